@@ -1,0 +1,67 @@
+# What one does with a clone. The first call makes .venv and installs the versions of
+# constraints.txt into it; it is done again only when pyproject.toml or constraints.txt change.
+# Another interpreter: make PYTHON=python3.12 ...
+
+SHELL := /bin/bash
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input -c constraints.txt
+PYTEST := $(BIN)/python -m pytest
+# One thread a worker: they share the cores.
+PARALLEL := -n auto --maxprocesses 8 --dist worksteal
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test slow check format bench clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/.for-use  ## compare the CNNs on the embedded corpus, from nothing to a report
+	$(BIN)/emelia study --quick --out runs/demo
+
+test: .venv/.for-work  ## run the tests that take seconds
+	OMP_NUM_THREADS=1 $(PYTEST) $(PARALLEL)
+
+slow: .venv/.for-work  ## run the tests that take minutes
+	$(PYTEST) -m slow --timeout 1800
+
+check: .venv/.for-work  ## look for faults without running anything: ruff, mypy, codespell
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/codespell
+
+format: .venv/.for-work  ## put the code into its usual shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.for-work  ## measure speed: every script of benchmarks/, one after the other
+	@set -e; for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script"; done
+
+clean:  ## remove what can be made again: .venv, caches, builds (runs/ stays)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist
+	find src tests -name __pycache__ -prune -exec rm -rf {} +
+
+# Two stamps, so that the demo does not wait for tools only developers need.
+.venv/.for-use: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing emelia with torch into .venv: once, a few minutes."
+	$(PIP) torch==2.13.0
+	$(PIP) -e '.[train,demo]'
+	@touch $@
+
+.venv/.for-work: .venv/.for-use
+	@echo "Installing the tools for tests and checks into .venv."
+	$(PIP) -e '.[train,demo,dev]'
+	@touch $@
+
+# The first interpreter that is new enough and can make an environment.
+.venv/bin/python:
+	@for python in $(or $(PYTHON),python3.11 python3.12 python3.13 python3 python); do \
+	    if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
+	        >/dev/null 2>&1; then \
+	        echo "Making .venv with $$("$$python" --version)."; \
+	        exec "$$python" -m venv .venv; \
+	    fi; \
+	done; \
+	echo "emelia needs Python 3.11 or newer with its venv module, and none was found." \
+	    "Install one, or name it: make PYTHON=..." >&2; \
+	exit 1

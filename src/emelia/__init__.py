@@ -1,0 +1,38 @@
+"""emelia: emotion in recorded speech, from mel spectrograms with CNNs.
+
+    from emelia import preprocess_audio, read_corpus
+
+The names below are promised; everything else may move. What needs torch is imported
+only when it is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from emelia.audio import preprocess_audio
+    from emelia.corpora import read_corpus
+    from emelia.errors import EmeliaError
+
+__version__ = "0.1.0"
+
+__all__ = ["EmeliaError", "preprocess_audio", "read_corpus"]
+
+_HOMES = {
+    "EmeliaError": "emelia.errors",
+    "preprocess_audio": "emelia.audio",
+    "read_corpus": "emelia.corpora",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a promised name on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

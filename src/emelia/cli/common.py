@@ -1,0 +1,66 @@
+"""What several commands share: reading a corpus with a bar, and options of the same meaning."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from emelia import console
+from emelia.corpora import Corpus, read_corpus
+
+CorpusArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A folder, a CSV manifest, NAME:FOLDER to force a reader, or [bold]demo[/bold], "
+        "the embedded corpus.",
+        show_default=False,
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change a setting of every recipe, e.g. train.lr=0.001.",
+        show_default=False,
+    ),
+]  # fmt: skip
+EpochsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="At most so many epochs, instead of the recipe's.", show_default=False
+    ),
+]
+DeviceOption = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, mps or auto.")]
+
+
+def open_corpus(where: str) -> Corpus:
+    """Read a corpus, showing progress, and tell what is odd about it."""
+    with console.Progress() as progress:
+        started = False
+
+        def tell(done: int, total: int) -> None:
+            nonlocal started
+            if not started:
+                progress.start("reading", total)
+                started = True
+            progress.step("reading", done)
+
+        corpus = read_corpus(where, tell)
+        if started:
+            progress.finish("reading", f"{len(corpus.utterances)} clips")
+    for rejected in corpus.rejected:
+        console.warn(f"left out {rejected.path.name}: {rejected.reason}")
+    for text in corpus.warnings:
+        console.warn(text)
+    return corpus
+
+
+def settings(changes: list[str] | None, epochs: int | None) -> list[str]:
+    """All changes to recipes as `key=value` strings."""
+    return [*(changes or []), *([f"train.epochs={epochs}"] if epochs else [])]
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,181 @@
+"""`emelia study`: recipes x folds x seeds on one corpus, compared; `recipes` and `report`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emelia import console
+from emelia.cli.common import (
+    CorpusArgument,
+    DeviceOption,
+    EpochsOption,
+    SetOption,
+    cores,
+    open_corpus,
+    settings,
+)
+from emelia.corpora.splits import audit, audit_lines, make_split
+from emelia.errors import ConfigError, EmeliaError
+from emelia.learn.catalogue import QUICK, all_recipes, find_recipes
+from emelia.learn.catalogue import quick as shorten
+from emelia.results import read_results, studies
+
+if TYPE_CHECKING:
+    from emelia.learn.study import Outcome
+
+
+def study(
+    corpus: CorpusArgument = "demo",
+    split: Annotated[
+        str,
+        typer.Option(
+            help="loso, folds-K, sentence, published, seed-70-20-10, author-80-20 or "
+            "list:FILE.toml. [default: loso]",
+            show_default=False,
+        ),
+    ] = "",
+    recipes: Annotated[
+        str,
+        typer.Option(
+            help="Names, groups or TOML files, separated by commas; see `emelia recipes`."
+        ),
+    ] = "",
+    seeds: Annotated[int, typer.Option(min=1, help="Repeat everything with so many seeds.")] = 1,
+    epochs: EpochsOption = None,
+    set_: SetOption = None,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help="For trying out: one recipe a family, three folds, few epochs."
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for results.jsonl and the report. [default: runs/CORPUS-SPLIT]"),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Trainings at the same time, one core each.")
+    ] = cores(),
+    device: DeviceOption = "cpu",
+) -> None:
+    """Train and compare CNNs on a corpus, and write a report.
+
+    Speakers of the test clips are never heard in training unless you ask for a random
+    split. Finished trainings are kept: the same command goes on where it stopped.
+
+    Examples: emelia study · emelia study recordings/ --split folds-5 --seeds 3 ·
+    emelia study aesdd/ --recipes seed,emelia --set train.lr=0.0005
+    """
+    chosen = find_recipes(
+        recipes or (",".join(QUICK) if quick else "seed,emelia"), settings(set_, epochs)
+    )
+    data = open_corpus(corpus)
+    parts = make_split(data, split or ("folds-3" if quick else "loso"))
+    for line in audit_lines(audit(parts)):
+        console.say(line)
+    if quick:
+        chosen = [shorten(recipe) for recipe in chosen]
+
+    from emelia.learn.cells import Hardware, tasks
+    from emelia.learn.study import run_study
+
+    folder = out or Path("runs") / f"{data.name}-{parts.name.replace(':', '-').replace('/', '-')}"
+    wanted = tasks(data, parts, chosen, range(seeds))
+    with console.Progress() as progress:
+        bars = _Bars(progress, len(wanted))
+        outcome = run_study(wanted, folder, bars.tell, jobs, Hardware(device))
+    _conclude(outcome, folder)
+
+
+class _Bars:
+    """Progress of a study: a bar for each training under way."""
+
+    def __init__(self, progress: console.Progress, cells: int) -> None:
+        self.progress, self.cells = progress, cells
+        self.running: set[str] = set()
+
+    def tell(self, name: str, done: int, total: int, facts: str) -> None:
+        if name not in self.running:
+            self.running.add(name)
+            self.progress.start(name, total, done)
+        self.progress.step(name, done, facts)
+
+
+def _conclude(outcome: Outcome, folder: Path) -> None:
+    """Print the tables, write the report, and fail if a training did."""
+    if outcome.reused:
+        console.say(
+            f"{outcome.reused} of {len(outcome.cells)} trainings were finished before and kept."
+        )
+    if outcome.cells:
+        _report(folder, shlex.join(["emelia", *sys.argv[1:]]))
+    for name, reason in outcome.failed.items():
+        console.warn(f"{name}: {reason}")
+    if outcome.failed:
+        raise EmeliaError(f"{len(outcome.failed)} trainings failed; the others are in {folder}.")
+
+
+def _report(folder: Path, command: str) -> None:
+    from emelia.show.report import write_report
+    from emelia.show.tables import main as main_table
+
+    cells = read_results(folder / "results.jsonl")
+    for found in studies(cells):
+        main = main_table(found)
+        console.table(main.title, main.columns, main.rows, main.note)
+    written = write_report(cells, folder, command=command)
+    console.say(f"Report: {next(path for path in written if path.suffix == '.html')}")
+
+
+def recipes() -> None:
+    """List the recipes that come with emelia.
+
+    A recipe of your own is a TOML file with the same settings; name it in --recipes.
+    """
+    rows = [
+        [r.name, r.group, r.title, f"{r.train.epochs}", f"{r.train.batch_size}", f"{r.train.lr:g}"]
+        for r in all_recipes().values()
+    ]
+    columns = ["recipe", "group", "what it is", "epochs", "batch", "learning rate"]
+    console.table("Recipes", columns, rows, "The group `seed` repeats the founding study.")
+
+
+def report(
+    results: Annotated[
+        list[Path], typer.Argument(help="Folders of studies, or their results.jsonl.")
+    ],
+    into: Annotated[
+        Path | None,
+        typer.Option(help="Also write the tables into this Markdown file, between its markers."),
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the markers: <!-- begin NAME -->.")] = "study",
+) -> None:
+    """Write the report of finished studies again, or their tables into a document.
+
+    Examples: emelia report runs/aesdd-loso ·
+    emelia report runs/aesdd-loso --into docs/results.md --name loso
+    """
+    from emelia.show.tables import write_block
+
+    files = [path / "results.jsonl" if path.is_dir() else path for path in results]
+    for file in files:
+        if not file.is_file():
+            raise ConfigError(f"{file}: no such results. `emelia study` writes them.")
+    cells = [cell for file in files for cell in read_results(file)]
+    if into:
+        write_block(into, name, studies(cells))
+        console.say(f"Tables written into {into}.")
+        return
+    from emelia.show.report import write_report
+
+    for path in write_report(cells, files[0].parent, command=""):
+        console.say(str(path))
+
+
+__all__: Sequence[str] = ["recipes", "report", "study"]

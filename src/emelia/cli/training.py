@@ -1,0 +1,190 @@
+"""`emelia train` and `emelia evaluate`: one cell of a study by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from emelia import console, metrics
+from emelia.cli.common import (
+    CorpusArgument,
+    DeviceOption,
+    EpochsOption,
+    SetOption,
+    open_corpus,
+    settings,
+)
+from emelia.corpora import Corpus
+from emelia.corpora.splits import audit, audit_lines, make_split
+from emelia.errors import ConfigError, RunError, SplitError
+from emelia.learn.catalogue import find_recipes
+from emelia.storage import ensure_writable, lock, write_atomically
+
+if TYPE_CHECKING:
+    from emelia.learn.cells import Task
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe's name, or a TOML file; see `emelia recipes`.")
+    ],
+    corpus: CorpusArgument,
+    split: Annotated[
+        str, typer.Option(help="How to divide the corpus; see `emelia study --help`.")
+    ] = "",
+    fold: Annotated[str, typer.Option(help="Which fold of the split. [default: its first]")] = "",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all random draws.")] = 0,
+    epochs: EpochsOption = None,
+    set_: SetOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Run folder. [default: runs/CORPUS-RECIPE]", show_default=False),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a training that was cut short.")
+    ] = False,
+    device: DeviceOption = "cpu",
+    precision: Annotated[
+        str, typer.Option(help="Lightning's name of it, e.g. bf16-mixed.")
+    ] = "32-true",
+    threads: Annotated[
+        int,
+        typer.Option(min=1, help="Cores for one training; figures may differ in the last digits."),
+    ] = 1,
+) -> None:
+    """Train one network and test it once on speakers it has not heard.
+
+    Ctrl-C keeps the best epoch so far in the run folder; --resume goes on from there.
+
+    Examples: emelia train emelia recordings/ · emelia train variable-3 aesdd/ --split loso --fold 6
+    """
+    chosen = find_recipes(recipe, settings(set_, epochs))
+    if len(chosen) != 1:
+        raise ConfigError(
+            f"{recipe!r} names {len(chosen)} recipes; train takes one. "
+            "`emelia study` compares several."
+        )
+    data = open_corpus(corpus)
+    parts = make_split(data, split or _usual_split(data))
+    for line in audit_lines(audit(parts)):
+        console.say(line)
+    names = [f.name for f in parts.folds]
+    if fold and fold not in names:
+        raise SplitError(f"{parts.name} has no fold {fold!r}; there are: {', '.join(names)}.")
+
+    from emelia.learn.cells import Hardware, tasks
+
+    cells = [
+        task for task in tasks(data, parts, chosen, [seed]) if task.fold.name == (fold or names[0])
+    ]
+    folder = out or Path("runs") / f"{data.name}-{chosen[0].name}"
+    _train(cells[0], folder, resume, Hardware(device, precision, threads))
+
+
+def _usual_split(corpus: Corpus) -> str:
+    """Five speaker-disjoint folds, as far as there are speakers for them."""
+    return f"folds-{min(5, max(3, len(corpus.speakers)))}"
+
+
+def _train(task: Task, folder: Path, resume: bool, hardware: Any) -> None:
+    from emelia.learn.cells import Interrupted, run_cell
+
+    _check_folder(folder, resume)
+    ensure_writable(folder)
+    with lock(folder), console.Progress() as progress:
+        progress.start(task.name, task.recipe.train.epochs)
+        try:
+            cell = run_cell(
+                task,
+                folder,
+                lambda done, total, facts: progress.step(task.name, done, facts),
+                hardware,
+            )
+        except Interrupted:
+            console.warn(f"stopped early. The best epoch so far is in {folder}; --resume goes on.")
+            raise typer.Exit(130) from None
+        progress.finish(task.name, f"epoch {cell.best_epoch} chosen on validation")
+    write_atomically(folder / "result.json", cell.to_json().encode())
+    _show(
+        cell.predictions,
+        cell.classes,
+        f"{cell.recipe} on {cell.corpus}: {len(cell.predictions)} test clips",
+    )
+    console.say(f"Run folder: {folder}. Try it on other speech: emelia evaluate {folder} CORPUS")
+
+
+def _check_folder(folder: Path, resume: bool) -> None:
+    begun = (folder / "checkpoint.safetensors").exists()
+    if begun and not resume:
+        raise RunError(
+            f"{folder}: holds an unfinished training. Add --resume to go on, "
+            "or choose another --out."
+        )
+    if not begun and (folder / "run.json").exists():
+        raise RunError(f"{folder}: holds a finished training. Choose another --out, or remove it.")
+
+
+def evaluate(
+    run: Annotated[
+        Path, typer.Argument(help="A run folder that `emelia train` or `emelia study` made.")
+    ],
+    corpus: CorpusArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="Write every answer to this JSON file.", show_default=False)
+    ] = None,
+) -> None:
+    """Test a trained network on a corpus.
+
+    Clips that its training or the choice of its epoch has heard are left out, also where
+    they lie under another name; so are emotions it does not know. Both are counted.
+
+    Example: emelia evaluate runs/aesdd-emelia recordings/ --out answers.json
+    """
+    from emelia.learn.evaluation import evaluate as ask
+    from emelia.learn.runs import load_run
+
+    trained = load_run(run)
+    data = open_corpus(corpus)
+    found = ask(trained, data)
+    if found.heard:
+        console.warn(
+            f"{found.heard} clips left out: training or choosing the epoch has heard them."
+        )
+    for emotion, count in found.foreign.items():
+        console.warn(f"{count} clips of {emotion} left out: the run does not know it.")
+    if found.shared_speakers:
+        console.warn("training heard other clips of these speakers: the figures flatter.")
+    _show(
+        found.answers,
+        trained.classes,
+        f"{trained.recipe.name} on {data.name}: {len(found.answers)} clips",
+    )
+    if out:
+        document = {"classes": trained.classes, "answers": found.answers}
+        write_atomically(out, json.dumps(document, ensure_ascii=False, indent=1).encode())
+
+
+def _show(answers: Sequence[Mapping[str, Any]], classes: tuple[str, ...], title: str) -> None:
+    """Print figures per class and, below, overall with intervals."""
+    truth = np.array([answer["truth"] for answer in answers])
+    predicted = np.array([answer["probabilities"] for answer in answers]).argmax(1)
+    speakers = [answer["speaker"] for answer in answers]
+    scores = metrics.scores(truth, predicted, classes)
+    rows = [
+        [name, *(f"{100 * c[key]:.1f}" for key in ("precision", "recall", "f1")), str(c["support"])]
+        for name, c in scores["per_class"].items()
+    ]
+    ends = [metrics.interval(truth, predicted, speakers, m) for m in ("accuracy", "uar")]
+    lines = [
+        f"{label} {100 * value:.1f} % ({100 * end.low:.1f} to {100 * end.high:.1f})"
+        for label, value, end in zip(
+            ("accuracy", "UAR"), (scores["accuracy"], scores["uar"]), ends, strict=True
+        )
+    ]
+    note = f"{', '.join(lines)}; 95 % intervals, {ends[0].note or 'speakers drawn whole'}."
+    console.table(title, ["emotion", "precision %", "recall %", "F1 %", "clips"], rows, note)

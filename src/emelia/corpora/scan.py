@@ -1,0 +1,140 @@
+"""Which recordings lie in a folder, and which of them can be decoded.
+
+Decoding a large corpus takes a minute, so the digests are kept in a JSON file per
+corpus folder under the cache root. A file counts as known while its path, size and
+time of change are the same; files that failed are tried again each time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import soundfile
+
+from emelia.audio import content_digest, decode
+from emelia.errors import AudioError, CorpusError, StorageError
+from emelia.storage import cache_root, write_atomically
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+OnProgress = Callable[[int, int], None]  # files done, files in all
+
+# Another decoder may give other samples of a lossy file, and so another digest.
+_MADE_BY = f"1 {soundfile.__libsndfile_version__}"
+
+
+@dataclass
+class Scan:
+    """Digests of the files that can be used, and reasons for those that cannot."""
+
+    digests: dict[Path, str] = field(default_factory=dict)
+    reasons: dict[Path, str] = field(default_factory=dict)
+
+
+def audio_files(root: Path) -> list[Path]:
+    """Recordings in a folder and those inside it, as sorted paths relative to it.
+
+    Links are followed, each folder is entered once; hidden files and folders are skipped.
+
+    Raises:
+        CorpusError: a folder cannot be listed.
+    """
+    found: list[Path] = []
+    entered: set[str] = set()
+    for folder, inner, names in os.walk(root, followlinks=True, onerror=_unreadable):
+        real = os.path.realpath(folder)
+        inner[:] = [] if real in entered else sorted(n for n in inner if not n.startswith("."))
+        if real in entered:  # a link that leads back
+            continue
+        entered.add(real)
+        here = Path(folder).relative_to(root)
+        found += [here / n for n in names if n.lower().endswith(SUFFIXES) and n[0] != "."]
+    return sorted(found)
+
+
+def scan(root: Path, files: Iterable[Path], on_progress: OnProgress | None = None) -> Scan:
+    """Decode each file that is not known already; `files` are relative to `root`."""
+    known, files = _load(root), list(files)
+    marks = {file: mark for file in files if (mark := _mark(root / file))}
+    done = Scan()
+    for file, mark in marks.items():
+        entry = known.get(file.as_posix())
+        if entry and entry[:2] == mark:
+            done.digests[file] = entry[2]
+    fresh = [file for file in files if file not in done.digests]
+    try:
+        _decode_all(root, fresh, done, on_progress)
+    finally:  # also what an interrupted scan has got so far
+        good = [file for file in fresh if file in done.digests and file in marks]
+        if good:
+            entries = {file.as_posix(): [*marks[file], done.digests[file]] for file in good}
+            _save(root, {**known, **entries})
+    return done
+
+
+def _decode_all(root: Path, files: list[Path], done: Scan, on_progress: OnProgress | None) -> None:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # libsndfile works outside the GIL
+        results = pool.map(_digest, (root / file for file in files))
+        for number, (file, (digest, reason)) in enumerate(zip(files, results, strict=True), 1):
+            if digest:
+                done.digests[file] = digest
+            else:
+                done.reasons[file] = reason
+            if on_progress is not None:
+                on_progress(number, len(files))
+
+
+def _digest(path: Path) -> tuple[str, str]:
+    """Digest and no reason, or no digest and the reason."""
+    try:
+        return content_digest(*decode(path)), ""
+    except (AudioError, OSError) as error:
+        return "", str(error).removeprefix(f"{path}: ")
+
+
+def _mark(path: Path) -> list[int]:
+    """Size and time of change, which tell a file from its later self; nothing if it is not there.
+
+    Why it is not there decoding says better.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return []
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _unreadable(error: OSError) -> None:
+    raise CorpusError(f"{error.filename}: this folder cannot be read ({error.strerror}).")
+
+
+def _cache_file(root: Path) -> Path:
+    name = sha256(os.fsencode(root.resolve())).hexdigest()[:16]
+    return cache_root() / "scans" / f"{name}.json"
+
+
+def _load(root: Path) -> dict[str, list[Any]]:
+    """Entries [size, time of change, digest] by path; none where the file is damaged."""
+    try:
+        content = json.loads(_cache_file(root).read_text(encoding="utf-8"))
+        if content["made_by"] != _MADE_BY:
+            return {}
+        return {
+            str(path): [int(size), int(changed), str(digest)]
+            for path, (size, changed, digest) in content["files"].items()
+        }
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
+        return {}
+
+
+def _save(root: Path, entries: dict[str, list[Any]]) -> None:
+    content = json.dumps({"made_by": _MADE_BY, "files": entries}, indent=0)
+    with contextlib.suppress(StorageError):  # a cache that cannot be written costs only time
+        write_atomically(_cache_file(root), content.encode())

@@ -1,0 +1,130 @@
+"""Utterances, a corpus of them, a split of it: plain records that every other layer shares."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+PARTS = ("train", "validation", "test")
+UNKNOWN_SPEAKER = "unknown"  # of corpora that do not tell who speaks
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One labelled recording.
+
+    `id` is the path relative to the corpus root, with forward slashes: it names the
+    utterance in results and is the same on every machine.
+    """
+
+    id: str
+    path: Path
+    emotion: str
+    speaker: str  # unique within the corpus, e.g. "3" or "Actor_03"
+    sentence: str = ""  # what is said; empty where unknown
+    take: str = ""  # which repetition
+    gender: str = ""  # "female", "male", or empty where not published
+    digest: str = ""  # SHA-256 of the decoded samples: equal where the audio is identical
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A file that was left out, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What a file's name tells."""
+
+    emotion: str
+    speaker: str
+    sentence: str = ""
+    take: str = ""
+    gender: str = ""
+
+
+@dataclass(frozen=True)
+class CorpusSpec:
+    """What is known of a corpus before any of it is read: one module a corpus fills this in."""
+
+    name: str
+    title: str
+    home: str
+    licence: str
+    citation: str
+    language: str
+    clips: int  # expected number of readable clips; 0 where there is no fixed number
+    speakers: int
+    emotions: Mapping[str, int]  # expected clips per emotion
+    parse: Callable[[Path], Fields | None]  # path relative to the root; None if not one of ours
+    note: str = ""  # a quirk worth showing wherever figures of this corpus appear
+    names: str = ""  # how its files are named, with an example, for messages
+    # speakers of the train, validation and test part of a split others have published figures on
+    published: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The utterances of one corpus that can be used, and the files that cannot."""
+
+    name: str
+    root: Path
+    utterances: tuple[Utterance, ...]
+    rejected: tuple[Rejected, ...] = ()
+    spec: CorpusSpec | None = None
+    warnings: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def emotions(self) -> tuple[str, ...]:
+        """Class names in alphabetical order; their index is the class number everywhere."""
+        return tuple(sorted({u.emotion for u in self.utterances}))
+
+    @cached_property
+    def speakers(self) -> tuple[str, ...]:
+        return tuple(sorted({u.speaker for u in self.utterances}))
+
+    @cached_property
+    def digest(self) -> str:
+        """Eight characters that name this exact set of recordings and labels."""
+        lines = sorted(f"{u.id}\t{u.emotion}\t{u.speaker}\t{u.digest}" for u in self.utterances)
+        return sha256("\n".join(lines).encode()).hexdigest()[:8]
+
+    def counts(self) -> Counter[str]:
+        """Clips per emotion."""
+        return Counter(u.emotion for u in self.utterances)
+
+    def labels(self, utterances: Iterable[Utterance]) -> list[int]:
+        """Class numbers of utterances of this corpus."""
+        number = {name: i for i, name in enumerate(self.emotions)}
+        return [number[u.emotion] for u in utterances]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One way to train and test: three parts that share no clip."""
+
+    name: str
+    train: tuple[Utterance, ...]
+    validation: tuple[Utterance, ...]
+    test: tuple[Utterance, ...]
+
+    def parts(self) -> dict[str, tuple[Utterance, ...]]:
+        """The three parts by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+@dataclass(frozen=True)
+class Split:
+    """All folds of one division of a corpus."""
+
+    name: str
+    protocol: str  # one sentence, for tables
+    folds: tuple[Fold, ...]
+    peeks: bool = False  # test figures are recorded every epoch: what choosing on test claims

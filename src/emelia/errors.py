@@ -1,0 +1,58 @@
+"""The errors emelia raises on purpose.
+
+Every message says what came, what was expected and what to do. The command line
+prints one as a single line and leaves with the code beside it; anything else that
+escapes is a fault of ours and keeps its traceback.
+
+    EmeliaError            1
+    ├── AudioError         1   a recording that cannot be read or used
+    ├── ConfigError        2   a setting, recipe or option that does not exist or fit
+    ├── CorpusError        1   a corpus that is not there, empty or not understood
+    ├── SplitError         1   a split this corpus cannot give
+    ├── StorageError       1   a folder that cannot be written, a disk that is full
+    ├── RunError           1   a training run that is missing, damaged or of another kind
+    └── MissingExtraError  1   an optional dependency that is not installed
+"""
+
+from __future__ import annotations
+
+
+class EmeliaError(Exception):
+    """Base of all errors a user can do something about."""
+
+    exit_code = 1
+
+
+class AudioError(EmeliaError):
+    """A recording could not be decoded or used."""
+
+
+class ConfigError(EmeliaError):
+    """A setting, recipe or option does not exist or has a value that does not fit."""
+
+    exit_code = 2
+
+
+class CorpusError(EmeliaError):
+    """A corpus is missing, empty or laid out in a way no reader understands."""
+
+
+class SplitError(EmeliaError):
+    """The corpus cannot be split as asked."""
+
+
+class StorageError(EmeliaError):
+    """Something could not be written; what was there before is untouched."""
+
+
+class RunError(EmeliaError):
+    """A training run is missing, damaged or was made with other settings."""
+
+
+class MissingExtraError(EmeliaError):
+    """An optional dependency is not installed; the message carries the command."""
+
+    def __init__(self, purpose: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{purpose} needs {package}, which is not installed. Run: pip install 'emelia[{extra}]'"
+        )

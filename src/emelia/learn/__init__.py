@@ -1,0 +1,1 @@
+"""From corpus to model file; the only wing with torch."""

@@ -1,0 +1,103 @@
+"""How far a training is, and the file that lets it go on: weights and JSON, no pickle."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from emelia.config import TrainConfig
+from emelia.errors import RunError
+from emelia.storage import write_atomically
+
+Epoch = dict[str, float]  # one line of the history
+
+
+@dataclass
+class Progress:
+    """How far a training is: what a checkpoint holds besides weights."""
+
+    history: list[Epoch] = field(default_factory=list)
+    best_epoch: int = 0
+    best_uar: float = -1.0
+    best_loss: float = math.inf
+    interrupted: bool = False
+
+    @property
+    def epoch(self) -> int:
+        return len(self.history)
+
+    def note(self, epoch: Epoch) -> bool:
+        """Add an epoch; tell whether it is the best: higher UAR, or as high with less loss."""
+        self.history.append(epoch)
+        score, loss = epoch["validation_uar"], epoch["validation_loss"]
+        if (score, -loss) <= (self.best_uar, -self.best_loss):
+            return False
+        self.best_epoch, self.best_uar, self.best_loss = self.epoch, score, loss
+        return True
+
+    def finished(self, config: TrainConfig) -> bool:
+        """Tell whether all epochs are done or too many passed without a better one."""
+        stale = self.epoch - self.best_epoch
+        return self.epoch >= config.epochs or 0 < config.patience <= stale
+
+
+def save_checkpoint(
+    path: Path | None,
+    name: str,
+    network: nn.Module,
+    optimizer: Optimizer,
+    best: dict[str, Tensor],
+    progress: Progress,
+) -> None:
+    """Write all that is needed to go on: tensors, and the rest as JSON in the header."""
+    if path is None:
+        return
+    tensors = {f"network.{key}": value for key, value in network.state_dict().items()}
+    tensors |= {f"best.{key}": value for key, value in best.items()}
+    for number, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{key}": value for key, value in state.items()}
+    about = {"name": name, "progress": json.dumps(vars(progress))}
+    whole = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    write_atomically(path, save(whole, about))
+
+
+def restore(
+    path: Path | None, name: str, network: nn.Module, optimizer: Optimizer
+) -> tuple[Progress, dict[str, Tensor]]:
+    """Put what `save_checkpoint` wrote back into network and optimizer, if there is any.
+
+    Raises:
+        RunError: the file is damaged, or of another training.
+    """
+    if path is None or not path.exists():
+        return Progress(), {}
+    try:
+        with safe_open(path, "pt") as file:
+            about = file.metadata()
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise RunError(
+            f"{path}: damaged ({error}). Remove it to start this training anew."
+        ) from None
+    if about.get("name") != name:
+        raise RunError(
+            f"{path}: is of another recipe or seed. Choose another folder, or remove it."
+        )
+    network.load_state_dict(_part(tensors, "network."))
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in _part(tensors, "optimizer.").items():
+        number, _, entry = key.partition(".")
+        state.setdefault(int(number), {})[entry] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    return Progress(**json.loads(about["progress"])), _part(tensors, "best.")
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): v for key, v in tensors.items() if key.startswith(prefix)}

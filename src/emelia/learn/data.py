@@ -1,0 +1,221 @@
+"""Utterances to spectrograms, and spectrograms to batches.
+
+M bands, F frames, B clips, C classes. Every draw comes from a generator seeded by what
+it is for (utterance and copy, or seed and epoch), never from a global one, so that an
+epoch is the same whether reached in one go or after a resume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from emelia.audio import decode, prepare
+from emelia.config import AugmentConfig, Recipe, digest
+from emelia.corpora import Utterance
+from emelia.learn.augment import augment_wave, copies_per_clip, copy_seed, mask_spectrogram, mixup
+from emelia.learn.features import FrontEnd
+from emelia.learn.models import Network
+from emelia.storage import ArrayCache, cache_root
+
+FORMAT = 1  # of cached features; raised when what is computed from the same settings changes
+EVALUATION_BATCH = 16  # clips; any number gives the same answers
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One utterance, or a changed copy of it, as the network sees it."""
+
+    utterance: Utterance
+    label: int
+    spec: Array  # (M, F)
+    silence: Array  # (M,) what a silent frame of this clip looks like
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Clips of different lengths, padded at the end to the longest."""
+
+    inputs: Tensor  # (B, 1, M, F)
+    lengths: Tensor  # (B,) frames
+    targets: Tensor  # (B, C) each row sums to 1
+
+
+class Loader:
+    """Turns utterances into clips as a recipe asks, keeping what it made in the cache."""
+
+    def __init__(self, recipe: Recipe, classes: Sequence[str], seed: int = 0) -> None:
+        self.recipe, self.seed = recipe, seed
+        self.classes = tuple(classes)
+        self.front_end = FrontEnd(recipe.features)
+        self.cache = ArrayCache(cache_root() / "features")
+        self._wave: tuple[str, Array] = ("", np.zeros(0, np.float32))
+
+    def load(
+        self, utterances: Sequence[Utterance], tick: Callable[[int], None] | None = None
+    ) -> list[Clip]:
+        """Load clips unchanged, for validation and test."""
+        return self._many([(u, 0) for u in utterances], True, tick)
+
+    def training(
+        self,
+        utterances: Sequence[Utterance],
+        epoch: int = 0,
+        tick: Callable[[int], None] | None = None,
+    ) -> list[Clip]:
+        """Load training clips and their changed copies: one fixed set, or an epoch's if online."""
+        config = self.recipe.augment
+        counts = copies_per_clip([self.classes.index(u.emotion) for u in utterances], config)
+        # Copy 0 is the clip itself: in a fixed set it is there, online every copy is drawn.
+        first = [1 + epoch * n if config.online else 0 for n in counts]
+        copies = zip(utterances, counts, first, strict=True)
+        wanted = [(u, copy) for u, n, f in copies for copy in range(f, f + n)]
+        return self._many(wanted, not config.online, tick)
+
+    def _many(
+        self,
+        wanted: Sequence[tuple[Utterance, int]],
+        keep: bool,
+        tick: Callable[[int], None] | None,
+    ) -> list[Clip]:
+        clips = []
+        for done, (utterance, copy) in enumerate(wanted, 1):
+            clips.append(self._clip(utterance, copy, keep))
+            if tick:
+                tick(done)
+        return clips
+
+    def _clip(self, utterance: Utterance, copy: int, keep: bool) -> Clip:
+        seed = copy_seed(utterance.digest, copy, self.seed)
+        key = self.key(utterance, copy)
+        made = self.cache.get(key)
+        if made is None:
+            made = self._compute(utterance, copy, seed)
+            if keep:
+                self.cache.put(key, made)
+        spec, silence = made[:, :-1], np.ascontiguousarray(made[:, -1])
+        config = self.recipe.augment
+        if copy and not config.masks_each_epoch:
+            spec = mask_spectrogram(spec, config, np.random.default_rng(seed), silence)
+        return Clip(utterance, self.classes.index(utterance.emotion), spec, silence)
+
+    def key(self, utterance: Utterance, copy: int = 0) -> str:
+        """Name all that a spectrogram is made from: the sound, the settings and the draw."""
+        recipe = self.recipe
+        parts = [FORMAT, utterance.digest, asdict(recipe.audio), asdict(recipe.features)]
+        if copy:
+            parts += [asdict(_of_waveforms(recipe.augment)), copy, self.seed]
+        return digest(parts, length=64)
+
+    def _compute(self, utterance: Utterance, copy: int, seed: int) -> Array:
+        """Return the spectrogram with the clip's silent frame as one more column (M, F + 1)."""
+        wave = self._prepared(utterance)
+        if copy:
+            wave = augment_wave(wave, self.recipe.augment, seed)
+        with torch.no_grad():
+            samples = torch.tensor([len(wave)])
+            spec, _, silence = self.front_end(torch.from_numpy(wave)[None], samples)
+        return np.column_stack([spec[0].numpy(), silence[0].numpy()])
+
+    def _prepared(self, utterance: Utterance) -> Array:
+        """Return the waveform after the recipe's audio steps; the last one is kept for copies."""
+        if self._wave[0] != utterance.id:
+            wave, rate = decode(utterance.path)
+            self._wave = (utterance.id, prepare(wave, rate, self.recipe.audio))
+        return self._wave[1]
+
+
+def _of_waveforms(config: AugmentConfig) -> AugmentConfig:
+    """Return only the settings that change a copy's waveform, others at their default."""
+    kept = ("probability", "noise_snr_db", "pitch_semitones", "stretch_rate", "gain_db", "room")
+    return replace(AugmentConfig(), **{name: getattr(config, name) for name in kept})
+
+
+def training_batches(
+    clips: Sequence[Clip], recipe: Recipe, network: Network, classes: int, rng: np.random.Generator
+) -> Iterator[Batch]:
+    """Give one epoch of batches in random order, with the changes drawn anew each epoch."""
+    train, augment = recipe.train, recipe.augment
+    picked = _pick(clips, train.balance == "sampling", rng)
+    lengths = np.array([clip.spec.shape[1] for clip in picked])
+    bucket = train.bucket and not network.fixed_frames
+    for group in plan(lengths, train.batch_size, bucket, rng):
+        batch = collate([_vary(picked[i], augment, rng) for i in group], network, classes)
+        if augment.mixup and len(group) > 1:
+            mixed = mixup(batch.inputs, batch.targets, batch.lengths, augment.mixup, rng)
+            batch = Batch(mixed[0], mixed[2], mixed[1])
+        yield batch
+
+
+def evaluation_batches(
+    clips: Sequence[Clip], network: Network, classes: int
+) -> Iterator[tuple[list[int], Batch]]:
+    """Give every clip once, short ones first, with its place in `clips`."""
+    order = sorted(range(len(clips)), key=lambda i: clips[i].spec.shape[1])
+    for start in range(0, len(order), EVALUATION_BATCH):
+        group = order[start : start + EVALUATION_BATCH]
+        yield group, collate([clips[i] for i in group], network, classes)
+
+
+def plan(
+    lengths: NDArray[np.int64], size: int, bucket: bool, rng: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """Divide clips into batches: of like length where `bucket`, so that little is padding."""
+    order = rng.permutation(len(lengths))
+    if bucket and size > 1:
+        # The jitter makes other batches each epoch; a tenth costs next to no padding.
+        order = np.argsort(lengths * rng.uniform(0.9, 1.1, len(lengths)), kind="stable")
+    groups = [order[start : start + size] for start in range(0, len(order), size)]
+    return [groups[i] for i in rng.permutation(len(groups))]
+
+
+def collate(clips: Sequence[Clip], network: Network, classes: int) -> Batch:
+    """Bring clips to a size the network takes and pad them to one length."""
+    sized = [resize(clip, network) for clip in clips]
+    lengths = torch.tensor([spec.shape[1] for spec in sized])
+    inputs = torch.empty(len(sized), 1, sized[0].shape[0], int(lengths.max()))
+    for row, clip, spec in zip(inputs, clips, sized, strict=True):
+        row[0] = torch.from_numpy(clip.silence)[:, None]  # heard only where clips are mixed
+        row[0, :, : spec.shape[1]] = torch.from_numpy(spec)
+    targets = F.one_hot(torch.tensor([clip.label for clip in clips]), classes).float()
+    # Channels last is the faster layout for these convolutions on a CPU.
+    return Batch(inputs.contiguous(memory_format=torch.channels_last), lengths, targets)
+
+
+def resize(clip: Clip, network: Network) -> Array:
+    """Pad short clips with their silence; interpolate long ones in time where the size is fixed."""
+    spec, frames = clip.spec, clip.spec.shape[1]
+    if frames < network.min_frames:
+        missing = network.min_frames - frames
+        return np.column_stack([spec, np.repeat(clip.silence[:, None], missing, axis=1)])
+    if network.fixed_frames and frames > network.fixed_frames:
+        tensor = torch.from_numpy(np.ascontiguousarray(spec))[None]
+        return F.interpolate(tensor, size=network.fixed_frames, mode="linear")[0].numpy()
+    return spec
+
+
+def _pick(clips: Sequence[Clip], balanced: bool, rng: np.random.Generator) -> list[Clip]:
+    """Return all clips, or as many drawn so that every class is equally likely."""
+    if not balanced:
+        return list(clips)
+    labels = np.array([clip.label for clip in clips])
+    weight = 1 / np.bincount(labels)[labels]
+    return [clips[i] for i in rng.choice(len(clips), len(clips), p=weight / weight.sum())]
+
+
+def _vary(clip: Clip, config: AugmentConfig, rng: np.random.Generator) -> Clip:
+    """Cut a random piece and mask it, where the recipe does so each epoch."""
+    spec = clip.spec
+    if config.crop and spec.shape[1] > config.crop:
+        start = int(rng.integers(spec.shape[1] - config.crop + 1))
+        spec = spec[:, start : start + config.crop]
+    if config.masks_each_epoch:
+        spec = mask_spectrogram(spec, config, rng, clip.silence)
+    return replace(clip, spec=spec)

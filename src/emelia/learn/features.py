@@ -1,0 +1,143 @@
+"""Waveforms to spectrograms: log-mel and MFCC as one torch module.
+
+Shapes: B clips, T samples, F frames, M bands (mel bands or cepstral coefficients).
+The same module computes features for training and travels inside the exported model,
+so training and use cannot drift apart. It equals librosa's `melspectrogram` +
+`power_to_db(ref=max)` and `mfcc`; frames are centred and the signal is followed by
+zeros, so a clip has the same frames alone as in a batch of longer ones.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from emelia.config import SAMPLE_RATE, FeatureConfig
+
+AMIN = 1e-10  # power below which librosa's power_to_db does not go
+
+
+class FrontEnd(nn.Module):
+    """Waveforms (B, T) to spectrograms (B, M, F) as a `FeatureConfig` asks."""
+
+    window: Tensor
+    filters: Tensor
+    dct: Tensor
+
+    def __init__(self, config: FeatureConfig, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.config = config
+        window = torch.hann_window(config.window, dtype=torch.float64)
+        self.register_buffer("window", window.to(dtype))
+        self.register_buffer("filters", torch.from_numpy(mel_filters(config)).to(dtype))
+        self.register_buffer("dct", torch.from_numpy(dct(config.mfccs, config.mels)).to(dtype))
+
+    @property
+    def bands(self) -> int:
+        """M, the height of a spectrogram."""
+        return self.config.mfccs if self.config.kind == "mfcc" else self.config.mels
+
+    def frames(self, samples: Tensor) -> Tensor:
+        """Number of frames of clips with so many samples."""
+        return samples // self.config.hop + 1
+
+    def forward(self, waves: Tensor, samples: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute spectrograms.
+
+        Args:
+            waves: (B, T) at 16 kHz, zeros after each clip's end.
+            samples: (B,) the length of each clip.
+
+        Returns:
+            Spectrograms (B, M, F), silent after each clip's end; the number of frames (B,);
+            and what a silent frame of each clip looks like (B, M).
+        """
+        frames = self.frames(samples)
+        power = self._power(waves)  # (B, n_fft / 2 + 1, F)
+        mask = (torch.arange(power.shape[2], device=waves.device) < frames[:, None])[:, None, :]
+        spec, silence = self._decibels(self.filters @ power, mask)  # (B, M, F), (B, M)
+        if self.config.kind == "mfcc":
+            spec, silence = self.dct @ spec, silence @ self.dct.T
+        spec, silence = self._standardise(spec, silence, mask)
+        return torch.where(mask, spec, silence[:, :, None]), frames, silence
+
+    def _power(self, waves: Tensor) -> Tensor:
+        c = self.config
+        spectrum = torch.stft(
+            waves,
+            c.n_fft,
+            hop_length=c.hop,
+            win_length=c.window,
+            window=self.window,
+            center=True,
+            pad_mode="constant",
+            return_complex=True,
+        )
+        return spectrum.real.square() + spectrum.imag.square()
+
+    def _decibels(self, mel: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Power to dB: below the clip's maximum for log-mel, absolute for MFCC, as librosa."""
+        db = 10 * mel.clamp(min=AMIN).log10()
+        loudest = db.masked_fill(~mask, -math.inf).amax((1, 2), keepdim=True)  # (B, 1, 1)
+        db = torch.maximum(db, loudest - self.config.top_db)
+        if self.config.kind == "logmel":
+            db, loudest = db - loudest, torch.zeros_like(loudest)
+        silence = (loudest - self.config.top_db).expand(-1, mel.shape[1], 1)
+        return db, silence.squeeze(2)
+
+    def _standardise(self, spec: Tensor, silence: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean 0 and deviation 1 over a clip's own frames, per clip or per clip and band."""
+        if self.config.standardise == "none":
+            return spec, silence
+        over = (2,) if self.config.standardise == "band" else (1, 2)
+        bands = 1 if self.config.standardise == "band" else spec.shape[1]
+        count = mask.sum(2, keepdim=True) * bands
+        mean = (spec * mask).sum(over, keepdim=True) / count
+        variance = ((spec - mean) * mask).square().sum(over, keepdim=True) / count
+        scale = variance.sqrt().clamp(min=1e-5)  # a constant clip stays constant
+        return (spec - mean) / scale, (silence - mean.squeeze(2)) / scale.squeeze(2)
+
+
+def mel_filters(config: FeatureConfig) -> NDArray[np.float32]:
+    """Triangular filters (mels, n_fft / 2 + 1), each of unit area, on Slaney's mel scale.
+
+    Rounded to float32 before and after the scaling, as librosa does, so that both agree
+    to 1e-6 dB in float64. Source: M. Slaney, Auditory Toolbox, Interval Research report
+    1998-010; librosa's default.
+    """
+    low, high = _hz_to_mel(config.fmin), _hz_to_mel(config.fmax)
+    edges = _mel_to_hz(np.linspace(low, high, config.mels + 2))  # (mels + 2,)
+    bins = np.linspace(0, SAMPLE_RATE / 2, config.n_fft // 2 + 1)
+    rise = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
+    fall = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
+    triangles = np.maximum(0, np.minimum(rise, fall)).astype(np.float32)
+    triangles *= (2 / (edges[2:] - edges[:-2]))[:, None]
+    return triangles
+
+
+# Slaney's scale: linear up to 1 kHz, 200/3 Hz a mel; above it 27 mels for a factor of 6.4.
+_LINEAR, _KNEE, _LOG_STEP = 200 / 3, 1000.0, math.log(6.4) / 27
+
+
+def _hz_to_mel(hz: float) -> float:
+    if hz < _KNEE:
+        return hz / _LINEAR
+    return _KNEE / _LINEAR + math.log(hz / _KNEE) / _LOG_STEP
+
+
+def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    knee = _KNEE / _LINEAR
+    above = _KNEE * np.exp(_LOG_STEP * (np.maximum(mel, knee) - knee))
+    return np.where(mel < knee, mel * _LINEAR, above)
+
+
+def dct(coefficients: int, bands: int) -> NDArray[np.float64]:
+    """The orthonormal DCT-II as a matrix (coefficients, bands)."""
+    k, n = np.arange(coefficients)[:, None], np.arange(bands)
+    matrix = np.cos(np.pi * k * (2 * n + 1) / (2 * bands)) * math.sqrt(2 / bands)
+    matrix[0] /= math.sqrt(2)
+    return np.asarray(matrix)

@@ -1,0 +1,123 @@
+"""A run folder: one trained network and all that is needed to use, judge and repeat it.
+
+run.json            recipe, classes, corpus, split, seed, test clips, versions
+model.safetensors   weights of the epoch chosen on validation
+history.jsonl       one line an epoch
+checkpoint.safetensors   only while the training is unfinished, to go on from
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from emelia.config import Recipe, recipe_from
+from emelia.errors import ConfigError, RunError
+from emelia.learn.checkpoint import Epoch
+from emelia.learn.features import FrontEnd
+from emelia.learn.models import Network, build
+from emelia.storage import write_atomically
+
+SCHEMA = 1  # of run.json
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training read back from its folder."""
+
+    recipe: Recipe
+    classes: tuple[str, ...]
+    network: Network
+    about: Mapping[str, Any]  # the rest of run.json: corpus, split, fold, seed, parts, ...
+
+
+def new_network(recipe: Recipe, classes: int) -> Network:
+    """Make the network of a recipe, with fresh weights from torch's current random state."""
+    return build(recipe.model, classes, FrontEnd(recipe.features).bands)
+
+
+def save_run(
+    folder: Path,
+    recipe: Recipe,
+    classes: Sequence[str],
+    network: Network,
+    history: Sequence[Epoch],
+    about: Mapping[str, Any],
+) -> None:
+    """Write a run folder; run.json last, so that a folder with it is whole."""
+    weights = {key: value.contiguous() for key, value in network.state_dict().items()}
+    write_atomically(folder / "model.safetensors", save(weights))
+    lines = "".join(f"{json.dumps(line)}\n" for line in history)
+    write_atomically(folder / "history.jsonl", lines.encode())
+    known = {"schema": SCHEMA, "recipe": asdict(recipe), "classes": list(classes)}
+    text = json.dumps({**known, **about}, indent=1, ensure_ascii=False)
+    write_atomically(folder / "run.json", text.encode())
+
+
+def load_run(folder: Path) -> Run:
+    """Read a run folder.
+
+    Raises:
+        RunError: it is not there, unfinished, damaged or of a later schema.
+    """
+    try:
+        about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        schema, recipe = about.pop("schema"), recipe_from(about.pop("recipe"))
+        classes = tuple(about.pop("classes"))
+        weights = load((folder / "model.safetensors").read_bytes())
+        network = new_network(recipe, len(classes))
+        network.load_state_dict(weights)
+    except FileNotFoundError:
+        raise RunError(_why_none(folder)) from None
+    except ConfigError as error:
+        raise RunError(
+            f"{folder}: was made with settings this version does not know ({error})"
+        ) from None
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OSError,
+        RuntimeError,
+        SafetensorError,
+    ) as error:
+        reason = str(error).splitlines()[0]
+        raise RunError(
+            f"{folder}: damaged ({reason}). Train it again with `emelia train`."
+        ) from None
+    if schema != SCHEMA:
+        raise RunError(
+            f"{folder}: schema {schema}, this version reads {SCHEMA}. Install a newer emelia."
+        )
+    return Run(recipe, classes, network, about)
+
+
+def _why_none(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"{folder}: no such run folder. `emelia train RECIPE CORPUS` makes one."
+    if (folder / "checkpoint.safetensors").exists():
+        return f"{folder}: its training is not finished. Go on with `emelia train --resume`."
+    return (
+        f"{folder}: not a run folder (it has no run.json). `emelia train RECIPE CORPUS` makes one."
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides a training's numbers."""
+    names = ("emelia", "torch", "numpy", "soundfile", "soxr", "audiomentations")
+    found = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:  # not installed, or run from a source tree
+            continue
+    return found

@@ -1,0 +1,195 @@
+"""One readable fit(): the loop that teaches a network, and nothing it does not need.
+
+The epoch is chosen on validation clips. After every epoch all that is needed to go on
+is written in one file, and every random draw follows from the seed and the epoch, so a
+resumed run gives the numbers of an unbroken one.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+from torch.optim import Adam, AdamW, Optimizer
+
+from emelia.config import Recipe, TrainConfig
+from emelia.errors import EmeliaError
+from emelia.learn.checkpoint import Epoch, Progress, restore, save_checkpoint
+from emelia.learn.data import Batch, Clip, evaluation_batches, training_batches
+from emelia.learn.models import Network
+from emelia.metrics import accuracy, uar
+
+EpochClips = Callable[[int], Sequence[Clip]]  # training clips of an epoch
+
+
+def fit(
+    network: Network,
+    training: EpochClips,
+    validation: Sequence[Clip],
+    recipe: Recipe,
+    classes: int,
+    *,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    fabric: Fabric | None = None,
+    watch: Sequence[Clip] = (),
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> Progress:
+    """Train until early stopping or the last epoch; leave the best epoch's weights in `network`.
+
+    Args:
+        training: gives the clips of an epoch; `validation` chooses the epoch.
+        checkpoint: file written after each epoch and, where it exists, gone on from.
+        watch: test clips whose figures are only written down each epoch.
+        on_epoch: called with every line of the history, past ones too after a resume.
+
+    Ctrl-C ends it early with the best so far and `interrupted` set.
+
+    Raises:
+        EmeliaError: the loss is no longer a number.
+        RunError: the checkpoint is damaged or belongs to another training.
+    """
+    fabric = fabric or Fabric(accelerator="cpu", devices=1)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = make_optimizer(network, recipe.train)
+    model, optimizer = fabric.setup(network, optimizer)
+    name = f"{recipe.digest}-{seed}"
+    progress, best = restore(checkpoint, name, network, optimizer)
+    for epoch in progress.history:
+        on_epoch(epoch)
+    try:
+        while not progress.finished(recipe.train):
+            began = time.perf_counter()
+            clips = training(progress.epoch)
+            loss = _learn(fabric, model, optimizer, clips, recipe, classes, seed, progress.epoch)
+            line = _examine(network, validation, watch, classes)
+            rate = optimizer.param_groups[0]["lr"]
+            seconds = time.perf_counter() - began
+            number = progress.epoch + 1
+            epoch = {"epoch": number, "loss": loss, **line, "lr": rate, "seconds": seconds}
+            if progress.note(epoch):
+                best = {key: value.clone() for key, value in network.state_dict().items()}
+            save_checkpoint(checkpoint, name, network, optimizer, best, progress)
+            on_epoch(epoch)
+    except KeyboardInterrupt:
+        progress.interrupted = True
+    if best:
+        network.load_state_dict(best)
+    return progress
+
+
+def predict(network: Network, clips: Sequence[Clip], classes: int) -> NDArray[np.float32]:
+    """Probabilities (N, C) of clips, in their order."""
+    return _logits(network, clips, classes).softmax(1).numpy()
+
+
+def make_optimizer(network: Network, config: TrainConfig) -> Optimizer:
+    """Make the optimizer a recipe names."""
+    kind = AdamW if config.optimizer == "adamw" else Adam
+    return kind(network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+
+
+def rate_at(config: TrainConfig, done: float) -> float:
+    """Learning rate after a share of all steps: a rise from 0, then constant or half a cosine."""
+    if done < config.warmup:
+        return config.lr * done / config.warmup
+    if config.schedule == "constant":
+        return config.lr
+    rest = (done - config.warmup) / (1 - config.warmup)
+    return config.lr * (1 + math.cos(math.pi * rest)) / 2
+
+
+def class_weights(clips: Sequence[Clip], classes: int) -> Tensor:
+    """Weights (C,) that make every class count the same, 1 on average over clips."""
+    counts = torch.bincount(torch.tensor([clip.label for clip in clips]), minlength=classes)
+    return len(clips) / (classes * counts.clamp(min=1))
+
+
+def _learn(
+    fabric: Fabric,
+    model: Any,
+    optimizer: Optimizer,
+    clips: Sequence[Clip],
+    recipe: Recipe,
+    classes: int,
+    seed: int,
+    epoch: int,
+) -> float:
+    """Go once through the training clips; return the mean loss."""
+    torch.manual_seed(_mix(seed, epoch))  # for dropout
+    rng = np.random.default_rng([seed, epoch])
+    config = recipe.train
+    weights = class_weights(clips, classes) if config.balance == "weights" else None
+    model.train()
+    total, seen = 0.0, 0
+    for batch in training_batches(clips, recipe, model.module, classes, rng):
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(config, (epoch + seen / len(clips)) / config.epochs)
+        optimizer.zero_grad()
+        loss = _loss(fabric, model, batch, weights, config.label_smoothing)
+        fabric.backward(loss)
+        if config.clip_norm:
+            fabric.clip_gradients(model, optimizer, max_norm=config.clip_norm)
+        optimizer.step()
+        total += loss.item() * len(batch.lengths)
+        seen += len(batch.lengths)
+    if not math.isfinite(total):
+        raise EmeliaError(
+            f"{recipe.name}: the loss is no longer a number in epoch {epoch + 1} at a learning "
+            f"rate of {config.lr:g}. Lower it, for example --set train.lr={config.lr / 10:g}."
+        )
+    return total / seen
+
+
+def _loss(
+    fabric: Fabric, model: Any, batch: Batch, weights: Tensor | None, smoothing: float
+) -> Tensor:
+    inputs, lengths, targets, weights = fabric.to_device(
+        (batch.inputs, batch.lengths, batch.targets, weights)
+    )
+    logits = model(inputs, lengths)
+    return F.cross_entropy(logits, targets, weight=weights, label_smoothing=smoothing)
+
+
+def _examine(
+    network: Network, validation: Sequence[Clip], watch: Sequence[Clip], classes: int
+) -> Epoch:
+    """Figures of one epoch on validation and, where watched, test clips."""
+    loss, correct, recall = _figures(network, validation, classes)
+    line = {"validation_loss": loss, "validation_accuracy": correct, "validation_uar": recall}
+    if watch:
+        _, correct, recall = _figures(network, watch, classes)
+        line |= {"test_accuracy": correct, "test_uar": recall}
+    return line
+
+
+def _figures(network: Network, clips: Sequence[Clip], classes: int) -> tuple[float, float, float]:
+    """Loss, accuracy and UAR."""
+    logits = _logits(network, clips, classes)
+    truth = torch.tensor([clip.label for clip in clips])
+    found = logits.argmax(1).numpy()
+    loss = F.cross_entropy(logits, truth).item()
+    return loss, accuracy(truth.numpy(), found), uar(truth.numpy(), found)
+
+
+@torch.no_grad()
+def _logits(network: Network, clips: Sequence[Clip], classes: int) -> Tensor:
+    network.eval()
+    device = next(network.parameters()).device
+    logits = torch.zeros(len(clips), classes)
+    for places, batch in evaluation_batches(clips, network, classes):
+        logits[places] = network(batch.inputs.to(device), batch.lengths.to(device)).float().cpu()
+    return logits
+
+
+def _mix(seed: int, epoch: int) -> int:
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])

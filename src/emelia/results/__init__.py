@@ -1,0 +1,7 @@
+"""What a study writes and what its figures are: cells on disk, rows and studies to read."""
+
+from emelia.results.cells import Cell, read_results
+from emelia.results.rows import Row
+from emelia.results.studies import Pair, Study, studies, summarise
+
+__all__ = ["Cell", "Pair", "Row", "Study", "read_results", "studies", "summarise"]

@@ -1,0 +1,137 @@
+"""Cells: one recipe trained on one fold with one seed, a line of `results.jsonl` each.
+
+A line holds all that figures, tables and reports are made from, so that nothing has to
+be trained again to look at a study in another way. Shapes: N test clips, C classes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emelia.errors import RunError
+from emelia.metrics import Labels
+from emelia.storage import read_lines
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One finished training, and what the network says of the test clips."""
+
+    key: str  # eight characters that name the cell
+    corpus: str
+    corpus_digest: str
+    recipe: str
+    recipe_digest: str
+    settings: Mapping[str, Any]  # the whole recipe
+    split: str
+    protocol: str  # one sentence
+    fold: str
+    seed: int
+    classes: tuple[str, ...]
+    parameters: int
+    seconds: float  # of training
+    train_clips: int
+    validation_clips: int
+    best_epoch: int  # counted from 1, chosen on validation
+    history: tuple[Mapping[str, float], ...]  # one an epoch; test_accuracy where the split peeks
+    predictions: tuple[Mapping[str, Any], ...]  # id, speaker, gender, truth, probabilities
+    audit: Mapping[str, Any]
+    versions: Mapping[str, str]
+    demo: bool = False  # synthetic speech
+    folds: int = 0  # of the whole split; 0 where the writer did not say
+
+    def __post_init__(self) -> None:
+        # By id, so that the same clips stand in the same places in every cell of a fold.
+        ordered = tuple(sorted(self.predictions, key=lambda p: str(p["id"])))
+        object.__setattr__(self, "predictions", ordered)
+        object.__setattr__(self, "history", tuple(self.history))
+        object.__setattr__(self, "classes", tuple(self.classes))
+
+    @classmethod
+    def from_json(cls, line: str) -> Cell:
+        """Read one line of results; keys of later versions are passed over.
+
+        Raises:
+            RunError: the line is no cell; the message says what is wrong with it.
+        """
+        try:
+            values = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise RunError(f"not JSON ({error})") from None
+        if not isinstance(values, dict):
+            raise RunError(f"expected a JSON object, got {type(values).__name__}")
+        needed = {f.name for f in fields(cls) if f.default is dataclasses.MISSING}
+        if lacking := sorted(needed - values.keys()):
+            raise RunError(f"has no {', '.join(lacking)}")
+        try:
+            cell = cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
+            cell._check()
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise RunError(f"has a value of the wrong kind ({error})") from None
+        return cell
+
+    def to_json(self) -> str:
+        """One line, without a line break."""
+        return json.dumps({f.name: getattr(self, f.name) for f in fields(self)})
+
+    @cached_property
+    def truth(self) -> Labels:
+        """Class numbers (N,)."""
+        return np.asarray([p["truth"] for p in self.predictions], dtype=np.int64)
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float64]:
+        """(N, C), NaN where training diverged."""
+        return np.asarray([p["probabilities"] for p in self.predictions], dtype=np.float64)
+
+    @cached_property
+    def predicted(self) -> Labels:
+        """Class numbers (N,)."""
+        return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
+
+    @cached_property
+    def speakers(self) -> tuple[str, ...]:
+        """Who speaks in each test clip, N of them."""
+        return tuple(str(p["speaker"]) for p in self.predictions)
+
+    def _check(self) -> None:
+        size = (len(self.predictions), len(self.classes))
+        if not size[0] or self.probabilities.shape != size:
+            raise ValueError(f"probabilities {self.probabilities.shape}, expected {size}")
+        if not 0 <= self.truth.min() <= self.truth.max() < size[1]:
+            raise ValueError(f"truth outside 0 to {size[1] - 1}")
+        if not all("loss" in epoch for epoch in self.history):
+            raise ValueError("an epoch of the history without loss")
+        if not 1 <= self.best_epoch <= len(self.history):
+            raise ValueError(f"best epoch {self.best_epoch} of {len(self.history)}")
+
+
+def read_results(path: Path) -> tuple[Cell, ...]:
+    """Read `results.jsonl`, or the one in a folder; no file is no cells.
+
+    A half last line, which a killed writer leaves, is passed over.
+
+    Raises:
+        RunError: a line is damaged.
+        StorageError: the file cannot be read.
+    """
+    path = path / "results.jsonl" if path.is_dir() else path
+    cells = []
+    for number, line in enumerate(read_lines(path), 1):
+        try:
+            cells.append(Cell.from_json(line))
+        except RunError as error:
+            raise RunError(
+                f"{path}, line {number}: {error}; expected one finished cell. "
+                "Delete the line to have that cell run again."
+            ) from None
+    return tuple(cells)

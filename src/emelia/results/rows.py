@@ -1,0 +1,205 @@
+"""Rows: the figures of one recipe on one split.
+
+The test clips of all folds of a seed are pooled before anything is computed, so that
+every clip counts alike; figures are means over seeds.
+
+Shapes: N test clips, S seeds, C classes. Shares lie in [0, 1], times are in seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean, stdev
+from typing import TypeVar
+
+import numpy as np
+
+from emelia import metrics
+from emelia.metrics import Interval, Labels
+from emelia.results.cells import Cell
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+_FOUNDING_CORPUS = "aesdd"  # the one the published figures of recipes are of
+
+
+@dataclass(frozen=True)
+class Row:
+    """One recipe on one split. Its figures are those of its finished seeds.
+
+    A seed is finished when all its folds are there. Where none is, the figures are those
+    of the seed that has most folds, and the row is not `complete`: not to be compared.
+    """
+
+    recipe: str  # its name; with its digest where two recipes of a study share a name
+    cells: tuple[Cell, ...]
+    folds: int  # of the split
+
+    @cached_property
+    def seeds(self) -> tuple[int, ...]:
+        """The finished ones."""
+        return tuple(s for s, cells in self._by_seed.items() if len(cells) == self.folds)
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.seeds)
+
+    @property
+    def expected(self) -> int:
+        """Cells there will be once every seed that was begun is finished."""
+        return self.folds * len(self._by_seed)
+
+    @cached_property
+    def counted(self) -> tuple[tuple[Cell, ...], ...]:
+        """The cells that figures are made from: S seeds, each with its folds in order."""
+        if self.complete:
+            return tuple(self._by_seed[seed] for seed in self.seeds)
+        return (max(self._by_seed.values(), key=len),)
+
+    @cached_property
+    def ids(self) -> list[tuple[str, str]]:
+        """Fold and id of each test clip, N of them."""
+        return [(cell.fold, str(p["id"])) for cell in self.counted[0] for p in cell.predictions]
+
+    @cached_property
+    def speakers(self) -> list[str]:
+        """Who speaks in each test clip, N of them."""
+        return [name for cell in self.counted[0] for name in cell.speakers]
+
+    @cached_property
+    def truth(self) -> Labels:
+        """(N,)."""
+        return np.concatenate([cell.truth for cell in self.counted[0]])
+
+    @cached_property
+    def predicted(self) -> Labels:
+        """(S, N)."""
+        return np.vstack([np.concatenate([c.predicted for c in cells]) for cells in self.counted])
+
+    @cached_property
+    def accuracies(self) -> tuple[float, ...]:
+        """One a seed."""
+        return tuple(metrics.accuracy(self.truth, row) for row in self.predicted)
+
+    @cached_property
+    def uars(self) -> tuple[float, ...]:
+        """One a seed."""
+        return tuple(metrics.uar(self.truth, row) for row in self.predicted)
+
+    @property
+    def accuracy(self) -> float:
+        return fmean(self.accuracies)
+
+    @property
+    def uar(self) -> float:
+        return fmean(self.uars)
+
+    @property
+    def macro_f1(self) -> float:
+        confusions = (self._confusion(row) for row in self.predicted)
+        return fmean(float(metrics.f1(confusion).mean()) for confusion in confusions)
+
+    @property
+    def accuracy_spread(self) -> float | None:
+        """Standard deviation over seeds, from two on."""
+        return stdev(self.accuracies) if len(self.accuracies) > 1 else None
+
+    @property
+    def uar_spread(self) -> float | None:
+        """Standard deviation over seeds, from two on."""
+        return stdev(self.uars) if len(self.uars) > 1 else None
+
+    @cached_property
+    def accuracy_interval(self) -> Interval:
+        return metrics.interval(self.truth, self.predicted, self.speakers, "accuracy")
+
+    @cached_property
+    def uar_interval(self) -> Interval:
+        return metrics.interval(self.truth, self.predicted, self.speakers, "uar")
+
+    @cached_property
+    def confusion(self) -> Labels:
+        """(C, C), rows true, columns predicted, all seeds added up."""
+        return self._confusion(self.predicted.reshape(-1))
+
+    @cached_property
+    def per_speaker(self) -> dict[str, tuple[int, float]]:
+        """Test clips of each speaker, and the accuracy on them over all seeds."""
+        seeds = len(self.predicted)
+        truth, guesses = np.tile(self.truth, seeds), self.predicted.reshape(-1)
+        table = metrics.per_group(truth, guesses, self.speakers * seeds)
+        return {name: (int(own["n"]) // seeds, own["accuracy"]) for name, own in table.items()}
+
+    @property
+    def parameters(self) -> int:
+        return self.cells[0].parameters
+
+    @property
+    def seconds(self) -> float:
+        """Training time of a cell, the mean."""
+        return fmean(cell.seconds for cell in self.cells)
+
+    @property
+    def published(self) -> float | None:
+        """Accuracy that the founding study gives for the recipe; of its own corpus only."""
+        percent = self.cells[0].settings.get("published", 0.0)
+        return percent / 100 if percent and self.cells[0].corpus == _FOUNDING_CORPUS else None
+
+    @cached_property
+    def best_test_accuracy(self) -> float | None:
+        """Accuracy of the best test epoch: what choosing the epoch on the test set claims.
+
+        The highest of the epochs of each fold; None unless every epoch was tested.
+        """
+        folds = [cell for cells in self.counted for cell in cells]
+        if not all("test_accuracy" in epoch for cell in folds for epoch in cell.history):
+            return None
+        right = [max(e["test_accuracy"] for e in cell.history) * len(cell.truth) for cell in folds]
+        return sum(right) / self.predicted.size
+
+    @property
+    def best_test_interval(self) -> Interval | None:
+        """By clip (Wilson), since only the share of right clips is known of each epoch."""
+        share = self.best_test_accuracy
+        return None if share is None else wilson(share, len(self.truth))
+
+    @property
+    def validation_uar(self) -> float:
+        """UAR on validation data at the chosen epochs, the mean over cells."""
+        chosen = (c.history[c.best_epoch - 1] for cells in self.counted for c in cells)
+        return fmean(epoch.get("validation_uar", math.nan) for epoch in chosen)
+
+    @cached_property
+    def _by_seed(self) -> dict[int, tuple[Cell, ...]]:
+        groups = grouped(self.cells, lambda cell: cell.seed)
+        return {seed: tuple(sorted(groups[seed], key=_fold_order)) for seed in sorted(groups)}
+
+    def _confusion(self, predicted: Labels) -> Labels:
+        truth = np.tile(self.truth, predicted.size // self.truth.size)
+        return metrics.confusion_matrix(truth, predicted, len(self.cells[0].classes))
+
+
+def wilson(share: float, n: int) -> Interval:
+    """95 % interval of a share of n clips (Wilson 1927)."""
+    z = 1.959964  # of the normal distribution, at 97.5 %
+    scale = 1 + z * z / n
+    middle = (share + z * z / (2 * n)) / scale
+    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / scale
+    return Interval(max(0.0, middle - reach), min(1.0, middle + reach), clustered=False)
+
+
+def grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """Items by key, both in the order of their first occurrence."""
+    groups: dict[K, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
+def _fold_order(cell: Cell) -> tuple[int, str]:
+    """Fold 2 before fold 10."""
+    return len(cell.fold), cell.fold

@@ -1,0 +1,268 @@
+"""What the figures of a study say, in sentences made from the figures and from nothing else.
+
+Differences between recipes are called differences only where McNemar's test shows them
+after Holm's correction; shares are in percent, differences in points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import isnan
+
+import numpy as np
+
+from emelia.metrics import FEWEST_SPEAKERS
+from emelia.results import Pair, Row, Study
+from emelia.show.tables import DEMO, SIGNIFICANT, flattened, p_value, percent, with_interval
+
+# What one may want to know the effect of; other settings merely go along with these.
+_FACTORS = {
+    "model.name": "the network",
+    "model.layers": "the number of layers",
+    "features.kind": "the features",
+    "audio.denoise": "noise reduction",
+    "augment.copies": "copies of each training clip",
+    "augment.online": "fresh copies each epoch",
+}
+_MISTAKE = 0.15  # share of a class from which a confusion is worth a sentence
+
+
+def headline(study: Study) -> str:
+    """The best recipe and how sure that is, or what is missing to tell."""
+    best = study.best
+    if best is None:
+        done = max(len(row.counted[0]) for row in study.rows)
+        return f"No recipe is complete yet: at most {done} of {study.rows[0].folds} folds are done."
+    text = (
+        f"{best.recipe} does best: {with_interval(best.accuracy, best.accuracy_interval)} % "
+        f"accuracy, {with_interval(best.uar, best.uar_interval)} % UAR on "
+        f"{len(best.truth)} test clips of {len(best.per_speaker)} speakers."
+    )
+    text = text.replace(" does best: ", " reaches ") if len(study.complete) == 1 else text
+    return f"Synthetic speech only: {text}" if study.sample.demo else text
+
+
+def findings(study: Study) -> list[str]:
+    """Conclusions, the most important first."""
+    best = study.best
+    if best is None:
+        return []
+    told = [
+        _against_chance(best),
+        _against_the_rest(study, best),
+        *_published(study),
+        _peeking(study),
+        *_effects(study),
+        _by_speaker(best),
+        _mistakes(best),
+        _validation(best),
+    ]
+    return [sentence for sentence in told if sentence]
+
+
+def limitations(study: Study) -> list[str]:
+    """What the figures do not show."""
+    cells = [cell for row in study.rows for cell in row.cells]
+    known = [
+        DEMO if study.sample.demo else "",
+        _heard_before(study),
+        _few_speakers(study),
+        _few_seeds(study),
+        _unfinished(study),
+    ]
+    last = sum(cell.best_epoch == len(cell.history) for cell in cells)
+    if last:
+        known.append(
+            f"In {last} of {len(cells)} trainings the last epoch was the best: "
+            "more epochs may give better figures."
+        )
+    return [sentence for sentence in known if sentence]
+
+
+def heard_before(study: Study) -> set[str]:
+    """Test speakers who are also heard in training or validation."""
+    audits = (cell.audit.get("shared", {}) for row in study.rows for cell in row.cells)
+    return {
+        name
+        for shared in audits
+        for parts, what in shared.items()
+        if parts.endswith("/test")
+        for name in what.get("speakers", ())
+    }
+
+
+def _against_chance(best: Row) -> str:
+    chance = 1 / len(best.cells[0].classes)
+    interval = best.uar_interval
+    where = f"{percent(chance)} % UAR, which is what guessing reaches"
+    if interval.low > chance:
+        return f"The interval of {best.recipe} lies above {where}."
+    return f"The interval of {best.recipe} includes {where}: it is not shown to recognise anything."
+
+
+def _against_the_rest(study: Study, best: Row) -> str:
+    """Which recipes the best one beats, and which it cannot be told from."""
+    beaten: list[str] = []
+    equal: list[str] = []
+    for pair in study.pairs:
+        if best.recipe in (pair.first, pair.second):
+            other = pair.second if pair.first == best.recipe else pair.first
+            (beaten if pair.adjusted < SIGNIFICANT else equal).append(other)
+    parts = []
+    if beaten:
+        parts.append(f"it differs from {_listed(beaten)}")
+    if equal:
+        parts.append(f"no difference is shown to {_listed(equal)}")
+    return f"On the same clips as {best.recipe}: {'; '.join(parts)}." if parts else ""
+
+
+def _published(study: Study) -> list[str]:
+    """Published figures against ours: under their own rule where it was run, or without."""
+    same_rule, other = [], []
+    for row in study.complete:
+        if row.published is None:
+            continue
+        if row.best_test_accuracy is not None and row.best_test_interval is not None:
+            inside = row.best_test_interval.low <= row.published <= row.best_test_interval.high
+            same_rule.append((row, inside))
+        else:
+            other.append(row)
+    told = []
+    for inside, words in ((True, "inside"), (False, "outside")):
+        names = [
+            f"{row.recipe} (published {percent(row.published or 0)}, "
+            f"here {with_interval(row.best_test_accuracy or 0, row.best_test_interval)})"
+            for row, fits in same_rule
+            if fits is inside and row.best_test_interval
+        ]
+        if names:
+            told.append(
+                f"By the published rule, the best epoch on the test clips, the published accuracy "
+                f"lies {words} our interval for {_listed(names)}."
+            )
+    if other:
+        gaps = [100 * ((row.published or 0) - row.accuracy) for row in other]
+        told.append(
+            f"The published accuracies of {_listed([row.recipe for row in other])}, measured on a "
+            f"random split with the best test epoch, lie {_span(gaps)} points from those here."
+        )
+    return told
+
+
+def _peeking(study: Study) -> str:
+    gains = [
+        100 * (row.best_test_accuracy - row.accuracy)
+        for row in study.complete
+        if row.best_test_accuracy is not None
+    ]
+    if not gains:
+        return ""
+    return (
+        f"Choosing the epoch on the test clips instead of on validation data would have claimed "
+        f"{_span(gaps=gains)} points of accuracy, {np.mean(gains):+.1f} on average."
+    )
+
+
+def _effects(study: Study) -> list[str]:
+    """For each factor, the pairs of recipes that have another value of it and of no other."""
+    effects: dict[tuple[str, str, str], list[Pair]] = {}
+    rows = {row.recipe: row for row in study.complete}
+    for pair in study.pairs:
+        one, other = (_factors(rows[name]) for name in (pair.first, pair.second))
+        changed = [key for key in _FACTORS if one[key] != other[key]]
+        if len(changed) == 1:
+            key = changed[0]
+            effects.setdefault((key, one[key], other[key]), []).append(pair)
+    return [_effect(rows, *names, pairs) for names, pairs in effects.items()]
+
+
+def _effect(rows: dict[str, Row], key: str, old: str, new: str, pairs: list[Pair]) -> str:
+    told = []
+    for pair in pairs:
+        points = 100 * (rows[pair.second].accuracy - rows[pair.first].accuracy)
+        p = p_value(pair.adjusted)
+        told.append(f"{pair.first} to {pair.second}: {points:+.1f} points (p {p})")
+    shown = sum(pair.adjusted < SIGNIFICANT for pair in pairs)
+    verdict = "a difference" if shown else "no difference shown"
+    if len(pairs) > 1 and shown:
+        verdict = f"a difference in {shown} of {len(pairs)}"
+    return f"Changing {_FACTORS[key]} from {old} to {new}: {verdict}. {'; '.join(told)}."
+
+
+def _by_speaker(best: Row) -> str:
+    own = sorted((share, name) for name, (_, share) in best.per_speaker.items())
+    if len(own) < 2:
+        return ""
+    (low, hardest), (high, easiest) = own[0], own[-1]
+    return (
+        f"{best.recipe} gets {percent(low)} % of the clips of speaker {hardest} right "
+        f"and {percent(high)} % of those of speaker {easiest}."
+    )
+
+
+def _mistakes(best: Row) -> str:
+    """The largest confusion of one class with another."""
+    names = best.cells[0].classes
+    matrix = best.confusion
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    np.fill_diagonal(shares, 0)
+    i, j = np.unravel_index(int(shares.argmax()), shares.shape)
+    if shares[i, j] < _MISTAKE:
+        return ""
+    return (
+        f"The commonest mistake of {best.recipe} is to take {names[i]} for {names[j]}: "
+        f"{percent(shares[i, j])} % of the {names[i]} clips."
+    )
+
+
+def _validation(best: Row) -> str:
+    gap = 100 * (best.validation_uar - best.uar)
+    if isnan(gap):
+        return ""
+    return (
+        f"Its validation data, which chose the epochs, gave {percent(best.validation_uar)} % UAR: "
+        f"{gap:+.1f} points against the test clips."
+    )
+
+
+def _heard_before(study: Study) -> str:
+    if not heard_before(study):
+        return ""
+    return (
+        "Test speakers are also heard in training, so these figures say nothing about people the "
+        "network has never heard."
+    )
+
+
+def _few_speakers(study: Study) -> str:
+    count = max(len(row.per_speaker) for row in study.rows)
+    if count < FEWEST_SPEAKERS:
+        return f"Only {count} test speakers: the intervals speak of other clips of these people."
+    return f"{count} test speakers are a small sample of people: intervals stay wide and rough."
+
+
+def _few_seeds(study: Study) -> str:
+    single = [row.recipe for row in study.complete if len(row.seeds) == 1]
+    if not single:
+        return ""
+    return f"One seed only for {_listed(single)}: how much luck is in the training is not known."
+
+
+def _unfinished(study: Study) -> str:
+    names = [row.recipe for row in study.rows if not row.complete]
+    return f"Not complete, and compared with nothing: {_listed(names)}." if names else ""
+
+
+def _factors(row: Row) -> dict[str, str]:
+    values = dict(flattened(row.cells[0].settings))
+    return {key: str(values.get(key)) for key in _FACTORS}
+
+
+def _span(gaps: Iterable[float]) -> str:
+    low, high = min(gaps), max(gaps)
+    return f"{low:+.1f}" if f"{low:.1f}" == f"{high:.1f}" else f"{low:+.1f} to {high:+.1f}"
+
+
+def _listed(words: list[str]) -> str:
+    """["a", "b", "c"] -> "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

@@ -1,0 +1,244 @@
+"""The tables of a study, the same on the terminal, in Markdown and in a report.
+
+Shares are shown in percent with their 95 % interval: "56.1 (50.3–61.9)". A star marks an
+interval that is too narrow, since few people speak in the test clips.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from emelia import metrics
+from emelia.corpora.audit import audit_lines
+from emelia.metrics import Interval
+from emelia.results import Cell, Row, Study, studies
+
+SIGNIFICANT = 0.05
+DEMO = (
+    "All figures here are of synthetic speech. They show that the machinery works and say "
+    "nothing about people."
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text in rows and columns, ready to be shown."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    best: int | None = None  # the row to set off
+
+    def markdown(self) -> str:
+        """Return a Markdown table with its title above and its note below."""
+        rule = ("---", *("---:" for _ in self.columns[1:]))
+        lines = ["| " + " | ".join(map(escaped, row)) + " |" for row in (self.columns, *self.rows)]
+        lines.insert(1, "| " + " | ".join(rule) + " |")
+        return "\n".join([f"**{escaped(self.title)}**", "", *lines, *_paragraph(self.note)])
+
+
+def all_tables(study: Study) -> list[Table]:
+    """The main table and, where there is something to tell, those by speaker and by pair."""
+    return [table for table in (main(study), speakers(study), pairs(study)) if table.rows]
+
+
+def main(study: Study) -> Table:
+    """One row a recipe: figures with intervals, size, time and how far it has got."""
+    published = any(row.published for row in study.rows)
+    peeks = any(row.best_test_accuracy is not None for row in study.rows)
+    extra = (["published %"] if published else []) + (["best test epoch % (95 %)"] if peeks else [])
+    columns = (
+        "recipe", "accuracy % (95 %)", "UAR % (95 %)", "sd over seeds", "macro F1 %",
+        *extra, "parameters", "s a cell", "seeds", "folds",
+    )  # fmt: skip
+    lines = tuple(_main_line(row, published, peeks) for row in study.rows)
+    best = study.rows.index(study.best) if study.best else None
+    name = titled(study, f"{study.sample.corpus}, {study.sample.split}")
+    return Table(name, columns, lines, _main_note(study, published, peeks), best)
+
+
+def speakers(study: Study) -> Table:
+    """Accuracy of each recipe on each test speaker."""
+    by_row = [row.per_speaker for row in study.rows]
+    clips = {name: own[name][0] for own in by_row for name in own}
+    names = sorted(clips, key=lambda name: (len(name), name))
+    lines = [
+        (name, str(clips[name]), *(percent(own[name][1]) if name in own else "–" for own in by_row))
+        for name in names
+    ]
+    if len(names) > 1:
+        shares = [[share for _, share in own.values()] for own in by_row]
+        lines.append(("highest - lowest", "", *(percent(max(s) - min(s)) for s in shares)))
+    columns = ("speaker", "clips", *map(_label, study.rows))
+    return Table(titled(study, "Accuracy % by test speaker"), columns, tuple(lines))
+
+
+def pairs(study: Study) -> Table:
+    """McNemar's test of each pair of complete recipes, the surest difference first."""
+    lines = tuple(
+        (
+            f"{pair.first} : {pair.second}",
+            str(pair.seed),
+            str(pair.clips),
+            str(pair.only_first),
+            str(pair.only_second),
+            p_value(pair.p),
+            p_value(pair.adjusted),
+            "yes" if pair.adjusted < SIGNIFICANT else "not shown",
+        )
+        for pair in sorted(study.pairs, key=lambda pair: pair.p)
+    )
+    note = (
+        f"McNemar's exact test on the same clips; they differ where p is under {SIGNIFICANT} after "
+        "Holm's correction for all pairs. Clips of one speaker are alike, so p promises too much "
+        "for new speakers: read it beside the table by speaker."
+    )
+    columns = (
+        "pair", "seed", "clips", "only first right", "only second right", "p", "p (Holm)", "differ?",
+    )  # fmt: skip
+    return Table(titled(study, "Do two recipes differ?"), columns, lines, note)
+
+
+def classes(row: Row) -> Table:
+    """Precision, recall and F1 of each class of one recipe, over all seeds."""
+    matrix = row.confusion
+    figures = (metrics.precision(matrix), metrics.recall(matrix), metrics.f1(matrix))
+    clips = matrix.sum(axis=1) // len(row.counted)
+    lines = tuple(
+        (name, str(clips[i]), *(percent(values[i]) for values in figures))
+        for i, name in enumerate(row.cells[0].classes)
+    )
+    return Table("By class", ("class", "clips", "precision %", "recall %", "F1 %"), lines)
+
+
+def settings(study: Study) -> Table:
+    """The settings in which recipes differ."""
+    flat = [dict(flattened(row.cells[0].settings)) for row in study.rows]
+    keys = dict.fromkeys(key for one in flat for key in one if key not in _WORDS)
+    varied = [key for key in keys if len({str(one.get(key)) for one in flat}) > 1]
+    lines = tuple((key, *(_setting(one.get(key)) for one in flat)) for key in varied)
+    return Table("Settings that differ", ("setting", *(row.recipe for row in study.rows)), lines)
+
+
+def titled(study: Study, text: str) -> str:
+    """A title that says so where it is about synthetic speech."""
+    return f"{text} (synthetic speech)" if study.sample.demo else text
+
+
+def audit(study: Study) -> list[str]:
+    """What training, validation and test parts share, a line for folds that are alike."""
+    folds = {cell.fold: cell.audit for row in study.rows for cell in row.cells}
+    ordered = [folds[name] for name in sorted(folds, key=lambda name: (len(name), name))]
+    return audit_lines([one for one in ordered if "text" in one])
+
+
+def seeds(study: Study) -> str:
+    """Which seeds were run, finished or not."""
+    numbers = sorted({cell.seed for row in study.rows for cell in row.cells})
+    return ", ".join(map(str, numbers))
+
+
+def markdown(cells: Iterable[Cell]) -> str:
+    """All tables of all studies among these cells, with protocol, audit and seeds."""
+    return "\n\n".join(_study_markdown(study) for study in studies(cells))
+
+
+def percent(share: float) -> str:
+    """0.5607 -> "56.1"."""
+    return f"{100 * share:.1f}"
+
+
+def with_interval(share: float, interval: Interval) -> str:
+    """Such as "56.1 (50.3–61.9)", starred where the interval is too narrow."""
+    star = "*" if interval.too_narrow else ""
+    return f"{percent(share)} ({percent(interval.low)}–{percent(interval.high)}){star}"
+
+
+def p_value(p: float) -> str:
+    """Three decimals, which is more than such a figure is worth."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """Nested settings as `a.b`, value."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flattened(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def escaped(text: str) -> str:
+    """Text for Markdown: names of people's own recipes and speakers must not become mark-up."""
+    plain = re.sub(r"([\\|*`])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", plain)
+
+
+# Words about a recipe, which change no result.
+_WORDS = ("name", "group", "title", "published", "published_epoch")
+
+
+def _main_line(row: Row, published: bool, peeks: bool) -> tuple[str, ...]:
+    extra = []
+    if published:
+        extra.append("–" if row.published is None else percent(row.published))
+    if peeks:
+        share, interval = row.best_test_accuracy, row.best_test_interval
+        extra.append("–" if share is None or not interval else with_interval(share, interval))
+    return (
+        _label(row),
+        with_interval(row.accuracy, row.accuracy_interval),
+        with_interval(row.uar, row.uar_interval),
+        "–" if row.accuracy_spread is None else percent(row.accuracy_spread),
+        percent(row.macro_f1),
+        *extra,
+        f"{row.parameters:,}",
+        f"{row.seconds:,.0f}",
+        str(len(row.seeds)),
+        f"{len(row.cells)}/{row.expected}",
+    )
+
+
+def _main_note(study: Study, published: bool, peeks: bool) -> str:
+    notes = [f"{len(study.best.truth)} test clips." if study.best else ""]
+    if any(row.accuracy_interval.too_narrow for row in study.rows) or peeks:
+        notes.append(
+            f"* by clip, too narrow: it speaks of other clips, not of other people "
+            f"(for those, {metrics.FEWEST_SPEAKERS} test speakers are needed)."
+        )
+    if peeks:
+        notes.append("Best test epoch: what choosing the epoch on the test clips would claim.")
+    if published:
+        notes.append("Published: of the founding study, best test epoch of a random 80/20 split.")
+    if len(study.complete) < len(study.rows):
+        notes.append("Incomplete recipes are shown for what is there and compared with nothing.")
+    if study.sample.demo:
+        notes.append(DEMO)
+    return " ".join(filter(None, notes))
+
+
+def _label(row: Row) -> str:
+    return row.recipe if row.complete else f"{row.recipe} (incomplete)"
+
+
+def _setting(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _study_markdown(study: Study) -> str:
+    facts = [
+        f"Protocol: {study.sample.protocol}",
+        f"Corpus: {study.sample.corpus} (digest {study.sample.corpus_digest}). "
+        f"Seeds: {seeds(study)}.",
+        *(f"Audit: {line}." for line in audit(study)),
+    ]
+    tables = [table.markdown() for table in all_tables(study)]
+    return "\n\n".join([*tables, "\n".join(f"- {escaped(fact)}" for fact in facts)])
+
+
+def _paragraph(text: str) -> Sequence[str]:
+    return ["", escaped(text)] if text else []

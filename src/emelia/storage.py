@@ -1,0 +1,214 @@
+"""Files that are whole or not there: atomic writes, lines appended, locks, a cache.
+
+Whatever kills a writer, a reader finds the old file or the new one, and every line
+that was reported as written. What the system refuses becomes one clear StorageError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+from platformdirs import user_cache_path
+
+from emelia.errors import StorageError
+
+_BLOCK = 65_536  # bytes looked through at a time for the end of the last whole line
+_DIGEST = 32  # bytes of a SHA-256
+
+_REFUSALS = {
+    errno.ENOSPC: "the disk is full. Free some space or choose another folder.",
+    errno.EDQUOT: "your disk quota is used up. Free some space or choose another folder.",
+    errno.EROFS: "the disk is read-only. Choose another folder.",
+    errno.EACCES: "no permission to write here. Change it or choose another folder.",
+    errno.EPERM: "no permission to write here. Change it or choose another folder.",
+    errno.EEXIST: "a file stands where a folder should be. Move it or choose another folder.",
+    errno.ENOTDIR: "a file stands where a folder should be. Move it or choose another folder.",
+    errno.EISDIR: "a folder stands where a file should be. Move it or choose another name.",
+}
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a whole file: readers see the old one or the new one, never half of one.
+
+    Raises:
+        StorageError: it cannot be written; what was there before is untouched.
+    """
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    with _refusals(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())  # or a power cut could leave the new name empty
+            partial.replace(path)
+        finally:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add one line for good, after taking away the half line a killed writer may have left.
+
+    Only one process at a time may append: hold a `lock`.
+
+    Raises:
+        StorageError: it cannot be written; the lines before are untouched.
+    """
+    if "\n" in line:
+        raise ValueError("a line cannot have a line break inside")
+    with _refusals(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Unbuffered: a buffer would try again on closing to write what was refused.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        with open(descriptor, "r+b", buffering=0) as file:
+            end = _end_of_last_line(cast(BinaryIO, file))
+            file.truncate(end)
+            try:
+                _write_all(cast(BinaryIO, file), end, f"{line}\n".encode())
+            except OSError:
+                file.truncate(end)
+                raise
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the whole lines of a file; a half last line is dropped, no file is no lines."""
+    with _refusals(path, "cannot be read"):
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return []
+    try:
+        return data[: data.rfind(b"\n") + 1].decode().split("\n")[:-1]
+    except UnicodeDecodeError as error:
+        raise StorageError(
+            f"{path}: not UTF-8 text at byte {error.start}, so it is damaged or not one of ours. "
+            "Move it away to start anew."
+        ) from None
+
+
+def ensure_writable(folder: Path) -> None:
+    """Make a folder and try to write in it, before hours of work depend on it.
+
+    Raises:
+        StorageError: it cannot be made or written.
+    """
+    with _refusals(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))  # an empty file would fit even on a full disk
+            file.flush()
+
+
+@contextlib.contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Keep other processes away from a file or folder; a killed holder lets go by itself.
+
+    The lock file is `.lock` inside a folder, or `NAME.lock` beside a file.
+
+    Raises:
+        StorageError: another process holds it, or the lock file cannot be written.
+    """
+    name = path / ".lock" if path.is_dir() else path.with_name(f"{path.name}.lock")
+    held = FileLock(name, timeout=0)
+    with _refusals(path):
+        name.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            held.acquire()
+        except Timeout:
+            raise StorageError(
+                f"{path}: another process is working here. "
+                "Wait until it has finished, or choose another folder."
+            ) from None
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def cache_root() -> Path:
+    """Where things that can be made again are kept: $EMELIA_CACHE, or the user's cache folder."""
+    chosen = os.environ.get("EMELIA_CACHE")
+    return Path(chosen).expanduser() if chosen else user_cache_path("emelia", appauthor=False)
+
+
+class ArrayCache:
+    """Float32 arrays on disk under keys that name all they were made from.
+
+    An entry is a .npy file followed by the SHA-256 of it: one that is damaged counts
+    as missing and is made again.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def get(self, key: str) -> NDArray[np.float32] | None:
+        """Return the array kept under a key, or None."""
+        try:
+            entry = self._path(key).read_bytes()
+        except OSError:
+            return None
+        body, check = entry[:-_DIGEST], entry[-_DIGEST:]
+        if sha256(body).digest() != check:
+            return None
+        array = np.lib.format.read_array(io.BytesIO(body), allow_pickle=False)
+        return cast("NDArray[np.float32]", array)
+
+    def put(self, key: str, array: NDArray[np.float32]) -> None:
+        """Keep an array under a key.
+
+        Raises:
+            StorageError: the folder cannot be written.
+        """
+        body = io.BytesIO()
+        np.lib.format.write_array(body, np.asarray(array, dtype=np.float32), allow_pickle=False)
+        data = body.getvalue()
+        write_atomically(self._path(key), data + sha256(data).digest())
+
+    def _path(self, key: str) -> Path:
+        # Hashed, so that a key may be any text and two keys never meet in one file.
+        return self.folder / f"{sha256(key.encode()).hexdigest()}.npy"
+
+
+def _end_of_last_line(file: BinaryIO) -> int:
+    """Position behind the last line break; 0 where there is none."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - _BLOCK)
+        file.seek(start)
+        found = file.read(end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def _write_all(file: BinaryIO, position: int, data: bytes) -> None:
+    file.seek(position)
+    while data:  # an unbuffered write may take only a part
+        data = data[file.write(data) :]
+    os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def _refusals(path: Path, verb: str = "cannot be written") -> Iterator[None]:
+    """Turn what the system refuses into one line that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        reason = _REFUSALS.get(error.errno or 0)
+        if reason is None or verb != "cannot be written":
+            reason = f"{verb} ({error.strerror or error}). Check the path and the disk."
+        raise StorageError(f"{path}: {reason}") from error

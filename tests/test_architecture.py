@@ -1,0 +1,184 @@
+"""The house keeps its shape: imports go one way, light parts stay light, promises are kept."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import emelia
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src"
+
+# Bottom to top; a package is one layer.
+LAYERS = (
+    "errors",
+    "config",
+    "storage",
+    "console",
+    "emotions",
+    "audio",
+    "metrics",
+    "results",
+    "corpora",
+    "learn",
+    "show",
+    "use",
+    "scale",
+    "cli",
+)
+# The spine of a package, bottom to top; its other modules stand anywhere beside it.
+SPINES = {
+    "corpora": ("utterance", "reader", "splits"),
+    "learn": ("features", "augment", "models", "data", "training", "study"),
+    "show": ("plots", "report"),
+}
+HEAVY = (
+    "audiomentations",
+    "jinja2",
+    "librosa",
+    "lightning_fabric",
+    "matplotlib",
+    "noisereduce",
+    "numba",
+    "pyloudnorm",
+    "pyroomacoustics",
+    "scipy",
+    "sklearn",
+    "torch",
+)
+# Names under which packages are imported, where they differ from those they are installed by.
+INSTALLED_AS = {"sklearn": "scikit-learn"}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Every module of the package by its dotted name: "emelia.corpora.aesdd"."""
+    for path in sorted((SOURCE / "emelia").rglob("*.py")):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+MODULES = dict(modules())
+LAYERED = [name for name in MODULES if name not in ("emelia", "emelia.__main__")]
+LIGHT = [name for name in LAYERED if not name.startswith("emelia.learn")]
+
+
+@cache
+def imports(name: str) -> frozenset[str]:
+    """Dotted names of all a module imports, wherever in it: "emelia.errors", "torch.nn"."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{name}:{node.lineno}: a relative import; write it out"
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            # `from emelia import storage` imports a module, `from emelia.errors import X` a name.
+            # The version is everybody's; it stands in the front door, which imports nothing.
+            inner.discard("emelia.__version__")
+            found |= {i if i in MODULES else str(node.module) for i in inner}
+    return frozenset(found)
+
+
+def ours(name: str) -> set[str]:
+    """What a module imports from this package; the bare "emelia" is its front door."""
+    return {i for i in imports(name) if i.split(".")[0] == "emelia"}
+
+
+def layer(name: str) -> str:
+    """The layer of a module; empty for the front door."""
+    return name.partition(".")[2].split(".")[0]
+
+
+def test_every_module_stands_in_a_layer() -> None:
+    assert {layer(name) for name in LAYERED} <= set(LAYERS), "a new layer? give it a place"
+
+
+@pytest.mark.parametrize("name", LAYERED)
+def test_a_module_imports_only_from_layers_below(name: str) -> None:
+    below = LAYERS[: LAYERS.index(layer(name))]
+    for imported in ours(name):
+        same = layer(imported) == layer(name)
+        assert same or layer(imported) in below, f"{name} imports {imported} from a layer above"
+
+
+@pytest.mark.parametrize("package", sorted({layer(n) for n in LAYERED if n.count(".") > 1}))
+def test_modules_of_a_package_import_each_other_one_way(package: str) -> None:
+    inside = [name for name in LAYERED if layer(name) == package]
+    graph = {name: {i for i in ours(name) if layer(i) == package} for name in inside}
+    for lower, upper in pairwise(f"emelia.{package}.{m}" for m in SPINES.get(package, ())):
+        assert {lower, upper} <= set(graph)
+        graph[upper].add(lower)
+    TopologicalSorter(graph).prepare()  # raises CycleError, naming the circle
+
+
+@pytest.mark.parametrize("name", LAYERED)
+def test_only_the_learning_wing_knows_torch(name: str) -> None:
+    foreign = {i.split(".")[0] for i in imports(name)}
+    if layer(name) != "learn":
+        assert not foreign & {"torch", "lightning_fabric", "safetensors"}
+
+
+@pytest.mark.parametrize("name", [n for n in LAYERED if layer(n) not in ("show", "cli")])
+def test_reports_are_leaves(name: str) -> None:
+    assert not {i for i in ours(name) if i.startswith("emelia.show")}
+
+
+@pytest.fixture(scope="module")
+def burden() -> dict[str, list[str]]:
+    """The heavy packages that each light module is the first to load, in one fresh process."""
+    order = sorted(LIGHT, key=lambda name: LAYERS.index(layer(name)))
+    code = (
+        "import importlib, json, sys\n"
+        "names, heavy = json.loads(sys.argv[1])\n"
+        "loaded, burden = set(), {}\n"
+        "for name in names:\n"
+        "    importlib.import_module(name)\n"
+        "    new = {h for h in heavy if h in sys.modules} - loaded\n"
+        "    burden[name], loaded = sorted(new), loaded | new\n"
+        "print(json.dumps(burden))\n"
+    )
+    command = [sys.executable, "-c", code, json.dumps([["emelia", *order], HEAVY])]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert run.returncode == 0, run.stderr
+    return dict(json.loads(run.stdout))
+
+
+@pytest.mark.parametrize("name", ["emelia", *LIGHT])
+def test_light_modules_load_nothing_heavy(name: str, burden: dict[str, list[str]]) -> None:
+    assert burden[name] == []
+
+
+def test_the_command_line_is_among_the_light_modules() -> None:
+    assert "emelia.cli" in LIGHT
+
+
+def test_the_promised_names_are_sorted_and_there() -> None:
+    assert emelia.__all__ == sorted(emelia.__all__)
+    assert set(emelia.__all__) <= set(dir(emelia))
+    for name in emelia.__all__:
+        assert getattr(emelia, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'preprocess'"):
+        _ = emelia.preprocess
+
+
+def test_what_is_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
+    wanted = [*project["dependencies"], *(d for extra in extras for d in extra)]
+    declared = {re.split(r"[^\w-]", line)[0].lower() for line in wanted}
+    for name in MODULES:
+        for package in {i.split(".")[0] for i in imports(name)} - sys.stdlib_module_names:
+            installed = INSTALLED_AS.get(package, package).replace("_", "-")
+            assert installed in declared | {"emelia", "--future--"}, f"{name} imports {package}"

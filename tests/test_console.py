@@ -1,0 +1,198 @@
+"""What is printed: as written, on the right stream, as bars on a terminal and lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from emelia import console
+
+Captured = pytest.CaptureFixture[str]
+
+
+def on_a_terminal(code: str) -> tuple[str, str]:
+    """Run code with standard error on a terminal and standard output in a pipe; return both."""
+    terminal, end = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "PYTHONIOENCODING": "utf-8"}
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_INTERACTIVE"):
+        environment.pop(name, None)
+    run = subprocess.Popen(
+        [sys.executable, "-c", "from emelia.console import *\n" + textwrap.dedent(code)],
+        stdout=subprocess.PIPE,
+        stderr=end,
+        env=environment,
+    )
+    os.close(end)
+    drawn = b""
+    while True:
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:  # how Linux says that the other end is closed
+            break
+        if not piece:
+            break
+        drawn += piece
+    out, _ = run.communicate(timeout=60)
+    os.close(terminal)
+    assert run.returncode == 0, drawn.decode()
+    return out.decode(), drawn.decode()
+
+
+def test_results_go_to_output_and_troubles_to_error(capsys: Captured) -> None:
+    console.say("54.3")
+    console.warn("one file was skipped")
+    console.fail("no such corpus")
+    out, err = capsys.readouterr()
+    assert out == "54.3\n"
+    assert err == "warning: one file was skipped\nemelia: no such corpus\n"
+
+
+@pytest.mark.parametrize("text", ["pip install 'emelia[train]'", "[/] :smile: [bold]", "x" * 300])
+def test_text_is_printed_as_it_is(capsys: Captured, text: str) -> None:
+    console.say(text)
+    console.warn(text)
+    console.fail(text)
+    console.table(text, [text], [[text]], note=text)
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0] == text
+    assert err == f"warning: {text}\nemelia: {text}\n"
+    assert out.count(text) == 5
+
+
+def test_a_failure_is_one_line(capsys: Captured) -> None:
+    console.fail("first\nsecond")
+    assert capsys.readouterr().err == "emelia: first second\n"
+
+
+def test_file_names_cannot_steer_the_terminal_or_break_the_output(capsys: Captured) -> None:
+    name = os.fsdecode(b"\x1b[2Jn\xe9.wav")  # an escape sequence, and a byte that is no UTF-8
+    for tell in (console.say, console.warn, console.fail):
+        tell(name)
+    console.table("files", ["file"], [[name]])
+    out, err = capsys.readouterr()
+    assert "\x1b" not in out + err
+    assert out.count("?[2Jn?.wav") == 2 and err.count("?[2Jn?.wav") == 2
+
+
+def test_output_that_knows_no_greek_still_works() -> None:
+    code = "from emelia.console import *\nsay('θ ± 1'); table('θ', ['θ'], [['±']]); warn('θ')"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env=environment, check=True, timeout=60
+    )
+    assert run.stdout.startswith(b"? ? 1\n") and run.stderr == b"warning: ?\n"
+
+
+def test_a_table_aligns_names_left_and_figures_right(capsys: Captured) -> None:
+    console.table(
+        "Results",
+        ["recipe", "UAR"],
+        [["variable-3", "54.3"], ["emelia", "7.25"], ["x", "100.0"]],
+        note="by speaker",
+    )
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert lines[0] == "Results" and lines[-1] == "by speaker"
+    rows = [line for line in lines if re.search(r"\d", line)]
+    assert {len(row) for row in rows} == {len(rows[0])}
+    assert all(re.match(r"  (variable-3|emelia|x) ", row) for row in rows)
+
+
+def test_a_wide_table_in_a_pipe_is_not_cut(capsys: Captured) -> None:
+    row = [f"column-{n}-{'x' * 20}" for n in range(12)]
+    console.table("wide", row, [row])
+    out = capsys.readouterr().out
+    assert all(out.count(cell) == 2 for cell in row)
+
+
+def test_progress_in_a_log_is_a_line_each_tenth_at_most(capsys: Captured) -> None:
+    with console.Progress() as progress:
+        progress.start("epochs", 250)
+        for done in range(1, 251):
+            progress.step("epochs", done, f"loss {1 / done:.2f}")
+        progress.finish("epochs", "best epoch 17")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 11
+    assert re.fullmatch(r"epochs: 25/250, \d+:\d\d left, loss 0\.04", lines[0])
+    assert lines[-2] == "epochs: 250/250, loss 0.00"
+    assert re.fullmatch(r"epochs: done in \d+:\d\d, best epoch 17", lines[-1])
+
+
+def test_several_tasks_are_told_apart(capsys: Captured) -> None:
+    with console.Progress() as progress:
+        progress.start("cells", 2)
+        progress.start("epochs", 3)
+        progress.step("epochs", 1)
+        progress.step("cells", 1)
+        progress.finish("epochs")
+        progress.finish("cells")
+    names = [line.split(":")[0] for line in capsys.readouterr().err.splitlines()]
+    assert names == ["epochs", "cells", "epochs", "cells"]
+
+
+def test_time_left_counts_only_what_was_done_in_this_start(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(console.time, "monotonic", lambda: now)
+    with console.Progress() as progress:
+        progress.start("epochs", 100, done=70)
+        now += 60.0  # ten epochs take a minute, so the other twenty take two
+        progress.step("epochs", 75)
+        progress.step("epochs", 80)
+    assert capsys.readouterr().err == "epochs: 80/100, 2:00 left\n"
+
+
+def test_nothing_to_do_is_done_at_once(capsys: Captured) -> None:
+    with console.Progress() as progress:
+        progress.start("files", 0)
+        progress.finish("files")
+    assert capsys.readouterr().err == "files: done in 0:00\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(7.4, "0:07"), (750, "12:30"), (11_100, "3:05:00"), (3_599.6, "1:00:00")],
+)
+def test_durations_are_written_as_clocks(seconds: float, written: str) -> None:
+    assert console._clock(seconds) == written
+
+
+def test_bars_are_drawn_on_a_terminal_and_results_stay_clean() -> None:
+    out, drawn = on_a_terminal(
+        """
+        import time
+        with Progress() as progress:
+            progress.start("epochs [x]", 5)
+            for done in range(1, 6):
+                time.sleep(0.05)
+                progress.step("epochs [x]", done, "loss [0.5]")
+                say(f"result {done}")
+            warn("an odd file")
+            progress.finish("epochs [x]", "best 3")
+        """
+    )
+    assert out == "".join(f"result {done}\n" for done in range(1, 6))
+    assert "━" in drawn and "\x1b[" in drawn
+    assert "epochs [x]" in drawn and "loss [0.5]" in drawn and "result" not in drawn
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn)
+    assert re.search(r"warning: an odd file\r?\n", plain)
+    assert re.search(r"epochs \[x\]: done in 0:0\d, best 3\r?\n", plain)
+
+
+def test_bars_are_left_out_on_a_terminal_that_cannot_draw() -> None:
+    _, drawn = on_a_terminal(
+        """
+        import os
+        os.environ["TERM"] = "dumb"
+        with Progress() as progress:
+            progress.start("a", 2)
+            progress.step("a", 1)
+        """
+    )
+    assert "\x1b" not in drawn and "a: 1/2" in drawn

@@ -1,0 +1,108 @@
+"""The files around the code: nothing of one machine in them, nothing missing from the package."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import emelia
+from emelia.config import load_recipe
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "emelia"
+RECIPES = sorted((PACKAGE / "learn" / "recipes").glob("*.toml"))
+
+# Places on one machine, and hosts packages come from: both are the business of whoever installs.
+MACHINE = re.compile(r"(?<![\w.~*$}])/(?:home|root|work|Users|opt|mnt|tmp)/\w")
+HOSTS = re.compile(r"pypi\.org|pythonhosted\.org|download\.pytorch\.org|anaconda\.org|npmjs\.\w")
+
+
+@cache
+def tracked() -> dict[Path, str]:
+    """The text files of the project: those git knows, and new ones it does not ignore."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"git does not know this folder ({error})")
+    texts = {}
+    for path in (ROOT / name for name in run.stdout.decode().split("\0") if name):
+        data = path.read_bytes() if path.is_file() else b""
+        if b"\0" not in data:
+            texts[path] = data.decode()
+    return texts
+
+
+def found(pattern: re.Pattern[str]) -> list[str]:
+    return [
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for path, text in tracked().items()
+        for match in pattern.finditer(text)
+    ]
+
+
+def test_no_file_names_a_place_on_one_machine() -> None:
+    assert found(MACHINE) == []
+
+
+def test_no_file_names_a_host_of_packages() -> None:
+    assert found(HOSTS) == []
+
+
+def test_no_file_is_large_or_ends_in_half_a_line() -> None:
+    for path, text in tracked().items():
+        assert len(text) < 2_000_000, f"{path} is large"
+        assert not text or text.endswith("\n"), f"{path} does not end with a line break"
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_of_the_package_is_understood(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert recipe.name == path.stem
+    assert recipe.title, "the title is what tables and help show"
+
+
+def test_no_two_recipes_are_the_same_experiment() -> None:
+    recipes = [load_recipe(path) for path in RECIPES]
+    assert len(recipes) >= 9
+    for recipe in recipes:
+        settings = [
+            other.name
+            for other in recipes
+            if (other.audio, other.features, other.augment, other.model, other.train)
+            == (recipe.audio, recipe.features, recipe.augment, recipe.model, recipe.train)
+        ]
+        assert settings == [recipe.name]
+
+
+def test_every_direct_dependency_has_a_tested_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
+    wanted = [*project["dependencies"], *(d for extra in extras for d in extra)]
+    names = {re.split(r"[^\w-]", line)[0].lower() for line in wanted} - {"emelia"}
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins), "one plain version a line"
+    assert names <= {pin.split("==")[0].lower() for pin in pins}
+
+
+def test_the_version_is_in_the_changelog() -> None:
+    assert f"## [{emelia.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_wheel_carries_all_that_is_not_code(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    inside = set(zipfile.ZipFile(wheel).namelist())
+    needed = [p for p in PACKAGE.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    assert {str(p.relative_to(ROOT / "src")) for p in needed} <= inside
+    assert "emelia/py.typed" in inside
