@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import product
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from emelia.config import AugmentConfig, ModelConfig, Recipe
+from emelia.config import AugmentConfig, ModelConfig, Recipe, digest
 from emelia.corpora.audit import audit
 from emelia.corpora.utterance import Fold, Split, Utterance
 from emelia.results import Cell
@@ -109,12 +110,12 @@ def _cell(
     history = list(_history(rng, skill, epochs, split.peeks))
     best = int(np.argmax([epoch["validation_uar"] for epoch in history])) + 1
     return Cell(
-        key=f"{abs(hash((recipe.name, fold.name, seed))) % 16**8:08x}",
+        key=digest([recipe.digest, fold.name, seed]),
         corpus=corpus,
         corpus_digest="0123abcd",
         recipe=recipe.name,
         recipe_digest=recipe.digest,
-        settings=asdict(recipe),
+        settings=json.loads(json.dumps(asdict(recipe))),
         split=split.name,
         protocol=split.protocol,
         fold=fold.name,

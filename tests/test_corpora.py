@@ -212,6 +212,15 @@ def test_a_name_that_is_not_utf8_is_left_out(tree: Make) -> None:
     assert str(corpus.rejected[0].path).encode()
 
 
+def test_the_embedded_corpus_is_found_by_name_and_whole() -> None:
+    pytest.importorskip("espeakng_loader")
+    corpus = read_corpus("demo")
+    assert corpus.spec is CORPORA["demo"] and corpus.root.parent == cache_root()
+    assert len(corpus.utterances) == CORPORA["demo"].clips
+    assert corpus.warnings == () and corpus.rejected == ()
+    assert read_corpus(corpus.root) == corpus
+
+
 # Folders of one's own
 
 

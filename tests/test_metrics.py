@@ -184,7 +184,9 @@ def test_clustered_intervals_cover_the_truth_where_clip_intervals_do_not() -> No
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "uar"])
-def test_intervals_are_those_of_drawing_whole_speakers_one_by_one(metric: str) -> None:
+def test_intervals_are_those_of_drawing_speakers_and_then_their_clips_one_by_one(
+    metric: str,
+) -> None:
     truth, predicted, speakers = study(1)
     rare = (truth != 4) | (np.arange(len(truth)) % 7 == 0)  # classes of unequal size and difficulty
     truth, speakers = truth[rare], list(np.array(speakers)[rare])
@@ -193,11 +195,21 @@ def test_intervals_are_those_of_drawing_whole_speakers_one_by_one(metric: str) -
     rng, values = np.random.default_rng(5), []
     groups = [np.flatnonzero(np.array(speakers) == s) for s in sorted(set(speakers))]
     for _ in range(1500):
-        drawn = np.concatenate([groups[i] for i in rng.integers(0, len(groups), len(groups))])
+        speakers_drawn = [groups[i] for i in rng.integers(0, len(groups), len(groups))]
+        drawn = np.concatenate([rng.choice(own, len(own)) for own in speakers_drawn])
         values.append(figure(truth[drawn], predicted[drawn]))
     found = interval(truth, predicted, speakers, metric, n=4000)  # type: ignore[arg-type]
     want = np.quantile(values, [0.025, 0.975])
     np.testing.assert_allclose([found.low, found.high], want, atol=0.012)
+
+
+def test_speakers_who_happen_to_be_alike_do_not_make_an_interval_narrow() -> None:
+    truth = np.zeros(240, int)
+    predicted = (np.arange(240) % 2).astype(int)  # half of each speaker's clips right
+    found = interval(truth, predicted, [str(i // 40) for i in range(240)], "accuracy")
+    half = 1.96 * math.sqrt(0.25 / 240)  # the binomial distribution's
+    assert found.clustered
+    np.testing.assert_allclose([found.low, found.high], [0.5 - half, 0.5 + half], atol=0.01)
 
 
 def test_clip_intervals_are_the_binomial_distribution_s() -> None:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import tomllib
-import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
 from hashlib import sha256
@@ -138,6 +137,31 @@ PRESETS = {
     "mfcc": FeatureConfig(kind="mfcc", mfccs=40, standardise="band"),
 }
 
+# The numbers that make sense, where a type allows more. Those of `augment` stand with its methods.
+LIMITS: dict[str, tuple[float, float]] = {
+    "audio.trim_db": (0, 200),
+    "features.n_fft": (16, 65_536),
+    "features.window": (2, 65_536),
+    "features.hop": (1, 65_536),
+    "features.mels": (1, 1024),
+    "features.mfccs": (1, 1024),
+    "features.fmin": (0, SAMPLE_RATE / 2),
+    "features.fmax": (0, SAMPLE_RATE / 2),
+    "features.top_db": (1, 200),
+    "model.layers": (1, 8),
+    "model.width": (1, 1024),
+    "model.dropout": (0, 1),
+    "model.frames": (1, 100_000),
+    "train.epochs": (1, 1_000_000),
+    "train.patience": (0, 1_000_000),
+    "train.batch_size": (1, 100_000),
+    "train.lr": (0, 100),
+    "train.weight_decay": (0, 100),
+    "train.warmup": (0, 1),
+    "train.label_smoothing": (0, 1),
+    "train.clip_norm": (0, 1e9),
+}
+
 
 def digest(values: Any, length: int = 8) -> str:
     """A few hexadecimal characters that name a JSON-able value."""
@@ -166,19 +190,23 @@ def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such recipe file.") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML ({error}).") from None
     return recipe_from({"name": path.stem, **values}, settings)
 
 
 def recipe_from(values: Mapping[str, Any], settings: Sequence[str] = ()) -> Recipe:
-    """Build a recipe from nested mappings; see `load_recipe`."""
+    """Build a recipe from nested mappings; see `load_recipe`. Settings count from left to right."""
     merged = dict(values)
     for setting in settings:
         _apply(merged, setting)
     if isinstance(merged.get("features"), str):
         merged["features"] = {"preset": merged["features"]}
-    return typing.cast(Recipe, _build(Recipe, merged, ""))
+    recipe = typing.cast(Recipe, _build(Recipe, merged, ""))
+    _check(recipe)
+    return recipe
 
 
 def _apply(values: dict[str, Any], setting: str) -> None:
@@ -193,9 +221,27 @@ def _apply(values: dict[str, Any], setting: str) -> None:
     *parents, last = key.strip().split(".")
     for parent in parents:
         inner = values.get(parent)
+        if isinstance(inner, str):  # features=NAME
+            inner = {"preset": inner}
         values[parent] = dict(inner) if isinstance(inner, Mapping) else {}
         values = values[parent]
     values[last] = value
+
+
+def _check(recipe: Recipe) -> None:
+    """Refuse numbers that make no sense, alone or together."""
+    for key, (low, high) in LIMITS.items():
+        part, _, name = key.partition(".")
+        value = getattr(getattr(recipe, part), name)
+        if not low <= value <= high:  # nor is NaN
+            raise ConfigError(f"{key}: {value:g} does not fit; expected {low:g} to {high:g}.")
+    f = recipe.features
+    if f.window > f.n_fft:
+        raise ConfigError(f"features.window: {f.window} is longer than n_fft, {f.n_fft}.")
+    if f.fmin >= f.fmax:
+        raise ConfigError(f"features.fmin: {f.fmin:g} is not below fmax, {f.fmax:g}.")
+    if f.kind == "mfcc" and f.mfccs > f.mels:
+        raise ConfigError(f"features.mfccs: {f.mfccs} are more than mels, {f.mels}.")
 
 
 def _build(cls: type, values: Mapping[str, Any], where: str) -> Any:
@@ -205,17 +251,19 @@ def _build(cls: type, values: Mapping[str, Any], where: str) -> Any:
     preset = values.pop("preset", None) if cls is FeatureConfig else None
     for key in values:
         if key not in known:
-            near = get_close_matches(key, known, n=1)
-            hint = f"did you mean {where}{near[0]}?" if near else f"known are: {', '.join(known)}."
-            raise ConfigError(f"unknown setting {where}{key}; {hint}")
+            raise ConfigError(f"unknown setting {where}{key}; {_nearest(key, known, where)}")
     made = {key: _convert(hints[key], value, f"{where}{key}") for key, value in values.items()}
     if preset is None:
         return cls(**made)
-    if preset not in PRESETS:
-        raise ConfigError(
-            f"unknown preset {preset!r} for features; there are: {', '.join(PRESETS)}."
-        )
+    if not isinstance(preset, str) or preset not in PRESETS:
+        hint = _nearest(str(preset), PRESETS)
+        raise ConfigError(f"unknown preset {preset!r} for features; {hint}")
     return dataclasses.replace(PRESETS[preset], **made)
+
+
+def _nearest(word: str, known: Collection[str], where: str = "") -> str:
+    near = get_close_matches(word, known, n=1)
+    return f"did you mean {where}{near[0]}?" if near else f"known are: {', '.join(known)}."
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
@@ -236,10 +284,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (hint is not bool and isinstance(value, bool)):
-        raise ConfigError(f"{where}: expected {_name(hint)}, got {value!r}.")
+        raise ConfigError(f"{where}: expected {_KINDS[hint]}, got {value!r}.")
     return value
 
 
-def _name(hint: Any) -> str:
-    names = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
-    return hint.__name__ if isinstance(hint, types.GenericAlias) else names.get(hint, str(hint))
+_KINDS = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}

@@ -146,7 +146,7 @@ def calibration_error(truth: ArrayLike, probabilities: ArrayLike, bins: int = 10
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A bootstrap interval; `clustered` tells whether whole speakers were drawn."""
+    """A bootstrap interval; `clustered` tells whether speakers were drawn before clips."""
 
     low: float
     high: float
@@ -177,25 +177,26 @@ def interval(
     n: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """Percentile bootstrap of 95 %: whole speakers drawn with replacement, or clips.
+    """Percentile bootstrap of 95 %: speakers drawn with replacement, then clips of each.
 
-    Clips of one speaker are alike, so drawing clips claims too much; it is done only below
-    six speakers, and marked. With predictions (S, N) of S seeds, every resample is the same
-    for all seeds and its figure is their mean.
+    Clips of one speaker are alike, so drawing clips alone claims too much; it is done only
+    below six speakers, and marked. Drawing speakers alone claims too much where a few
+    happen to be alike; so both are drawn (Davison and Hinkley 1997, section 3.8). With
+    predictions (S, N) of S seeds, every resample is the same for all seeds and its figure
+    is their mean.
     """
     pairs = [_labels(truth, row) for row in np.atleast_2d(np.asarray(predicted))]
     true, guesses = pairs[0][0], np.vstack([guess for _, guess in pairs])  # (N,), (S, N)
     names, speaker = np.unique(_as_long(speakers, true, "speakers"), return_inverse=True)
     clustered = len(names) >= FEWEST_SPEAKERS
-    if clustered:
-        unit, copies = speaker, np.ones(len(names), np.int64)
-    else:  # clips with the same truth and predictions are copies of one unit
-        patterns = np.vstack([true, guesses])
-        _, unit, copies = np.unique(patterns, axis=1, return_inverse=True, return_counts=True)
+    if not clustered:
+        speaker = np.zeros_like(speaker)
+    # Clips with the same speaker, truth and predictions are copies of one unit, U of them.
+    patterns = np.vstack([speaker, true, guesses])
+    units, unit, copies = np.unique(patterns, axis=1, return_inverse=True, return_counts=True)
     confusions = _by_unit(true, guesses, unit)  # (U, S, C, C), of all copies
     single = confusions.reshape(len(copies), -1) / copies[:, None]
-    size = int(copies.sum())
-    weights = np.random.default_rng(seed).multinomial(size, copies / size, size=n)  # (n, U)
+    weights = _draws(units[0], copies, n, np.random.default_rng(seed))
     drawn = (weights @ single).reshape(n, *confusions.shape[1:])
     values = {"accuracy": _accuracy, "uar": _uar}[metric](drawn).mean(axis=1)
     low, high = np.quantile(values, [0.025, 0.975])
@@ -227,6 +228,18 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted = np.empty(len(values))
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(scaled))
     return [float(value) for value in adjusted]
+
+
+def _draws(owner: Labels, copies: Labels, n: int, rng: np.random.Generator) -> Labels:
+    """How often each unit is drawn in each resample (n, U): owners first, then clips of each."""
+    owners = int(owner.max()) + 1
+    times = rng.multinomial(owners, np.full(owners, 1 / owners), size=n)  # (n, owners)
+    weights = np.empty((n, len(copies)), np.int64)
+    for number in range(owners):
+        own = owner == number
+        clips = int(copies[own].sum())
+        weights[:, own] = rng.multinomial(times[:, number] * clips, copies[own] / clips)
+    return weights
 
 
 def _by_unit(true: Labels, guesses: Labels, unit: Labels) -> Labels:

@@ -89,7 +89,7 @@ def study(
     wanted = tasks(data, parts, chosen, range(seeds))
     with console.Progress() as progress:
         bars = _Bars(progress, len(wanted))
-        outcome = run_study(wanted, folder, bars.tell, jobs, Hardware(device))
+        outcome = run_study(wanted, folder, bars.tell, jobs, Hardware(device), bars.end)
     _conclude(outcome, folder)
 
 
@@ -97,14 +97,25 @@ class _Bars:
     """Progress of a study: a bar for each training under way."""
 
     def __init__(self, progress: console.Progress, cells: int) -> None:
-        self.progress, self.cells = progress, cells
+        self.progress = progress
         self.running: set[str] = set()
+        self.ended: set[str] = set()
+        progress.start("trainings", cells)
 
     def tell(self, name: str, done: int, total: int, facts: str) -> None:
+        if name in self.ended:  # news that another process sent late
+            return
         if name not in self.running:
             self.running.add(name)
             self.progress.start(name, total, done)
         self.progress.step(name, done, facts)
+
+    def end(self, name: str, facts: str) -> None:
+        if name in self.running:
+            self.running.remove(name)
+            self.progress.finish(name, facts)
+        self.ended.add(name)
+        self.progress.step("trainings", len(self.ended))
 
 
 def _conclude(outcome: Outcome, folder: Path) -> None:
@@ -161,7 +172,7 @@ def report(
     Examples: emelia report runs/aesdd-loso ·
     emelia report runs/aesdd-loso --into docs/results.md --name loso
     """
-    from emelia.show.tables import write_block
+    from emelia.show.tables import markdown, write_block
 
     files = [path / "results.jsonl" if path.is_dir() else path for path in results]
     for file in files:
@@ -169,7 +180,7 @@ def report(
             raise ConfigError(f"{file}: no such results. `emelia study` writes them.")
     cells = [cell for file in files for cell in read_results(file)]
     if into:
-        write_block(into, name, studies(cells))
+        write_block(into, name, markdown(studies(cells)))
         console.say(f"Tables written into {into}.")
         return
     from emelia.show.report import write_report

@@ -186,5 +186,5 @@ def _show(answers: Sequence[Mapping[str, Any]], classes: tuple[str, ...], title:
             ("accuracy", "UAR"), (scores["accuracy"], scores["uar"]), ends, strict=True
         )
     ]
-    note = f"{', '.join(lines)}; 95 % intervals, {ends[0].note or 'speakers drawn whole'}."
+    note = f"{', '.join(lines)}; 95 % intervals, {ends[0].note or 'speakers drawn first'}."
     console.table(title, ["emotion", "precision %", "recall %", "F1 %", "clips"], rows, note)

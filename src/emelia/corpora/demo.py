@@ -125,7 +125,9 @@ def _speak(folder: Path) -> None:
             "Try again; if it stays so, reinstall espeakng-loader."
         )
     if (count := _clips_in(folder)) != SPEC.clips:
-        raise CorpusError(f"the demo corpus came out with {count} of {SPEC.clips} clips. Try again.")
+        raise CorpusError(
+            f"the demo corpus came out with {count} of {SPEC.clips} clips. Try again."
+        )
 
 
 def _ending(code: int) -> str:

@@ -62,7 +62,7 @@ class Espeak:
         ]  # fmt: skip
 
     def say(self, clip: Clip) -> Wave:
-        """The clip's words, flat in level, at `rate` Hz."""
+        """The clip's words as eSpeak alone says them, at `rate` Hz."""
         self._chunks.clear()
         self._lib.espeak_ng_SetRandSeed(1)
         self._check(self._lib.espeak_SetVoiceByName(clip.voice.encode()), clip)
@@ -86,7 +86,7 @@ class Espeak:
 
 
 def _settings(prosody: Prosody) -> dict[int, int]:
-    """eSpeak's parameters: words a minute, and 0 to 100 with 50 in the middle."""
+    """The parameters of eSpeak: words a minute, and 0 to 100 with 50 in the middle."""
     wanted = {
         _RATE: (175 * 2**prosody.rate, 100, 300),
         _PITCH: (50 + prosody.pitch * 50 / 12, 0, 100),  # 100 is an octave up
@@ -113,7 +113,8 @@ def tremble(voice: Wave, rate: int, semitones: float, dice: np.random.RandomStat
     depth = 2 ** (max(semitones, 0.0) / 12) - 1  # share by which the pitch goes up
     step = 2 * np.pi * hertz / rate
     time = np.arange(len(voice))
-    return np.interp(time + depth / step * np.sin(step * time + phase), time, voice)
+    uneven = time + depth / step * np.sin(step * time + phase)
+    return np.asarray(np.interp(uneven, time, voice))
 
 
 def tilt(voice: Wave, slope: float) -> Wave:

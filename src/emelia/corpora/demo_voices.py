@@ -48,9 +48,9 @@ RULES = {
     "disgust": Prosody(pitch=-4.0, range=0.2, rate=-0.4, level=-2.0, pause=20.0, tilt=-0.5),
     # Murray and Arnott: much faster, very much higher, wider, of normal level, voiced
     # irregularly; Burkhardt and Sendlmeier: falsetto, which here is a breathy voice.
-    "fear": Prosody(pitch=7.0, range=0.3, rate=0.35, breath=12.0, tremor=0.8),
+    "fear": Prosody(pitch=7.0, range=0.3, rate=0.35, breath=14.0, tremor=0.8),
     # Both: much higher and much wider, louder; Murray and Arnott: faster or slower, breathy.
-    "happiness": Prosody(pitch=5.0, range=1.2, rate=0.05, level=4.0, tilt=1.5, breath=3.0),
+    "happiness": Prosody(pitch=5.0, range=1.0, rate=0.05, level=4.0, tilt=1.5, breath=3.0),
     # Both: slower, lower, narrower, softer; Scherer: weak high frequencies, more pauses.
     "sadness": Prosody(
         pitch=-1.5, range=-1.2, rate=-0.25, level=-6.0, pause=40.0, tilt=-3.5, breath=5.0
@@ -65,11 +65,11 @@ ENDINGS = {"anger": "!!.", "disgust": ".", "fear": "?!.", "happiness": "!!?", "s
 # One standard deviation of chance from clip to clip, and the share of it that a speaker's
 # habit (in all clips the same) and style (in all clips of an emotion the same) have.
 SPREAD = Prosody(
-    pitch=1.0, range=0.25, rate=0.1, level=2.0, pause=10.0, tilt=0.6, breath=2.0, tremor=0.1
+    pitch=1.0, range=0.2, rate=0.08, level=2.0, pause=8.0, tilt=0.4, breath=1.5, tremor=0.1
 )
 HABIT = 0.5
 STYLE = 0.5
-STRENGTH = (0.5, 1.3)  # of acting, evenly drawn: every voice has its half-hearted moments
+STRENGTH = (0.6, 1.4)  # of acting, evenly drawn: every voice has its half-hearted moments
 
 
 @dataclass(frozen=True, slots=True)

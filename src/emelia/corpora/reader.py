@@ -9,21 +9,20 @@ else as a folder per emotion. Every recording is decoded once to see that it can
 from __future__ import annotations
 
 import os
-import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from emelia.corpora import aesdd, emodb, nemo, ravdess
+from emelia.corpora import aesdd, demo, emodb, nemo, ravdess
 from emelia.corpora.own import Labels, read_folders, read_manifest
 from emelia.corpora.scan import SUFFIXES, OnProgress, Scan, audio_files, scan
 from emelia.corpora.utterance import Corpus, CorpusSpec, Rejected, Utterance
 from emelia.errors import CorpusError
-from emelia.storage import cache_root, lock
+from emelia.storage import cache_root
 
 CORPORA: dict[str, CorpusSpec] = {
-    spec.name: spec for spec in (aesdd.SPEC, ravdess.SPEC, emodb.SPEC, nemo.SPEC)
+    spec.name: spec for spec in (aesdd.SPEC, ravdess.SPEC, emodb.SPEC, nemo.SPEC, demo.SPEC)
 }
 OWN = ("manifest", "folders")  # the readers of corpora that have no name
 _FORMATS = ", ".join(suffix[1:] for suffix in SUFFIXES)
@@ -38,6 +37,7 @@ def read_corpus(where: str | Path, on_progress: OnProgress | None = None) -> Cor
 
     Raises:
         CorpusError: there is no such place, or nothing in it can be used.
+        MissingExtraError: `demo` is asked for, and what speaks it is not installed.
     """
     reader, path = _resolve(where)
     root, spec, labels = _understand(reader, Path(os.path.abspath(path)))
@@ -63,7 +63,9 @@ def _resolve(where: str | Path) -> tuple[str, Path]:
     """The reader asked for (empty: find out) and an existing path."""
     text = os.fspath(where)
     if where == "demo":
-        return "demo", _demo_folder()
+        folder = cache_root() / f"demo-{demo.VERSION}"
+        demo.make_demo(folder)
+        return "demo", folder
     path = Path(text).expanduser()
     if path.exists():
         return "", path
@@ -206,17 +208,3 @@ def _known(name: str, among: Iterable[str]) -> str:
     names = sorted(among)
     near = get_close_matches(name, names, n=1)
     return (f"; did you mean {near[0]}?" if near else ".") + f" Known are: {', '.join(names)}."
-
-
-def _demo_folder() -> Path:
-    """The embedded corpus, made on first use."""
-    from emelia.corpora import demo
-
-    folder = cache_root() / f"demo-{demo.VERSION}"
-    if not folder.is_dir():
-        with lock(folder):
-            partial = folder.with_name(f"{folder.name}.part")
-            shutil.rmtree(partial, ignore_errors=True)  # what a killed process left
-            demo.make_demo(partial)
-            partial.rename(folder)  # whole or not at all
-    return folder

@@ -82,21 +82,28 @@ def restore(
         with safe_open(path, "pt") as file:
             about = file.metadata()
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
+        if about["name"] == name:
+            progress = Progress(**json.loads(about["progress"]))
+            _put_back(tensors, network, optimizer)
+            return progress, _part(tensors, "best.")
+    except (SafetensorError, OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
+        reason = str(error).splitlines()[0]
         raise RunError(
-            f"{path}: damaged ({error}). Remove it to start this training anew."
+            f"{path}: damaged ({reason}). Remove it to start this training anew."
         ) from None
-    if about.get("name") != name:
-        raise RunError(
-            f"{path}: is of another recipe or seed. Choose another folder, or remove it."
-        )
+    raise RunError(
+        f"{path}: is of another training (recipe, seed or clips). "
+        "Choose another folder, or remove it."
+    )
+
+
+def _put_back(tensors: dict[str, Tensor], network: nn.Module, optimizer: Optimizer) -> None:
     network.load_state_dict(_part(tensors, "network."))
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in _part(tensors, "optimizer.").items():
         number, _, entry = key.partition(".")
         state.setdefault(int(number), {})[entry] = value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-    return Progress(**json.loads(about["progress"])), _part(tensors, "best.")
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

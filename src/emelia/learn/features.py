@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from emelia.config import SAMPLE_RATE, FeatureConfig
 
 AMIN = 1e-10  # power below which librosa's power_to_db does not go
+FLAT = 0.1  # dB; what deviates less is constant, and is not scaled up
 
 
 class FrontEnd(nn.Module):
@@ -83,11 +84,11 @@ class FrontEnd(nn.Module):
         """Power to dB: below the clip's maximum for log-mel, absolute for MFCC, as librosa."""
         db = 10 * mel.clamp(min=AMIN).log10()
         loudest = db.masked_fill(~mask, -math.inf).amax((1, 2), keepdim=True)  # (B, 1, 1)
-        db = torch.maximum(db, loudest - self.config.top_db)
+        lowest = (loudest - self.config.top_db).clamp(min=10 * math.log10(AMIN))
+        db = torch.maximum(db, lowest)
         if self.config.kind == "logmel":
-            db, loudest = db - loudest, torch.zeros_like(loudest)
-        silence = (loudest - self.config.top_db).expand(-1, mel.shape[1], 1)
-        return db, silence.squeeze(2)
+            db, lowest = db - loudest, lowest - loudest
+        return db, lowest.expand(-1, mel.shape[1], 1).squeeze(2)
 
     def _standardise(self, spec: Tensor, silence: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Mean 0 and deviation 1 over a clip's own frames, per clip or per clip and band."""
@@ -98,7 +99,7 @@ class FrontEnd(nn.Module):
         count = mask.sum(2, keepdim=True) * bands
         mean = (spec * mask).sum(over, keepdim=True) / count
         variance = ((spec - mean) * mask).square().sum(over, keepdim=True) / count
-        scale = variance.sqrt().clamp(min=1e-5)  # a constant clip stays constant
+        scale = torch.where(variance > FLAT**2, variance, 1.0).sqrt()
         return (spec - mean) / scale, (silence - mean.squeeze(2)) / scale.squeeze(2)
 
 
@@ -111,7 +112,7 @@ def mel_filters(config: FeatureConfig) -> NDArray[np.float32]:
     """
     low, high = _hz_to_mel(config.fmin), _hz_to_mel(config.fmax)
     edges = _mel_to_hz(np.linspace(low, high, config.mels + 2))  # (mels + 2,)
-    bins = np.linspace(0, SAMPLE_RATE / 2, config.n_fft // 2 + 1)
+    bins = np.fft.rfftfreq(config.n_fft, 1 / SAMPLE_RATE)
     rise = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
     fall = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
     triangles = np.maximum(0, np.minimum(rise, fall)).astype(np.float32)

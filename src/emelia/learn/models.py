@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emelia.config import ModelConfig
+from emelia.errors import ConfigError
 
 
 class Network(nn.Module):
@@ -63,7 +64,7 @@ class Variable(Network):
             x = F.max_pool2d(convolution(x), 2).relu()  # (B, ch, M, F) -> (B, 2ch, M/2, F/2)
             x = hide(x, lengths)
         x = last(x).relu()  # (B, 32, M/4, F/4) -> (B, 64, M/4, F/4)
-        x = hide(x, lengths).mean(2).sum(2) / lengths[:, None]  # (B, 64, M/4, F/4) -> (B, 64)
+        x = hide(x.mean(2), lengths).sum(2) / lengths[:, None]  # (B, 64, M/4, F/4) -> (B, 64)
         logits: Tensor = self.output(self.dropout(x))  # (B, C)
         return logits
 
@@ -153,6 +154,7 @@ class MaskedBatchNorm(nn.BatchNorm2d):
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
         if not self.training or int(lengths.min()) >= x.shape[-1]:
             return super().forward(x)
+        x = x.to(self.weight.dtype)  # in mixed precision too, figures are kept in full
         mask = valid(x, lengths)  # (B, 1, 1, F)
         count = mask.sum() * x.shape[2]
         mean = (x * mask).sum((0, 2, 3)) / count
@@ -187,12 +189,29 @@ class AttentiveStatistics(nn.Module):
 
 
 def build(config: ModelConfig, classes: int, bands: int) -> Network:
-    """Make a network with fresh weights from torch's current random state."""
+    """Make a network with fresh weights from torch's current random state.
+
+    Raises:
+        ConfigError: its pooling would leave nothing of so few bands or frames.
+    """
+    if config.name != "emelia":
+        _check_size(config, bands)
     if config.name == "variable":
         return Variable(config, classes)
     if config.name == "resized":
         return Resized(config, classes, bands)
     return Emelia(config, classes, bands)
+
+
+def _check_size(config: ModelConfig, bands: int) -> None:
+    resized = config.name == "resized"
+    need = 2 ** (config.layers if resized else config.layers - 1)  # each pooling halves
+    frames = config.frames if resized else need  # any length: shorter clips are padded
+    if min(bands, frames) < need:
+        raise ConfigError(
+            f"model.layers: a {config.name} network of {config.layers} needs at least {need} bands "
+            f"and {need} frames, got {bands} and {frames}. Take fewer layers."
+        )
 
 
 def parameters(network: nn.Module) -> int:

@@ -24,6 +24,7 @@ from emelia.storage import append_line, ensure_writable, lock
 
 # name of a cell, epochs done, epochs at most, facts
 Tell = Callable[[str, int, int, str], None]
+End = Callable[[str, str], None]
 
 
 @dataclass
@@ -36,12 +37,18 @@ class Outcome:
 
 
 def run_study(
-    tasks: Sequence[Task], out: Path, tell: Tell, jobs: int = 1, hardware: Hardware = CPU
+    tasks: Sequence[Task],
+    out: Path,
+    tell: Tell,
+    jobs: int = 1,
+    hardware: Hardware = CPU,
+    end: End = lambda name, facts: None,
 ) -> Outcome:
     """Run what is not finished yet.
 
     Args:
         out: folder for results.jsonl and a run folder a cell.
+        end: called with the name of each cell that ended, and how.
         jobs: cells at the same time.
 
     Raises:
@@ -58,8 +65,10 @@ def run_study(
             if isinstance(result, Cell):
                 append_line(results, result.to_json())
                 outcome.cells.append(result)
+                end(task.name, f"epoch {result.best_epoch} chosen on validation")
             else:
                 outcome.failed[task.name] = str(result)
+                end(task.name, "failed")
     return outcome
 
 

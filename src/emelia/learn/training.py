@@ -39,6 +39,7 @@ def fit(
     classes: int,
     *,
     seed: int = 0,
+    name: str = "",
     checkpoint: Path | None = None,
     fabric: Fabric | None = None,
     watch: Sequence[Clip] = (),
@@ -48,6 +49,7 @@ def fit(
 
     Args:
         training: gives the clips of an epoch; `validation` chooses the epoch.
+        name: what is learnt from; a checkpoint of another name, recipe or seed is refused.
         checkpoint: file written after each epoch and, where it exists, gone on from.
         watch: test clips whose figures are only written down each epoch.
         on_epoch: called with every line of the history, past ones too after a resume.
@@ -62,7 +64,7 @@ def fit(
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = make_optimizer(network, recipe.train)
     model, optimizer = fabric.setup(network, optimizer)
-    name = f"{recipe.digest}-{seed}"
+    name = f"{recipe.digest}-{seed}-{name}"
     progress, best = restore(checkpoint, name, network, optimizer)
     for epoch in progress.history:
         on_epoch(epoch)
@@ -72,6 +74,7 @@ def fit(
             clips = training(progress.epoch)
             loss = _learn(fabric, model, optimizer, clips, recipe, classes, seed, progress.epoch)
             line = _examine(network, validation, watch, classes)
+            _see_that_it_is_a_number(loss + line["validation_loss"], recipe, progress.epoch + 1)
             rate = optimizer.param_groups[0]["lr"]
             seconds = time.perf_counter() - began
             number = progress.epoch + 1
@@ -142,12 +145,16 @@ def _learn(
         optimizer.step()
         total += loss.item() * len(batch.lengths)
         seen += len(batch.lengths)
-    if not math.isfinite(total):
-        raise EmeliaError(
-            f"{recipe.name}: the loss is no longer a number in epoch {epoch + 1} at a learning "
-            f"rate of {config.lr:g}. Lower it, for example --set train.lr={config.lr / 10:g}."
-        )
     return total / seen
+
+
+def _see_that_it_is_a_number(loss: float, recipe: Recipe, epoch: int) -> None:
+    if not math.isfinite(loss):
+        rate = recipe.train.lr
+        raise EmeliaError(
+            f"{recipe.name}: the loss is no longer a number in epoch {epoch} at a learning "
+            f"rate of {rate:g}. Lower it, for example --set train.lr={rate / 10:g}."
+        )
 
 
 def _loss(

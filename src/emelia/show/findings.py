@@ -11,6 +11,7 @@ from math import isnan
 
 import numpy as np
 
+from emelia.corpora.utterance import UNKNOWN_SPEAKER
 from emelia.metrics import FEWEST_SPEAKERS
 from emelia.results import Pair, Row, Study
 from emelia.show.tables import DEMO, SIGNIFICANT, flattened, p_value, percent, with_interval
@@ -33,12 +34,14 @@ def headline(study: Study) -> str:
     if best is None:
         done = max(len(row.counted[0]) for row in study.rows)
         return f"No recipe is complete yet: at most {done} of {study.rows[0].folds} folds are done."
+    verb = "comes first with" if len(study.complete) > 1 else "reaches"
     text = (
-        f"{best.recipe} does best: {with_interval(best.accuracy, best.accuracy_interval)} % "
-        f"accuracy, {with_interval(best.uar, best.uar_interval)} % UAR on "
-        f"{len(best.truth)} test clips of {len(best.per_speaker)} speakers."
+        f"{best.recipe} {verb} {with_interval(best.accuracy, best.accuracy_interval)} % accuracy "
+        f"and {with_interval(best.uar, best.uar_interval)} % UAR on {len(best.truth)} test clips "
+        f"of {_counted(len(best.per_speaker), 'speaker')}."
     )
-    text = text.replace(" does best: ", " reaches ") if len(study.complete) == 1 else text
+    if best.published is not None:
+        text += f" The founding study publishes {percent(best.published)} % accuracy for it."
     return f"Synthetic speech only: {text}" if study.sample.demo else text
 
 
@@ -79,25 +82,13 @@ def limitations(study: Study) -> list[str]:
     return [sentence for sentence in known if sentence]
 
 
-def heard_before(study: Study) -> set[str]:
-    """Test speakers who are also heard in training or validation."""
-    audits = (cell.audit.get("shared", {}) for row in study.rows for cell in row.cells)
-    return {
-        name
-        for shared in audits
-        for parts, what in shared.items()
-        if parts.endswith("/test")
-        for name in what.get("speakers", ())
-    }
-
-
 def _against_chance(best: Row) -> str:
     chance = 1 / len(best.cells[0].classes)
     interval = best.uar_interval
     where = f"{percent(chance)} % UAR, which is what guessing reaches"
     if interval.low > chance:
         return f"The interval of {best.recipe} lies above {where}."
-    return f"The interval of {best.recipe} includes {where}: it is not shown to recognise anything."
+    return f"The interval of {best.recipe} does not lie above {where}: it shows no skill."
 
 
 def _against_the_rest(study: Study, best: Row) -> str:
@@ -117,36 +108,30 @@ def _against_the_rest(study: Study, best: Row) -> str:
 
 
 def _published(study: Study) -> list[str]:
-    """Published figures against ours: under their own rule where it was run, or without."""
-    same_rule, other = [], []
+    """Published figures against ours: by their own rule where it was tried, or by ours."""
+    told: dict[str, list[str]] = {}
+    gaps = {}
     for row in study.complete:
         if row.published is None:
             continue
-        if row.best_test_accuracy is not None and row.best_test_interval is not None:
-            inside = row.best_test_interval.low <= row.published <= row.best_test_interval.high
-            same_rule.append((row, inside))
-        else:
-            other.append(row)
-    told = []
-    for inside, words in ((True, "inside"), (False, "outside")):
-        names = [
-            f"{row.recipe} (published {percent(row.published or 0)}, "
-            f"here {with_interval(row.best_test_accuracy or 0, row.best_test_interval)})"
-            for row, fits in same_rule
-            if fits is inside and row.best_test_interval
-        ]
-        if names:
-            told.append(
-                f"By the published rule, the best epoch on the test clips, the published accuracy "
-                f"lies {words} our interval for {_listed(names)}."
-            )
-    if other:
-        gaps = [100 * ((row.published or 0) - row.accuracy) for row in other]
-        told.append(
-            f"The published accuracies of {_listed([row.recipe for row in other])}, measured on a "
-            f"random split with the best test epoch, lie {_span(gaps)} points from those here."
+        ours, span = row.best_test_accuracy, row.best_test_interval
+        if ours is None or span is None:
+            gaps[row.recipe] = 100 * (row.published - row.accuracy)
+            continue
+        where = "inside" if span.low <= row.published <= span.high else "outside"
+        figures = f"published {percent(row.published)}, here {with_interval(ours, span)}"
+        told.setdefault(where, []).append(f"{row.recipe} ({figures})")
+    sentences = [
+        f"By the published rule, the best epoch on the test clips, the published accuracy lies "
+        f"{where} our interval for {_listed(names)}."
+        for where, names in told.items()
+    ]
+    if gaps:
+        sentences.append(
+            f"The published accuracies of {_listed(list(gaps))}, measured on a random split with "
+            f"the best test epoch, exceed those here by {_span(gaps.values())} points."
         )
-    return told
+    return sentences
 
 
 def _peeking(study: Study) -> str:
@@ -226,19 +211,28 @@ def _validation(best: Row) -> str:
 
 
 def _heard_before(study: Study) -> str:
-    if not heard_before(study):
+    """Whether the audits found test speakers in training or validation, too."""
+    audits = [cell.audit.get("shared", {}) for row in study.rows for cell in row.cells]
+    if not any(
+        parts.endswith("/test") and shared.get("speakers")
+        for found in audits
+        for parts, shared in found.items()
+    ):
         return ""
     return (
-        "Test speakers are also heard in training, so these figures say nothing about people the "
-        "network has never heard."
+        "Test speakers are also heard before the test, so these figures say nothing about people "
+        "the network has never heard."
     )
 
 
 def _few_speakers(study: Study) -> str:
-    count = max(len(row.per_speaker) for row in study.rows)
-    if count < FEWEST_SPEAKERS:
-        return f"Only {count} test speakers: the intervals speak of other clips of these people."
-    return f"{count} test speakers are a small sample of people: intervals stay wide and rough."
+    names = {name for row in study.rows for name in row.per_speaker}
+    if names == {UNKNOWN_SPEAKER}:
+        return "Who speaks is not known: test speakers may have been heard in training."
+    if len(names) < FEWEST_SPEAKERS:
+        who = _counted(len(names), "test speaker")
+        return f"Only {who}: the intervals speak of other clips of the same people."
+    return f"{len(names)} test speakers are a small sample of people: the intervals are rough."
 
 
 def _few_seeds(study: Study) -> str:
@@ -261,6 +255,10 @@ def _factors(row: Row) -> dict[str, str]:
 def _span(gaps: Iterable[float]) -> str:
     low, high = min(gaps), max(gaps)
     return f"{low:+.1f}" if f"{low:.1f}" == f"{high:.1f}" else f"{low:+.1f} to {high:+.1f}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _listed(words: list[str]) -> str:

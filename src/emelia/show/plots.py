@@ -28,7 +28,8 @@ OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "
 _WIDE, _NARROW = 4.6, 3.9  # inches
 _INK, _FAINT, _GRID = "#333333", "#999999", "#dddddd"
 _ON_DARK = {_INK: "#dde2e0", _FAINT: "#7d8784", _GRID: "#3c4548", "#0072b2": "#4da6e0"}
-_MOST_NAMED = 8  # lines a legend can hold
+_MOST_NAMED = 8  # folds a legend can hold
+_MOST_FOLLOWED = 12  # lines an eye can follow
 
 
 def intervals(rows: Sequence[Row]) -> Figure:
@@ -56,10 +57,8 @@ def intervals(rows: Sequence[Row]) -> Figure:
 def losses(row: Row) -> Figure:
     """Loss on training and validation data over the epochs, one line a cell."""
     figure, axes = _figure(_NARROW, 3.5)
-    for cell, colour in _coloured(row.cells):
-        axes.plot(*_over_epochs(cell, "loss"), color=colour, linewidth=1)
-        chosen = _over_epochs(cell, "validation_loss")
-        axes.plot(*chosen, color=colour, linewidth=1, linestyle="--", alpha=0.7)
+    _draw(axes, row.cells, "loss", "-", 1)
+    _draw(axes, row.cells, "validation_loss", "--", 1)
     axes.plot([], [], color=_INK, linewidth=1, label="training")
     axes.plot([], [], color=_INK, linewidth=1, linestyle="--", label="validation")
     _finish_curves(axes, "loss")
@@ -69,20 +68,18 @@ def losses(row: Row) -> Figure:
 def progress(row: Row) -> Figure:
     """UAR on validation data over the epochs, one line a cell, the chosen epoch marked."""
     figure, axes = _figure(_NARROW, 3.5)
-    named = set()
+    _draw(axes, row.cells, "validation_uar", "-", 100)
     for cell, colour in _coloured(row.cells):
-        epochs, shares = _over_epochs(cell, "validation_uar", 100)
-        label = f"fold {cell.fold}" if cell.fold not in named else None
-        named.add(cell.fold)
-        axes.plot(epochs, shares, color=colour, linewidth=1, label=label)
-        best = cell.best_epoch - 1
-        axes.plot(epochs[best], shares[best], "o", color=colour, markersize=5, markeredgecolor="w")
+        share = 100 * cell.history[cell.best_epoch - 1].get("validation_uar", np.nan)
+        axes.plot(cell.best_epoch, share, "o", color=colour, markersize=5, markeredgecolor="w")
+    folds = {cell.fold: colour for cell, colour in _coloured(row.cells)}
+    if 1 < len(folds) <= _MOST_NAMED:
+        for name, colour in folds.items():
+            axes.plot([], [], color=colour, linewidth=1, label=f"fold {name}")
     if row.best_test_accuracy is not None:
-        for cell, colour in _coloured(row.cells):
-            tested = _over_epochs(cell, "test_accuracy", 100)
-            axes.plot(*tested, color=colour, linewidth=1, linestyle=":")
-        axes.plot([], [], color=_INK, linewidth=1, linestyle=":", label="test accuracy")
-    _finish_curves(axes, "validation UAR %", named=len(named) <= _MOST_NAMED)
+        _draw(axes, row.cells, "test_accuracy", ":", 100)
+        axes.plot([], [], color=_INK, linewidth=1, linestyle=":", label="test accuracy %")
+    _finish_curves(axes, "validation UAR %")
     return figure
 
 
@@ -114,7 +111,7 @@ def confusion(matrix: Labels, classes: Sequence[str]) -> Figure:
 def speakers(rows: Sequence[Row]) -> Figure:
     """Accuracy on each test speaker, a mark a recipe."""
     names = sorted({n for row in rows for n in row.per_speaker}, key=lambda n: (len(n), n))
-    figure, axes = _figure(_WIDE, 1.3 + 0.28 * len(names))
+    figure, axes = _figure(_WIDE, 1.3 + min(0.28, 3.4 / len(names)) * len(names))
     marks = "osD^vP*X<>"
     for number, row in enumerate(rows):
         places = [len(names) - 1 - names.index(name) for name in row.per_speaker]
@@ -141,8 +138,8 @@ def svg(figure: Figure) -> bytes:
 
 
 def _rounded(path: re.Match[bytes]) -> bytes:
-    """Hundredths of a point are enough for a line, and halve the file."""
-    return re.sub(rb"(\.\d\d)\d+", rb"\1", path[0])
+    """Tenths of a point are enough for a line, and halve the file."""
+    return re.sub(rb"(\.\d)\d+| \n", rb"\1", path[0])
 
 
 def _dark_style() -> str:
@@ -195,18 +192,37 @@ def _legend(axes: Axes, columns: int = 2) -> None:
     )
 
 
-def _finish_curves(axes: Axes, what: str, named: bool = True) -> None:
+def _draw(axes: Axes, cells: Sequence[Cell], key: str, style: str, scale: float) -> None:
+    """One line a cell; where they are too many to follow, faint ones and their median."""
+    many = len(cells) > _MOST_FOLLOWED
+    for cell, colour in _coloured(cells):
+        values = _over_epochs(cell, key, scale)
+        axes.plot(
+            np.arange(1, len(values) + 1), values, style, color=colour,
+            linewidth=0.4 if many else 1, alpha=0.5 if many else 0.9,
+        )  # fmt: skip
+    if many:
+        # As far as half of them go: where few are left, their median is of other cells.
+        epochs = sorted(len(cell.history) for cell in cells)[len(cells) // 2]
+        running = [c for c in cells if len(c.history) >= epochs]
+        middle = np.median([_over_epochs(c, key, scale)[:epochs] for c in running], axis=0)
+        axes.plot(np.arange(1, epochs + 1), middle, style, color=_INK, linewidth=1.5)
+
+
+def _over_epochs(cell: Cell, key: str, scale: float) -> list[float]:
+    """A figure of each epoch; NaN, which is not drawn, where it is missing."""
+    return [scale * epoch.get(key, np.nan) for epoch in cell.history]
+
+
+def _finish_curves(axes: Axes, what: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axes.set_xlabel("epoch")
     axes.set_ylabel(what)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.grid(color=_GRID, linewidth=0.6)
-    if named:
+    if axes.get_legend_handles_labels()[0]:
         _legend(axes, 3)
-
-
-def _over_epochs(cell: Cell, key: str, scale: float = 1.0) -> tuple[list[int], list[float]]:
-    """Epochs from 1 and a figure of each; NaN, which is not drawn, where it is missing."""
-    values = [scale * epoch.get(key, float("nan")) for epoch in cell.history]
-    return list(range(1, len(values) + 1)), values
 
 
 def _coloured(cells: Sequence[Cell]) -> list[tuple[Cell, Any]]:

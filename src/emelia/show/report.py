@@ -13,7 +13,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from emelia.errors import MissingExtraError, RunError, StorageError
+from emelia import metrics
+from emelia.errors import MissingExtraError, RunError
 from emelia.results import Cell, Row, Study, read_results, studies
 from emelia.show import findings, plots, tables
 from emelia.show.tables import Table, percent
@@ -22,6 +23,10 @@ from emelia.storage import write_atomically
 if TYPE_CHECKING:
     from jinja2 import Environment
     from matplotlib.figure import Figure
+
+
+# Words about a recipe, which change no result.
+_WORDS = ("name", "group", "title", "published", "published_epoch")
 
 
 @dataclass(frozen=True)
@@ -72,36 +77,17 @@ def write_report(
     return [Path(folder) / name for name in pages]
 
 
-def write_block(path: Path, name: str, text: str) -> None:
-    """Put text between `<!-- begin NAME -->` and `<!-- end NAME -->` of a page.
-
-    Markers that are not there yet are added at the end; a page that is not, is made.
-
-    Raises:
-        StorageError: the markers are not one pair, or the page cannot be written.
-    """
-    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-    page = path.read_text(encoding="utf-8") if path.exists() else ""
-    if begin not in page and end not in page:
-        page = f"{page.rstrip()}\n\n{begin}\n{end}\n".lstrip()
-    before, _, rest = page.partition(begin)
-    _, found, after = rest.partition(end)
-    if not found or page.count(begin) + page.count(end) > 2:
-        raise StorageError(f"{path}: expected one {begin} and one {end} after it. Mend the page.")
-    write_atomically(path, f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}".encode())
-
-
 def _words(study: Study) -> dict[str, Any]:
     """What the Markdown and the HTML page both say of a study."""
     cells = [cell for row in study.rows for cell in row.cells]
     return {
         "study": study,
-        "name": tables.titled(study, f"{study.sample.corpus}, {study.sample.split}"),
+        "name": tables.titled(study.sample, f"{study.sample.corpus}, {study.sample.split}"),
         "headline": findings.headline(study),
         "findings": findings.findings(study),
         "limitations": findings.limitations(study),
         "tables": tables.all_tables(study),
-        "settings": tables.settings(study),
+        "settings": _settings(study),
         "audit": tables.audit(study),
         "seeds": tables.seeds(study),
         "versions": sorted({f"{n} {v}" for cell in cells for n, v in cell.versions.items()}),
@@ -140,7 +126,7 @@ def _portrait(row: Row, demo: bool) -> Portrait:
     flat = tables.flattened(sample.settings)
     settings = "\n".join(f"{key} = {value!r}" for key, value in flat)
     title = str(sample.settings.get("title", ""))
-    return Portrait(row, title, pictures, tables.classes(row), settings)
+    return Portrait(row, title, pictures, _classes(row), settings)
 
 
 def _picture(figure: Figure, caption: str, alt: str, demo: bool) -> Picture:
@@ -173,7 +159,7 @@ def _chosen_in_words(row: Row) -> str:
 
 
 def _confusion_in_words(row: Row) -> str:
-    found = [f"{line[0]} {line[3]} %" for line in tables.classes(row).rows]
+    found = [f"{line[0]} {line[3]} %" for line in _classes(row).rows]
     return f"Confusion matrix of {row.recipe}. Found of each class: {', '.join(found)}."
 
 
@@ -196,3 +182,29 @@ def _environment() -> Environment:
     )
     environment.filters |= {"percent": percent, "plain": tables.escaped}
     return environment
+
+
+def _classes(row: Row) -> Table:
+    """Precision, recall and F1 of each class of one recipe, over all seeds."""
+    matrix = row.confusion
+    figures = (metrics.precision(matrix), metrics.recall(matrix), metrics.f1(matrix))
+    clips = matrix.sum(axis=1) // len(row.counted)
+    lines = tuple(
+        (name, str(clips[i]), *(percent(values[i]) for values in figures))
+        for i, name in enumerate(row.cells[0].classes)
+    )
+    title = tables.titled(row.cells[0], "By class")
+    return Table(title, ("class", "clips", "precision %", "recall %", "F1 %"), lines)
+
+
+def _settings(study: Study) -> Table:
+    """The settings in which recipes differ."""
+    flat = [dict(tables.flattened(row.cells[0].settings)) for row in study.rows]
+    keys = dict.fromkeys(key for one in flat for key in one if key not in _WORDS)
+    varied = [key for key in keys if len({str(one.get(key)) for one in flat}) > 1]
+    lines = tuple((key, *(_setting(one.get(key)) for one in flat)) for key in varied)
+    return Table("Settings that differ", ("setting", *(row.recipe for row in study.rows)), lines)
+
+
+def _setting(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from emelia import metrics
 from emelia.corpora.audit import audit_lines
+from emelia.errors import StorageError
 from emelia.metrics import Interval
-from emelia.results import Cell, Row, Study, studies
+from emelia.results import Cell, Row, Study
+from emelia.storage import write_atomically
 
 SIGNIFICANT = 0.05
 DEMO = (
@@ -57,7 +60,7 @@ def main(study: Study) -> Table:
     )  # fmt: skip
     lines = tuple(_main_line(row, published, peeks) for row in study.rows)
     best = study.rows.index(study.best) if study.best else None
-    name = titled(study, f"{study.sample.corpus}, {study.sample.split}")
+    name = titled(study.sample, f"{study.sample.corpus}, {study.sample.split}")
     return Table(name, columns, lines, _main_note(study, published, peeks), best)
 
 
@@ -74,7 +77,7 @@ def speakers(study: Study) -> Table:
         shares = [[share for _, share in own.values()] for own in by_row]
         lines.append(("highest - lowest", "", *(percent(max(s) - min(s)) for s in shares)))
     columns = ("speaker", "clips", *map(_label, study.rows))
-    return Table(titled(study, "Accuracy % by test speaker"), columns, tuple(lines))
+    return Table(titled(study.sample, "Accuracy % by test speaker"), columns, tuple(lines))
 
 
 def pairs(study: Study) -> Table:
@@ -98,35 +101,15 @@ def pairs(study: Study) -> Table:
         "for new speakers: read it beside the table by speaker."
     )
     columns = (
-        "pair", "seed", "clips", "only first right", "only second right", "p", "p (Holm)", "differ?",
+        "pair", "seed", "clips", "only first right", "only second right",
+        "p", "p (Holm)", "differ?",
     )  # fmt: skip
-    return Table(titled(study, "Do two recipes differ?"), columns, lines, note)
+    return Table(titled(study.sample, "Do two recipes differ?"), columns, lines, note)
 
 
-def classes(row: Row) -> Table:
-    """Precision, recall and F1 of each class of one recipe, over all seeds."""
-    matrix = row.confusion
-    figures = (metrics.precision(matrix), metrics.recall(matrix), metrics.f1(matrix))
-    clips = matrix.sum(axis=1) // len(row.counted)
-    lines = tuple(
-        (name, str(clips[i]), *(percent(values[i]) for values in figures))
-        for i, name in enumerate(row.cells[0].classes)
-    )
-    return Table("By class", ("class", "clips", "precision %", "recall %", "F1 %"), lines)
-
-
-def settings(study: Study) -> Table:
-    """The settings in which recipes differ."""
-    flat = [dict(flattened(row.cells[0].settings)) for row in study.rows]
-    keys = dict.fromkeys(key for one in flat for key in one if key not in _WORDS)
-    varied = [key for key in keys if len({str(one.get(key)) for one in flat}) > 1]
-    lines = tuple((key, *(_setting(one.get(key)) for one in flat)) for key in varied)
-    return Table("Settings that differ", ("setting", *(row.recipe for row in study.rows)), lines)
-
-
-def titled(study: Study, text: str) -> str:
+def titled(sample: Cell, text: str) -> str:
     """A title that says so where it is about synthetic speech."""
-    return f"{text} (synthetic speech)" if study.sample.demo else text
+    return f"{text} (synthetic speech)" if sample.demo else text
 
 
 def audit(study: Study) -> list[str]:
@@ -142,9 +125,28 @@ def seeds(study: Study) -> str:
     return ", ".join(map(str, numbers))
 
 
-def markdown(cells: Iterable[Cell]) -> str:
-    """All tables of all studies among these cells, with protocol, audit and seeds."""
-    return "\n\n".join(_study_markdown(study) for study in studies(cells))
+def markdown(found: Sequence[Study]) -> str:
+    """All tables of all these studies, with protocol, audit and seeds."""
+    return "\n\n".join(_study_markdown(study) for study in found)
+
+
+def write_block(path: Path, name: str, text: str) -> None:
+    """Put Markdown between `<!-- begin NAME -->` and `<!-- end NAME -->` of a page.
+
+    Markers that are not there yet are added at the end; a page that is not, is made.
+
+    Raises:
+        StorageError: the markers are not one pair, or the page cannot be written.
+    """
+    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+    page = path.read_text(encoding="utf-8") if path.exists() else ""
+    if begin not in page and end not in page:
+        page = f"{page.rstrip()}\n\n{begin}\n{end}\n".lstrip()
+    before, _, rest = page.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not closed or page.count(begin) + page.count(end) > 2:
+        raise StorageError(f"{path}: expected one {begin} and one {end} after it. Mend the page.")
+    write_atomically(path, f"{before}{begin}\n\n{text}\n\n{end}{after}".encode())
 
 
 def percent(share: float) -> str:
@@ -176,10 +178,6 @@ def escaped(text: str) -> str:
     """Text for Markdown: names of people's own recipes and speakers must not become mark-up."""
     plain = re.sub(r"([\\|*`])", r"\\\1", " ".join(text.split()))
     return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", plain)
-
-
-# Words about a recipe, which change no result.
-_WORDS = ("name", "group", "title", "published", "published_epoch")
 
 
 def _main_line(row: Row, published: bool, peeks: bool) -> tuple[str, ...]:
@@ -223,10 +221,6 @@ def _main_note(study: Study, published: bool, peeks: bool) -> str:
 
 def _label(row: Row) -> str:
     return row.recipe if row.complete else f"{row.recipe} (incomplete)"
-
-
-def _setting(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _study_markdown(study: Study) -> str:

@@ -1,0 +1,66 @@
+"""Documents tell the truth: their code runs, their commands, files and settings exist.
+
+.venv/bin/python -m pytest tests/test_docs.py
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from emelia.cli import app
+from emelia.config import recipe_from
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = PAGES[0].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, re.S))
+def test_the_python_of_the_readme_runs(
+    block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "README.md", "exec"), {})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_a_page_names_exists(page: Path) -> None:
+    known = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    lines = re.findall(r"(?:^\$ |`)emelia ([a-z]+)(?=[ `])", page.read_text(encoding="utf-8"), re.M)
+    assert set(lines) <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_option_a_page_names_exists(page: Path) -> None:
+    for command, rest in re.findall(r"emelia ([a-z]+)([^`\n]*)", page.read_text(encoding="utf-8")):
+        options = re.findall(r"(?<= )--[a-z-]+", rest.split("#")[0])
+        if options and command in typer.main.get_command(app).commands:  # type: ignore[attr-defined]
+            shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout
+            assert all(option in shown for option in options), (command, options)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_name_in_the_tree_of_the_readme_is_there() -> None:
+    tree = README.split("    src/emelia/\n")[1].split("\n\n")[0]
+    names = re.findall(r"^      (\w+/?)(?=  )", tree, re.M)
+    assert len(names) > 10
+    home = ROOT / "src" / "emelia"
+    assert all((home / name).is_dir() or (home / f"{name}.py").is_file() for name in names)
+
+
+def test_the_recipe_of_the_guide_is_one() -> None:
+    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+    block = guide.split('    group = "own"\n')[1].split("\n\nA recipe")[0]
+    recipe = recipe_from(tomllib.loads(re.sub(r"^    ", "", f'group = "own"\n{block}', flags=re.M)))
+    assert recipe.features.mels == 64 and recipe.augment.copies == 4 and recipe.model.width == 32

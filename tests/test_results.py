@@ -1,0 +1,312 @@
+"""Cells on disk, and the figures made of them, against scikit-learn, SciPy and arithmetic."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import fake_study
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+
+from emelia.errors import RunError
+from emelia.metrics import interval
+from emelia.results import Cell, read_results, studies, summarise
+from emelia.results.rows import wilson
+
+CLIPS = fake_study.utterances()
+LOSO = fake_study.loso(CLIPS)
+
+
+@pytest.fixture(scope="module")
+def cells() -> list[Cell]:
+    return fake_study.study(LOSO)
+
+
+def write(path: Path, cells: Sequence[Cell], tail: str = "") -> Path:
+    path.write_text("".join(f"{cell.to_json()}\n" for cell in cells) + tail, encoding="utf-8")
+    return path
+
+
+def said(cells: Sequence[Cell], recipe: str, seed: int) -> tuple[list[int], list[int]]:
+    """Truth and predictions of a seed, read from the raw records."""
+    clips = [
+        (p["truth"], int(np.argmax(p["probabilities"])))
+        for cell in cells
+        if (cell.recipe, cell.seed) == (recipe, seed)
+        for p in cell.predictions
+    ]
+    return [truth for truth, _ in clips], [guess for _, guess in clips]
+
+
+# On disk
+
+
+def test_a_cell_comes_back_from_its_line_as_it_was(cells: list[Cell]) -> None:
+    line = cells[0].to_json()
+    assert "\n" not in line
+    assert Cell.from_json(line) == cells[0]
+
+
+def test_a_line_of_a_later_version_is_read(cells: list[Cell]) -> None:
+    values = json.loads(cells[0].to_json()) | {"calibration": {"temperature": 1.3}}
+    assert Cell.from_json(json.dumps(values)) == cells[0]
+
+
+def test_a_line_without_the_later_fields_is_read(cells: list[Cell]) -> None:
+    values = json.loads(cells[0].to_json())
+    del values["demo"], values["folds"]
+    assert Cell.from_json(json.dumps(values)) == replace(cells[0], folds=0)
+
+
+def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in names}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (lambda v: _without(v, "seed", "audit"), "has no audit, seed"),
+        (lambda v: v | {"predictions": []}, "expected"),
+        (lambda v: v | {"predictions": [{"id": "a"}]}, "wrong kind"),
+        (lambda v: v | {"predictions": 3}, "wrong kind"),
+        (lambda v: v | {"classes": ["anger"]}, "expected"),
+        (lambda v: v | {"best_epoch": 99}, "best epoch 99 of 40"),
+        (lambda v: v | {"best_epoch": "last"}, "wrong kind"),
+        (lambda v: v | {"history": [{}]}, "without loss"),
+        (lambda v: v | {"predictions": [p | {"truth": 7} for p in v["predictions"]]}, "truth"),
+        (lambda v: [v], "expected a JSON object, got list"),
+    ],
+)
+def test_what_is_no_cell_is_told(cells: list[Cell], spoil: Any, complaint: str) -> None:
+    with pytest.raises(RunError, match=complaint):
+        Cell.from_json(json.dumps(spoil(json.loads(cells[0].to_json()))))
+
+
+def test_results_are_read_from_a_file_or_its_folder(tmp_path: Path, cells: list[Cell]) -> None:
+    path = write(tmp_path / "results.jsonl", cells[:3])
+    assert read_results(path) == read_results(tmp_path) == tuple(cells[:3])
+
+
+def test_no_file_is_no_cells(tmp_path: Path) -> None:
+    assert read_results(tmp_path / "results.jsonl") == ()
+
+
+def test_a_half_last_line_is_passed_over(tmp_path: Path, cells: list[Cell]) -> None:
+    path = write(tmp_path / "results.jsonl", cells[:2], tail=cells[2].to_json()[:500])
+    assert read_results(path) == tuple(cells[:2])
+
+
+def test_a_damaged_line_is_named(tmp_path: Path, cells: list[Cell]) -> None:
+    path = write(tmp_path / "results.jsonl", cells[:2], tail='{"key": "0a\n')
+    with pytest.raises(RunError, match=r"results\.jsonl, line 3: not JSON .*Delete the line"):
+        read_results(path)
+
+
+# Figures
+
+
+def test_figures_are_the_mean_over_seeds_of_pooled_folds(cells: list[Cell]) -> None:
+    row = summarise(cells)[0]
+    seeds = [said(cells, row.recipe, seed) for seed in (0, 1)]
+    accuracies = [accuracy_score(*clips) for clips in seeds]
+    uars = [balanced_accuracy_score(*clips) for clips in seeds]
+    assert len(seeds[0][0]) == len(CLIPS) == len(row.truth)
+    assert row.accuracy == pytest.approx(np.mean(accuracies))
+    assert row.uar == pytest.approx(np.mean(uars))
+    assert row.macro_f1 == pytest.approx(np.mean([f1_score(*c, average="macro") for c in seeds]))
+    assert row.accuracy_spread == pytest.approx(np.std(accuracies, ddof=1))
+    assert row.uar_spread == pytest.approx(np.std(uars, ddof=1))
+
+
+def test_one_seed_has_no_spread() -> None:
+    row = summarise(fake_study.study(LOSO, ["emelia"], [0]))[0]
+    assert row.accuracy_spread is None
+    assert row.uar_spread is None
+
+
+def test_size_and_time_are_those_of_the_cells(cells: list[Cell]) -> None:
+    row = summarise(cells)[1]
+    own = [cell for cell in cells if cell.recipe == "emelia"]
+    assert row.recipe == "emelia"
+    assert row.parameters == 812_345
+    assert row.seconds == pytest.approx(np.mean([cell.seconds for cell in own]))
+    assert row.validation_uar == pytest.approx(
+        np.mean([cell.history[cell.best_epoch - 1]["validation_uar"] for cell in own])
+    )
+
+
+def test_the_order_of_lines_and_clips_does_not_matter(cells: list[Cell]) -> None:
+    shuffled = [replace(cell, predictions=cell.predictions[::-1]) for cell in reversed(cells)]
+    assert {r.recipe: (r.uar, r.uar_interval, r.per_speaker) for r in summarise(shuffled)} == {
+        r.recipe: (r.uar, r.uar_interval, r.per_speaker) for r in summarise(cells)
+    }
+
+
+def test_a_cell_that_is_there_twice_counts_once(cells: list[Cell]) -> None:
+    assert summarise([*cells, cells[0]]) == summarise(cells)
+
+
+def test_the_interval_is_drawn_by_speaker_from_six_on(cells: list[Cell]) -> None:
+    row = summarise(cells)[0]
+    assert row.accuracy_interval.clustered
+    assert row.accuracy_interval.low < row.accuracy < row.accuracy_interval.high
+    assert row.uar_interval == interval(row.truth, row.predicted, row.speakers, "uar")
+    five = fake_study.loso(fake_study.utterances(speakers=5))
+    assert summarise(fake_study.study(five))[0].uar_interval.too_narrow
+
+
+def test_speakers_have_their_own_clips_and_accuracy(cells: list[Cell]) -> None:
+    row = summarise(cells)[0]
+    right = [
+        p["truth"] == int(np.argmax(p["probabilities"]))
+        for cell in cells
+        if cell.recipe == row.recipe
+        for p in cell.predictions
+        if p["speaker"] == "4"
+    ]
+    assert len(right) == 60  # 5 emotions, 6 sentences, 2 seeds
+    assert row.per_speaker["4"] == (30, pytest.approx(np.mean(right)))
+
+
+def test_the_confusion_matrix_adds_up_all_seeds(cells: list[Cell]) -> None:
+    row = summarise(cells)[0]
+    assert row.confusion.sum(axis=1).tolist() == [72] * 5  # 36 clips a class, 2 seeds
+    assert np.trace(row.confusion) / row.confusion.sum() == pytest.approx(row.accuracy)
+
+
+def test_a_network_that_diverged_still_has_figures(cells: list[Cell]) -> None:
+    lost = [
+        replace(c, predictions=tuple({**p, "probabilities": [np.nan] * 5} for p in c.predictions))
+        for c in cells[:6]
+    ]
+    read = [Cell.from_json(cell.to_json()) for cell in lost]
+    assert summarise(read)[0].uar == pytest.approx(0.2)
+
+
+# What is complete, and what may be compared
+
+
+def test_a_recipe_without_a_finished_seed_is_incomplete(cells: list[Cell]) -> None:
+    whole, part = summarise(cells[:-7])  # one fold short of one seed
+    assert whole.complete
+    assert not part.complete
+    assert (len(part.cells), part.expected) == (5, 6)
+    assert studies(cells[:-7])[0].pairs == ()
+
+
+def test_the_best_recipe_is_a_complete_one(cells: list[Cell]) -> None:
+    (study,) = studies(cells[:-7])
+    assert study.rows[1].uar > study.rows[0].uar  # better, but of five folds
+    assert study.best == study.rows[0]
+    (study,) = studies(cells)
+    assert study.best == study.rows[1]
+
+
+def test_an_unfinished_seed_changes_no_figure(cells: list[Cell]) -> None:
+    one_seed = [cell for cell in cells if cell.seed == 0]
+    begun = summarise([*one_seed, *(cell for cell in cells if cell.seed == 1 and cell.fold < "4")])
+    for row, alone in zip(begun, summarise(one_seed), strict=True):
+        assert (row.seeds, row.uar, row.uar_interval) == ((0,), alone.uar, alone.uar_interval)
+        assert (len(row.cells), row.expected) == (9, 12)
+
+
+def test_folds_are_counted_from_what_is_there_if_the_writer_did_not_say(cells: list[Cell]) -> None:
+    untold = [replace(cell, folds=0) for cell in cells[:-1]]
+    assert [(row.folds, row.seeds) for row in summarise(untold)] == [(6, (0, 1)), (6, (0,))]
+
+
+def test_other_splits_corpora_and_lists_are_other_studies(cells: list[Cell]) -> None:
+    other = fake_study.study(fake_study.at_random(CLIPS))
+    changed = [replace(cell, corpus_digest="4567cdef") for cell in cells]
+    relisted = [replace(cell, protocol="Other speakers.") for cell in cells]
+    found = studies([*cells, *other, *changed, *relisted])
+    assert [len(study.rows) for study in found] == [2, 2, 2, 2]
+    assert [len(study.pairs) for study in found] == [1, 1, 1, 1]
+
+
+def test_two_recipes_of_one_name_are_told_apart(cells: list[Cell]) -> None:
+    changed = [replace(cell, recipe_digest="abcd0123") for cell in cells[:12]]
+    assert [row.recipe for row in summarise([*cells, *changed])] == [
+        f"variable-3 ({fake_study.RECIPES['variable-3'].digest})",
+        "emelia",
+        "variable-3 (abcd0123)",
+    ]
+
+
+def test_pairs_are_tested_on_the_first_seed_both_have() -> None:
+    cells = fake_study.study(LOSO, ["variable-3"], [0, 1]) + fake_study.study(LOSO, ["emelia"], [1])
+    (pair,) = studies(cells)[0].pairs
+    truth, a = said(cells, "variable-3", 1)
+    _, b = said(cells, "emelia", 1)
+    only_a = sum(t == x != y for t, x, y in zip(truth, a, b, strict=True))
+    only_b = sum(t == y != x for t, x, y in zip(truth, a, b, strict=True))
+    assert (pair.first, pair.second, pair.seed) == ("variable-3", "emelia", 1)
+    assert (pair.clips, pair.only_first, pair.only_second) == (len(CLIPS), only_a, only_b)
+    assert pair.p == pytest.approx(binomtest(only_a, only_a + only_b).pvalue)
+    assert pair.adjusted == pair.p  # a single pair has nothing to correct
+
+
+def test_p_values_are_adjusted_for_the_number_of_pairs() -> None:
+    pairs = studies(fake_study.study(LOSO, list(fake_study.RECIPES)))[0].pairs
+    assert len(pairs) == 6
+    ordered = sorted(pairs, key=lambda pair: pair.p)
+    assert ordered[0].adjusted == pytest.approx(6 * ordered[0].p)
+    for rank, pair in enumerate(ordered):
+        assert pair.adjusted == pytest.approx(
+            min(1, max((6 - r) * p.p for r, p in enumerate(ordered[: rank + 1])))
+        )
+
+
+def test_recipes_without_a_common_seed_are_not_compared() -> None:
+    cells = fake_study.study(LOSO, ["variable-3"], [0]) + fake_study.study(LOSO, ["emelia"], [1])
+    assert studies(cells)[0].pairs == ()
+
+
+# What choosing on the test clips would claim
+
+
+def test_the_best_test_epoch_is_the_highest_of_each_fold(cells: list[Cell]) -> None:
+    fold = fake_study.at_random(CLIPS)
+    peeking = fake_study.study(fold, ["variable-3"])
+    row = summarise(peeking)[0]
+    highest = [max(epoch["test_accuracy"] for epoch in cell.history) for cell in peeking]
+    assert row.best_test_accuracy == pytest.approx(np.mean(highest))
+    assert summarise(cells)[0].best_test_accuracy is None
+    assert summarise(cells)[0].best_test_interval is None
+
+
+def test_folds_weigh_by_their_clips_in_the_best_test_epoch() -> None:
+    one, other = fake_study.study(fake_study.at_random(CLIPS), ["variable-3"])
+    small = replace(other, seed=0, fold="2", predictions=other.predictions[:9])
+    row = summarise([one, small])[0]
+    highest = [max(epoch["test_accuracy"] for epoch in cell.history) for cell in (one, small)]
+    assert row.best_test_accuracy == pytest.approx(np.average(highest, weights=[36, 9]))
+
+
+def test_one_fold_without_test_figures_leaves_no_best_test_epoch() -> None:
+    one, other = fake_study.study(fake_study.at_random(CLIPS), ["variable-3"])
+    blind = tuple(
+        {key: value for key, value in epoch.items() if key != "test_accuracy"}
+        for epoch in other.history
+    )
+    assert summarise([one, replace(other, history=blind)])[0].best_test_accuracy is None
+
+
+@pytest.mark.parametrize(("right", "clips"), [(90, 121), (0, 20), (20, 20), (1, 1000)])
+def test_wilson_is_the_textbook_interval(right: int, clips: int) -> None:
+    expected = binomtest(right, clips).proportion_ci(method="wilson")
+    found = wilson(right / clips, clips)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-7)
+    assert found.too_narrow
+
+
+def test_published_figures_are_of_the_founding_corpus_only(cells: list[Cell]) -> None:
+    assert [row.published for row in summarise(cells)] == [pytest.approx(0.7438), None]
+    elsewhere = [replace(cell, corpus="ravdess") for cell in cells]
+    assert [row.published for row in summarise(elsewhere)] == [None, None]
