@@ -270,14 +270,14 @@ def test_a_manifest_tells_all_there_is_to_know(tree: Make) -> None:
     path = manifest(
         root,
         "\ufefffile;Emotion;speaker;sentence;take;gender;age\n"
-        "one.wav;Angry;anna;s1;1;F;30\n"
+        "one.wav;Angry;f1;s1;1;F;30\n"
         "\n"
         "deep/two.wav;odd;ben;s2;;;\n",
     )
     corpus = read_corpus(path)
     two, one = corpus.utterances
     assert (one.emotion, one.speaker, one.sentence, one.take, one.gender) == (
-        ("anger", "anna", "s1", "1", "female")
+        ("anger", "f1", "s1", "1", "female")
     )
     assert (two.id, two.emotion, two.gender) == ("deep/two.wav", "odd", "")
     assert read_corpus(root).digest == corpus.digest  # found inside a folder too

@@ -88,12 +88,12 @@ def test_there_are_as_many_women_as_men_and_several_languages() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "anger/anna_de1.wav",
-        "anger/anna_de9_1.wav",
-        "anger/anna_de1_2.wav",
+        "anger/f1_de1.wav",
+        "anger/f1_de9_1.wav",
+        "anger/f1_de1_2.wav",
         "anger/nobody_de1_1.wav",
-        "rage/anna_de1_1.wav",
-        "anna_de1_1.wav",
+        "rage/f1_de1_1.wav",
+        "f1_de1_1.wav",
         "anger/a01 (1).wav",
     ],
 )
@@ -241,7 +241,7 @@ def test_an_interrupted_making_leaves_nothing_behind(
 ) -> None:
     def speak_half(folder: Path) -> None:
         (folder / "anger").mkdir(parents=True)
-        (folder / "anger" / "anna_de1_1.wav").write_bytes(b"RIFF")
+        (folder / "anger" / "f1_de1_1.wav").write_bytes(b"RIFF")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(demo, "_speak", speak_half)
@@ -283,7 +283,7 @@ def test_a_corpus_that_lost_clips_is_not_built_upon(
     tmp_path: Path, quick: None, made: Path
 ) -> None:
     shutil.copytree(made, tmp_path / "demo")
-    (tmp_path / "demo" / "fear" / "otto_pl2_1.wav").unlink()
+    (tmp_path / "demo" / "fear" / "m3_pl2_1.wav").unlink()
     with pytest.raises(CorpusError, match="has 239 of the demo corpus's 240 clips"):
         demo.make_demo(tmp_path / "demo")
 

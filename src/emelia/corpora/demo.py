@@ -1,7 +1,7 @@
 """The embedded corpus: five emotions acted by eSpeak NG voices, made on the spot.
 
 File names: a folder per emotion, then speaker, sentence (its language first) and take:
-`anger/anna_de1_1.wav`. Six speakers say the same eight sentences in every emotion.
+`anger/f1_de1_1.wav`. Six speakers say the same eight sentences in every emotion.
 Who they are and how they act is in `demo_voices`, the speaking in `demo_synthesis`.
 On one machine the same version gives the same bytes every time.
 """
@@ -27,7 +27,7 @@ from emelia.errors import CorpusError, MissingExtraError, StorageError
 from emelia.storage import ensure_writable
 
 VERSION = "1"  # of its sound: raise it with any change that is heard
-_NAME = re.compile(r"([a-z]+)_([a-z]{2}\d)_(\d)", re.ASCII)
+_NAME = re.compile(r"([fm]\d)_([a-z]{2}\d)_(\d)", re.ASCII)
 _STALE = 3600.0  # seconds after which an unfinished folder has no living maker
 
 
@@ -58,7 +58,7 @@ SPEC = CorpusSpec(
         "Synthetic speech for trying and testing the machinery; "
         "its figures say nothing about people."
     ),
-    names="a folder per emotion, then speaker, sentence, take, as in 'anger/anna_de1_1.wav'",
+    names="a folder per emotion, then speaker, sentence, take, as in 'anger/f1_de1_1.wav'",
 )
 
 

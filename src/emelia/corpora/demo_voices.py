@@ -82,12 +82,12 @@ class Speaker:
 
 
 SPEAKERS = {
-    "anna": Speaker("f2", "female", -1.0),
-    "eleni": Speaker("Annie", "female", 0.0),
-    "iris": Speaker("f4", "female", 2.0),
-    "jan": Speaker("m3", "male", 0.0),
-    "nikos": Speaker("m2", "male", 3.0),
-    "otto": Speaker("m1", "male", -1.0),
+    "f1": Speaker("f2", "female", -1.0),
+    "f2": Speaker("Annie", "female", 0.0),
+    "f3": Speaker("f4", "female", 2.0),
+    "m1": Speaker("m3", "male", 0.0),
+    "m2": Speaker("m2", "male", 3.0),
+    "m3": Speaker("m1", "male", -1.0),
 }
 
 # Everybody says everything in every emotion, so the words tell nothing.
@@ -108,7 +108,7 @@ TAKE = "1"  # everything is said once
 class Clip:
     """One clip to be spoken; what chance has a say in is drawn already."""
 
-    name: str  # anger/anna_de1_1.wav
+    name: str  # anger/f1_de1_1.wav
     voice: str  # eSpeak's, e.g. de+f2
     text: str
     prosody: Prosody

@@ -8,7 +8,9 @@ epoch is the same whether reached in one go or after a resume.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,6 +21,7 @@ from torch.nn import functional as F
 from emelia.audio import decode, prepare
 from emelia.config import AugmentConfig, Recipe, digest
 from emelia.corpora import Utterance
+from emelia.errors import StorageError
 from emelia.learn.augment import augment_wave, copies_per_clip, copy_seed, mask_spectrogram, mixup
 from emelia.learn.features import FrontEnd
 from emelia.learn.models import Network
@@ -56,7 +59,7 @@ class Loader:
         self.classes = tuple(classes)
         self.front_end = FrontEnd(recipe.features)
         self.cache = ArrayCache(cache_root() / "features")
-        self._wave: tuple[str, Array] = ("", np.zeros(0, np.float32))
+        self._wave: tuple[Path, Array] = (Path(), np.zeros(0, np.float32))
 
     def load(
         self, utterances: Sequence[Utterance], tick: Callable[[int], None] | None = None
@@ -99,7 +102,8 @@ class Loader:
         if made is None:
             made = self._compute(utterance, copy, seed)
             if keep:
-                self.cache.put(key, made)
+                with suppress(StorageError):  # a cache that cannot be written costs only time
+                    self.cache.put(key, made)
         spec, silence = made[:, :-1], np.ascontiguousarray(made[:, -1])
         config = self.recipe.augment
         if copy and not config.masks_each_epoch:
@@ -126,9 +130,9 @@ class Loader:
 
     def _prepared(self, utterance: Utterance) -> Array:
         """Return the waveform after the recipe's audio steps; the last one is kept for copies."""
-        if self._wave[0] != utterance.id:
+        if self._wave[0] != utterance.path:
             wave, rate = decode(utterance.path)
-            self._wave = (utterance.id, prepare(wave, rate, self.recipe.audio))
+            self._wave = (utterance.path, prepare(wave, rate, self.recipe.audio))
         return self._wave[1]
 
 

@@ -70,12 +70,12 @@ def load_run(folder: Path) -> Run:
     """
     try:
         about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        schema, recipe = about.pop("schema"), recipe_from(about.pop("recipe"))
-        classes = tuple(about.pop("classes"))
+        _see_that_it_is_known(folder, about.pop("schema"))
+        recipe, classes = recipe_from(about.pop("recipe")), tuple(about.pop("classes"))
         weights = load((folder / "model.safetensors").read_bytes())
         network = new_network(recipe, len(classes))
         network.load_state_dict(weights)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise RunError(_why_none(folder)) from None
     except ConfigError as error:
         raise RunError(
@@ -94,16 +94,21 @@ def load_run(folder: Path) -> Run:
         raise RunError(
             f"{folder}: damaged ({reason}). Train it again with `emelia train`."
         ) from None
+    return Run(recipe, classes, network, about)
+
+
+def _see_that_it_is_known(folder: Path, schema: Any) -> None:
     if schema != SCHEMA:
         raise RunError(
             f"{folder}: schema {schema}, this version reads {SCHEMA}. Install a newer emelia."
         )
-    return Run(recipe, classes, network, about)
 
 
 def _why_none(folder: Path) -> str:
     if not folder.is_dir():
         return f"{folder}: no such run folder. `emelia train RECIPE CORPUS` makes one."
+    if (folder / "run.json").exists():
+        return f"{folder}: damaged (it has no model.safetensors). Train it again with `emelia train`."
     if (folder / "checkpoint.safetensors").exists():
         return f"{folder}: its training is not finished. Go on with `emelia train --resume`."
     return (
