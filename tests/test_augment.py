@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from emelia.audio import decode, prepare
-from emelia.config import SAMPLE_RATE, AudioConfig, AugmentConfig
+from emelia.config import SAMPLE_RATE, AudioConfig, AugmentConfig, recipe_from
 from emelia.errors import ConfigError, MissingExtraError
 from emelia.learn import augment
 from emelia.learn.augment import (
@@ -225,7 +225,7 @@ def test_a_copy_has_the_same_bytes_whatever_was_drawn_before(wave: Wave) -> None
 def test_a_copy_has_the_same_bytes_in_another_process() -> None:
     script = (
         "import hashlib, numpy as np\n"
-        "from emelia.config import AugmentConfig\n"
+        "from emelia.config import recipe_from, AugmentConfig\n"
         "from emelia.learn.augment import augment_wave, copy_seed\n"
         "wave = np.sin(np.arange(16000) * 0.1).astype(np.float32) / 2\n"
         "config = AugmentConfig(probability=1.0, gain_db=(-6, 6), room=True)\n"
@@ -479,4 +479,4 @@ def test_settings_no_method_can_follow_are_refused(
     change: dict[str, Callable[..., object]], named: str
 ) -> None:
     with pytest.raises(ConfigError, match=named):
-        copies_per_clip([0, 1], replace(AugmentConfig(), **change))
+        recipe_from({"augment": change})

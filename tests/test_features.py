@@ -181,6 +181,15 @@ def test_a_clip_has_the_same_features_alone_and_in_a_batch(
         assert (spec[:, count:] == silence[:, None]).all()
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_clip_that_ends_loudly_is_not_heard_past_its_end(name: str, wave: Array) -> None:
+    hop = PRESETS[name].hop
+    clip = (0.01 * wave[: 21 * hop - 1]).astype(np.float32)
+    clip[-1] = 1.0  # loudest in the frame that the clip just does not have
+    specs, frames, _ = run(RAW[name], [clip, wave])
+    np.testing.assert_allclose(specs[0][:, : frames[0]], one(RAW[name], clip), atol=1e-3)
+
+
 def test_the_batch_decides_nothing_in_double_precision(wave: Array) -> None:
     clips = [w.astype(np.float64) for w in (wave, wave[700:9_999])]
     for name in PRESETS:

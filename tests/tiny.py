@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +112,8 @@ def timeless(history: Sequence[Any]) -> list[Any]:
 
 
 def figures(cell: Cell) -> dict[str, Any]:
-    """All of a cell but its seconds."""
-    values = asdict(cell)
+    """All of a cell but its seconds, as it is written down."""
+    values = json.loads(cell.to_json())
     return {**values, "seconds": None, "history": timeless(values["history"])}
 
 
@@ -129,11 +130,13 @@ def child(*command: str, cache: Path, **options: Any) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(what: Callable[[], Any], process: subprocess.Popen[str], seconds: float = 60) -> None:
+def wait_for(
+    what: Callable[[], Any], process: subprocess.Popen[str] | None = None, seconds: float = 60
+) -> None:
     """Wait until something is so; fail if the process ends before, or time runs out."""
     end = time.monotonic() + seconds
     while not what():
-        if process.poll() is not None:
+        if process and process.poll() is not None:
             raise AssertionError(f"it ended too early:\n{process.communicate()[1]}")
         if time.monotonic() > end:
             raise AssertionError("it took too long")

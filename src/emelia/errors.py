@@ -53,6 +53,10 @@ class MissingExtraError(EmeliaError):
     """An optional dependency is not installed; the message carries the command."""
 
     def __init__(self, purpose: str, package: str, extra: str) -> None:
-        super().__init__(
+        super().__init__(purpose, package, extra)  # all of them, to be sent between processes
+
+    def __str__(self) -> str:
+        purpose, package, extra = self.args
+        return (
             f"{purpose} needs {package}, which is not installed. Run: pip install 'emelia[{extra}]'"
         )

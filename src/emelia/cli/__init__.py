@@ -7,8 +7,10 @@ wrong, 130 interrupted by Ctrl-C.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from emelia import __version__, console
 from emelia.cli.corpora import corpora
@@ -18,8 +20,26 @@ from emelia.errors import EmeliaError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
+
+class _Interrupted(EmeliaError):
+    exit_code = INTERRUPTED
+
+
+class _Commands(TyperGroup):
+    """All commands. Typer itself would leave without a word at Ctrl-C."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _Interrupted(
+                "interrupted. What is finished is kept: the same command goes on from there."
+            ) from None
+
+
 app = typer.Typer(
     name="emelia",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -59,9 +79,6 @@ def main() -> int:
     except EmeliaError as error:
         console.fail(str(error))
         return error.exit_code
-    except KeyboardInterrupt:
-        console.fail("interrupted. What is finished is kept: the same command goes on from there.")
-        return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe, `head` for one, has had enough
         sys.stderr.close()
         return 0

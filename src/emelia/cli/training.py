@@ -92,7 +92,7 @@ def _usual_split(corpus: Corpus) -> str:
 
 
 def _train(task: Task, folder: Path, resume: bool, hardware: Any) -> None:
-    from emelia.learn.cells import Interrupted, run_cell
+    from emelia.learn.cells import Interrupted, forget_checkpoint, run_cell
 
     _check_folder(folder, resume)
     ensure_writable(folder)
@@ -106,16 +106,23 @@ def _train(task: Task, folder: Path, resume: bool, hardware: Any) -> None:
                 hardware,
             )
         except Interrupted:
-            console.warn(f"stopped early. The best epoch so far is in {folder}; --resume goes on.")
+            console.warn(_what_is_kept(folder))
             raise typer.Exit(130) from None
         progress.finish(task.name, f"epoch {cell.best_epoch} chosen on validation")
     write_atomically(folder / "result.json", cell.to_json().encode())
+    forget_checkpoint(folder)
     _show(
         cell.predictions,
         cell.classes,
         f"{cell.recipe} on {cell.corpus}: {len(cell.predictions)} test clips",
     )
     console.say(f"Run folder: {folder}. Try it on other speech: emelia evaluate {folder} CORPUS")
+
+
+def _what_is_kept(folder: Path) -> str:
+    if (folder / "run.json").exists():
+        return f"stopped early. The best epoch so far is in {folder}; --resume goes on."
+    return "stopped before the first epoch was over: there is nothing to keep yet."
 
 
 def _check_folder(folder: Path, resume: bool) -> None:

@@ -31,7 +31,16 @@ def find_recipes(wanted: str, settings: Sequence[str] = ()) -> list[Recipe]:
     names = [name for word in wanted.split(",") if word.strip() for name in _expand(word.strip())]
     if not names:
         raise ConfigError("no recipe given. `emelia recipes` lists them.")
-    return [load_recipe(_path(name), settings) for name in dict.fromkeys(names)]
+    return [_load(_path(name), settings) for name in dict.fromkeys(names)]
+
+
+def _load(path: Path, settings: Sequence[str]) -> Recipe:
+    """Read a recipe; a published figure is kept only if no more than its epochs are changed."""
+    recipe, plain = load_recipe(path, settings), load_recipe(path)
+    train = replace(recipe.train, epochs=plain.train.epochs, patience=plain.train.patience)
+    if replace(recipe, train=train) == plain:
+        return recipe
+    return replace(recipe, published=0.0, published_epoch=0)
 
 
 def quick(recipe: Recipe) -> Recipe:

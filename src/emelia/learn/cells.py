@@ -107,6 +107,7 @@ class Hardware:
 
 
 CPU = Hardware()
+CHECKPOINT = "checkpoint.safetensors"
 
 
 class Interrupted(Exception):
@@ -116,6 +117,8 @@ class Interrupted(Exception):
 def run_cell(task: Task, folder: Path, tell: Tell, hardware: Hardware = CPU) -> Cell:
     """Train and test one cell, going on from its checkpoint where there is one.
 
+    Once the cell is kept, `forget_checkpoint`: until then it saves training again.
+
     Args:
         folder: becomes the run folder.
         tell: called with epochs done, epochs at most and facts in words.
@@ -124,7 +127,6 @@ def run_cell(task: Task, folder: Path, tell: Tell, hardware: Hardware = CPU) -> 
         Interrupted: Ctrl-C; the run folder has the best so far, run again to go on.
     """
     torch.set_num_threads(hardware.threads)
-    checkpoint = folder / "checkpoint.safetensors"
     recipe, classes = task.recipe, len(task.setting.classes)
     loader = Loader(recipe, task.setting.classes, task.seed)
     test = loader.load(task.fold.test)
@@ -137,7 +139,8 @@ def run_cell(task: Task, folder: Path, tell: Tell, hardware: Hardware = CPU) -> 
         recipe,
         classes,
         seed=task.seed,
-        checkpoint=checkpoint,
+        name=task.key,
+        checkpoint=folder / CHECKPOINT,
         fabric=hardware.fabric(),
         watch=test if task.setting.peeks else (),
         on_epoch=lambda epoch: tell(int(epoch["epoch"]), recipe.train.epochs, facts(epoch)),
@@ -148,9 +151,12 @@ def run_cell(task: Task, folder: Path, tell: Tell, hardware: Hardware = CPU) -> 
         save_run(folder, recipe, task.setting.classes, network, history, about(task, training))
     if training.interrupted:
         raise Interrupted
-    cell = _cell(task, network, training, test)
-    checkpoint.unlink(missing_ok=True)
-    return cell
+    return _cell(task, network, training, test)
+
+
+def forget_checkpoint(folder: Path) -> None:
+    """Remove what only an unfinished training needs."""
+    (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def about(task: Task, training: Training) -> dict[str, Any]:

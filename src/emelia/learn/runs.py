@@ -108,7 +108,9 @@ def _why_none(folder: Path) -> str:
     if not folder.is_dir():
         return f"{folder}: no such run folder. `emelia train RECIPE CORPUS` makes one."
     if (folder / "run.json").exists():
-        return f"{folder}: damaged (it has no model.safetensors). Train it again with `emelia train`."
+        return (
+            f"{folder}: damaged (it has no model.safetensors). Train it again with `emelia train`."
+        )
     if (folder / "checkpoint.safetensors").exists():
         return f"{folder}: its training is not finished. Go on with `emelia train --resume`."
     return (

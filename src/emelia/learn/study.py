@@ -8,17 +8,20 @@ one thread each, so that figures do not depend on how many there are.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import queue
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from emelia.errors import EmeliaError, StorageError
-from emelia.learn.cells import CPU, Hardware, Interrupted, Task, run_cell
+from emelia.learn.cells import CPU, Hardware, Interrupted, Task, forget_checkpoint, run_cell
 from emelia.results import Cell, read_results
 from emelia.storage import append_line, ensure_writable, lock
 
@@ -64,6 +67,7 @@ def run_study(
         for task, result in _run(_missing(tasks, before), out, tell, jobs, hardware):
             if isinstance(result, Cell):
                 append_line(results, result.to_json())
+                forget_checkpoint(cell_folder(out, task))
                 outcome.cells.append(result)
                 end(task.name, f"epoch {result.best_epoch} chosen on validation")
             else:
@@ -109,7 +113,8 @@ def _in_processes(
     context = multiprocessing.get_context("spawn")  # fork and torch's threads do not agree
     news: Any = context.Queue()
     with ProcessPoolExecutor(jobs, context, _begin, (news,)) as pool:
-        waiting = {pool.submit(_work, task, out, hardware): task for task in tasks}
+        with _without_ctrl_c():  # which workers inherit: the parent decides what it means
+            waiting = {pool.submit(_work, task, out, hardware): task for task in tasks}
         try:
             while waiting:
                 done, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -119,8 +124,20 @@ def _in_processes(
         except BaseException:  # Ctrl-C or a full disk: what runs now goes on at the next start
             for process in list((pool._processes or {}).values()):
                 process.terminate()
-            pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Hold Ctrl-C back, here and in processes started inside; here it comes after all."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _result(future: Future[Cell]) -> Cell | EmeliaError:
@@ -151,7 +168,16 @@ _news: Any = None  # in a worker process: where its progress goes
 def _begin(news: Any) -> None:
     global _news
     _news = news
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    """End this process when its parent is killed; nobody would hear of its results."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(task: Task, out: Path, hardware: Hardware) -> Cell:

@@ -1,0 +1,29 @@
+"""What an experiment is: settings, presets, recipes read from TOML."""
+
+from emelia.config.reading import LIMITS, load_recipe, recipe_from
+from emelia.config.settings import (
+    PRESETS,
+    SAMPLE_RATE,
+    AudioConfig,
+    AugmentConfig,
+    FeatureConfig,
+    ModelConfig,
+    Recipe,
+    TrainConfig,
+    digest,
+)
+
+__all__ = [
+    "LIMITS",
+    "PRESETS",
+    "SAMPLE_RATE",
+    "AudioConfig",
+    "AugmentConfig",
+    "FeatureConfig",
+    "ModelConfig",
+    "Recipe",
+    "TrainConfig",
+    "digest",
+    "load_recipe",
+    "recipe_from",
+]

@@ -1,0 +1,168 @@
+"""Recipes from short TOML files, changed by `--set a.b=value`.
+
+Unknown keys are refused with the nearest known one, values that do not fit with what would.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import typing
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from emelia.config.settings import PRESETS, SAMPLE_RATE, FeatureConfig, Recipe
+from emelia.errors import ConfigError
+
+# The numbers that make sense, where a type allows more.
+LIMITS: dict[str, tuple[float, float]] = {
+    "audio.trim_db": (0, 200),
+    "features.n_fft": (16, 65_536),
+    "features.window": (2, 65_536),
+    "features.hop": (1, 65_536),
+    "features.mels": (1, 1024),
+    "features.mfccs": (1, 1024),
+    "features.fmin": (0, SAMPLE_RATE / 2),
+    "features.fmax": (0, SAMPLE_RATE / 2),
+    "features.top_db": (1, 200),
+    "augment.copies": (1, 1000),
+    "augment.probability": (0, 1),
+    "augment.noise_snr_db": (-60, 120),
+    "augment.pitch_semitones": (-24, 24),
+    "augment.stretch_rate": (0.25, 4),
+    "augment.gain_db": (-60, 60),
+    "augment.mask_probability": (0, 1),
+    "augment.frequency_mask": (0, 10_000),
+    "augment.time_mask": (0, 1_000_000),
+    "augment.mixup": (0, 100),
+    "augment.crop": (0, 1_000_000),
+    "model.layers": (1, 8),
+    "model.width": (1, 1024),
+    "model.dropout": (0, 1),
+    "model.frames": (1, 100_000),
+    "train.epochs": (1, 1_000_000),
+    "train.patience": (0, 1_000_000),
+    "train.batch_size": (1, 100_000),
+    "train.lr": (0, 100),
+    "train.weight_decay": (0, 100),
+    "train.warmup": (0, 1),
+    "train.label_smoothing": (0, 1),
+    "train.clip_norm": (0, 1e9),
+}
+
+
+def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
+    """Read a recipe from TOML and apply `a.b=value` settings to it.
+
+    Raises:
+        ConfigError: the file is not TOML, or a key or value does not fit.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such recipe file.") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML ({error}).") from None
+    return recipe_from({"name": path.stem, **values}, settings)
+
+
+def recipe_from(values: Mapping[str, Any], settings: Sequence[str] = ()) -> Recipe:
+    """Build a recipe from nested mappings; see `load_recipe`. Settings count from left to right."""
+    merged = dict(values)
+    for setting in settings:
+        _apply(merged, setting)
+    if isinstance(merged.get("features"), str):
+        merged["features"] = {"preset": merged["features"]}
+    recipe = typing.cast(Recipe, _build(Recipe, merged, ""))
+    _check(recipe)
+    return recipe
+
+
+def _apply(values: dict[str, Any], setting: str) -> None:
+    """Write `a.b=value` into nested dictionaries; the value is TOML, bare words are strings."""
+    key, sign, text = setting.partition("=")
+    if not sign or not key.strip():
+        raise ConfigError(f"--set {setting!r}: expected key=value, for example train.lr=0.001.")
+    try:
+        value = tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    *parents, last = key.strip().split(".")
+    for parent in parents:
+        inner = values.get(parent)
+        if isinstance(inner, str):  # features=NAME
+            inner = {"preset": inner}
+        values[parent] = dict(inner) if isinstance(inner, Mapping) else {}
+        values = values[parent]
+    values[last] = value
+
+
+def _check(recipe: Recipe) -> None:
+    """Refuse numbers that make no sense, alone or together."""
+    for key, (low, high) in LIMITS.items():
+        part, _, name = key.partition(".")
+        value = getattr(getattr(recipe, part), name)
+        first, last = value if isinstance(value, tuple) else (value, value)
+        if not low <= first <= last <= high:  # nor is NaN
+            kind = "a rising range" if isinstance(value, tuple) else "a number"
+            limits = f"within {low:g} to {high:g}"
+            raise ConfigError(f"{key}: {value} does not fit; expected {kind} {limits}.")
+    f = recipe.features
+    if f.window > f.n_fft:
+        raise ConfigError(f"features.window: {f.window} is longer than n_fft, {f.n_fft}.")
+    if f.fmin >= f.fmax:
+        raise ConfigError(f"features.fmin: {f.fmin:g} is not below fmax, {f.fmax:g}.")
+    if f.kind == "mfcc" and f.mfccs > f.mels:
+        raise ConfigError(f"features.mfccs: {f.mfccs} are more than mels, {f.mels}.")
+
+
+def _build(cls: type, values: Mapping[str, Any], where: str) -> Any:
+    known = {f.name: f for f in fields(cls)}
+    hints = typing.get_type_hints(cls)
+    values = dict(values)
+    preset = values.pop("preset", None) if cls is FeatureConfig else None
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"unknown setting {where}{key}; {_nearest(key, known, where)}")
+    made = {key: _convert(hints[key], value, f"{where}{key}") for key, value in values.items()}
+    if preset is None:
+        return cls(**made)
+    if not isinstance(preset, str) or preset not in PRESETS:
+        hint = _nearest(str(preset), PRESETS)
+        raise ConfigError(f"unknown preset {preset!r} for features; {hint}")
+    return dataclasses.replace(PRESETS[preset], **made)
+
+
+def _nearest(word: str, known: Collection[str], where: str = "") -> str:
+    near = get_close_matches(word, known, n=1)
+    return f"did you mean {where}{near[0]}?" if near else f"known are: {', '.join(known)}."
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    """Check a TOML value against the annotation of its field."""
+    if is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where}: expected a table of settings, got {value!r}.")
+        return _build(typing.cast(type, hint), value, f"{where}.")
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        if value not in args:
+            raise ConfigError(f"{where}: {value!r} is none of {', '.join(map(str, args))}.")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list | tuple) or len(value) != len(args):
+            raise ConfigError(f"{where}: expected [from, to], got {value!r}.")
+        return tuple(_convert(a, v, where) for a, v in zip(args, value, strict=True))
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (hint is not bool and isinstance(value, bool)):
+        raise ConfigError(f"{where}: expected {_KINDS[hint]}, got {value!r}.")
+    return value
+
+
+_KINDS = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}

@@ -1,0 +1,146 @@
+"""Settings as frozen dataclasses, a reason beside each default.
+
+A recipe is everything that changes a result and nothing else: device, workers and
+verbosity live outside, so that the digest of a recipe names an experiment.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, is_dataclass
+from hashlib import sha256
+from typing import Any, Literal
+
+SAMPLE_RATE = 16_000  # Hz, the one rate inside emelia
+
+
+@dataclass(frozen=True, slots=True)
+class AudioConfig:
+    """How a decoded recording becomes the waveform the front end hears."""
+
+    dc: bool = True  # subtract the mean
+    denoise: Literal["none", "quiet"] = "none"  # quiet: gate with the quietest frames as profile
+    trim_db: float = 0.0  # cut silence at both ends, this far below the peak; 0 keeps it
+    level: Literal["none", "peak", "loudness"] = "peak"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureConfig:
+    """How a waveform becomes a spectrogram (M, F). The defaults are the seed study's."""
+
+    kind: Literal["logmel", "mfcc"] = "logmel"
+    n_fft: int = 2048  # samples
+    window: int = 2048  # samples, Hann, centred in n_fft
+    hop: int = 512  # samples: 32 ms
+    mels: int = 128
+    mfccs: int = 20  # coefficients kept where kind is mfcc
+    fmin: float = 0.0  # Hz
+    fmax: float = 8000.0  # Hz, the Nyquist frequency of 16 kHz
+    top_db: float = 80.0  # dynamic range kept below each clip's loudest point
+    standardise: Literal["none", "clip", "band"] = "clip"  # mean 0, deviation 1 over what
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentConfig:
+    """Changes made to training clips, and only to them."""
+
+    copies: int = 1  # training set x N: the clip itself and N - 1 changed copies; 1 is off
+    online: bool = False  # a fresh copy of each clip every epoch instead of N fixed ones
+    balanced: bool = False  # more copies of rare classes, until all are as large as the largest
+    probability: float = 0.6  # of each method, for each copy
+    noise_snr_db: tuple[float, float] = (15.0, 40.0)  # equal ends switch a method off
+    pitch_semitones: tuple[float, float] = (-4.0, 4.0)
+    stretch_rate: tuple[float, float] = (0.85, 1.15)
+    gain_db: tuple[float, float] = (0.0, 0.0)
+    room: bool = False  # a simulated room (pyroomacoustics)
+    mask_probability: float = 0.0  # of each mask below, for each copy or, if online, each epoch
+    mask_fill: Literal["silence", "mean"] = "silence"
+    frequency_mask: tuple[int, int] = (10, 30)  # mel bands
+    time_mask: tuple[int, int] = (10, 50)  # frames
+    masks_each_epoch: bool = False  # draw masks anew each epoch, also for fixed copies
+    mixup: float = 0.0  # alpha of the Beta distribution; 0 is off
+    crop: int = 0  # frames of a random training crop; 0 uses whole clips
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Which network, and its size."""
+
+    name: Literal["variable", "resized", "emelia"] = "variable"
+    layers: int = 3  # convolutions of the seed's networks: 3 or 4
+    width: int = 16  # channels of the first convolution; each next has twice as many
+    dropout: float = 0.25
+    frames: int = 256  # to which resized networks bring every clip
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """How the network learns."""
+
+    epochs: int = 60
+    patience: int = 15  # epochs without a better validation UAR; 0 never stops early
+    batch_size: int = 1
+    bucket: bool = True  # batches of clips of like length; False draws them at random
+    lr: float = 1e-3
+    optimizer: Literal["adam", "adamw"] = "adam"
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup: float = 0.0  # share of the steps over which the rate rises from 0
+    label_smoothing: float = 0.0
+    balance: Literal["none", "weights", "sampling"] = "none"  # remedy for unequal classes
+    clip_norm: float = 0.0  # largest gradient norm; 0 is off
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One way of making a model: everything that changes its result, and nothing else."""
+
+    name: str = "recipe"
+    group: str = "own"
+    title: str = ""  # one line for tables and help
+    published: float = 0.0  # accuracy in percent that the seed study gives; 0 where it gives none
+    published_epoch: int = 0  # the epoch it was reached in
+    audio: AudioConfig = field(default_factory=AudioConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    @property
+    def digest(self) -> str:
+        """Eight characters that name this experiment.
+
+        Words about it do not count, nor do settings at their default, so that a setting
+        added later leaves the names of finished experiments as they were. A default,
+        once used, is therefore never changed.
+        """
+        values = _differences(self, Recipe())
+        for label in ("group", "title", "published", "published_epoch"):
+            values.pop(label, None)
+        return digest(values)
+
+
+# Front ends by name, for recipes and for `--set features=NAME`.
+PRESETS = {
+    "seed": FeatureConfig(),
+    "speech-64": FeatureConfig(n_fft=512, window=400, hop=160, mels=64),  # 25 ms every 10 ms
+    "speech-80": FeatureConfig(n_fft=512, window=400, hop=160, mels=80),
+    "mfcc": FeatureConfig(kind="mfcc", mfccs=40, standardise="band"),
+}
+
+
+def digest(values: Any, length: int = 8) -> str:
+    """A few hexadecimal characters that name a JSON-able value."""
+    return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:length]
+
+
+def _differences(value: Any, default: Any) -> dict[str, Any]:
+    """Fields of a dataclass that differ from another of its kind, nested."""
+    found: dict[str, Any] = {}
+    for name, ours in asdict(value).items():
+        other = getattr(default, name)
+        if is_dataclass(other):
+            found[name] = _differences(getattr(value, name), other)
+        elif ours != other:
+            found[name] = ours
+    return found
