@@ -1,6 +1,6 @@
 """How fast `variable-3` trains in masked, length-bucketed batches, against batch size 1.
 
-    python benchmarks/training_speed.py [CORPUS] [--threads 2] [--rounds 3] [--goal 0.45] [--into FILE]
+    python benchmarks/training_speed.py [CORPUS] [--threads 2] [--rounds 3] [--into FILE]
 
 All ways compute the same function of a clip (tests/test_models.py proves it) and are timed
 in turns within one run, so that a busy machine slows all of them; compare the ratios, not

@@ -286,9 +286,10 @@ def works(pid: int) -> bool:
 
 
 def has_torch(pid: int) -> bool:
-    """Whether a process has begun to import torch, which takes it seconds."""
+    """Whether a worker has begun to import torch, which takes it seconds."""
     try:
-        return "libtorch" in Path(f"/proc/{pid}/maps").read_text()
+        command = Path(f"/proc/{pid}/cmdline").read_text()  # its parent's, at first
+        return "spawn_main" in command and "libtorch" in Path(f"/proc/{pid}/maps").read_text()
     except OSError:
         return False
 
