@@ -272,7 +272,7 @@ def test_seeds_of_copies_are_stable_distinct_and_fit_64_bits() -> None:
     assert copy_seed("abc", 1, 0) == int(hashlib.sha256(b"abc/1/0").hexdigest()[:16], 16)
     seeds = {
         copy_seed(digest, copy, seed)
-        for digest in ("abc", "abd", "a/1")
+        for digest in ("abc", "abe", "a/1")
         for copy in range(20)
         for seed in range(5)
     }

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from tiny import BANDS, CLASSES, FULL, PLAIN, network, relabelled, same, timeless, toy, train
+from tiny import CLASSES, FULL, PLAIN, network, relabelled, same, timeless, toy, train
 from torch.nn import functional as F
 from torch.optim import SGD, Adam, AdamW
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR

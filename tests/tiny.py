@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import safe_open
 
 from emelia.config import AugmentConfig, ModelConfig, Recipe, TrainConfig
 from emelia.corpora import Utterance
@@ -115,6 +116,15 @@ def figures(cell: Cell) -> dict[str, Any]:
     """All of a cell but its seconds, as it is written down."""
     values = json.loads(cell.to_json())
     return {**values, "seconds": None, "history": timeless(values["history"])}
+
+
+def epochs_in(folder: Path) -> int:
+    """How far the checkpoint in a run folder is."""
+    path = folder / "checkpoint.safetensors"
+    if not path.exists():
+        return 0
+    with safe_open(path, "pt") as file:
+        return len(json.loads(file.metadata()["progress"])["history"])
 
 
 def child(*command: str, cache: Path, **options: Any) -> subprocess.Popen[str]:

@@ -21,7 +21,7 @@ from emelia.cli.common import (
     settings,
 )
 from emelia.corpora.splits import audit, audit_lines, make_split
-from emelia.errors import ConfigError, EmeliaError
+from emelia.errors import ConfigError, EmeliaError, RunError
 from emelia.learn.catalogue import QUICK, all_recipes, find_recipes
 from emelia.learn.catalogue import quick as shorten
 from emelia.results import read_results, studies
@@ -82,7 +82,8 @@ def study(
     if quick:
         chosen = [shorten(recipe) for recipe in chosen]
 
-    from emelia.learn.cells import Hardware, tasks
+    from emelia.learn.cells import tasks
+    from emelia.learn.hardware import Hardware
     from emelia.learn.study import run_study
 
     folder = out or Path("runs") / f"{data.name}-{parts.name.replace(':', '-').replace('/', '-')}"
@@ -148,6 +149,8 @@ def recipes() -> None:
     """List the recipes that come with emelia.
 
     A recipe of your own is a TOML file with the same settings; name it in --recipes.
+
+    Examples: emelia recipes · emelia study --recipes emelia,my-own.toml
     """
     rows = [
         [r.name, r.group, r.title, f"{r.train.epochs}", f"{r.train.batch_size}", f"{r.train.lr:g}"]
@@ -179,6 +182,8 @@ def report(
         if not file.is_file():
             raise ConfigError(f"{file}: no such results. `emelia study` writes them.")
     cells = [cell for file in files for cell in read_results(file)]
+    if not cells:
+        raise RunError(f"{files[0]}: no finished cells to report. `emelia study` makes them.")
     if into:
         write_block(into, name, markdown(studies(cells)))
         console.say(f"Tables written into {into}.")

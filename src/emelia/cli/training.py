@@ -50,7 +50,7 @@ def train(
     ] = False,
     device: DeviceOption = "cpu",
     precision: Annotated[
-        str, typer.Option(help="Lightning's name of it, e.g. bf16-mixed.")
+        str, typer.Option(help="Of the numbers in training: 32-true or bf16-mixed.")
     ] = "32-true",
     threads: Annotated[
         int,
@@ -77,7 +77,8 @@ def train(
     if fold and fold not in names:
         raise SplitError(f"{parts.name} has no fold {fold!r}; there are: {', '.join(names)}.")
 
-    from emelia.learn.cells import Hardware, tasks
+    from emelia.learn.cells import tasks
+    from emelia.learn.hardware import Hardware
 
     cells = [
         task for task in tasks(data, parts, chosen, [seed]) if task.fold.name == (fold or names[0])

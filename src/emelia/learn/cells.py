@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from emelia.config import Recipe, digest
@@ -20,6 +19,7 @@ from emelia.corpora.splits import Fold, Split, audit
 from emelia.learn.checkpoint import Epoch
 from emelia.learn.checkpoint import Progress as Training
 from emelia.learn.data import Clip, Loader
+from emelia.learn.hardware import CPU, Hardware
 from emelia.learn.models import Network, parameters
 from emelia.learn.runs import new_network, save_run, versions
 from emelia.learn.training import fit, predict
@@ -86,27 +86,18 @@ def _ids(fold: Fold) -> list[list[str]]:
 def tasks(
     corpus: Corpus, split: Split, recipes: Sequence[Recipe], seeds: Sequence[int]
 ) -> list[Task]:
-    """All cells of a study, a whole seed before the next."""
+    """All cells of a study, a whole seed before the next.
+
+    Raises:
+        ConfigError: the network of a recipe cannot be built.
+    """
     setting, audits = Setting.of(corpus, split), audit(split)
+    for recipe in recipes:
+        new_network(recipe, len(setting.classes))
     folds = list(zip(split.folds, audits, strict=True))
     return [Task(setting, r, f, a, seed) for seed in seeds for r in recipes for f, a in folds]
 
 
-@dataclass(frozen=True)
-class Hardware:
-    """Where a cell is computed: it changes the seconds, and figures in the last digits only."""
-
-    device: str = "cpu"  # a Lightning accelerator: cpu, cuda, mps, auto
-    precision: str = "32-true"  # or bf16-mixed, ...
-    threads: int = 1  # of torch; one a cell, so that figures are the same however many run
-
-    def fabric(self) -> Fabric:
-        """Set it up."""
-        precision: Any = self.precision
-        return Fabric(accelerator=self.device, devices=1, precision=precision)
-
-
-CPU = Hardware()
 CHECKPOINT = "checkpoint.safetensors"
 
 
@@ -127,7 +118,7 @@ def run_cell(task: Task, folder: Path, tell: Tell, hardware: Hardware = CPU) -> 
         Interrupted: Ctrl-C; the run folder has the best so far, run again to go on.
     """
     torch.set_num_threads(hardware.threads)
-    recipe, classes = task.recipe, len(task.setting.classes)
+    fabric, recipe, classes = hardware.fabric(), task.recipe, len(task.setting.classes)
     loader = Loader(recipe, task.setting.classes, task.seed)
     test = loader.load(task.fold.test)
     torch.manual_seed(task.seed)
@@ -141,7 +132,7 @@ def run_cell(task: Task, folder: Path, tell: Tell, hardware: Hardware = CPU) -> 
         seed=task.seed,
         name=task.key,
         checkpoint=folder / CHECKPOINT,
-        fabric=hardware.fabric(),
+        fabric=fabric,
         watch=test if task.setting.peeks else (),
         on_epoch=lambda epoch: tell(int(epoch["epoch"]), recipe.train.epochs, facts(epoch)),
     )
@@ -191,12 +182,12 @@ def _epoch_clips(
         if loader.recipe.augment.online:
             return loader.training(utterances, epoch)
         if not fixed:
-            fixed.extend(loader.training(utterances, tick=tick))
+            fixed.extend(loader.training(utterances, tick=lambda made: tick(epoch, made)))
         return fixed
 
-    def tick(done: int) -> None:
-        if done % 50 == 0:
-            tell(0, epochs, f"{done} clips made ready")
+    def tick(epoch: int, made: int) -> None:
+        if made % 50 == 0:
+            tell(epoch, epochs, f"{made} clips made ready")
 
     return clips
 

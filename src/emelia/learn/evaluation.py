@@ -27,9 +27,11 @@ def evaluate(run: Run, corpus: Corpus) -> Evaluation:
     """Ask a run for every clip of a corpus that it may honestly be asked.
 
     Raises:
-        RunError: nothing is left.
+        RunError: nothing is left, or the run does not tell what it has heard.
     """
-    heard = set(run.about["heard"])
+    heard = set(run.about.get("heard") or ())
+    if not heard:
+        raise RunError("this run does not say which clips it has heard. Train it again.")
     unheard = [u for u in corpus.utterances if u.digest not in heard]
     known = [u for u in unheard if u.emotion in run.classes]
     if not known:

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from emelia.errors import EmeliaError, StorageError
-from emelia.learn.cells import CPU, Hardware, Interrupted, Task, forget_checkpoint, run_cell
+from emelia.learn.cells import Interrupted, Task, forget_checkpoint, run_cell
+from emelia.learn.hardware import CPU, Hardware
 from emelia.results import Cell, read_results
 from emelia.storage import append_line, ensure_writable, lock
 
@@ -55,9 +56,11 @@ def run_study(
         jobs: cells at the same time.
 
     Raises:
+        ConfigError: the hardware is not there.
         StorageError: `out` cannot be written, or another process works there.
         KeyboardInterrupt: Ctrl-C; finished cells are kept.
     """
+    hardware.fabric()  # raises here, not in every cell
     ensure_writable(out)
     with lock(out):
         results = out / "results.jsonl"
