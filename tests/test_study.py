@@ -29,6 +29,7 @@ from emelia.corpora import Corpus, read_corpus
 from emelia.corpora.splits import make_split
 from emelia.errors import EmeliaError, MissingExtraError, RunError, StorageError
 from emelia.learn import study
+from emelia.learn.catalogue import find_recipes
 from emelia.learn.cells import Task, tasks
 from emelia.learn.data import Loader
 from emelia.learn.runs import load_run
@@ -362,3 +363,20 @@ def test_a_killed_study_started_again_equals_an_unbroken_one(
     whole = run_study(wanted, tmp_path / "whole", silent)
     found, expected = (sorted(o.cells, key=lambda c: c.fold) for o in (again, whole))
     assert [figures(c) for c in found] == [figures(c) for c in expected]
+
+
+def test_the_history_can_be_read_while_a_training_runs(
+    small_corpus: Callable[..., Path], tmp_path: Path
+) -> None:
+    seen: list[int] = []
+
+    def look(name: str, done: int, total: int, facts: str) -> None:
+        if facts.startswith("loss"):
+            (path,) = (tmp_path / "out").glob("cells/*/history.jsonl")
+            seen.append(len(path.read_text().splitlines()))
+
+    corpus = read_corpus(small_corpus(speakers=3))
+    found = make_split(corpus, "loso")
+    recipes = find_recipes("variable-3", ["model.width=2", "train.epochs=2"])
+    run_study(tasks(corpus, found, recipes, [0])[:1], tmp_path / "out", look)
+    assert seen == [1, 2]

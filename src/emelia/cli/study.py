@@ -135,12 +135,12 @@ def _conclude(outcome: Outcome, folder: Path) -> None:
 
 def _report(folder: Path, command: str) -> None:
     from emelia.show.report import write_report
-    from emelia.show.tables import main as main_table
+    from emelia.show.tables import all_tables
 
     cells = read_results(folder / "results.jsonl")
     for found in studies(cells):
-        main = main_table(found)
-        console.table(main.title, main.columns, main.rows, main.note)
+        for table in all_tables(found):
+            console.table(table.title, table.columns, table.rows, table.note)
     written = write_report(cells, folder, command=command)
     console.say(f"Report: {next(path for path in written if path.suffix == '.html')}")
 

@@ -21,7 +21,7 @@ from emelia.learn.checkpoint import Progress as Training
 from emelia.learn.data import Clip, Loader
 from emelia.learn.hardware import CPU, Hardware
 from emelia.learn.models import Network, parameters
-from emelia.learn.runs import new_network, save_run, versions
+from emelia.learn.runs import new_network, save_history, save_run, versions
 from emelia.learn.training import fit, predict
 from emelia.results import Cell
 
@@ -118,6 +118,13 @@ def run_cell(task: Task, folder: Path, tell: Tell, hardware: Hardware = CPU) -> 
         Interrupted: Ctrl-C; the run folder has the best so far, run again to go on.
     """
     torch.set_num_threads(hardware.threads)
+    history: list[Epoch] = []
+
+    def note(epoch: Epoch) -> None:
+        history.append(epoch)
+        save_history(folder, history)
+        tell(len(history), recipe.train.epochs, facts(epoch))
+
     fabric, recipe, classes = hardware.fabric(), task.recipe, len(task.setting.classes)
     loader = Loader(recipe, task.setting.classes, task.seed)
     test = loader.load(task.fold.test)
@@ -134,11 +141,10 @@ def run_cell(task: Task, folder: Path, tell: Tell, hardware: Hardware = CPU) -> 
         checkpoint=folder / CHECKPOINT,
         fabric=fabric,
         watch=test if task.setting.peeks else (),
-        on_epoch=lambda epoch: tell(int(epoch["epoch"]), recipe.train.epochs, facts(epoch)),
+        on_epoch=note,
     )
     network.cpu()
     if training.best_epoch:
-        history = training.history
         save_run(folder, recipe, task.setting.classes, network, history, about(task, training))
     if training.interrupted:
         raise Interrupted

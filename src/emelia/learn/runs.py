@@ -55,11 +55,16 @@ def save_run(
     """Write a run folder; run.json last, so that a folder with it is whole."""
     weights = {key: value.contiguous() for key, value in network.state_dict().items()}
     write_atomically(folder / "model.safetensors", save(weights))
-    lines = "".join(f"{json.dumps(line)}\n" for line in history)
-    write_atomically(folder / "history.jsonl", lines.encode())
+    save_history(folder, history)
     known = {"schema": SCHEMA, "recipe": asdict(recipe), "classes": list(classes)}
     text = json.dumps({**known, **about}, indent=1, ensure_ascii=False)
     write_atomically(folder / "run.json", text.encode())
+
+
+def save_history(folder: Path, history: Sequence[Epoch]) -> None:
+    """Write the history so far, for those who look while a training runs."""
+    lines = "".join(f"{json.dumps(line)}\n" for line in history)
+    write_atomically(folder / "history.jsonl", lines.encode())
 
 
 def load_run(folder: Path) -> Run:
