@@ -17,7 +17,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from emelia import audio
-from emelia.audio import decode
+from emelia.audio import decode, decoding
 from emelia.config import AudioConfig
 from emelia.errors import AudioError, ConfigError
 
@@ -87,7 +87,7 @@ def test_a_recording_longer_than_a_block_is_read_whole(monkeypatch: pytest.Monke
         data = encoded(stereo, 48_000, kind, codec)
         whole, _ = decode(data)
         with monkeypatch.context() as patch:
-            patch.setattr(audio, "_BLOCK", 1000)
+            patch.setattr(decoding, "_BLOCK", 1000)
             np.testing.assert_array_equal(decode(data)[0], whole)
 
 
@@ -107,7 +107,7 @@ def flac_without_length(wave: Wave) -> bytes:
 def test_a_long_recording_is_refused_by_its_header_before_it_is_read(
     wave: Wave, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(audio, "_read")
+    monkeypatch.delattr(decoding, "_read")
     with pytest.raises(AudioError, match=r"^upload: lasts 2 s or more; the limit is 1\.5 s"):
         decode(encoded(wave), max_seconds=1.5)
 
@@ -115,11 +115,11 @@ def test_a_long_recording_is_refused_by_its_header_before_it_is_read(
 def test_a_long_recording_is_refused_while_reading_where_the_header_does_not_tell(
     wave: Wave, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audio, "_BLOCK", 4000)
+    monkeypatch.setattr(decoding, "_BLOCK", 4000)
     read = []
     whole = soundfile.SoundFile.read
     monkeypatch.setattr(
-        audio._Sequential, "read", lambda self, n, **how: read.append(n) or whole(self, n, **how)
+        decoding._Sequential, "read", lambda self, n, **how: read.append(n) or whole(self, n, **how)
     )
     with pytest.raises(AudioError, match=r"lasts 1 s or more; the limit is 0\.6 s"):
         decode(flac_without_length(wave), max_seconds=0.6)
@@ -182,7 +182,7 @@ def test_other_formats_never_reach_the_decoder(
     wave: Wave, monkeypatch: pytest.MonkeyPatch, kind: str, codec: str
 ) -> None:
     data = encoded(wave, RATE, kind, codec)
-    monkeypatch.delattr(audio, "_Sequential")
+    monkeypatch.delattr(decoding, "_Sequential")
     for file in (data, b"ID3\4\0\0\0\0\1\0" + bytes(128) + data):  # a tag in front hides nothing
         with pytest.raises(AudioError, match=r"^upload: .*; expected WAV \(PCM or float\), FLAC"):
             decode(file)
@@ -191,7 +191,7 @@ def test_other_formats_never_reach_the_decoder(
 def test_a_codec_of_an_accepted_container_may_still_be_refused(
     wave: Wave, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(audio._CODECS, "OGG", {"VORBIS"})
+    monkeypatch.setitem(decoding._CODECS, "OGG", {"VORBIS"})
     with pytest.raises(AudioError, match=r"^upload: OGG with OPUS; expected WAV"):
         decode(encoded(wave, RATE, "OGG", "OPUS"))
 

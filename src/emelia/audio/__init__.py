@@ -1,0 +1,29 @@
+"""Recordings to waveforms: bounded decoding, and the steps that clean a waveform."""
+
+from emelia.audio.decoding import Wave, content_digest, decode
+from emelia.audio.steps import (
+    noise_profile,
+    normalise_loudness,
+    normalise_peak,
+    prepare,
+    preprocess_audio,
+    reduce_noise,
+    remove_dc,
+    resample,
+    trim_silence,
+)
+
+__all__ = [
+    "Wave",
+    "content_digest",
+    "decode",
+    "noise_profile",
+    "normalise_loudness",
+    "normalise_peak",
+    "prepare",
+    "preprocess_audio",
+    "reduce_noise",
+    "remove_dc",
+    "resample",
+    "trim_silence",
+]
