@@ -1,0 +1,124 @@
+"""How sure one may be of a figure, and whether two models differ.
+
+Conventions are those of `scores`. Sources: Davison and Hinkley 1997, Bootstrap Methods and
+their Application; McNemar 1947, Psychometrika 12; Holm 1979, Scand. J. Statistics 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from emelia.metrics.scores import Labels, accuracy_of, as_labels, as_long, uar_of
+
+FEWEST_SPEAKERS = 6  # for an interval that speaks of new speakers
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A bootstrap interval; `clustered` tells whether speakers were drawn before clips."""
+
+    low: float
+    high: float
+    clustered: bool
+    level: float = 0.95
+
+    @property
+    def too_narrow(self) -> bool:
+        """True where it only speaks of other clips of the same few speakers."""
+        return not self.clustered
+
+    @property
+    def note(self) -> str:
+        """A line to print beside it; empty where there is nothing to say."""
+        if self.clustered:
+            return ""
+        return (
+            f"too narrow: drawn by clip, since there are fewer than {FEWEST_SPEAKERS} test "
+            "speakers; new speakers vary more"
+        )
+
+
+def interval(
+    truth: ArrayLike,
+    predicted: ArrayLike,
+    speakers: Sequence[str],
+    metric: Literal["accuracy", "uar"] = "uar",
+    n: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """Percentile bootstrap of 95 %: speakers drawn with replacement, then clips of each.
+
+    Clips of one speaker are alike, so drawing clips alone claims too much; it is done only
+    below six speakers, and marked. Drawing speakers alone claims too much where a few
+    happen to be alike; so both are drawn (Davison and Hinkley 1997, section 3.8). With
+    predictions (S, N) of S seeds, every resample is the same for all seeds and its figure
+    is their mean.
+    """
+    pairs = [as_labels(truth, row) for row in np.atleast_2d(np.asarray(predicted))]
+    true, guesses = pairs[0][0], np.vstack([guess for _, guess in pairs])  # (N,), (S, N)
+    names, speaker = np.unique(as_long(speakers, true, "speakers"), return_inverse=True)
+    clustered = len(names) >= FEWEST_SPEAKERS
+    if not clustered:
+        speaker = np.zeros_like(speaker)
+    # Clips with the same speaker, truth and predictions are copies of one unit, U of them.
+    patterns = np.vstack([speaker, true, guesses])
+    units, unit, copies = np.unique(patterns, axis=1, return_inverse=True, return_counts=True)
+    confusions = _by_unit(true, guesses, unit)  # (U, S, C, C), of all copies
+    single = confusions.reshape(len(copies), -1) / copies[:, None]
+    weights = _draws(units[0], copies, n, np.random.default_rng(seed))
+    drawn = (weights @ single).reshape(n, *confusions.shape[1:])
+    values = {"accuracy": accuracy_of, "uar": uar_of}[metric](drawn).mean(axis=1)
+    low, high = np.quantile(values, [0.025, 0.975])
+    return Interval(float(low), float(high), clustered)
+
+
+def mcnemar(truth: ArrayLike, a: ArrayLike, b: ArrayLike) -> float:
+    """Two-sided exact p value that `a` and `b` are right equally often on the same clips.
+
+    McNemar 1947 with the binomial distribution: of the clips that just one gets right,
+    half should fall to each.
+    """
+    true, first = as_labels(truth, a)
+    _, second = as_labels(truth, b)
+    only_a = int(((first == true) & (second != true)).sum())
+    only_b = int(((first != true) & (second == true)).sum())
+    total, term, tail = only_a + only_b, 1, 0
+    for k in range(min(only_a, only_b) + 1):
+        tail += term  # sum of binomial coefficients, in whole numbers
+        term = term * (total - k) // (k + 1)
+    return min(1.0, float(2 * tail / 2**total))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P values adjusted for their number, in the order given (Holm 1979, step-down)."""
+    values = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    scaled = values[order] * np.arange(len(values), 0, -1)
+    adjusted = np.empty(len(values))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(scaled))
+    return [float(value) for value in adjusted]
+
+
+def _draws(owner: Labels, copies: Labels, n: int, rng: np.random.Generator) -> Labels:
+    """How often each unit is drawn in each resample (n, U): owners first, then clips of each."""
+    owners = int(owner.max()) + 1
+    times = rng.multinomial(owners, np.full(owners, 1 / owners), size=n)  # (n, owners)
+    weights = np.empty((n, len(copies)), np.int64)
+    for number in range(owners):
+        own = owner == number
+        clips = int(copies[own].sum())
+        weights[:, own] = rng.multinomial(times[:, number] * clips, copies[own] / clips)
+    return weights
+
+
+def _by_unit(true: Labels, guesses: Labels, unit: Labels) -> Labels:
+    """Confusion matrices of each unit and seed: (U, S, C, C)."""
+    seeds, size, units = len(guesses), int(max(true.max(), guesses.max())) + 1, int(unit.max()) + 1
+    cell = ((unit * seeds + np.arange(seeds)[:, None]) * size + true) * size + guesses  # (S, N)
+    counts = np.bincount(cell.reshape(-1), minlength=units * seeds * size * size)
+    return counts.reshape(units, seeds, size, size)
