@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from emelia.cli import app
 from emelia.config import recipe_from
+from emelia.results import read_results, studies
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -64,3 +65,23 @@ def test_the_recipe_of_the_guide_is_one() -> None:
     block = guide.split('    group = "own"\n')[1].split("\n\nA recipe")[0]
     recipe = recipe_from(tomllib.loads(re.sub(r"^    ", "", f'group = "own"\n{block}', flags=re.M)))
     assert recipe.features.mels == 64 and recipe.augment.copies == 4 and recipe.model.width == 32
+
+
+@pytest.mark.parametrize("recipe", ["emelia", "resized-3", "variable-3"])
+def test_the_figures_of_the_readme_are_those_of_the_results(recipe: str) -> None:
+    (study,) = studies(read_results(ROOT / "docs" / "results" / "aesdd-loso.jsonl"))
+    row = next(row for row in study.rows if row.recipe == recipe)
+    (line,) = re.findall(rf"^\| `{recipe}`.*$", README, re.M)
+    ends = row.accuracy_interval
+    for share in (row.accuracy, ends.low, ends.high):
+        assert f"{100 * share:.1f}" in line
+    if row.published:
+        assert f"{100 * row.published:.2f}" in line
+
+
+def test_the_tables_of_the_results_are_those_of_the_committed_cells() -> None:
+    from emelia.show.tables import markdown
+
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    for path in sorted((ROOT / "docs" / "results").glob("*.jsonl")):
+        assert markdown(studies(read_results(path))) in page, path.name
