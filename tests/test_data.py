@@ -188,6 +188,15 @@ def test_padding_is_the_silence_of_the_sound_and_not_zero(corpus: Corpus) -> Non
     assert (sized[:, frames:] <= clip.spec.min()).all()
 
 
+def test_padding_with_the_mean_is_there_to_repeat_what_the_seed_study_did(
+    corpus: Corpus,
+) -> None:
+    network = build(ModelConfig(name="resized", padding="mean"), 2, 128)
+    (clip,) = Loader(Recipe(), corpus.emotions).load(corpus.utterances[:1])
+    sized = resize(clip, network)
+    np.testing.assert_allclose(sized[:, clip.spec.shape[1] :], 0, atol=1e-6)
+
+
 def test_a_resized_network_hears_long_clips_interpolated_in_time() -> None:
     rng = np.random.default_rng(0)
     (clip,) = fake_clips([700])

@@ -71,6 +71,7 @@ class ModelConfig:
     width: int = 16  # channels of the first convolution; each next has twice as many
     dropout: float = 0.25
     frames: int = 256  # to which resized networks bring every clip
+    padding: Literal["silence", "mean"] = "silence"  # of short clips; the seed study's was mean
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,11 +194,16 @@ def collate(clips: Sequence[Clip], network: Network, classes: int) -> Batch:
 
 
 def resize(clip: Clip, network: Network) -> Array:
-    """Pad short clips with their silence; interpolate long ones in time where the size is fixed."""
+    """Pad short clips; interpolate long ones in time where the size is fixed."""
     spec, frames = clip.spec, clip.spec.shape[1]
     if frames < network.min_frames:
         missing = network.min_frames - frames
-        return np.column_stack([spec, np.repeat(clip.silence[:, None], missing, axis=1)])
+        level = (
+            clip.silence
+            if network.padding == "silence"
+            else np.full_like(clip.silence, spec.mean())
+        )
+        return np.column_stack([spec, np.repeat(level[:, None], missing, axis=1)])
     if network.fixed_frames and frames > network.fixed_frames:
         tensor = torch.from_numpy(np.ascontiguousarray(spec))[None]
         return F.interpolate(tensor, size=network.fixed_frames, mode="linear")[0].numpy()

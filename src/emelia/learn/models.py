@@ -24,6 +24,7 @@ class Network(nn.Module):
 
     min_frames: int = 1  # shorter clips are padded with silence before they come here
     fixed_frames: int = 0  # every clip is brought to this many frames; 0: any length
+    padding: str = "silence"  # or mean: what short clips are padded with
 
 
 def hide(x: Tensor, lengths: Tensor) -> Tensor:
@@ -196,11 +197,15 @@ def build(config: ModelConfig, classes: int, bands: int) -> Network:
     """
     if config.name != "emelia":
         _check_size(config, bands)
+    network: Network
     if config.name == "variable":
-        return Variable(config, classes)
-    if config.name == "resized":
-        return Resized(config, classes, bands)
-    return Emelia(config, classes, bands)
+        network = Variable(config, classes)
+    elif config.name == "resized":
+        network = Resized(config, classes, bands)
+    else:
+        network = Emelia(config, classes, bands)
+    network.padding = config.padding
+    return network
 
 
 def _check_size(config: ModelConfig, bands: int) -> None:
