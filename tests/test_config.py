@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import typing
-from collections.abc import Iterator
 from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -24,6 +23,7 @@ from emelia.config import (
     recipe_from,
 )
 from emelia.errors import ConfigError
+from emelia.show.tables import flattened
 
 PARTS: dict[str, type] = {
     "audio": AudioConfig,
@@ -50,14 +50,6 @@ def other(cls: type, name: str) -> Any:
     if isinstance(value, int):
         return value + 1
     return value + 0.125
-
-
-def leaves(values: dict[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from leaves(value, f"{where}{key}.")
-        else:
-            yield f"{where}{key}", value
 
 
 # Reading
@@ -152,7 +144,7 @@ def test_a_folder_is_no_recipe_file(tmp_path: Path) -> None:
     ],
 )
 def test_a_setting_is_written_as_in_toml(setting: str, path: str, value: Any) -> None:
-    found = dict(leaves(asdict(recipe_from({}, [setting]))))[path]
+    found = dict(flattened(asdict(recipe_from({}, [setting]))))[path]
     assert found == value
     assert type(found) is type(value)
 

@@ -127,7 +127,9 @@ def _what_is_kept(folder: Path) -> str:
 
 
 def _check_folder(folder: Path, resume: bool) -> None:
-    begun = (folder / "checkpoint.safetensors").exists()
+    from emelia.learn.runs import CHECKPOINT
+
+    begun = (folder / CHECKPOINT).exists()
     if begun and not resume:
         raise RunError(
             f"{folder}: holds an unfinished training. Add --resume to go on, "

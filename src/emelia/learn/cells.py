@@ -21,7 +21,7 @@ from emelia.learn.checkpoint import Progress as Training
 from emelia.learn.data import Clip, Loader
 from emelia.learn.hardware import CPU, Hardware
 from emelia.learn.models import Network, parameters
-from emelia.learn.runs import new_network, save_history, save_run, versions
+from emelia.learn.runs import CHECKPOINT, new_network, save_history, save_run, versions
 from emelia.learn.training import fit, predict
 from emelia.results import Cell
 
@@ -96,9 +96,6 @@ def tasks(
         new_network(recipe, len(setting.classes))
     folds = list(zip(split.folds, audits, strict=True))
     return [Task(setting, r, f, a, seed) for seed in seeds for r in recipes for f, a in folds]
-
-
-CHECKPOINT = "checkpoint.safetensors"
 
 
 class Interrupted(Exception):

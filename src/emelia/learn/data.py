@@ -198,12 +198,9 @@ def resize(clip: Clip, network: Network) -> Array:
     spec, frames = clip.spec, clip.spec.shape[1]
     if frames < network.min_frames:
         missing = network.min_frames - frames
-        level = (
-            clip.silence
-            if network.padding == "silence"
-            else np.full_like(clip.silence, spec.mean())
-        )
-        return np.column_stack([spec, np.repeat(level[:, None], missing, axis=1)])
+        level = clip.silence[:, None] if network.padding == "silence" else spec.mean()
+        pad = np.broadcast_to(level, (len(spec), missing))
+        return np.column_stack([spec, pad])
     if network.fixed_frames and frames > network.fixed_frames:
         tensor = torch.from_numpy(np.ascontiguousarray(spec))[None]
         return F.interpolate(tensor, size=network.fixed_frames, mode="linear")[0].numpy()

@@ -27,6 +27,7 @@ from emelia.learn.models import Network, build
 from emelia.storage import write_atomically
 
 SCHEMA = 1  # of run.json
+CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def _why_none(folder: Path) -> str:
         return (
             f"{folder}: damaged (it has no model.safetensors). Train it again with `emelia train`."
         )
-    if (folder / "checkpoint.safetensors").exists():
+    if (folder / CHECKPOINT).exists():
         return f"{folder}: its training is not finished. Go on with `emelia train --resume`."
     return (
         f"{folder}: not a run folder (it has no run.json). `emelia train RECIPE CORPUS` makes one."
