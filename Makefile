@@ -50,7 +50,7 @@ clean:  ## remove what can be made again: .venv, caches, builds (runs/ stays)
 
 .venv/.for-work: .venv/.for-use
 	@echo "Installing the tools for tests and checks into .venv."
-	$(PIP) -e '.[train,demo,dev]'
+	$(PIP) -e '.[dev]'
 	@touch $@
 
 # The first interpreter that is new enough and can make an environment.

@@ -29,7 +29,7 @@ SEED = {
     "artificial-variable-4": ("variable", 4, 0.25, 1, 10, 1e-4, 70.25, 72),
     "artificial-resized-4": ("resized", 4, 0.5, 16, 10, 1e-3, 62.81, 17),
 }
-OURS = {"emelia", "mfcc", "denoised"}
+OURS = {"emelia", "mfcc", "denoised", "joint"}
 
 
 def names(wanted: str, *settings: str) -> list[str]:
@@ -60,7 +60,7 @@ def test_the_seeds_recipes_come_first_and_the_best_of_them_before_all() -> None:
         ("emelia,variable-3", ["emelia", "variable-3"]),
         (" emelia , variable-3 ,", ["emelia", "variable-3"]),
         ("emelia,emelia", ["emelia"]),
-        ("mfcc,ours", ["mfcc", "denoised", "emelia"]),
+        ("mfcc,ours", ["mfcc", "denoised", "emelia", "joint"]),
     ],
 )
 def test_recipes_come_in_the_order_asked_for_and_once(wanted: str, expected: list[str]) -> None:

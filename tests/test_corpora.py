@@ -347,7 +347,7 @@ def test_a_reader_can_be_forced(tree: Make) -> None:
         (Path("nowhere"), "nowhere: no such folder"),
         ("aesd", r"no corpus of that name; did you mean aesdd\? Known are: aesdd"),
         ("xyzzy", r"no corpus of that name\. Known are: aesdd"),
-        ("aesdd", "not where it is; give its folder. Its home is http"),
+        ("aesdd", "give its folder, or let EMELIA_CORPORA .* Its home is http"),
         ("aesdd:nowhere", "no such folder"),
     ],
 )

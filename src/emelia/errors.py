@@ -6,11 +6,14 @@ escapes is a fault of ours and keeps its traceback.
 
     EmeliaError            1
     ├── AudioError         1   a recording that cannot be read or used
+    │   ├── FormatError    1   a container or codec that is not read
+    │   └── TooLongError   1   longer than the limit
     ├── ConfigError        2   a setting, recipe or option that does not exist or fit
     ├── CorpusError        1   a corpus that is not there, empty or not understood
     ├── SplitError         1   a split this corpus cannot give
     ├── StorageError       1   a folder that cannot be written, a disk that is full
     ├── RunError           1   a training run that is missing, damaged or of another kind
+    ├── ModelError         1   a model file that is missing, damaged or foreign
     └── MissingExtraError  1   an optional dependency that is not installed
 """
 
@@ -25,6 +28,14 @@ class EmeliaError(Exception):
 
 class AudioError(EmeliaError):
     """A recording could not be decoded or used."""
+
+
+class FormatError(AudioError):
+    """A recording is in a container or codec that is not read."""
+
+
+class TooLongError(AudioError):
+    """A recording lasts longer than the limit."""
 
 
 class ConfigError(EmeliaError):
@@ -47,6 +58,10 @@ class StorageError(EmeliaError):
 
 class RunError(EmeliaError):
     """A training run is missing, damaged or was made with other settings."""
+
+
+class ModelError(EmeliaError):
+    """A model file is missing, damaged, foreign or of a later version."""
 
 
 class MissingExtraError(EmeliaError):

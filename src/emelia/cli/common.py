@@ -14,7 +14,16 @@ CorpusArgument = Annotated[
     str,
     typer.Argument(
         help="A folder, a CSV manifest, NAME:FOLDER to force a reader, or [bold]demo[/bold], "
-        "the embedded corpus.",
+        "the embedded corpus; several joined by [bold]+[/bold].",
+        show_default=False,
+    ),
+]
+EmotionsOption = Annotated[
+    str,
+    typer.Option(
+        "--emotions",
+        metavar="A,B,...",
+        help="Only these classes. [default: all]",
         show_default=False,
     ),
 ]
@@ -34,26 +43,47 @@ EpochsOption = Annotated[
 DeviceOption = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, mps or auto.")]
 
 
-def open_corpus(where: str) -> Corpus:
-    """Read a corpus, showing progress, and tell what is odd about it."""
+def open_corpus(where: str, emotions: str = "") -> Corpus:
+    """Read a corpus, showing progress, and tell what is odd about it.
+
+    Args:
+        emotions: the classes to keep, separated by commas; all where empty.
+    """
     with console.Progress() as progress:
         started = False
 
         def tell(done: int, total: int) -> None:
             nonlocal started
-            if not started:
+            if done == 1:  # each of several corpora has its own bar
                 progress.start("reading", total)
                 started = True
             progress.step("reading", done)
 
-        corpus = read_corpus(where, tell)
+        corpus = read_corpus(where, tell, names(emotions))
         if started:
             progress.finish("reading", f"{len(corpus.utterances)} clips")
     for rejected in corpus.rejected:
         console.warn(f"left out {rejected.path.name}: {rejected.reason}")
     for text in corpus.warnings:
         console.warn(text)
+    if corpus.parts:
+        _show_parts(corpus)
     return corpus
+
+
+def names(text: str) -> list[str]:
+    """Names separated by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _show_parts(corpus: Corpus) -> None:
+    """Print what each corpus gives to each class."""
+    rows = []
+    for part in corpus.parts:
+        counts = part.counts()
+        numbers = [str(counts[name] or "-") for name in corpus.emotions]
+        rows.append([part.name, str(len(part.speakers)), *numbers, str(len(part.utterances))])
+    console.table("Joined corpora", ["corpus", "speakers", *corpus.emotions, "clips"], rows)
 
 
 def settings(changes: list[str] | None, epochs: int | None) -> list[str]:

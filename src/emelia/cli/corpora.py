@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from emelia import console
-from emelia.cli.common import open_corpus
+from emelia.cli.common import EmotionsOption, open_corpus
 from emelia.corpora import CORPORA, Corpus
 from emelia.corpora.splits import possible_splits
 
@@ -19,6 +19,7 @@ def corpora(
             metavar="[CORPUS]", help="Look at this one: a folder, a CSV manifest or a name."
         ),
     ] = None,
+    emotions: EmotionsOption = "",
 ) -> None:
     """List the corpora emelia can read, or look at one.
 
@@ -30,7 +31,7 @@ def corpora(
     if where is None:
         _list_known()
     else:
-        _show(open_corpus(where))
+        _show(open_corpus(where, emotions))
 
 
 def _list_known() -> None:
@@ -50,8 +51,7 @@ def _show(corpus: Corpus) -> None:
     splits = ", ".join(possible_splits(corpus)) or "none"
     note = f"Speakers: {', '.join(corpus.speakers)}. Splits: {splits}."
     console.table(f"{corpus.name}: clips by emotion", ["emotion", "clips"], rows, note)
-    if corpus.spec:
-        spec = corpus.spec
+    for spec in (source.spec for source in corpus.sources if source.spec):
         console.say(f"Licence: {spec.licence}\nCitation: {spec.citation}\nHome: {spec.home}")
-        if corpus.spec.note:
-            console.say(f"Note: {corpus.spec.note}")
+        if spec.note:
+            console.say(f"Note: {spec.note}")

@@ -14,6 +14,7 @@ from emelia import console
 from emelia.cli.common import (
     CorpusArgument,
     DeviceOption,
+    EmotionsOption,
     EpochsOption,
     SetOption,
     cores,
@@ -47,6 +48,7 @@ def study(
         ),
     ] = "",
     seeds: Annotated[int, typer.Option(min=1, help="Repeat everything with so many seeds.")] = 1,
+    emotions: EmotionsOption = "",
     epochs: EpochsOption = None,
     set_: SetOption = None,
     quick: Annotated[
@@ -75,7 +77,7 @@ def study(
     chosen = find_recipes(
         recipes or (",".join(QUICK) if quick else "seed,emelia"), settings(set_, epochs)
     )
-    data = open_corpus(corpus)
+    data = open_corpus(corpus, emotions)
     parts = make_split(data, split or ("folds-3" if quick else "loso"))
     for line in audit_lines(audit(parts)):
         console.say(line)

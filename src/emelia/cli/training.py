@@ -14,6 +14,7 @@ from emelia import console, metrics
 from emelia.cli.common import (
     CorpusArgument,
     DeviceOption,
+    EmotionsOption,
     EpochsOption,
     SetOption,
     open_corpus,
@@ -39,6 +40,7 @@ def train(
     ] = "",
     fold: Annotated[str, typer.Option(help="Which fold of the split. [default: its first]")] = "",
     seed: Annotated[int, typer.Option(min=0, help="Seed of all random draws.")] = 0,
+    emotions: EmotionsOption = "",
     epochs: EpochsOption = None,
     set_: SetOption = None,
     out: Annotated[
@@ -69,7 +71,7 @@ def train(
             f"{recipe!r} names {len(chosen)} recipes; train takes one. "
             "`emelia study` compares several."
         )
-    data = open_corpus(corpus)
+    data = open_corpus(corpus, emotions)
     parts = make_split(data, split or _usual_split(data))
     for line in audit_lines(audit(parts)):
         console.say(line)

@@ -1,5 +1,6 @@
 """What an experiment is: settings, presets, recipes read from TOML."""
 
+from emelia.config.card import Card
 from emelia.config.reading import LIMITS, load_recipe, recipe_from
 from emelia.config.settings import (
     PRESETS,
@@ -19,6 +20,7 @@ __all__ = [
     "SAMPLE_RATE",
     "AudioConfig",
     "AugmentConfig",
+    "Card",
     "FeatureConfig",
     "ModelConfig",
     "Recipe",

@@ -78,7 +78,7 @@ def recipe_from(values: Mapping[str, Any], settings: Sequence[str] = ()) -> Reci
         _apply(merged, setting)
     if isinstance(merged.get("features"), str):
         merged["features"] = {"preset": merged["features"]}
-    recipe = typing.cast(Recipe, _build(Recipe, merged, ""))
+    recipe = typing.cast(Recipe, build(Recipe, merged, ""))
     _check(recipe)
     return recipe
 
@@ -121,7 +121,8 @@ def _check(recipe: Recipe) -> None:
         raise ConfigError(f"features.mfccs: {f.mfccs} are more than mels, {f.mels}.")
 
 
-def _build(cls: type, values: Mapping[str, Any], where: str) -> Any:
+def build(cls: type, values: Mapping[str, Any], where: str) -> Any:
+    """Make a dataclass of settings from nested mappings; `where` begins the names in messages."""
     known = {f.name: f for f in fields(cls)}
     hints = typing.get_type_hints(cls)
     values = dict(values)
@@ -148,7 +149,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if is_dataclass(hint):
         if not isinstance(value, Mapping):
             raise ConfigError(f"{where}: expected a table of settings, got {value!r}.")
-        return _build(typing.cast(type, hint), value, f"{where}.")
+        return build(typing.cast(type, hint), value, f"{where}.")
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         if value not in args:

@@ -88,7 +88,8 @@ class TrainConfig:
     schedule: Literal["constant", "cosine"] = "constant"
     warmup: float = 0.0  # share of the steps over which the rate rises from 0
     label_smoothing: float = 0.0
-    balance: Literal["none", "weights", "sampling"] = "none"  # remedy for unequal classes
+    # Remedy for unequal classes; corpora: also for unequal corpora, by the root of their size.
+    balance: Literal["none", "weights", "sampling", "corpora"] = "none"
     clip_norm: float = 0.0  # largest gradient norm; 0 is off
 
 

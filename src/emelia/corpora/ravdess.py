@@ -2,8 +2,8 @@
 
 File names are seven numbers: modality, channel, emotion, intensity, statement,
 repetition, actor. `03-01-05-02-01-02-07.wav` is sound alone, speech, anger, strong,
-statement 01, second repetition, actor 07. Odd actors are men. `calm` stays a class
-of its own.
+statement 01, second repetition, actor 07. Odd actors are men. `calm` counts as
+neutral unless it is asked for by name: other corpora do not tell the two apart.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ SPEC = CorpusSpec(
     speakers=24,
     emotions={"neutral": 96, **{name: 192 for name in _EMOTIONS.values() if name != "neutral"}},
     parse=parse,
+    merges={"calm": "neutral"},
     note="Only two sentences; 13 clips of actors 09 and 20 are very quiet.",
     names="seven numbers, the first two 03-01, as in '03-01-05-02-01-02-07.wav'",
 )

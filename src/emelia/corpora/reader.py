@@ -4,6 +4,9 @@ A place is the name of a corpus emelia makes itself (`demo`), a folder, a CSV ma
 or `READER:PATH` to force one of the readers. A folder is read by the registered corpus
 whose file names fit more than half of its recordings, else by the `manifest.csv` in it,
 else as a folder per emotion. Every recording is decoded once to see that it can be used.
+
+A corpus that is known by name is looked for in the folder that EMELIA_CORPORA names.
+Places joined by `+` are read one after the other and become one corpus.
 """
 
 from __future__ import annotations
@@ -15,9 +18,11 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from emelia.corpora import aesdd, demo, emodb, nemo, ravdess
+from emelia.corpora.joining import join, merge, restrict
 from emelia.corpora.own import Labels, read_folders, read_manifest
 from emelia.corpora.scan import SUFFIXES, OnProgress, Scan, audio_files, scan
 from emelia.corpora.utterance import Corpus, CorpusSpec, Rejected, Utterance
+from emelia.emotions import canonical
 from emelia.errors import CorpusError
 from emelia.storage import cache_root
 
@@ -28,17 +33,38 @@ OWN = ("manifest", "folders")  # the readers of corpora that have no name
 _FORMATS = ", ".join(suffix[1:] for suffix in SUFFIXES)
 
 
-def read_corpus(where: str | Path, on_progress: OnProgress | None = None) -> Corpus:
-    """Read a corpus: `demo`, a folder, a CSV manifest, or `READER:PATH`.
+def read_corpus(
+    where: str | Path, on_progress: OnProgress | None = None, emotions: Sequence[str] = ()
+) -> Corpus:
+    """Read a corpus: `demo`, a name, a folder, a CSV manifest, `READER:PATH`, or several with `+`.
 
     Args:
         where: the place; a `Path` is never taken for a name.
         on_progress: called with (files done, files in all) while new files are decoded.
+        emotions: the classes to keep; all where empty. Emotions a corpus counts as another
+            one, RAVDESS's calm as neutral, stay apart if they are named here.
 
     Raises:
         CorpusError: there is no such place, or nothing in it can be used.
         MissingExtraError: `demo` is asked for, and what speaks it is not installed.
     """
+    wanted = [canonical(name) for name in emotions]
+    places = _places(where)
+    corpora = [merge(_read_one(place, on_progress), wanted) for place in places]
+    return restrict(join(corpora) if len(corpora) > 1 else corpora[0], wanted)
+
+
+def _places(where: str | Path) -> Sequence[str | Path]:
+    """Places joined by `+`; a path that exists may have one in its name."""
+    if isinstance(where, Path) or "+" not in where or Path(where).expanduser().exists():
+        return [where]
+    places = [place.strip() for place in where.split("+")]
+    if not all(places):
+        raise CorpusError(f"{where}: expected a place on either side of each +, as in aesdd+nemo.")
+    return places
+
+
+def _read_one(where: str | Path, on_progress: OnProgress | None) -> Corpus:
     reader, path = _resolve(where)
     root, spec, labels = _understand(reader, Path(os.path.abspath(path)))
     _refuse_odd_names(labels)
@@ -69,6 +95,8 @@ def _resolve(where: str | Path) -> tuple[str, Path]:
     path = Path(text).expanduser()
     if path.exists():
         return "", path
+    if isinstance(where, str) and text in CORPORA and (home := _home_of(text)):
+        return text, home
     head, colon, rest = text.partition(":")
     if colon and isinstance(where, str) and Path(rest).expanduser().exists():
         if head not in _readers():
@@ -76,12 +104,19 @@ def _resolve(where: str | Path) -> tuple[str, Path]:
         return head, Path(rest).expanduser()
     if text in CORPORA:
         raise CorpusError(
-            f"{text}: emelia knows this corpus but not where it is; give its folder. "
-            f"Its home is {CORPORA[text].home}"
+            f"{text}: emelia knows this corpus but not where it is; give its folder, or let "
+            f"EMELIA_CORPORA name the folder that holds it. Its home is {CORPORA[text].home}"
         )
     if os.sep in text or colon or isinstance(where, Path):
         raise CorpusError(f"{text}: no such folder. Check the path, or try the corpus 'demo'.")
     raise CorpusError(f"{text}: no such folder, and no corpus of that name{_known(text, CORPORA)}")
+
+
+def _home_of(name: str) -> Path | None:
+    """Where a corpus lies among those of EMELIA_CORPORA, if it does."""
+    folder = os.environ.get("EMELIA_CORPORA")
+    home = Path(folder).expanduser() / name if folder else None
+    return home if home and home.is_dir() else None
 
 
 def _understand(reader: str, path: Path) -> tuple[Path, CorpusSpec | None, Labels]:

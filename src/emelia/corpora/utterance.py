@@ -29,6 +29,7 @@ class Utterance:
     take: str = ""  # which repetition
     gender: str = ""  # "female", "male", or empty where not published
     digest: str = ""  # SHA-256 of the decoded samples: equal where the audio is identical
+    corpus: str = ""  # which one, where several are joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class CorpusSpec:
     parse: Callable[[Path], Fields | None]  # path relative to the root; None if not one of ours
     note: str = ""  # a quirk worth showing wherever figures of this corpus appear
     names: str = ""  # how its files are named, with an example, for messages
+    # emotions that count as another one unless asked for by name
+    merges: Mapping[str, str] = field(default_factory=dict)
     # speakers of the train, validation and test part of a split others have published figures on
     published: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -80,6 +83,12 @@ class Corpus:
     rejected: tuple[Rejected, ...] = ()
     spec: CorpusSpec | None = None
     warnings: tuple[str, ...] = field(default=())
+    parts: tuple[Corpus, ...] = ()  # of which it is joined
+
+    @property
+    def sources(self) -> tuple[Corpus, ...]:
+        """The corpora its clips come from: its parts, or itself."""
+        return self.parts or (self,)
 
     @cached_property
     def emotions(self) -> tuple[str, ...]:

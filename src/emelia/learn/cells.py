@@ -21,8 +21,15 @@ from emelia.learn.checkpoint import Progress as Training
 from emelia.learn.data import Clip, Loader
 from emelia.learn.hardware import CPU, Hardware
 from emelia.learn.models import Network, parameters
-from emelia.learn.runs import CHECKPOINT, new_network, save_history, save_run, versions
-from emelia.learn.training import fit, predict
+from emelia.learn.runs import (
+    CHECKPOINT,
+    new_network,
+    save_answers,
+    save_history,
+    save_run,
+    versions,
+)
+from emelia.learn.training import fit, logits, predict
 from emelia.results import Cell
 
 Tell = Callable[[int, int, str], None]  # done, total, facts
@@ -40,6 +47,8 @@ class Setting:
     peeks: bool
     folds: int
     demo: bool = False
+    places: tuple[str, ...] = ()  # where the corpora lay
+    corpora: tuple[dict[str, Any], ...] = ()  # what is known of them, for a model's card
 
     @classmethod
     def of(cls, corpus: Corpus, split: Split) -> Setting:
@@ -53,7 +62,18 @@ class Setting:
             split.peeks,
             len(split.folds),
             corpus.name == "demo",
+            tuple(str(source.root) for source in corpus.sources),
+            tuple(_facts_of(source) for source in corpus.sources),
         )
+
+
+def _facts_of(corpus: Corpus) -> dict[str, Any]:
+    about: dict[str, Any] = {"name": corpus.name, "clips": len(corpus.utterances)}
+    if corpus.spec:
+        about |= {
+            key: getattr(corpus.spec, key) for key in ("title", "language", "licence", "home")
+        }
+    return about
 
 
 @dataclass(frozen=True)
@@ -124,13 +144,13 @@ def run_cell(task: Task, folder: Path, tell: Tell, hardware: Hardware = CPU) -> 
 
     fabric, recipe, classes = hardware.fabric(), task.recipe, len(task.setting.classes)
     loader = Loader(recipe, task.setting.classes, task.seed)
-    test = loader.load(task.fold.test)
+    validation, test = loader.load(task.fold.validation), loader.load(task.fold.test)
     torch.manual_seed(task.seed)
     network = new_network(recipe, classes)
     training = fit(
         network,
         _epoch_clips(loader, task.fold.train, tell, recipe.train.epochs),
-        loader.load(task.fold.validation),
+        validation,
         recipe,
         classes,
         seed=task.seed,
@@ -142,6 +162,11 @@ def run_cell(task: Task, folder: Path, tell: Tell, hardware: Hardware = CPU) -> 
     )
     network.cpu()
     if training.best_epoch:
+        save_answers(
+            folder,
+            validation=logit_records(network, validation, classes),
+            test=logit_records(network, test, classes),
+        )
         save_run(folder, recipe, task.setting.classes, network, history, about(task, training))
     if training.interrupted:
         raise Interrupted
@@ -234,6 +259,20 @@ def answers(clips: Sequence[Clip], chances: NDArray[np.float32]) -> list[dict[st
             "probabilities": [round(float(p), 4) for p in row],
         }
         for clip, row in zip(clips, chances, strict=True)
+    ]
+
+
+def logit_records(network: Network, clips: Sequence[Clip], classes: int) -> list[dict[str, Any]]:
+    """One record a clip with its logits, of which calibration is made."""
+    return [
+        {
+            "id": clip.utterance.id,
+            "corpus": clip.utterance.corpus,
+            "speaker": clip.utterance.speaker,
+            "truth": clip.label,
+            "logits": [float(f"{value:.6g}") for value in row],
+        }
+        for clip, row in zip(clips, logits(network, clips, classes).tolist(), strict=True)
     ]
 
 

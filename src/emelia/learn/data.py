@@ -7,6 +7,8 @@ epoch is the same whether reached in one go or after a resume.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -147,7 +149,7 @@ def training_batches(
 ) -> Iterator[Batch]:
     """Give one epoch of batches in random order, with the changes drawn anew each epoch."""
     train, augment = recipe.train, recipe.augment
-    picked = _pick(clips, train.balance == "sampling", rng)
+    picked = _pick(clips, train.balance, rng)
     lengths = np.array([clip.spec.shape[1] for clip in picked])
     bucket = train.bucket and not network.fixed_frames
     for group in plan(lengths, train.batch_size, bucket, rng):
@@ -207,13 +209,26 @@ def resize(clip: Clip, network: Network) -> Array:
     return spec
 
 
-def _pick(clips: Sequence[Clip], balanced: bool, rng: np.random.Generator) -> list[Clip]:
-    """Return all clips, or as many drawn so that every class is equally likely."""
-    if not balanced:
+def _pick(clips: Sequence[Clip], balance: str, rng: np.random.Generator) -> list[Clip]:
+    """Return all clips, or as many drawn as `balance` asks."""
+    if balance not in ("sampling", "corpora"):
         return list(clips)
-    labels = np.array([clip.label for clip in clips])
-    weight = 1 / np.bincount(labels)[labels]
-    return [clips[i] for i in rng.choice(len(clips), len(clips), p=weight / weight.sum())]
+    chances = draw_chances(clips, balance)
+    return [clips[i] for i in rng.choice(len(clips), len(clips), p=chances)]
+
+
+def draw_chances(clips: Sequence[Clip], balance: str) -> NDArray[np.float64]:
+    """The chance (N,) of each clip to be drawn: every class alike, in all or in each corpus.
+
+    A corpus weighs as the root of its number of clips: alike would repeat a small one too
+    often, by number would let a large one drown it.
+    """
+    corpora = [clip.utterance.corpus if balance == "corpora" else "" for clip in clips]
+    groups = list(zip(corpora, (clip.label for clip in clips), strict=True))
+    sizes, totals = Counter(groups), Counter(corpora)
+    classes = Counter(corpus for corpus, _ in sizes)
+    weight = [totals[c] ** 0.5 / classes[c] / sizes[c, label] for c, label in groups]
+    return np.asarray(weight, np.float64) / math.fsum(weight)
 
 
 def _vary(clip: Clip, config: AugmentConfig, rng: np.random.Generator) -> Clip:

@@ -3,6 +3,7 @@
 run.json            recipe, classes, corpus, split, seed, test clips, versions
 model.safetensors   weights of the epoch chosen on validation
 history.jsonl       one line an epoch
+answers.json        logits of every validation and test clip, for calibration
 checkpoint.safetensors   only while the training is unfinished, to go on from
 """
 
@@ -60,6 +61,12 @@ def save_run(
     known = {"schema": SCHEMA, "recipe": asdict(recipe), "classes": list(classes)}
     text = json.dumps({**known, **about}, indent=1, ensure_ascii=False)
     write_atomically(folder / "run.json", text.encode())
+
+
+def save_answers(folder: Path, **parts: Sequence[Mapping[str, Any]]) -> None:
+    """Write what the network says of each clip of each part."""
+    text = json.dumps(parts, ensure_ascii=False)
+    write_atomically(folder / "answers.json", text.encode())
 
 
 def save_history(folder: Path, history: Sequence[Epoch]) -> None:

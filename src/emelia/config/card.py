@@ -1,0 +1,117 @@
+"""What a model file tells of itself: the contract between what makes one and what uses it.
+
+A card is JSON in the ONNX metadata under `emelia`. It comes from a stranger's file, so that
+`Card.read` believes nothing: every field is checked for presence, kind and size.
+
+The graph it describes: inputs `wave` float32 (B, T) at 16 kHz with zeros after each clip's end
+and `samples` int64 (B,); outputs `probabilities` (B, C), temperature applied, `logmel` (B, M, F)
+as the network saw it, `saliency` (B, C, F), what each frame says for a class against the others,
+and `frames` int64 (B,), of which each clip has so many.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from emelia.config.reading import build
+from emelia.config.settings import AudioConfig, FeatureConfig
+from emelia.errors import ConfigError, ModelError
+
+SCHEMA = 1
+KEY = "emelia"  # of the metadata
+INPUTS = ("wave", "samples")
+OUTPUTS = ("probabilities", "logmel", "saliency", "frames")
+_MOST_LABELS = 100
+_MOST_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """All that travels in a model file besides the graph."""
+
+    name: str
+    labels: tuple[str, ...]  # in the order of the classes
+    features: FeatureConfig
+    audio: AudioConfig
+    temperature: float  # logits were divided by it inside the graph
+    threshold: float  # confidence below which an answer is `unsure`
+    threshold_rule: str = ""  # one sentence: how the threshold was chosen, on what
+    title: str = ""
+    recipe: str = ""
+    recipe_digest: str = ""
+    parameters: int = 0
+    variant: str = "float32"  # or int8: the CNN's weights and activations
+    licence: str = ""  # under which these weights may be used, and why
+    corpora: tuple[Mapping[str, Any], ...] = ()  # name, title, language, licence, home, clips
+    split: Mapping[str, Any] = field(default_factory=dict)  # name, protocol, fold, seed, clips
+    metrics: Mapping[str, Any] = field(default_factory=dict)  # by part and corpus, with intervals
+    parity: Mapping[str, Any] = field(default_factory=dict)  # clips, largest difference to torch
+    versions: Mapping[str, str] = field(default_factory=dict)
+    commit: str = ""
+    created: str = ""  # UTC, ISO 8601
+
+    def to_json(self) -> str:
+        """Write the card as `read` takes it."""
+        return json.dumps({"schema": SCHEMA, **asdict(self)}, ensure_ascii=False)
+
+    @classmethod
+    def read(cls, text: str | None) -> Card:
+        """Read a card.
+
+        Raises:
+            ModelError: there is none, it is damaged, or of a schema this version does not know.
+        """
+        values = _parse(text)
+        try:
+            values["features"] = build(FeatureConfig, values["features"], "features.")
+            values["audio"] = build(AudioConfig, values["audio"], "audio.")
+            values["labels"] = tuple(values["labels"])
+            values["corpora"] = tuple(values.get("corpora", ()))
+            card = cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
+            _check(card)
+        except (KeyError, TypeError, ValueError, ConfigError) as error:
+            raise ModelError(f"its card is damaged ({error}). Export the model again.") from None
+        return card
+
+
+def _parse(text: str | None) -> dict[str, Any]:
+    if text is None:
+        raise ModelError(
+            "not a model of emelia: it has no card. `emelia export RUN` makes one from a run."
+        )
+    try:
+        values = json.loads(text) if len(text) <= _MOST_BYTES else None
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise ModelError("its card is damaged. Export the model again.")
+    if (schema := values.pop("schema", None)) != SCHEMA:
+        raise ModelError(
+            f"its card has schema {str(schema)[:20]!r}, this version reads {SCHEMA}. "
+            "Install a newer emelia, or export the model again."
+        )
+    return values
+
+
+def _check(card: Card) -> None:
+    """Refuse kinds and sizes that do not fit."""
+    for item in fields(card):
+        value = getattr(card, item.name)
+        kind = _KINDS.get(str(item.type).partition("[")[0], object)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ValueError(f"{item.name} is a {type(value).__name__}")
+    if not 2 <= len(card.labels) <= _MOST_LABELS or len(set(card.labels)) < len(card.labels):
+        raise ValueError(f"{len(card.labels)} labels, expected 2 to {_MOST_LABELS} different ones")
+    if not all(isinstance(label, str) and 0 < len(label) <= 100 for label in card.labels):
+        raise ValueError("a label is not a short word")
+    if not (math.isfinite(card.temperature) and card.temperature > 0 and 0 <= card.threshold <= 1):
+        raise ValueError(f"temperature {card.temperature}, threshold {card.threshold}")
+
+
+_KINDS: dict[str, Any] = {
+    "str": str, "int": int, "float": (int, float), "tuple": tuple, "Mapping": Mapping,
+}  # fmt: skip

@@ -1,0 +1,139 @@
+"""Several corpora as one: names stay apart, labels meet, large ones do not drown small ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from emelia.corpora import Utterance, read_corpus
+from emelia.corpora.splits import Split, make_split
+from emelia.errors import CorpusError
+from emelia.learn.cells import Setting
+from emelia.learn.data import Clip, draw_chances
+
+AESDD = ("anger/a01 (1).wav", "anger/a02 (2).wav", "fear/f01 (1).wav", "fear/f02 (2).wav")
+# happiness, calm, neutral and anger of actors 01 and 02
+RAVDESS = tuple(
+    f"Actor_{actor}/03-01-{emotion}-01-01-01-{actor}.wav"
+    for actor in ("01", "02")
+    for emotion in ("03", "02", "01", "05")
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of two small corpora that EMELIA_CORPORA names; every sound is another."""
+    rng = np.random.default_rng(0)
+    for name in [*(f"aesdd/{n}" for n in AESDD), *(f"ravdess/{n}" for n in RAVDESS)]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / name, 0.1 * rng.standard_normal(1600), 16_000)
+    monkeypatch.setenv("EMELIA_CORPORA", str(tmp_path))
+    return tmp_path
+
+
+def test_a_known_corpus_is_found_by_name_where_emelia_corpora_says(home: Path) -> None:
+    corpus = read_corpus("aesdd")
+    assert (corpus.name, corpus.root, len(corpus.utterances)) == ("aesdd", home / "aesdd", 4)
+
+
+def test_joined_corpora_keep_their_speakers_and_sentences_apart(home: Path) -> None:
+    corpus = read_corpus("aesdd+ravdess")
+    assert corpus.name == "aesdd+ravdess"
+    assert corpus.speakers == ("aesdd/1", "aesdd/2", "ravdess/01", "ravdess/02")
+    assert {u.sentence for u in corpus.utterances} == {"aesdd/01", "aesdd/02", "ravdess/01"}
+    assert Counter(u.corpus for u in corpus.utterances) == {"aesdd": 4, "ravdess": 8}
+    assert all(u.path.is_file() and u.id.startswith(f"{u.corpus}/") for u in corpus.utterances)
+    assert corpus.emotions == ("anger", "fear", "happiness", "neutral")
+
+
+def test_places_and_names_can_be_mixed(home: Path) -> None:
+    assert len(read_corpus(f"{home / 'aesdd'} + ravdess").utterances) == 12
+
+
+def test_a_folder_with_a_plus_in_its_name_is_one_corpus(home: Path) -> None:
+    (home / "aesdd").rename(home / "a+b")
+    assert read_corpus(str(home / "a+b")).name == "aesdd"
+
+
+def test_calm_counts_as_neutral_and_this_is_told(home: Path) -> None:
+    corpus = read_corpus("ravdess")
+    assert corpus.counts()["neutral"] == 4
+    assert any("2 clips of calm count as neutral" in text for text in corpus.warnings)
+
+
+def test_calm_stays_apart_when_asked_for_by_name(home: Path) -> None:
+    corpus = read_corpus("ravdess", emotions=["calm", "neutral", "Angry"])
+    assert corpus.counts() == {"calm": 2, "neutral": 2, "anger": 2}
+    assert not any("count as" in text for text in corpus.warnings)
+
+
+def test_emotions_restrict_a_joined_corpus_and_its_parts(home: Path) -> None:
+    corpus = read_corpus("aesdd+ravdess", emotions=["anger", "fear"])
+    assert corpus.counts() == {"anger": 4, "fear": 2}
+    assert [len(part.utterances) for part in corpus.parts] == [4, 2]
+
+
+@pytest.mark.parametrize(
+    ("where", "emotions", "message"),
+    [
+        ("aesdd+aesdd", [], "aesdd is named more than once"),
+        ("aesdd+", [], "expected a place on either side"),
+        ("aesdd", ["angr"], "no clip of 'angr'; did you mean anger"),
+        ("aesdd", ["boredom"], "it has anger, fear"),
+        ("aesdd+nemo", [], "nemo: emelia knows this corpus but not where it is"),
+    ],
+)
+def test_what_cannot_be_joined_or_kept_is_told(
+    home: Path, where: str, emotions: list[str], message: str
+) -> None:
+    with pytest.raises(CorpusError, match=message):
+        read_corpus(where, emotions=emotions)
+
+
+def test_a_list_of_speakers_splits_joined_corpora(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "split.toml"
+    path.write_text('train = ["aesdd/1", "ravdess/01"]\nvalidation = ["ravdess/02"]\n')
+    path.write_text(f'{path.read_text()}test = ["aesdd/2"]\n')
+    (fold,) = make_split(read_corpus("aesdd+ravdess"), f"list:{path}").folds
+    assert {u.speaker for u in fold.test} == {"aesdd/2"}
+
+
+def test_a_run_tells_of_every_corpus_it_heard(home: Path) -> None:
+    corpus = read_corpus("aesdd+ravdess")
+    setting = Setting.of(corpus, Split("any", "", ()))
+    assert setting.places == (str(home / "aesdd"), str(home / "ravdess"))
+    assert [about["licence"][:8] for about in setting.corpora] == ["publishe", "CC BY-NC"]
+
+
+def clip(corpus: str, label: int) -> Clip:
+    utterance = Utterance("a", Path("a"), "anger", "1", corpus=corpus)
+    return Clip(utterance, label, np.zeros((1, 1), np.float32), np.zeros(1, np.float32))
+
+
+def test_corpora_are_drawn_by_the_root_of_their_size_and_their_classes_alike() -> None:
+    clips = [clip("small", 0)] * 4 + [clip("large", 0)] * 4 + [clip("large", 1)] * 60
+    chances = draw_chances(clips, "corpora")
+    assert chances.sum() == pytest.approx(1)
+    # sqrt(4) : sqrt(64) = 1 : 4, and the two classes of the large one share its part
+    parts = [chances[:4].sum(), chances[4:8].sum(), chances[8:].sum()]
+    assert parts == pytest.approx([0.2, 0.4, 0.4])
+
+
+def test_classes_are_drawn_alike_over_all_corpora_when_only_they_are_balanced() -> None:
+    clips = [clip("small", 0)] * 2 + [clip("large", 1)] * 6
+    assert draw_chances(clips, "sampling")[:2].sum() == pytest.approx(0.5)
+
+
+def test_real_corpora_meet_in_seven_emotions(
+    corpora: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMELIA_CORPORA", str(corpora("aesdd").parent))
+    corpora("emodb")
+    corpus = read_corpus("aesdd+emodb")
+    assert len(corpus.utterances) == 604 + 339
+    assert corpus.emotions == ("anger", "disgust", "fear", "happiness", "neutral", "sadness")
