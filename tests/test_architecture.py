@@ -43,23 +43,30 @@ SPINES = {
     "corpora": ("utterance", "reader", "splits"),
     "learn": ("features", "augment", "models", "data", "training", "study"),
     "show": ("plots", "report"),
+    "use": ("speech", "windows", "timeline"),
 }
 HEAVY = (
     "audiomentations",
+    "av",
+    "fastapi",
     "jinja2",
     "librosa",
     "lightning_fabric",
     "matplotlib",
     "noisereduce",
     "numba",
+    "onnx",
+    "pyarrow",
     "pyloudnorm",
     "pyroomacoustics",
     "scipy",
     "sklearn",
+    "sounddevice",
     "torch",
+    "yaml",
 )
 # Names under which packages are imported, where they differ from those they are installed by.
-INSTALLED_AS = {"sklearn": "scikit-learn"}
+INSTALLED_AS = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -71,7 +78,9 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 MODULES = dict(modules())
 LAYERED = [name for name in MODULES if name not in ("emelia", "emelia.__main__")]
-LIGHT = [name for name in LAYERED if not name.startswith("emelia.learn")]
+# The server is an extra of its own, and stands on a framework.
+APART = ("emelia.learn", "emelia.use.server")
+LIGHT = [name for name in LAYERED if not name.startswith(APART)]
 
 
 @cache
@@ -128,6 +137,11 @@ def test_only_the_learning_wing_knows_torch(name: str) -> None:
     foreign = {i.split(".")[0] for i in imports(name)}
     if layer(name) != "learn":
         assert not foreign & {"torch", "lightning_fabric", "safetensors"}
+
+
+@pytest.mark.parametrize("name", [n for n in LAYERED if layer(n) == "use"])
+def test_the_wings_meet_only_in_the_model_file(name: str) -> None:
+    assert not {i for i in ours(name) if layer(i) in ("learn", "results", "corpora")}
 
 
 @pytest.mark.parametrize("name", [n for n in LAYERED if layer(n) not in ("show", "cli")])

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from emelia.config.reading import build
-from emelia.config.settings import AudioConfig, FeatureConfig
+from emelia.config.reading import build, check
+from emelia.config.settings import AudioConfig, FeatureConfig, Recipe
 from emelia.errors import ConfigError, ModelError
 
 SCHEMA = 1
@@ -69,6 +69,7 @@ class Card:
         try:
             values["features"] = build(FeatureConfig, values["features"], "features.")
             values["audio"] = build(AudioConfig, values["audio"], "audio.")
+            check(Recipe(features=values["features"], audio=values["audio"]))
             values["labels"] = tuple(values["labels"])
             values["corpora"] = tuple(values.get("corpora", ()))
             card = cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})

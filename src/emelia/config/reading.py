@@ -79,7 +79,7 @@ def recipe_from(values: Mapping[str, Any], settings: Sequence[str] = ()) -> Reci
     if isinstance(merged.get("features"), str):
         merged["features"] = {"preset": merged["features"]}
     recipe = typing.cast(Recipe, build(Recipe, merged, ""))
-    _check(recipe)
+    check(recipe)
     return recipe
 
 
@@ -102,7 +102,7 @@ def _apply(values: dict[str, Any], setting: str) -> None:
     values[last] = value
 
 
-def _check(recipe: Recipe) -> None:
+def check(recipe: Recipe) -> None:
     """Refuse numbers that make no sense, alone or together."""
     for key, (low, high) in LIMITS.items():
         part, _, name = key.partition(".")

@@ -8,8 +8,10 @@ write the speaker with two digits: `d03 (01).wav` is speaker 1.
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
+from emelia.corpora.sources import DagsHub, noted
 from emelia.corpora.utterance import CorpusSpec, Fields
 
 _NAME = re.compile(r"([adfhs])(0[1-9]|1\d|20) ?\(0?([1-9])\)([a-z]?)", re.ASCII)
@@ -39,6 +41,7 @@ SPEC = CorpusSpec(
     speakers=6,
     emotions={"anger": 121, "disgust": 122, "fear": 120, "happiness": 119, "sadness": 122},
     parse=parse,
+    source=DagsHub("kingabzpro/Acted-Emotional-Speech-Dynamic-Database", partial(noted, "aesdd")),
     note="The sex of the speakers is not published; all say the same 20 sentences.",
     names="emotion letter, sentence, speaker in brackets, as in 'a01 (1).wav'",
     # What the code of SERAB (arXiv 2110.03414) yields and later papers report.

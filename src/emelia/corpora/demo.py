@@ -54,6 +54,7 @@ SPEC = CorpusSpec(
     speakers=len(SPEAKERS),
     emotions=dict.fromkeys(RULES, len(SPEAKERS) * len(SENTENCES)),
     parse=parse,
+    obtain="made on your machine by eSpeak NG, https://github.com/espeak-ng/espeak-ng",
     note=(
         "Synthetic speech for trying and testing the machinery; "
         "its figures say nothing about people."

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from emelia.corpora.sources import Zenodo
 from emelia.corpora.utterance import CorpusSpec, Fields
 
 _NAME = re.compile(r"(03|08|09|1[0-6])([ab]\d\d)([WLEAFTN])([a-z])", re.ASCII)
@@ -57,5 +58,6 @@ SPEC = CorpusSpec(
         "sadness": 62,
     },
     parse=parse,
+    source=Zenodo("7447302", ("emodb.zip",)),
     names="speaker, sentence, emotion letter, version, as in '03a01Wa.wav'",
 )

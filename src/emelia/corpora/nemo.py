@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from emelia.corpora.sources import GitHub
 from emelia.corpora.utterance import CorpusSpec, Fields
 from emelia.emotions import canonical
 
@@ -50,5 +51,6 @@ SPEC = CorpusSpec(
         "surprise": 669,
     },
     parse=parse,
+    source=GitHub("amu-cai/nEMO", "06f1f83dde8f1a780443a57d53b2af3971af34ab", "samples/"),
     names="speaker, emotion, sentence, as in 'EB0_anger_12.wav'",
 )

@@ -18,25 +18,15 @@ import io
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from emelia.corpora.utterance import UNKNOWN_SPEAKER, Fields
+from emelia.corpora.utterance import UNKNOWN_SPEAKER, Fields, Labels
 from emelia.emotions import EMOTIONS, canonical
 from emelia.errors import CorpusError
 
 REQUIRED = ("file", "emotion", "speaker")
 OPTIONAL = ("sentence", "take", "gender")
 _GENDERS = {"": "", "f": "female", "female": "female", "m": "male", "male": "male"}
-
-
-@dataclass
-class Labels:
-    """What a reader understood of a set of files: paths are relative to the root."""
-
-    fields: dict[Path, Fields] = field(default_factory=dict)
-    reasons: dict[Path, str] = field(default_factory=dict)  # of files it did not understand
-    notes: list[str] = field(default_factory=list)  # sentences worth showing
 
 
 def read_folders(files: Sequence[Path]) -> Labels:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from emelia.corpora.sources import Zenodo
 from emelia.corpora.utterance import CorpusSpec, Fields
 
 _NAME = re.compile(r"03-01-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1\d|2[0-4])", re.ASCII)
@@ -52,6 +53,11 @@ SPEC = CorpusSpec(
     speakers=24,
     emotions={"neutral": 96, **{name: 192 for name in _EMOTIONS.values() if name != "neutral"}},
     parse=parse,
+    source=Zenodo(
+        "1188976",
+        ("Audio_Speech_Actors_01-24.zip",),
+        {"Audio_Speech_Actors_01-24.zip": "md5:bc696df654c87fed845eb13823edef8a"},
+    ),
     merges={"calm": "neutral"},
     note="Only two sentences; 13 clips of actors 09 and 20 are very quiet.",
     names="seven numbers, the first two 03-01, as in '03-01-05-02-01-02-07.wav'",

@@ -1,35 +1,63 @@
 """Finding and reading a corpus: what there is, who says it, and what cannot be used.
 
 A place is the name of a corpus emelia makes itself (`demo`), a folder, a CSV manifest,
-or `READER:PATH` to force one of the readers. A folder is read by the registered corpus
+or `READER:PATH` to force one of the readers (`hf:` and `audformat:` for data sets kept as
+tables). A folder is read by the registered corpus
 whose file names fit more than half of its recordings, else by the `manifest.csv` in it,
 else as a folder per emotion. Every recording is decoded once to see that it can be used.
 
-A corpus that is known by name is looked for in the folder that EMELIA_CORPORA names.
+A corpus that is known by name is looked for in the folder that EMELIA_CORPORA names and in
+the one that `emelia corpora fetch` puts it into.
 Places joined by `+` are read one after the other and become one corpus.
 """
 
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
-from emelia.corpora import aesdd, demo, emodb, nemo, ravdess
+from emelia.corpora import (
+    aesdd,
+    cafe,
+    cremad,
+    demo,
+    emodb,
+    emovo,
+    emozionalmente,
+    esd,
+    iemocap,
+    mesd,
+    nemo,
+    ravdess,
+    savee,
+    shemo,
+    subesco,
+    tess,
+    urdu,
+)
+from emelia.corpora.adopting import notes_of
+from emelia.corpora.audformat import read_audformat
+from emelia.corpora.huggingface import read_hugging_face
 from emelia.corpora.joining import join, merge, restrict
-from emelia.corpora.own import Labels, read_folders, read_manifest
+from emelia.corpora.own import read_folders, read_manifest
+from emelia.corpora.places import home_of
+from emelia.corpora.remarks import differences, duplicates
 from emelia.corpora.scan import SUFFIXES, OnProgress, Scan, audio_files, scan
-from emelia.corpora.utterance import Corpus, CorpusSpec, Rejected, Utterance
+from emelia.corpora.utterance import Corpus, CorpusSpec, Labels, Rejected, Utterance
 from emelia.emotions import canonical
 from emelia.errors import CorpusError
 from emelia.storage import cache_root
 
-CORPORA: dict[str, CorpusSpec] = {
-    spec.name: spec for spec in (aesdd.SPEC, ravdess.SPEC, emodb.SPEC, nemo.SPEC, demo.SPEC)
-}
+_MODULES = (
+    aesdd, cafe, cremad, demo, emodb, emovo, emozionalmente, esd, iemocap, mesd, nemo, ravdess,
+    savee, shemo, subesco, tess, urdu,
+)  # fmt: skip
+CORPORA: dict[str, CorpusSpec] = {module.SPEC.name: module.SPEC for module in _MODULES}
 OWN = ("manifest", "folders")  # the readers of corpora that have no name
+ADOPTED = {"hf": read_hugging_face, "audformat": read_audformat}  # of data sets kept as tables
 _FORMATS = ", ".join(suffix[1:] for suffix in SUFFIXES)
 
 
@@ -95,9 +123,11 @@ def _resolve(where: str | Path) -> tuple[str, Path]:
     path = Path(text).expanduser()
     if path.exists():
         return "", path
-    if isinstance(where, str) and text in CORPORA and (home := _home_of(text)):
-        return text, home
     head, colon, rest = text.partition(":")
+    if colon and head in ADOPTED and isinstance(where, str):
+        return head, ADOPTED[head](rest)
+    if isinstance(where, str) and text in CORPORA and (home := home_of(text)):
+        return text, home
     if colon and isinstance(where, str) and Path(rest).expanduser().exists():
         if head not in _readers():
             raise CorpusError(f"{text}: there is no reader {head!r}{_known(head, _readers())}")
@@ -105,18 +135,16 @@ def _resolve(where: str | Path) -> tuple[str, Path]:
     if text in CORPORA:
         raise CorpusError(
             f"{text}: emelia knows this corpus but not where it is; give its folder, or let "
-            f"EMELIA_CORPORA name the folder that holds it. Its home is {CORPORA[text].home}"
+            f"EMELIA_CORPORA name the folder that holds it. To get it, {_advice(CORPORA[text])}. "
+            f"Its home is {CORPORA[text].home}"
         )
     if os.sep in text or colon or isinstance(where, Path):
         raise CorpusError(f"{text}: no such folder. Check the path, or try the corpus 'demo'.")
     raise CorpusError(f"{text}: no such folder, and no corpus of that name{_known(text, CORPORA)}")
 
 
-def _home_of(name: str) -> Path | None:
-    """Where a corpus lies among those of EMELIA_CORPORA, if it does."""
-    folder = os.environ.get("EMELIA_CORPORA")
-    home = Path(folder).expanduser() / name if folder else None
-    return home if home and home.is_dir() else None
+def _advice(spec: CorpusSpec) -> str:
+    return f"run: emelia corpora fetch {spec.name}" if spec.source else spec.obtain
 
 
 def _understand(reader: str, path: Path) -> tuple[Path, CorpusSpec | None, Labels]:
@@ -125,16 +153,22 @@ def _understand(reader: str, path: Path) -> tuple[Path, CorpusSpec | None, Label
         if reader in ("", "manifest"):
             return path.parent, None, read_manifest(path)
         raise CorpusError(f"{path}: a file; the reader {reader!r} expects a folder.")
+    if reader in ADOPTED:
+        labels = read_manifest(path / "manifest.csv")
+        labels.notes += notes_of(path)
+        return path, None, labels
     files = audio_files(path)
     spec = _readers()[reader] if reader else _best_spec(files)
     if files and spec is not None:
-        return path, spec, _by_name(spec, files)
+        label = spec.label or partial(_by_name, spec)
+        return path, spec, label(path, files)
     manifest = path / "manifest.csv"  # may list files that lie elsewhere
     if reader == "manifest" or (not reader and manifest.is_file()):
         return path, None, read_manifest(manifest)
     if not files:
         raise CorpusError(
-            f"{path}: no recordings in this folder or those inside it; expected {_FORMATS} files."
+            f"{path}: no recordings in this folder or those inside it; expected {_FORMATS} files. "
+            f"A data set in Parquet or Arrow files is read as hf:{path}"
         )
     return path, None, read_folders(files)
 
@@ -147,7 +181,7 @@ def _best_spec(files: Sequence[Path]) -> CorpusSpec | None:
     return best if 2 * fits[best.name] > len(files) else None
 
 
-def _by_name(spec: CorpusSpec, files: Sequence[Path]) -> Labels:
+def _by_name(spec: CorpusSpec, _root: Path, files: Sequence[Path]) -> Labels:
     labels = Labels()
     for file in files:
         fields = spec.parse(file)
@@ -193,45 +227,8 @@ def _assemble(
     )
     reasons = sorted({**labels.reasons, **found.reasons}.items())
     rejected = tuple(Rejected(root / file, reason) for file, reason in reasons)
-    notes = [*labels.notes, *_differences(spec, utterances), *_duplicates(utterances)]
+    notes = [*labels.notes, *differences(spec, utterances), *duplicates(utterances)]
     return Corpus(name, root, utterances, rejected, spec, tuple(notes))
-
-
-def _differences(spec: CorpusSpec | None, utterances: Sequence[Utterance]) -> list[str]:
-    """How the numbers differ from those of the whole corpus."""
-    if spec is None or not spec.clips:
-        return []
-    counts = Counter(u.emotion for u in utterances)
-    missing = [name for name in spec.emotions if not counts[name]]
-    unequal = [
-        f"{name} {counts[name]} of {clips}"
-        for name, clips in spec.emotions.items()
-        if counts[name] not in (0, clips)
-    ]
-    parts = [f"no {', '.join(missing)}"] if missing else []
-    parts += unequal
-    speakers = len({u.speaker for u in utterances})
-    if speakers != spec.speakers:
-        parts.append(f"{speakers} of {spec.speakers} speakers")
-    if not parts:
-        return []
-    return [f"{len(utterances)} of {spec.clips} clips are here: {'; '.join(parts)}."]
-
-
-def _duplicates(utterances: Sequence[Utterance], most: int = 3) -> list[str]:
-    """Recordings that occur more than once."""
-    same = defaultdict(list)
-    for utterance in utterances:
-        same[utterance.digest].append(utterance)
-    groups = [group for group in same.values() if len(group) > 1]
-    if not groups:
-        return []
-    shown = ["; ".join(" = ".join(u.id for u in group[:most]) for group in groups[:most])]
-    if len(groups) > most:
-        shown.append(f"and {len(groups) - most} more")
-    if contradictions := sum(len({u.emotion for u in group}) > 1 for group in groups):
-        shown.append(f"{contradictions} of them with different emotions")
-    return [f"Identical audio: {', '.join(shown)}."]
 
 
 def _readers() -> dict[str, CorpusSpec | None]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+
+from emelia.corpora.sources import Source
 
 PARTS = ("train", "validation", "test")
 UNKNOWN_SPEAKER = "unknown"  # of corpora that do not tell who speaks
@@ -51,6 +53,15 @@ class Fields:
     gender: str = ""
 
 
+@dataclass
+class Labels:
+    """What a reader understood of a set of files: paths are relative to the root."""
+
+    fields: dict[Path, Fields] = field(default_factory=dict)
+    reasons: dict[Path, str] = field(default_factory=dict)  # of files it did not understand
+    notes: list[str] = field(default_factory=list)  # sentences worth showing
+
+
 @dataclass(frozen=True)
 class CorpusSpec:
     """What is known of a corpus before any of it is read: one module a corpus fills this in."""
@@ -63,12 +74,17 @@ class CorpusSpec:
     language: str
     clips: int  # expected number of readable clips; 0 where there is no fixed number
     speakers: int
-    emotions: Mapping[str, int]  # expected clips per emotion
+    emotions: Mapping[str, int]  # expected clips per emotion; 0 where the number is not published
     parse: Callable[[Path], Fields | None]  # path relative to the root; None if not one of ours
     note: str = ""  # a quirk worth showing wherever figures of this corpus appear
     names: str = ""  # how its files are named, with an example, for messages
     # emotions that count as another one unless asked for by name
     merges: Mapping[str, str] = field(default_factory=dict)
+    # reads labels that lie in files beside the recordings: root and recordings -> labels; `parse`
+    # then tells by a name only that a file is one of the corpus's, and leaves the emotion empty
+    label: Callable[[Path, Sequence[Path]], Labels] | None = None
+    source: Source | None = None  # where it may be downloaded freely
+    obtain: str = ""  # how to get it otherwise
     # speakers of the train, validation and test part of a split others have published figures on
     published: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
