@@ -15,18 +15,8 @@ from emelia.config import PRESETS, ModelConfig
 from emelia.errors import ConfigError
 from emelia.learn.catalogue import all_recipes
 from emelia.learn.features import FrontEnd
-from emelia.learn.models import (
-    MaskedBatchNorm,
-    Network,
-    Residual,
-    Resized,
-    Variable,
-    build,
-    halve,
-    hide,
-    parameters,
-    valid,
-)
+from emelia.learn.layers import MaskedBatchNorm, Residual, halve, hide, valid
+from emelia.learn.models import Network, Resized, Variable, build, parameters
 
 CLASSES = 5
 VARIABLE_3, VARIABLE_4 = ModelConfig(layers=3), ModelConfig(layers=4)

@@ -5,6 +5,9 @@ The same module computes features for training and travels inside the exported m
 so training and use cannot drift apart. It equals librosa's `melspectrogram` +
 `power_to_db(ref=max)` and `mfcc`; frames are centred and the signal is followed by
 zeros, so a clip has the same frames alone as in a batch of longer ones.
+
+There are two ways to the power spectrum, equal to rounding: `FrontEnd` takes torch's FFT,
+`TraceableFrontEnd` matrix products alone, which any runtime has and does fast.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from emelia.config import SAMPLE_RATE, FeatureConfig
 
@@ -101,6 +105,49 @@ class FrontEnd(nn.Module):
         variance = ((spec - mean) * mask).square().sum(over, keepdim=True) / count
         scale = torch.where(variance > FLAT**2, variance, 1.0).sqrt()
         return (spec - mean) / scale, (silence - mean.squeeze(2)) / scale.squeeze(2)
+
+
+class TraceableFrontEnd(FrontEnd):
+    """A front end without `torch.stft`, for the exported graph; its weights are constants.
+
+    The window is symmetric about its centre, so a frame is folded there into the sums and the
+    differences of its two halves, and cosines and sines see half as many samples each.
+    """
+
+    cosines: Tensor
+    sines: Tensor
+
+    def __init__(self, config: FeatureConfig, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__(config, dtype)
+        size = config.window
+        # Distances of the window's right half from its centre, which is a sample where size is
+        # even. That sample would be added to itself: it counts half. Sample 0 has weight 0.
+        distance = torch.arange(size // 2 + size % 2, size, dtype=torch.float64) - size / 2
+        weight = torch.hann_window(size, dtype=torch.float64)[size // 2 + size % 2 :]
+        weight = torch.where(distance == 0, weight / 2, weight)
+        bins = torch.arange(config.n_fft // 2 + 1)
+        turns = distance[:, None] * bins * (2 * math.pi / config.n_fft)  # (size / 2, bins)
+        self.register_buffer("cosines", (weight[:, None] * turns.cos()).to(dtype))
+        self.register_buffer("sines", (weight[:, None] * turns.sin()).to(dtype))
+
+    def _power(self, waves: Tensor) -> Tensor:
+        frames = self._frames(waves)  # (B, F, window)
+        size = self.config.window
+        right = frames[:, :, size // 2 + size % 2 :]
+        left = frames[:, :, 1 : size // 2 + 1].flip(2)
+        real, imaginary = (left + right) @ self.cosines, (right - left) @ self.sines
+        return (real.square() + imaginary.square()).transpose(1, 2)
+
+    def _frames(self, waves: Tensor) -> Tensor:
+        """Cut (B, T) into overlapping frames (B, F, window), from hop-long chunks side by side."""
+        c, length = self.config, waves.shape[1]
+        count, overlap = length // c.hop + 1, -(-c.window // c.hop)  # chunks a frame reaches over
+        before = c.n_fft // 2 - (c.n_fft - c.window) // 2
+        chunks = count + overlap  # one more than needed, so that nothing is ever cut off
+        padded = F.pad(waves, (before, chunks * c.hop - before - length))
+        grid = torch.unflatten(padded, 1, (chunks, c.hop))
+        beside = torch.cat([grid[:, i : i + count] for i in range(overlap)], 2)
+        return beside[:, :, : c.window]
 
 
 def mel_filters(config: FeatureConfig) -> NDArray[np.float32]:

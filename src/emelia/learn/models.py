@@ -17,27 +17,34 @@ from torch.nn import functional as F
 
 from emelia.config import ModelConfig
 from emelia.errors import ConfigError
+from emelia.learn.layers import AttentiveStatistics, MaskedBatchNorm, Residual, halve, hide
 
 
 class Network(nn.Module):
-    """What all networks share: how many frames they need."""
+    """What all networks share: how many frames they need, and a linear layer at the end.
 
+    A network is `output(dropout(pool(maps)))`, and each pooled value is a sum over the columns
+    of the last map. So each logit is one too: of `contributions`, and the output's bias.
+    """
+
+    output: nn.Linear
     min_frames: int = 1  # shorter clips are padded with silence before they come here
     fixed_frames: int = 0  # every clip is brought to this many frames; 0: any length
     padding: str = "silence"  # or mean: what short clips are padded with
+    stride: int = 1  # frames to a column of the last map
+    offset: int = 0  # frames by which its first column begins before the clip
 
+    def contributions(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What each column of the last map adds to each logit, in evaluation.
 
-def hide(x: Tensor, lengths: Tensor) -> Tensor:
-    """Set frames past each clip's end to zero; x is (..., F) with clips first."""
-    if int(lengths.min()) >= x.shape[-1]:
-        return x
-    return x * valid(x, lengths)
+        Args:
+            x: (B, 1, M, F), and `lengths`: (B,), as for `forward`.
 
-
-def valid(x: Tensor, lengths: Tensor) -> Tensor:
-    """1 for frames of a clip, 0 past its end, shaped to multiply with x (B, ..., F)."""
-    mask = torch.arange(x.shape[-1], device=x.device) < lengths[:, None]
-    return mask.to(x.dtype).view(len(lengths), *[1] * (x.dim() - 2), x.shape[-1])
+        Returns:
+            Contributions (B, C, G), zero past a clip's end: summed over G, with the output's
+            bias, they are what `forward` gives. And the number of columns of each clip (B,).
+        """
+        raise NotImplementedError
 
 
 class Variable(Network):
@@ -54,9 +61,19 @@ class Variable(Network):
         self.convolutions = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairs)
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(channels[-1], classes)
-        self.min_frames = 2 ** (config.layers - 1)
+        self.min_frames = self.stride = 2 ** (config.layers - 1)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        x, lengths = self.columns(x, lengths)
+        logits: Tensor = self.output(self.dropout(x.sum(2) / lengths[:, None]))  # (B, C)
+        return logits
+
+    def contributions(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        x, lengths = self.columns(x, lengths)
+        return self.output.weight @ (x / lengths[:, None, None]), lengths
+
+    def columns(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The last map, averaged over bands, (B, D, G) and its columns of each clip (B,)."""
         x = hide(x, lengths)
         *pooled, last = self.convolutions
         for convolution in pooled:
@@ -65,9 +82,7 @@ class Variable(Network):
             x = F.max_pool2d(convolution(x), 2).relu()  # (B, ch, M, F) -> (B, 2ch, M/2, F/2)
             x = hide(x, lengths)
         x = last(x).relu()  # (B, 32, M/4, F/4) -> (B, 64, M/4, F/4)
-        x = hide(x.mean(2), lengths).sum(2) / lengths[:, None]  # (B, 64, M/4, F/4) -> (B, 64)
-        logits: Tensor = self.output(self.dropout(x))  # (B, C)
-        return logits
+        return hide(x.mean(2), lengths), lengths  # (B, 64, M/4, F/4) -> (B, 64, F/4)
 
 
 class Resized(Network):
@@ -88,16 +103,29 @@ class Resized(Network):
         flat = channels[-1] * (bands // shrink) * (config.frames // shrink)
         self.output = nn.Linear(flat, classes)
         self.min_frames = self.fixed_frames = config.frames
+        self.stride = shrink
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            x = F.max_pool2d(norm(convolution(x)), 2).relu()  # (B, ch, M, F) -> (B, 2ch, M/2, F/2)
+        x = self.maps(x)  # (B, ch, M', F')
         logits: Tensor = self.output(self.dropout(x.flatten(1)))  # (B, 64, 16, 32) -> (B, C)
         return logits
+
+    def contributions(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.maps(x)
+        weight = self.output.weight.view(-1, *x.shape[1:])  # every column has its own
+        columns = (weight * x[:, None]).sum((2, 3))  # (B, C, ch, M', F') -> (B, C, F')
+        return columns, torch.full_like(lengths, x.shape[3])
+
+    def maps(self, x: Tensor) -> Tensor:
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            x = F.max_pool2d(norm(convolution(x)), 2).relu()  # (B, ch, M, F) -> (B, 2ch, M/2, F/2)
+        return x
 
 
 class Emelia(Network):
     """Our own: residual blocks and attentive statistics pooling, any length."""
+
+    stride, offset = 4, 2  # column g has its centre at frame 4 g
 
     def __init__(self, config: ModelConfig, classes: int, bands: int) -> None:
         super().__init__()
@@ -114,79 +142,22 @@ class Emelia(Network):
         self.output = nn.Linear(2 * features, classes)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        pooled = self.pool(*self.columns(x, lengths))
+        logits: Tensor = self.output(self.dropout(pooled))  # (B, C)
+        return logits
+
+    def contributions(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        x, lengths = self.columns(x, lengths)
+        return self.output.weight @ self.pool.shares(x, lengths), lengths
+
+    def columns(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The last map, bands and channels as one, (B, D, G) and its columns of each clip (B,)."""
         x = hide(x, lengths)  # (B, 1, M, F)
         lengths = halve(lengths)
         x = hide(self.norm(self.stem(x), lengths).relu(), lengths)  # (B, w, M/2, F/2)
         for block in self.blocks:
             x, lengths = block(x, lengths)  # (B, 1.5w, M/4, F/4), (B, 2w, M/8, F/4), ...
-        x = x.flatten(1, 2)  # (B, 3w, M/16, F/4) -> (B, 3w * M/16, F/4)
-        logits: Tensor = self.output(self.dropout(self.pool(x, lengths)))  # (B, C)
-        return logits
-
-
-def halve(lengths: Tensor) -> Tensor:
-    """Frames left by a convolution of width 3, stride 2 and padding 1."""
-    return (lengths + 1) // 2
-
-
-class Residual(nn.Module):
-    """Two convolutions and a way past them (He et al. 2016)."""
-
-    def __init__(self, inputs: int, outputs: int, stride: tuple[int, int]) -> None:
-        super().__init__()
-        self.stride = stride
-        self.first = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
-        self.second = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.past = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
-        self.norms = nn.ModuleList(MaskedBatchNorm(outputs) for _ in range(3))
-
-    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        after = halve(lengths) if self.stride[1] == 2 else lengths
-        y = hide(
-            self.norms[0](self.first(x), after).relu(), after
-        )  # (B, i, M, F) -> (B, o, M', F')
-        y = self.norms[1](self.second(y), after) + self.norms[2](self.past(x), after)
-        return hide(y.relu(), after), after
-
-
-class MaskedBatchNorm(nn.BatchNorm2d):
-    """Batch norm whose statistics are those of the valid frames."""
-
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
-        if not self.training or int(lengths.min()) >= x.shape[-1]:
-            return super().forward(x)
-        x = x.to(self.weight.dtype)  # in mixed precision too, figures are kept in full
-        mask = valid(x, lengths)  # (B, 1, 1, F)
-        count = mask.sum() * x.shape[2]
-        mean = (x * mask).sum((0, 2, 3)) / count
-        centred = x - mean[:, None, None]
-        variance = (centred * mask).square().sum((0, 2, 3)) / count
-        self._remember(mean.detach(), (variance * count / (count - 1)).detach())
-        scale = self.weight * (variance + self.eps).rsqrt()
-        return centred * scale[:, None, None] + self.bias[:, None, None]
-
-    def _remember(self, mean: Tensor, variance: Tensor) -> None:
-        assert self.running_mean is not None and self.running_var is not None  # for mypy
-        assert self.momentum is not None and self.num_batches_tracked is not None
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance, self.momentum)
-        self.num_batches_tracked.add_(1)
-
-
-class AttentiveStatistics(nn.Module):
-    """Weighted mean and deviation over frames, the weights learnt (Okabe et al. 2018)."""
-
-    def __init__(self, features: int, hidden: int = 64) -> None:
-        super().__init__()
-        self.hidden = nn.Conv1d(features, hidden, 1)
-        self.score = nn.Conv1d(hidden, features, 1)
-
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        score = self.score(self.hidden(x).tanh())  # (B, D, F) -> (B, D, F)
-        weight = score.masked_fill(valid(x, lengths) == 0, -torch.inf).softmax(2)
-        mean = (weight * x).sum(2)  # (B, D)
-        variance = (weight * (x - mean[:, :, None]).square()).sum(2)
-        return torch.cat([mean, (variance + 1e-5).sqrt()], 1)  # (B, 2D)
+        return x.flatten(1, 2), lengths  # (B, 3w, M/16, F/4) -> (B, 3w * M/16, F/4)
 
 
 def build(config: ModelConfig, classes: int, bands: int) -> Network:

@@ -92,7 +92,7 @@ def fit(
 
 def predict(network: Network, clips: Sequence[Clip], classes: int) -> NDArray[np.float32]:
     """Probabilities (N, C) of clips, in their order."""
-    return _logits(network, clips, classes).softmax(1).numpy()
+    return logits(network, clips, classes).softmax(1).numpy()
 
 
 def make_optimizer(network: Network, config: TrainConfig) -> Optimizer:
@@ -181,21 +181,22 @@ def _examine(
 
 def _figures(network: Network, clips: Sequence[Clip], classes: int) -> tuple[float, float, float]:
     """Loss, accuracy and UAR."""
-    logits = _logits(network, clips, classes)
+    found_logits = logits(network, clips, classes)
     truth = torch.tensor([clip.label for clip in clips])
-    found = logits.argmax(1).numpy()
-    loss = F.cross_entropy(logits, truth).item()
+    found = found_logits.argmax(1).numpy()
+    loss = F.cross_entropy(found_logits, truth).item()
     return loss, accuracy(truth.numpy(), found), uar(truth.numpy(), found)
 
 
 @torch.no_grad()
-def _logits(network: Network, clips: Sequence[Clip], classes: int) -> Tensor:
+def logits(network: Network, clips: Sequence[Clip], classes: int) -> Tensor:
+    """Logits (N, C) of clips, in their order."""
     network.eval()
     device = next(network.parameters()).device
-    logits = torch.zeros(len(clips), classes)
+    found = torch.zeros(len(clips), classes)
     for places, batch in evaluation_batches(clips, network, classes):
-        logits[places] = network(batch.inputs.to(device), batch.lengths.to(device)).float().cpu()
-    return logits
+        found[places] = network(batch.inputs.to(device), batch.lengths.to(device)).float().cpu()
+    return found
 
 
 def _mix(seed: int, epoch: int) -> int:

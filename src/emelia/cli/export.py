@@ -1,0 +1,122 @@
+"""`emelia export`: a trained network becomes a model file that answers anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emelia import console
+from emelia.errors import ConfigError, StorageError
+from emelia.storage import ensure_writable, write_atomically
+
+if TYPE_CHECKING:
+    from emelia.config import Card
+    from emelia.learn.export import Exported
+
+
+def export(
+    run: Annotated[
+        Path, typer.Argument(help="A run folder that `emelia train` or `emelia study` made.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The model file. \\[default: NAME.onnx]", show_default=False)
+    ] = None,
+    name: Annotated[
+        str, typer.Option(help="What the model is called. \\[default: that of the file or the run]")
+    ] = "",
+    title: Annotated[
+        str, typer.Option(help="One line for people. \\[default: emotions and languages]")
+    ] = "",
+    licence: Annotated[
+        str, typer.Option(help="Of the weights. \\[default: what those of the data allow]")
+    ] = "",
+    int8: Annotated[
+        bool, typer.Option(help="Try 8-bit integers too; kept only where they win.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a model file that is already there.")
+    ] = False,
+) -> None:
+    """Make one ONNX file of a trained network: a waveform in, an emotion out.
+
+    The file is checked against the network on every recording of its corpus, and its
+    confidence calibrated on validation clips. A page with all figures is written beside it.
+
+    Example: emelia export runs/aesdd-emelia --out greek.onnx --title "Greek actors"
+    """
+    name = name or (out.stem if out else run.resolve().name)
+    if not name or Path(name).name != name:
+        raise ConfigError(f"--name {name!r}: expected a plain word; --out takes a path.")
+    out = out or Path(f"{name}.onnx")
+    small = out.with_name(f"{out.stem}.int8.onnx")
+    _check(out, force)
+    if int8:
+        _check(small, force)
+    ensure_writable(out.parent)
+
+    from emelia.learn.export import export as make
+    from emelia.learn.quantise import quantise
+
+    with console.Progress() as progress:
+        made = make(run, progress, name=name, title=title, licence=licence)
+        smaller = quantise(made, progress) if int8 else None
+    _warn(made)
+    _write(out, made.file, made.card)
+    _show(out, made.card, len(made.file))
+    if smaller:
+        console.say(smaller.verdict)
+        if smaller.wins:
+            _write(small, smaller.file, smaller.card)
+            console.say(f"{small}: {len(smaller.file) / 1e6:.1f} MB")
+
+
+def _check(path: Path, force: bool) -> None:
+    if path.suffix != ".onnx":
+        raise ConfigError(f"--out {path}: expected a name that ends with .onnx.")
+    if path.is_dir():
+        raise StorageError(f"{path}: a folder stands there. Choose another --out.")
+    if path.exists() and not force:
+        raise StorageError(
+            f"{path}: is already there. Add --force to replace it, or choose another --out."
+        )
+
+
+def _warn(made: Exported) -> None:
+    if made.card.parity["made"]:
+        console.warn(
+            "the recordings of this run are not where they were: the file was checked on "
+            "made sounds alone."
+        )
+    elif made.missing:
+        console.warn(
+            f"{made.missing} recordings of this run are gone or damaged: checked without them."
+        )
+
+
+def _write(path: Path, data: bytes, card: Card) -> None:
+    from emelia.learn.card_page import to_markdown
+
+    write_atomically(path, data)
+    write_atomically(path.with_suffix(".md"), to_markdown(card).encode())
+
+
+def _show(path: Path, card: Card, size: int) -> None:
+    test = card.metrics["test"]
+    rows = [
+        [part, str(found["clips"]), *(_percents(found[key]) for key in ("accuracy", "uar")),
+         " -> ".join(f"{100 * value:.1f}" for value in found["ece"]),
+         f"{100 * found['accepted']:.0f}",
+         "-" if found["accepted_accuracy"] is None else f"{100 * found['accepted_accuracy']:.1f}"]
+        for part, found in card.metrics.items()
+    ]  # fmt: skip
+    columns = ["", "clips", "accuracy %", "UAR %", "ECE %", "accepted %", "right of these %"]
+    rule = f"Temperature {card.temperature:g}; unsure below {card.threshold:g}."
+    console.table(card.title, columns, rows, f"{rule} {test['note']}")
+    console.say(f"{path}: {size / 1e6:.1f} MB. About it: {path.with_suffix('.md')}")
+
+
+def _percents(found: list[float]) -> str:
+    value, low, high = (100 * share for share in found)
+    return f"{value:.1f} ({low:.1f} to {high:.1f})"

@@ -1,0 +1,185 @@
+"""A model card as a page for people (Markdown), made from the card in the file and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from emelia.config import SAMPLE_RATE, Card
+
+_LIMITS = """\
+- It heard **acted** speech: actors who played an emotion, mostly in studios. What people show
+  when nobody asks them to is weaker and mixed, and figures on it are lower.
+- It answers how speech **sounds**, not what anybody feels, means or intends. It is no lie
+  detector and tells nothing of health or character.
+- It is not for **decisions about people**: hiring, marking, policing, insurance, care. In the
+  European Union, inferring emotions of people at work or in education is prohibited
+  (Regulation (EU) 2024/1689, article 5), save for medical and safety reasons.
+- Languages, ages, accents, microphones and rooms other than those of the data were not tested.
+- Where a recording has speech of several people or emotions, one answer for all of it is wrong."""
+
+
+def to_markdown(card: Card) -> str:
+    """Write the page."""
+    blocks = (
+        _head(card), _data(card), _figures(card), _classes(card),
+        _confidence(card), f"## Limits\n\n{_LIMITS}", _file(card),
+    )  # fmt: skip
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _head(card: Card) -> str:
+    return (
+        f"# {card.name}\n\n{_upper(card.title.rstrip('.'))}.\n\n"
+        f"Given recorded speech it answers one of {len(card.labels)} emotions "
+        f"({', '.join(card.labels)}), `unsure` where its confidence is low, or `no speech`.\n\n"
+        f"Licence of the weights: {card.licence or 'not stated'}"
+    )
+
+
+def _data(card: Card) -> str:
+    rows = [
+        [
+            str(c.get("title") or c.get("name", "")),
+            str(c.get("language", "unknown")),
+            str(c.get("clips", "")),
+            str(c.get("licence", "unknown")),
+            str(c.get("home", "")),
+        ]
+        for c in card.corpora
+    ]
+    clips = card.split.get("clips", {})
+    counts = ", ".join(f"{count} {part}" for part, count in clips.items())
+    lines = [
+        str(card.split.get("protocol", "")),
+        f"Clips: {counts}." if counts else "",
+        f"Fold {card.split['fold']}, seed {card.split['seed']}."
+        if {"fold", "seed"} <= card.split.keys()
+        else "",
+        "The epoch, the temperature and the threshold were chosen on validation clips; "
+        "test clips were only counted.",
+    ]
+    table = _table(["Corpus", "Language", "Clips", "Licence", "Home"], rows)
+    return f"## Data\n\n{table}\n\n" + " ".join(line for line in lines if line)
+
+
+def _figures(card: Card) -> str:
+    rows = [_row(part, found) for part, found in card.metrics.items()]
+    test = card.metrics.get("test", {})
+    rows += [_row(f"test, {name}", own) for name, own in test.get("per_corpus", {}).items()]
+    if not rows:
+        return ""
+    columns = ["Part", "Clips", "Speakers", "Accuracy %", "UAR %"]
+    note = "In brackets 95 % intervals by bootstrap, speakers drawn first."
+    if test.get("note"):
+        note = f"In brackets 95 % intervals by bootstrap, {test['note']}."
+    text = f"## Figures\n\n{_table(columns, rows)}\n\n{note} UAR is the mean recall of all classes."
+    speakers = [
+        [name, str(own["n"]), _percent(own["accuracy"]), _percent(own["uar"])]
+        for name, own in test.get("per_speaker", {}).items()
+    ]
+    if speakers:
+        columns = ["Test speaker", "Clips", "Accuracy %", "UAR %"]
+        text += f"\n\n{_table(columns, speakers)}"
+    return text
+
+
+def _row(name: str, found: Mapping[str, Any]) -> list[str]:
+    return [name, str(found["clips"]), str(found["speakers"]),
+            _interval(found["accuracy"]), _interval(found["uar"])]  # fmt: skip
+
+
+def _classes(card: Card) -> str:
+    rows = [
+        [name, *(_percent(own[key]) for key in ("precision", "recall", "f1")), str(own["support"])]
+        for name, own in card.metrics.get("test", {}).get("per_class", {}).items()
+    ]
+    columns = ["Emotion", "Precision %", "Recall %", "F1 %", "Test clips"]
+    return f"## Emotions\n\n{_table(columns, rows)}" if rows else ""
+
+
+def _confidence(card: Card) -> str:
+    lines = [
+        f"Logits are divided by a temperature of {card.temperature:g} inside the file. "
+        f"Below a confidence of {card.threshold:g} an answer is `unsure`. {card.threshold_rule}"
+    ]
+    if test := card.metrics.get("test"):
+        before, after = test["ece"]
+        lines.append(
+            f"On test clips the mean gap between confidence and accuracy (ECE) is "
+            f"{_percent(after)} points, {_percent(before)} without the temperature; "
+            f"{_percent(test['accepted'])} % of the answers are accepted"
+            + (
+                f", of which {_percent(test['accepted_accuracy'])} % are right."
+                if test["accepted_accuracy"] is not None
+                else "."
+            )
+        )
+    return "## Confidence\n\n" + "\n\n".join(lines)
+
+
+def _file(card: Card) -> str:
+    return "## File\n\n" + "\n".join(f"- {line}" for line in _facts(card))
+
+
+def _facts(card: Card) -> Iterator[str]:
+    f = card.features
+    yield (
+        f"ONNX, {card.variant}, {card.parameters} parameters; recipe {card.recipe} "
+        f"({card.recipe_digest})."
+    )
+    kind = f"{f.mfccs} MFCC of {f.mels} mel bands" if f.kind == "mfcc" else f"{f.mels} mel bands"
+    yield (
+        f"In: `wave` float32 (clips, time) at {SAMPLE_RATE} Hz, zeros after each clip's end, and "
+        "`samples` int64 (clips), their lengths."
+    )
+    yield (
+        "Out: `probabilities` (clips, emotions), `logmel` (clips, bands, frames), `saliency` "
+        "(clips, emotions, frames), `frames` (clips)."
+    )
+    yield (
+        f"Front end, inside the file: {kind} from {f.fmin:g} to {f.fmax:g} Hz, windows of "
+        f"{1000 * f.window / SAMPLE_RATE:g} ms every {1000 * f.hop / SAMPLE_RATE:g} ms."
+    )
+    if card.parity:
+        yield _parity(card.parity)
+    yield "Made with " + ", ".join(f"{name} {v}" for name, v in card.versions.items()) + "."
+    if card.commit:
+        yield f"Source: commit {card.commit}."
+    yield f"Created: {card.created}."
+
+
+def _parity(parity: Mapping[str, Any]) -> str:
+    if "agreement" in parity:
+        return (
+            f"Against the float32 file, on {parity['clips']} test clips: the same answer on "
+            f"{_percent(parity['agreement'])} %, accuracy {parity['accuracy_change']:+.1f} points, "
+            f"{parity['speed']:.2f} times as fast on one thread."
+        )
+    sounds = "made sounds" if parity.get("made") else "recordings"
+    return (
+        f"Checked against the trained network on {parity['clips']} {sounds}: largest difference "
+        f"of a probability {parity['largest']:.1g}."
+    )
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _interval(found: Sequence[float]) -> str:
+    value, low, high = map(_percent, found)
+    return f"{value} ({low} to {high})"
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

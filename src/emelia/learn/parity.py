@@ -1,0 +1,133 @@
+"""Does a model file answer as the trained network does? Asked on every recording of a run.
+
+The reference is the way of training: the audio steps, torch's own front end, `data.collate`,
+the network. The file gets what its user has: a waveform at 16 kHz, several in a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from emelia.audio import Wave, decode, prepare
+from emelia.config import SAMPLE_RATE
+from emelia.corpora import Utterance
+from emelia.errors import AudioError, ModelError
+from emelia.learn.data import Clip
+from emelia.learn.features import FrontEnd
+from emelia.learn.graph import outside
+from emelia.learn.modelfile import Session
+from emelia.learn.runs import Run
+from emelia.learn.training import logits
+
+LIMIT = 1e-4  # largest difference of a probability
+_BATCH = 8  # clips given to the file at once
+_MADE = 48  # sounds made where there are no recordings
+_NOBODY = Utterance("", Path(), "", "")
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A recording of the corpus, or a made sound, as the file hears it and as the network does."""
+
+    id: str
+    bare: Wave  # (T,) at 16 kHz, after the steps that stay outside of the graph
+    prepared: Wave  # after all steps
+
+
+def recordings(about: Mapping[str, Any]) -> dict[str, dict[str, Path]]:
+    """Where the recordings of each part of a run lie, by id; without those that are not there.
+
+    Args:
+        about: `Run.about`, whose `places` are the roots of its corpora.
+    """
+    roots = [Path(place) for place in about.get("places") or ()]
+    names = [str(corpus["name"]) for corpus in about.get("corpora") or ()]
+    joined = len(roots) > 1
+
+    def path(id: str) -> Path:
+        name, _, rest = id.partition("/")
+        return roots[names.index(name)] / rest if joined else roots[0] / id
+
+    parts: Mapping[str, Sequence[str]] = about.get("parts") or {}
+    if not roots or (joined and len(names) != len(roots)):
+        return {part: {} for part in parts}
+    return {
+        part: {id: found for id in ids if (found := path(id)).is_file()}
+        for part, ids in parts.items()
+    }
+
+
+def hear(run: Run, paths: Mapping[str, Path]) -> Iterator[Sound]:
+    """Decode recordings one by one; one that cannot be read is passed over."""
+    for id, path in paths.items():
+        try:
+            wave, rate = decode(path)
+        except AudioError:
+            continue
+        yield _sound(run, id, wave, rate)
+
+
+def make(run: Run) -> Iterator[Sound]:
+    """Noise and tones of many lengths and levels, for want of recordings."""
+    rng = np.random.default_rng(0)
+    hop, window = run.recipe.features.hop, run.recipe.features.window
+    lengths = [1, 2, hop - 1, hop, hop + 1, window, 4 * hop, 8 * hop]
+    lengths += [int(n) for n in rng.integers(hop, 10 * SAMPLE_RATE, _MADE - len(lengths))]
+    for number, length in enumerate(lengths):
+        time = np.arange(max(length, 1)) / SAMPLE_RATE
+        tone = np.sin(2 * np.pi * rng.uniform(80, 4000) * time * (1 + time / 4))
+        loud = tone * np.clip(np.sin(2 * np.pi * 2.5 * time), 0, None)
+        wave = rng.uniform(0.01, 0.8) * loud + 0.003 * rng.standard_normal(len(time)) + 0.01
+        yield _sound(run, f"made-{number}", wave.astype(np.float32), SAMPLE_RATE)
+
+
+def compare(
+    run: Run,
+    session: Session,
+    temperature: float,
+    sounds: Iterator[Sound],
+    tick: Callable[[int], None],
+) -> tuple[int, float]:
+    """Ask network and file about the same sounds.
+
+    Returns:
+        How many there were, and the largest difference of a probability.
+
+    Raises:
+        ModelError: it is above `LIMIT`.
+    """
+    front_end, asked, largest = FrontEnd(run.recipe.features), 0, 0.0
+    while group := list(islice(sounds, _BATCH)):
+        clips = [_clip(front_end, sound.prepared) for sound in group]
+        wanted = (logits(run.network, clips, len(run.classes)) / temperature).softmax(1).numpy()
+        got = session([sound.bare for sound in group])[0]
+        differences = np.abs(wanted - got).max(axis=1)
+        if not (differences <= LIMIT).all():  # nor is NaN
+            worst = int(np.argmax(differences))
+            raise ModelError(
+                f"{group[worst].id}: the exported graph differs from the network by "
+                f"{differences[worst]:.2g}; allowed are {LIMIT:g}. Nothing was written. "
+                "Try another version of torch or onnxruntime."
+            )
+        asked, largest = asked + len(group), max(largest, float(differences.max()))
+        tick(asked)
+    return asked, largest
+
+
+def _sound(run: Run, id: str, wave: Wave, rate: int) -> Sound:
+    audio = run.recipe.audio
+    return Sound(id, prepare(wave, rate, outside(audio)), prepare(wave, rate, audio))
+
+
+@torch.no_grad()
+def _clip(front_end: FrontEnd, wave: NDArray[np.float32]) -> Clip:
+    spec, _, silence = front_end(torch.from_numpy(wave)[None], torch.tensor([len(wave)]))
+    return Clip(_NOBODY, 0, spec[0].numpy(), silence[0].numpy())
