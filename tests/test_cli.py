@@ -30,7 +30,10 @@ from emelia.storage import lock
 
 MakeCorpus = Callable[..., Path]
 TINY = ("--set", "model.width=2", "--set", "features.mels=16", "--epochs", "2", "--jobs", "1")
-COMMANDS = ("study", "train", "evaluate", "corpora", "recipes", "report")
+COMMANDS = (
+    "predict", "listen", "score", "serve", "models",
+    "study", "train", "evaluate", "export", "corpora", "recipes", "report",
+)  # fmt: skip
 
 
 @dataclass
@@ -101,7 +104,7 @@ def test_the_help_names_every_command_and_where_to_start() -> None:
     answer = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "100"})
     text = flat(answer.output)
     assert all(f" {command} " in text for command in COMMANDS)
-    assert "Start here: emelia study --quick" in text
+    assert "Start here: emelia predict clip.wav" in text and "emelia study --quick" in text
 
 
 def test_an_unknown_command_is_a_mistake_of_use(run: Run) -> None:

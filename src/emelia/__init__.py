@@ -1,9 +1,12 @@
 """emelia: emotion in recorded speech, from mel spectrograms with CNNs.
 
-    from emelia import preprocess_audio, read_corpus
+    from emelia import load
 
-The names below are promised; everything else may move. What needs torch is imported
-only when it is asked for.
+    answer = load("aesdd").predict("clip.wav")
+    print(answer.emotion, answer.confidence)
+
+The names below are promised; everything else may move. Each is imported only when it is
+asked for, and none of them needs torch.
 """
 
 from __future__ import annotations
@@ -15,13 +18,33 @@ if TYPE_CHECKING:
     from emelia.audio import preprocess_audio
     from emelia.corpora import read_corpus
     from emelia.errors import EmeliaError
+    from emelia.use.live import Live
+    from emelia.use.recognizer import Prediction, Recognizer, load
+    from emelia.use.segments import Segment
+    from emelia.use.timeline import Timeline
 
 __version__ = "0.1.0"
 
-__all__ = ["EmeliaError", "preprocess_audio", "read_corpus"]
+__all__ = [
+    "EmeliaError",
+    "Live",
+    "Prediction",
+    "Recognizer",
+    "Segment",
+    "Timeline",
+    "load",
+    "preprocess_audio",
+    "read_corpus",
+]
 
 _HOMES = {
     "EmeliaError": "emelia.errors",
+    "Live": "emelia.use.live",
+    "Prediction": "emelia.use.recognizer",
+    "Recognizer": "emelia.use.recognizer",
+    "Segment": "emelia.use.segments",
+    "Timeline": "emelia.use.timeline",
+    "load": "emelia.use.recognizer",
     "preprocess_audio": "emelia.audio",
     "read_corpus": "emelia.corpora",
 }

@@ -2,7 +2,8 @@
 
 Results go to standard output, so that they can be piped; warnings, failures and
 progress go to standard error. On a terminal progress is bars with the time left,
-anywhere else a plain line at most every tenth of a task.
+anywhere else a plain line at most every tenth of a task. Rich is imported by what draws,
+since plain lines need none of it.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
-from rich import progress
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich import progress
+    from rich.console import Console
+    from rich.text import Text
 
 _TENTHS = 10  # plain progress lines a task, at most
 # File names may hold what would move the cursor or change the colours of a terminal.
@@ -46,6 +46,10 @@ def table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str = ""
 ) -> None:
     """Print a table: first column left, the others right aligned, a note below."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
     grid = Table(box=SIMPLE_HEAD)
     for number, column in enumerate(columns):
         justify = "right" if number else "left"
@@ -144,6 +148,8 @@ class Progress:
 
 
 def _make_bars() -> progress.Progress:
+    from rich import progress
+
     return progress.Progress(
         progress.SpinnerColumn(),
         progress.TextColumn("{task.description}", markup=False),
@@ -162,22 +168,32 @@ def _make_bars() -> progress.Progress:
 @functools.cache
 def _stderr() -> Console:
     """The one console that draws on standard error, so that lines and bars keep clear."""
+    from rich.console import Console
+
     return Console(stderr=True, highlight=False)
 
 
 def _tell(prefix: str, style: str, text: str) -> None:
+    from rich.text import Text
+
     line = Text.assemble((prefix, style), _printable(text, sys.stderr))
     _stderr().print(line, soft_wrap=True)
 
 
 def _line(name: str, *facts: str) -> None:
     text = f"{name}: {', '.join(fact for fact in facts if fact)}"
-    _stderr().print(Text(_printable(text, sys.stderr)), soft_wrap=True)
+    _stderr().print(_text(text, sys.stderr), soft_wrap=True)
 
 
 def _cell(text: str) -> Text:
+    return _text(text, sys.stdout)
+
+
+def _text(text: str, stream: TextIO) -> Text:
     """Text as it is: brackets are no mark-up."""
-    return Text(_printable(text, sys.stdout))
+    from rich.text import Text
+
+    return Text(_printable(text, stream))
 
 
 def _printable(text: str, stream: TextIO) -> str:

@@ -45,12 +45,23 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         StorageError: it cannot be written; what was there before is untouched.
     """
+    with open_atomically(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def open_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for what is too large for `write_atomically`; it is there once all is written.
+
+    Raises:
+        StorageError: it cannot be written; what was there before is untouched.
+    """
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     with _refusals(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with partial.open("wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())  # or a power cut could leave the new name empty
             partial.replace(path)

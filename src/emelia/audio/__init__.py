@@ -1,6 +1,7 @@
 """Recordings to waveforms: bounded decoding, and the steps that clean a waveform."""
 
-from emelia.audio.decoding import Wave, content_digest, decode
+from emelia.audio.decoding import content_digest, decode
+from emelia.audio.limits import Wave
 from emelia.audio.steps import (
     noise_profile,
     normalise_loudness,

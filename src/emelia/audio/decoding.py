@@ -1,12 +1,14 @@
 """Recordings to waveforms: float32 (T,), mono, full scale at 1, with their rate in Hz.
 
-Files come from strangers. So only WAV (PCM, float), FLAC, Ogg (Vorbis, Opus) and MP3
-reach the decoder, told by their first bytes, and the length is checked before and
-while samples are read. A message begins with the path, or `upload` for bytes.
+Files come from strangers. So only WAV (PCM, float), FLAC, Ogg (Vorbis, Opus), MP3 and, with the
+extra `media`, M4A and WebM reach a decoder, told by their first bytes, and the length is checked
+before and while samples are read. A message begins with the path, or `upload` for bytes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -14,13 +16,11 @@ from typing import BinaryIO
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
+from emelia.audio.limits import ACCEPTED, Wave, check_length, check_shape, mix, unknown_format
+from emelia.audio.media import container_of, read_media
 from emelia.errors import AudioError
 
-Wave = NDArray[np.float32]  # (T,)
-
-ACCEPTED = "WAV (PCM or float), FLAC, Ogg (Vorbis or Opus) and MP3"
 _PCM = {"PCM_U8", "PCM_S8", "PCM_16", "PCM_24", "PCM_32"}
 _CODECS = {
     "WAV": {*_PCM, "FLOAT", "DOUBLE"},
@@ -29,8 +29,8 @@ _CODECS = {
     "OGG": {"VORBIS", "OPUS"},
     "MP3": {"MPEG_LAYER_III"},
 }
-_RATES = (1_000, 384_000)  # Hz
 _BLOCK = 2**20  # samples of all channels read at once
+_BLOCK_SECONDS = 30  # and no more, for a low rate grows when it is resampled
 _UNKNOWN = 2**62  # frames: a stream whose header gives no length counts at least this many
 
 
@@ -43,17 +43,58 @@ def decode(source: str | Path | bytes, *, max_seconds: float = 3600.0) -> tuple[
     Raises:
         AudioError: missing, not a file, another format, damaged, empty, too long, or
             with samples that are not numbers.
+        MissingExtraError: M4A or WebM without PyAV.
     """
-    if isinstance(source, bytes):
-        return _decode(BytesIO(source), "upload", max_seconds)
+    with opened(BytesIO(source) if isinstance(source, bytes) else source) as (file, name):
+        try:
+            return _decode(file, name, max_seconds)
+        except OSError as error:
+            raise unreadable(name, error) from None
+
+
+@contextmanager
+def opened(source: str | Path | BinaryIO) -> Iterator[tuple[BinaryIO, str]]:
+    """Open a recording, or take one that is open, with its name for messages.
+
+    Raises:
+        AudioError: there is no such file, or it may not be read.
+    """
+    if not isinstance(source, str | Path):
+        yield source, "upload"
+        return
     path = Path(source)
     try:
         if not path.is_file():
             raise AudioError(f"{path}: {_why_no_file(path)}")
-        with path.open("rb") as file:
-            return _decode(file, str(path), max_seconds)
+        file = path.open("rb")
     except OSError as error:
-        raise AudioError(f"{path}: cannot be read ({error.strerror or error}).") from None
+        raise unreadable(str(path), error) from None
+    with file:
+        yield file, str(path)
+
+
+def unreadable(name: str, error: OSError) -> AudioError:
+    """The error for a file that the system does not give."""
+    return AudioError(f"{name}: cannot be read ({error.strerror or error}).")
+
+
+def read_blocks(file: BinaryIO, name: str, max_seconds: float) -> Iterator[tuple[Wave, int]]:
+    """Read a recording piece by piece: mono float32 (T,) with the rate, the same for all.
+
+    Raises:
+        AudioError, MissingExtraError: see `decode`; some are found only while reading.
+    """
+    container = container_of(file)
+    if container:
+        blocks = read_media(file, container, name, max_seconds)
+    else:
+        blocks = _read_soundfile(file, name, max_seconds)
+    frames = 0
+    for block, rate in blocks:
+        frames += len(block)
+        yield block, rate
+    if not frames:
+        raise AudioError(f"{name}: holds no samples (0 s); expected a recording.")
 
 
 def content_digest(wave: Wave, rate: int) -> str:
@@ -70,20 +111,23 @@ class _Sequential(soundfile.SoundFile):  # type: ignore[misc]
 
 
 def _decode(file: BinaryIO, name: str, max_seconds: float) -> tuple[Wave, int]:
+    blocks, rates = zip(*read_blocks(file, name, max_seconds), strict=True)
+    return np.concatenate(blocks), rates[0]
+
+
+def _read_soundfile(file: BinaryIO, name: str, max_seconds: float) -> Iterator[tuple[Wave, int]]:
     _check_container(file, name)
     file.seek(0)
     try:
         with _Sequential(file) as sound:
             _check_header(sound, name, max_seconds)
-            wave, rate = _read(sound, name, max_seconds), int(sound.samplerate)
+            for block in _read(sound, name, max_seconds):
+                yield block, int(sound.samplerate)
     except soundfile.LibsndfileError as error:
         raise AudioError(
             f"{name}: cannot be decoded ({error.error_string.rstrip('.')}). "
             "It is damaged or cut short; use an intact copy."
         ) from None
-    if not wave.size:
-        raise AudioError(f"{name}: holds no samples (0 s); expected a recording.")
-    return wave, rate
 
 
 def _why_no_file(path: Path) -> str:
@@ -103,10 +147,10 @@ def _check_container(file: BinaryIO, name: str) -> None:
     if not head:
         raise AudioError(f"{name}: is empty; expected {ACCEPTED}.")
     if not (mpeg or head[:4] in (b"fLaC", b"OggS") or _is_wave(head)):
-        raise AudioError(f"{name}: not a known format; expected {ACCEPTED}.")
+        raise unknown_format(name, "not a known format")
     if _is_wave(head) and (tag := _wave_codec(file)) not in (1, 3):
         codec = "no codec" if tag is None else f"codec 0x{tag:04x}"
-        raise AudioError(f"{name}: WAV with {codec}; expected {ACCEPTED}.")
+        raise unknown_format(name, f"WAV with {codec}")
 
 
 def _is_wave(head: bytes) -> bool:
@@ -129,33 +173,22 @@ def _wave_codec(file: BinaryIO) -> int | None:
 
 
 def _check_header(sound: soundfile.SoundFile, name: str, max_seconds: float) -> None:
-    codec = f"{sound.format} with {sound.subtype}"
     if sound.subtype not in _CODECS.get(sound.format, ()):
-        raise AudioError(f"{name}: {codec}; expected {ACCEPTED}.")
-    low, high = _RATES
-    if not low <= sound.samplerate <= high:
-        raise AudioError(f"{name}: {sound.samplerate} Hz; expected a rate of {low} to {high} Hz.")
+        raise unknown_format(name, f"{sound.format} with {sound.subtype}")
+    check_shape(sound.samplerate, sound.channels, name)
     if sound.frames < _UNKNOWN:
-        _check_length(sound.frames, sound.samplerate, name, max_seconds)
+        check_length(sound.frames, sound.samplerate, name, max_seconds)
 
 
-def _check_length(frames: int, rate: int, name: str, max_seconds: float) -> None:
-    if frames > max_seconds * rate:
-        raise AudioError(
-            f"{name}: lasts {frames / rate:.0f} s or more; the limit is {max_seconds:g} s. Cut it."
-        )
-
-
-def _read(sound: soundfile.SoundFile, name: str, max_seconds: float) -> Wave:
+def _read(sound: soundfile.SoundFile, name: str, max_seconds: float) -> Iterator[Wave]:
     """Read block by block, so that a header that lies about the length costs one block."""
-    blocks: list[Wave] = [np.zeros(0, np.float32)]
+    most = min(max(1, _BLOCK // sound.channels), _BLOCK_SECONDS * sound.samplerate)
     frames = 0
     while True:
-        block = sound.read(max(1, _BLOCK // sound.channels), dtype="float32", always_2d=True)
+        block = sound.read(most, dtype="float32", always_2d=True)
         frames += len(block)
-        _check_length(frames, sound.samplerate, name, max_seconds)
-        if not np.isfinite(block).all():
-            raise AudioError(f"{name}: has samples that are not numbers (NaN or infinite).")
-        blocks.append(block.mean(axis=1))  # (T, channels) -> (T,)
-        if not len(block):
-            return np.concatenate(blocks)
+        check_length(frames, sound.samplerate, name, max_seconds)
+        if len(block):
+            yield mix(block, name)
+        if len(block) < most:  # the end; libsndfile would fill one more block with zeros, at length
+            return

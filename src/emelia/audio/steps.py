@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from emelia.audio.decoding import Wave, decode
+from emelia.audio.decoding import decode
+from emelia.audio.limits import Wave
 from emelia.config import SAMPLE_RATE, AudioConfig
 from emelia.errors import AudioError, ConfigError, MissingExtraError
 

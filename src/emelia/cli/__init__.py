@@ -2,23 +2,47 @@
 
 Exit codes: 0 all went well, 1 something could not be done, 2 the command itself is
 wrong, 130 interrupted by Ctrl-C.
+
+A command's module is imported when the command is asked for, so that predicting does not
+wait for what training needs.
 """
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from emelia import __version__, console
-from emelia.cli.corpora import corpora
-from emelia.cli.study import recipes, report, study
-from emelia.cli.training import evaluate, train
 from emelia.errors import EmeliaError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+# The commands as the help lists them, each with the module of `emelia.cli` it is a function of.
+_PANELS = {
+    "Recognise": {
+        "predict": "predict",
+        "listen": "listen",
+        "score": "score",
+        "serve": "serve",
+        "models": "models",
+    },
+    "Learn": {
+        "study": "study",
+        "train": "training",
+        "evaluate": "training",
+        "export": "export",
+        "corpora": "corpora",
+        "explore": "explore",
+        "recipes": "study",
+        "report": "study",
+    },
+}
+_HOMES = {name: (home, panel) for panel, names in _PANELS.items() for name, home in names.items()}
+_RESUMABLE = {"study", "score", "corpora"}
 
 
 class _Interrupted(EmeliaError):
@@ -26,15 +50,35 @@ class _Interrupted(EmeliaError):
 
 
 class _Commands(TyperGroup):
-    """All commands. Typer itself would leave without a word at Ctrl-C."""
+    """All commands. Typer itself would import them all, and leave without a word at Ctrl-C."""
+
+    def __init__(self, **attrs: Any) -> None:
+        super().__init__(**attrs)
+        self.commands: Any = dict.fromkeys(_HOMES)  # None until it is asked for
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in _HOMES and self.commands[cmd_name] is None:
+            self.commands[cmd_name] = _command(cmd_name)
+        return self.commands.get(cmd_name)
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise _Interrupted(
-                "interrupted. What is finished is kept: the same command goes on from there."
-            ) from None
+            kept = " What is finished is kept: the same command goes on from there."
+            more = kept if ctx.invoked_subcommand in _RESUMABLE else ""
+            raise _Interrupted(f"interrupted.{more}") from None
+
+
+def _command(name: str) -> Any:
+    """Import a command and let Typer read its options."""
+    home, panel = _HOMES[name]
+    single = typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
+    )
+    function = getattr(import_module(f"emelia.cli.{home}"), name)
+    single.command(name, rich_help_panel=panel)(function)
+    return typer.main.get_command(single)
 
 
 app = typer.Typer(
@@ -44,8 +88,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Start here: [bold]emelia study --quick[/bold] trains on an embedded corpus "
-    "and writes a report.",
+    epilog="Start here: [bold]emelia predict clip.wav[/bold] tells the emotion of a recording; "
+    "[bold]emelia study --quick[/bold] trains on an embedded corpus and writes a report.",
 )
 
 
@@ -66,10 +110,6 @@ def _common(
     ),
 ) -> None:
     """Recognise emotion in recorded speech with mel spectrograms and CNNs."""
-
-
-for command in (study, train, evaluate, corpora, recipes, report):
-    app.command()(command)
 
 
 def main() -> int:

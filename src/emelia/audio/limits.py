@@ -1,0 +1,44 @@
+"""What every decoder keeps to, whatever a file claims of itself: rates, channels, length."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emelia.errors import AudioError, FormatError, TooLongError
+
+Wave = NDArray[np.float32]  # (T,)
+
+ACCEPTED = "WAV (PCM or float), FLAC, Ogg (Vorbis or Opus), MP3, M4A and WebM"
+_RATES = (1_000, 384_000)  # Hz
+_CHANNELS = 32
+
+
+def unknown_format(name: str, what: str) -> FormatError:
+    """The error for a container or codec that is not read."""
+    return FormatError(f"{name}: {what}; expected {ACCEPTED}.")
+
+
+def check_shape(rate: int, channels: int, name: str) -> None:
+    """Refuse a rate (Hz) or a number of channels that no recording of speech has."""
+    low, high = _RATES
+    if not low <= rate <= high:
+        raise AudioError(f"{name}: {rate} Hz; expected a rate of {low} to {high} Hz.")
+    if not 1 <= channels <= _CHANNELS:
+        raise AudioError(f"{name}: {channels} channels; expected 1 to {_CHANNELS}.")
+
+
+def check_length(frames: int, rate: int, name: str, max_seconds: float) -> None:
+    """Refuse what lasts longer than `max_seconds`."""
+    if frames > max_seconds * rate:
+        raise TooLongError(
+            f"{name}: lasts {frames / rate:.0f} s or more; the limit is {max_seconds:g} s. Cut it."
+        )
+
+
+def mix(block: NDArray[np.float32], name: str) -> Wave:
+    """Channels to their mean: (T, channels) -> (T,); refuse samples that are not numbers."""
+    if not np.isfinite(block).all():
+        raise AudioError(f"{name}: has samples that are not numbers (NaN or infinite).")
+    mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)  # ten times as fast
+    return np.asarray(mono, dtype=np.float32)

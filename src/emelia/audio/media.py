@@ -1,0 +1,108 @@
+"""M4A, MP4, WebM and Matroska: the sound of what phones and browsers record, by PyAV.
+
+FFmpeg knows hundreds of formats; a stranger's file meets two of its demuxers and six of its
+decoders. It reads from the file object it is given and opens nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emelia.audio.limits import Wave, check_length, check_shape, mix, unknown_format
+from emelia.errors import AudioError, MissingExtraError
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+
+_CODECS = ("aac", "alac", "flac", "mp3", "opus", "vorbis")
+# FFmpeg's own names of their decoders. What is not among them is not even probed.
+_DECODERS = (*_CODECS, "aac_fixed", "libopus", "libvorbis", "mp3float")
+_OPTIONS = {
+    "codec_whitelist": ",".join(_DECODERS),
+    "protocol_whitelist": "none",  # a file may name others to be opened; there are none to open
+    "max_streams": "16",
+}
+_BLOCK = 2**16  # samples a channel in a block, about
+
+
+def container_of(file: BinaryIO) -> str:
+    """Name FFmpeg's demuxer for a file by its first bytes; empty for formats that are not here."""
+    head = file.read(8)
+    file.seek(0)
+    if head[4:] == b"ftyp":
+        return "mov"
+    return "matroska" if head[:4] == b"\x1aE\xdf\xa3" else ""
+
+
+def read_media(
+    file: BinaryIO, container: str, name: str, max_seconds: float
+) -> Iterator[tuple[Wave, int]]:
+    """Read the first sound track piece by piece: mono float32 (T,) with the rate (Hz).
+
+    Raises:
+        AudioError: no sound, another codec, damaged, too long.
+        MissingExtraError: PyAV is not installed.
+    """
+    try:
+        import av
+    except ImportError:
+        raise MissingExtraError("reading M4A and WebM", "PyAV", "media") from None
+    try:
+        with av.open(
+            file, "r", format=container, options=_OPTIONS, metadata_errors="ignore"
+        ) as media:
+            stream = _sound(media.streams.audio, container, name)
+            if stream.duration and stream.time_base:  # a claim: enough to refuse, not to accept
+                seconds = float(stream.duration * stream.time_base)
+                check_length(round(seconds * stream.rate), stream.rate, name, max_seconds)
+            yield from _blocks(media.decode(stream), name, max_seconds)
+    except (av.FFmpegError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise AudioError(
+            f"{name}: cannot be decoded ({reason}). It is damaged or cut short; use an intact copy."
+        ) from None
+
+
+def _sound(streams: Any, container: str, name: str) -> AudioStream:
+    """The first sound track, if its codec is one we take."""
+    if not streams:
+        raise AudioError(f"{name}: has no sound track; expected a recording.")
+    stream: AudioStream = streams[0]
+    context = stream.codec_context
+    codec = context.codec.canonical_name if context else "no decoder we have"
+    if codec not in _CODECS:
+        raise unknown_format(name, f"{container} with {codec}")
+    check_shape(stream.rate, stream.channels, name)
+    return stream
+
+
+def _blocks(frames: Iterator[AudioFrame], name: str, most: float) -> Iterator[tuple[Wave, int]]:
+    """Gather frames, of some 20 ms each, to blocks worth the trouble."""
+    waiting: list[Wave] = []
+    rate = done = held = 0
+    for frame in frames:
+        if frame.sample_rate != (rate := rate or frame.sample_rate):
+            raise AudioError(f"{name}: changes its rate from {rate} to {frame.sample_rate} Hz.")
+        check_shape(rate, frame.layout.nb_channels, name)
+        check_length(done + held + frame.samples, rate, name, most)
+        waiting.append(mix(_samples(frame), name))
+        held += frame.samples
+        if held >= _BLOCK:
+            yield np.concatenate(waiting), rate
+            waiting, done, held = [], done + held, 0
+    if waiting:
+        yield np.concatenate(waiting), rate
+
+
+def _samples(frame: AudioFrame) -> Wave:
+    """Samples as float32 (T, channels), full scale at 1."""
+    samples: NDArray[Any] = frame.to_ndarray()
+    rows = samples.T if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels)
+    if rows.dtype.kind != "f":
+        rows = rows / -float(np.iinfo(rows.dtype).min)
+    return rows.astype(np.float32, copy=False)

@@ -1,0 +1,256 @@
+"""Decoding what strangers send, in processes that can do nothing else.
+
+A nursery process has the decoders loaded and forks a child for every recording. The child
+may open neither files nor connections, nor take more memory or time than it is told; what it
+gives back, mono float32 at 16 kHz, is counted and checked. A child that dies is one refused
+recording.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from io import BytesIO
+
+import numpy as np
+import soundfile
+
+from emelia.audio.limits import Wave
+from emelia.audio.streaming import stream
+from emelia.config import SAMPLE_RATE
+from emelia.errors import AudioError, ConfigError, EmeliaError, FormatError, TooLongError
+
+_REQUEST = struct.Struct("<dd")  # longest recording and time to decode it, s; the file follows
+_REPLY = struct.Struct("<cId")  # what comes, in how many bytes; seconds expected in all
+_WAVE, _END = b"w", b"z"
+_ERRORS: dict[bytes, type[AudioError]] = {b"l": TooLongError, b"f": FormatError, b"a": AudioError}
+_MOST = 2**26  # bytes of one reply
+_SECOND = 1.0  # that a child may live beyond its time, so that the parent speaks first
+_NURSERY = """
+import sys
+from emelia.audio.sandbox import nursery
+nursery(*map(int, sys.argv[1:]))
+"""
+_CRASHED = (
+    "upload: the decoder gave up: the file is damaged, or needs more memory than a "
+    "recording should. Use an intact copy, or convert it to WAV."
+)
+
+
+class Sandbox:
+    """A nursery and its children. Threads may share one.
+
+    Args:
+        megabytes: memory that a child may take for one recording.
+
+    Raises:
+        ConfigError: this system cannot fork.
+    """
+
+    def __init__(self, megabytes: int = 512) -> None:
+        if not hasattr(os, "fork"):
+            raise ConfigError("decoding in child processes needs Linux or macOS, or WSL.")
+        self._bytes = megabytes * 2**20
+        self._lock = threading.Lock()
+        self._control: socket.socket | None = None
+
+    def start(self) -> None:
+        """Start the nursery, so that the first recording need not wait for it."""
+        with self._lock:
+            self._start()
+
+    def stream(
+        self, data: bytes | bytearray, *, max_seconds: float, deadline: float
+    ) -> Iterator[tuple[Wave, float]]:
+        """Decode a file piece by piece: mono float32 (T,) at 16 kHz.
+
+        With each piece comes about how many seconds there will be in all; 0: not known.
+
+        Args:
+            data: the file.
+            max_seconds: longest recording.
+            deadline: on the monotonic clock, when to give up.
+
+        Raises:
+            AudioError: see `decode`; also for a file that crashes its decoder.
+            TimeoutError: the deadline has passed.
+        """
+        ours, theirs = socket.socketpair()
+        with ours:
+            self._give(theirs)
+            try:
+                left = _until(ours, deadline)
+                ours.sendall(_REQUEST.pack(max_seconds, left))
+                ours.sendall(data)
+                ours.shutdown(socket.SHUT_WR)
+                yield from _replies(ours, max_seconds, deadline)
+            except (ConnectionError, EOFError):
+                raise AudioError(_CRASHED) from None
+
+    def close(self) -> None:
+        """End the nursery; children end by themselves."""
+        with self._lock:
+            self._end()
+
+    def _start(self) -> socket.socket:
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _NURSERY, str(theirs.fileno()), str(self._bytes)],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is the parent's affair
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            )
+        return self._control
+
+    def _end(self) -> None:
+        if self._control is None:
+            return
+        self._control.close()  # at which the nursery leaves
+        self._control = None
+        try:
+            self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _give(self, child_end: socket.socket) -> None:
+        """Hand a connection to the nursery, to a new one should the old have died."""
+        with self._lock, child_end:
+            try:
+                self._send(child_end)
+            except ConnectionError:
+                self._end()
+                self._send(child_end)
+
+    def _send(self, child_end: socket.socket) -> None:
+        control = self._control or self._start()
+        socket.send_fds(control, [b"+"], [child_end.fileno()])
+
+
+def nursery(descriptor: int, most_bytes: int) -> None:
+    """Fork a child for every connection that comes, until the parent is gone."""
+    _load_decoders()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
+    with socket.socket(fileno=descriptor) as control:
+        while True:
+            _, given, _, _ = socket.recv_fds(control, 1, 1)
+            if not given:
+                return
+            with contextlib.suppress(OSError):  # too many processes: its end is closed unread
+                if os.fork() == 0:
+                    control.close()
+                    _child(given[0], most_bytes)
+            os.close(given[0])
+
+
+def _load_decoders() -> None:
+    """Import all a child may need: it cannot open files any more."""
+    with contextlib.suppress(ImportError):
+        import av.subtitles.stream  # noqa: F401  # PyAV itself would on opening a file
+    silence = BytesIO()
+    soundfile.write(silence, np.zeros(8), 8_000, format="WAV")
+    with stream(silence, max_seconds=1) as blocks:
+        list(blocks)
+
+
+def _child(descriptor: int, most_bytes: int) -> None:
+    """Decode one recording and leave, whatever happens."""
+    try:
+        os.dup2(1, 2)  # decoders write what they think of a file to standard error
+        with socket.socket(fileno=descriptor) as connection, connection.makefile("rb") as file:
+            max_seconds, seconds = _REQUEST.unpack(file.read(_REQUEST.size))
+            _confine(most_bytes, seconds)
+            _answer(connection, file.read(), max_seconds)
+    finally:
+        os._exit(0)
+
+
+def _confine(most_bytes: int, seconds: float) -> None:
+    """From here on: so much more memory, so much time, no new files, connections or dumps."""
+    import resource
+
+    signal.setitimer(signal.ITIMER_REAL, seconds + _SECOND)
+    limits = {
+        resource.RLIMIT_CPU: math.ceil(seconds + _SECOND),
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: 0,
+    }
+    with contextlib.suppress(OSError), open("/proc/self/statm", encoding="ascii") as file:
+        pages = int(file.read().split()[0])
+        limits[resource.RLIMIT_AS] = pages * resource.getpagesize() + most_bytes
+    for kind, most in limits.items():
+        resource.setrlimit(kind, (most, most))
+
+
+def _answer(connection: socket.socket, data: bytes, max_seconds: float) -> None:
+    try:
+        with stream(BytesIO(data), max_seconds=max_seconds) as blocks:
+            for block in blocks:
+                _reply(connection, _WAVE, np.asarray(block, "<f4").tobytes(), blocks.expected)
+    except EmeliaError as error:
+        kinds = [kind for kind, error_type in _ERRORS.items() if isinstance(error, error_type)]
+        _reply(connection, kinds[0] if kinds else b"f", str(error).encode())  # or a missing extra
+    else:
+        _reply(connection, _END, b"")
+
+
+def _reply(connection: socket.socket, kind: bytes, body: bytes, expected: float = 0.0) -> None:
+    connection.sendall(_REPLY.pack(kind, len(body), expected) + body)
+
+
+def _replies(
+    connection: socket.socket, max_seconds: float, deadline: float
+) -> Iterator[tuple[Wave, float]]:
+    """What a child tells; nothing of it is believed."""
+    left = math.ceil(max_seconds * SAMPLE_RATE) + SAMPLE_RATE
+    while True:
+        kind, size, expected = _REPLY.unpack(_receive(connection, _REPLY.size, deadline))
+        if size > _MOST:
+            raise EOFError
+        body = _receive(connection, size, deadline)
+        if kind == _END:
+            return
+        if kind in _ERRORS:
+            raise _ERRORS[kind](body.decode(errors="replace"))
+        if kind != _WAVE or size % 4 or size // 4 > left:
+            raise EOFError
+        wave = np.frombuffer(body, "<f4").astype(np.float32)
+        if not (np.isfinite(wave).all() and 0 <= expected < math.inf):
+            raise EOFError
+        left -= wave.size
+        yield wave, min(expected, max_seconds)
+
+
+def _receive(connection: socket.socket, size: int, deadline: float) -> bytearray:
+    """Exactly so many bytes."""
+    received = bytearray(size)
+    view = memoryview(received)
+    while view:
+        _until(connection, deadline)
+        count = connection.recv_into(view)
+        if not count:
+            raise EOFError
+        view = view[count:]
+    return received
+
+
+def _until(connection: socket.socket, deadline: float) -> float:
+    """Let a connection wait until the deadline and no longer; the seconds left."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    connection.settimeout(left)
+    return left

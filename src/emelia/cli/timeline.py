@@ -1,0 +1,209 @@
+"""`emelia predict --timeline`: what becomes of long recordings, on the screen and in files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from emelia import console
+from emelia.errors import AudioError, ConfigError, MissingExtraError
+
+if TYPE_CHECKING:
+    from emelia.use.formats import Format
+    from emelia.use.recognizer import Recognizer
+    from emelia.use.timeline import Timeline
+
+FORMATS = ("text", "json", "csv", "rttm", "audacity", "srt", "vtt")
+_LONG = 600.0  # s of a recording from where progress is shown
+
+
+def run_timeline(
+    recognizer: Recognizer,
+    names: Sequence[str],
+    *,
+    window: float,
+    hop: float,
+    format_: str = "text",
+    out: Path | None = None,
+    picture: Path | None = None,
+) -> int:
+    """Follow recordings over time; print what is found, or write it.
+
+    Args:
+        recognizer: what is asked.
+        names: paths of the recordings.
+        window: seconds heard at once.
+        hop: seconds from one window to the next.
+        format_: one of `FORMATS`.
+        out: a file, or a folder for a file a recording; printed where there is none.
+        picture: a .png, .svg or .pdf of the one recording.
+
+    Returns:
+        How many recordings could not be used; each has been told of.
+
+    Raises:
+        ConfigError: options that do not fit each other.
+    """
+    _check(names, format_, out, picture)
+    output = _Output(format_, out, names, recognizer.emotions)
+    failures = 0
+    for name in names:
+        try:
+            found = _timeline(recognizer, name, window, hop)
+        except (AudioError, MissingExtraError) as error:
+            console.fail(str(error))
+            failures += 1
+            continue
+        output.add(found)
+        if picture:
+            _draw(found, picture)
+    output.finish()
+    return failures
+
+
+class _Output:
+    """Where timelines go: to the screen, to a file each, or all to one file."""
+
+    def __init__(
+        self, name: str, out: Path | None, names: Sequence[str], emotions: Sequence[str]
+    ) -> None:
+        self._kind = None if name == "text" else _format(name)
+        self._header = self._kind.header(emotions) if self._kind else ""
+        self._out, self._folder = out, out is not None and _is_folder(out, names)
+        self._parts: list[str] = []
+        self._taken: set[str] = set()
+
+    def add(self, timeline: Timeline) -> None:
+        """Print or write a timeline, or keep it for `finish`."""
+        if self._kind is None:
+            _print_table(timeline)
+            return
+        text = self._kind.write(timeline)
+        if self._out is not None and self._folder:
+            name = _unique(PurePath(timeline.path).stem, self._taken)
+            _write(self._out / f"{name}{self._kind.suffix}", self._header + text)
+            return
+        if self._out is None:
+            text = text if self._parts else self._header + text
+            console.say(text.removesuffix("\n"))
+            text = ""
+        self._parts.append(text)
+
+    def finish(self) -> None:
+        """Write what goes into one file, if there is any."""
+        if self._out is not None and self._parts:
+            _write(self._out, self._header + "".join(self._parts))
+
+
+def _check(names: Sequence[str], format_: str, out: Path | None, picture: Path | None) -> None:
+    """Find out before hours of work what cannot be done with their result."""
+    if format_ not in FORMATS:
+        raise ConfigError(f"--format {format_}: unknown; expected {', '.join(FORMATS)}.")
+    if format_ == "text" and out:
+        raise ConfigError(
+            f"--out {out}: a table is for the screen. Add --format, one of "
+            f"{', '.join(FORMATS[1:])}."
+        )
+    if picture and len(names) != 1:
+        raise ConfigError(f"--picture draws one recording; {len(names)} were given.")
+    if picture:
+        from emelia.show.answers import check_picture
+
+        check_picture(picture)
+    one = format_ != "text" and not _format(format_).joins and len(names) > 1
+    if one and (out is None or not _is_folder(out, names)):
+        raise ConfigError(
+            f"--format {format_} of {len(names)} recordings needs a folder to write a file each: "
+            "--out FOLDER/."
+        )
+
+
+def _format(name: str) -> Format:
+    from emelia.use.formats import FORMATS as ALL
+
+    return ALL[name]
+
+
+def _is_folder(out: Path, names: Sequence[str]) -> bool:
+    """A folder is one that is there, or for several recordings a name without a suffix."""
+    return out.is_dir() or (len(names) > 1 and not out.suffix)
+
+
+def _timeline(recognizer: Recognizer, name: str, window: float, hop: float) -> Timeline:
+    """Follow one recording; a bar for a long one."""
+    from emelia.use.timeline import timeline
+
+    title, started = PurePath(name).name, False
+
+    def tell(done: float, total: float) -> None:
+        nonlocal started
+        if not started and total >= _LONG:
+            progress.start(title, 100)
+            started = True
+        if started:
+            facts = f"{_length(done)} of about {_length(total)}"
+            progress.step(title, int(100 * done / total), facts)
+
+    with console.Progress() as progress:
+        found = timeline(recognizer, name, window=window, hop=hop, on_progress=tell)
+        if started:
+            progress.finish(title, _summary(found))
+    return found
+
+
+def _summary(timeline: Timeline) -> str:
+    segments = len(timeline.segments)
+    many = f"{segments} segments" if segments != 1 else "1 segment"
+    return f"{_length(timeline.seconds)}, {_length(timeline.speech)} of speech in {many}"
+
+
+def _print_table(timeline: Timeline) -> None:
+    from emelia.cli.listening import clock
+    from emelia.use.formats import in_words
+
+    rows = [
+        [clock(s.start), clock(s.end), f"{s.end - s.start:.1f} s", in_words(s)]
+        for s in timeline.segments
+    ]
+    title = f"{timeline.path}: {_summary(timeline)}"
+    note = "" if rows else "No speech found."
+    console.table(title, ["from", "to", "lasts", "emotion"], rows, note)
+
+
+def _write(path: Path, text: str) -> None:
+    from emelia.storage import write_atomically
+
+    write_atomically(path, text.encode("utf-8", "replace"))  # a file name may be no text at all
+    console.say(f"Written: {path}")
+
+
+def _unique(stem: str, taken: set[str]) -> str:
+    """A name that no recording before had: `talk`, then `talk-2`."""
+    number, name = 1, stem
+    while name.casefold() in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    taken.add(name.casefold())
+    return name
+
+
+def _draw(timeline: Timeline, path: Path) -> None:
+    from emelia.show.answers import picture
+    from emelia.show.timelines import course
+    from emelia.storage import write_atomically
+
+    title = f"{PurePath(timeline.path).name}: {_summary(timeline)}"
+    figure = course(
+        title, timeline.seconds, timeline.outline, timeline.emotions, timeline.windows,
+        timeline.segments,
+    )  # fmt: skip
+    write_atomically(path, picture(figure, path.suffix))
+    console.say(f"Picture: {path}")
+
+
+def _length(seconds: float) -> str:
+    """A duration as 0:07 or 3:05:00."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

@@ -1,0 +1,88 @@
+"""Which recordings are meant: those of a folder, of a list, of a glob, or a single one."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from emelia.errors import AudioError
+
+# What a folder is searched for; the decoder itself goes by the bytes.
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".mp4", ".webm", ".mka")
+_LISTS = (".txt", ".csv")
+_COLUMNS = ("path", "file")  # of a CSV list; the first that is there
+
+
+def recordings(where: str | Path) -> list[str]:
+    """Paths of all recordings meant, each once.
+
+    Args:
+        where: a folder, searched with those inside it, sorted by path; a .txt file with a path
+            a line or a .csv file with a column `path` or `file`, in their order, relative paths
+            from the list's folder; a pattern such as `talks/**/*.mp3`, sorted; one recording.
+
+    Raises:
+        AudioError: there is no such place, or no recording in it.
+    """
+    path = Path(where).expanduser()
+    if path.is_dir():
+        found = sorted(_walk(path))
+    elif path.suffix.lower() in _LISTS and path.is_file():
+        found = [str(path.parent / name) for name in _listed(path)]
+    elif os.path.lexists(path):
+        found = [str(path)]
+    elif glob.has_magic(str(path)):
+        found = sorted(name for name in glob.iglob(str(path), recursive=True) if _no_folder(name))
+    else:
+        raise AudioError(f"{where}: no such file or folder. Check the path.")
+    if not found:
+        raise AudioError(f"{where}: no recordings here; expected {', '.join(SUFFIXES)} files.")
+    return list(dict.fromkeys(found))
+
+
+def _walk(root: Path) -> Iterator[str]:
+    """Links are followed, each folder is entered once; hidden files and folders are skipped."""
+    entered: set[str] = set()
+    for folder, inner, names in os.walk(root, followlinks=True, onerror=_unreadable):
+        real = os.path.realpath(folder)
+        known = real in entered  # by a link that leads back
+        entered.add(real)
+        inner[:] = [] if known else sorted(name for name in inner if name[0] != ".")
+        for name in [] if known else names:
+            if name.lower().endswith(SUFFIXES) and name[0] != ".":
+                yield os.path.join(folder, name)
+
+
+def _unreadable(error: OSError) -> None:
+    raise AudioError(f"{error.filename}: this folder cannot be read ({error.strerror}).")
+
+
+def _no_folder(name: str) -> bool:
+    return not os.path.isdir(name)
+
+
+def _listed(path: Path) -> list[str]:
+    """The names in a list, without empty lines."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        names = _column(text, path) if path.suffix.lower() == ".csv" else text.split("\n")
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise AudioError(f"{path}: not a list of recordings in UTF-8 ({error}).") from None
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be read ({error.strerror or error}).") from None
+    return [name for name in names if name.strip()]
+
+
+def _column(text: str, path: Path) -> list[str]:
+    table = csv.DictReader(io.StringIO(text))
+    header = table.fieldnames or ()
+    for name in _COLUMNS:
+        if name in header:
+            return [row[name] or "" for row in table]
+    raise AudioError(
+        f"{path}: columns {', '.join(header) or 'none'}; expected one named path or file."
+    )

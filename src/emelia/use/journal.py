@@ -1,0 +1,156 @@
+"""What a scoring has finished, in an SQLite file beside its output: no kill loses it.
+
+The journal stays when the output is written, so that the same command later scores only
+what is new or has changed. It names what the rows were made with and accepts no others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from emelia.errors import StorageError
+
+Row = tuple[Any, ...]  # the columns after `path`
+Mark = tuple[int, int]  # bytes and time of change, which tell a file from its later self
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS about (one INTEGER PRIMARY KEY CHECK (one = 1), text TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS rows
+    (path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, row TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS failures (path BLOB PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
+"""
+_COMMIT_EVERY = 1.0  # s of work a kill can cost at most
+_REMEDIES = {
+    "SQLITE_BUSY": "another process is working here. Wait until it has finished.",
+    "SQLITE_FULL": "the disk is full. Free some space; the same command goes on from there.",
+    "SQLITE_READONLY": "no permission to write here. Change it or choose another output.",
+    "SQLITE_CANTOPEN": "cannot be written here. Choose another output.",
+    "SQLITE_NOTADB": "damaged, or not one of ours. Delete it to start anew.",
+    "SQLITE_CORRUPT": "damaged. Delete it to start anew.",
+}
+
+
+class Journal:
+    """Rows by path; open it with `with`, one process at a time.
+
+    Raises:
+        StorageError: another process has it open, it belongs to other settings, it is
+            damaged, or it cannot be written; also from every method.
+    """
+
+    def __init__(self, path: Path, about: Mapping[str, str]) -> None:
+        self.path = path
+        self._committed = time.monotonic()
+        with self._refusals():
+            self._base = sqlite3.connect(path, timeout=0, isolation_level=None)
+            try:
+                self._begin(dict(about))
+            except BaseException:
+                self._base.close()
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.commit()
+        finally:
+            self._base.close()
+
+    def has(self, path: str, mark: Mark) -> bool:
+        """Whether this recording, as it is now, has been scored."""
+        with self._refusals():
+            found = self._base.execute(
+                "SELECT size, changed FROM rows WHERE path = ?", (os.fsencode(path),)
+            )
+            return bool(found.fetchone() == mark)
+
+    def row(self, path: str) -> Row | None:
+        """The row of a recording that could be scored."""
+        with self._refusals():
+            found = self._base.execute(
+                "SELECT row FROM rows WHERE path = ?", (os.fsencode(path),)
+            ).fetchone()
+        return tuple(json.loads(found[0])) if found else None
+
+    def reason(self, path: str) -> str | None:
+        """Why a recording could not be scored this time."""
+        query = "SELECT reason FROM failures WHERE path = ?"
+        with self._refusals():
+            found = self._base.execute(query, (os.fsencode(path),)).fetchone()
+        return found[0] if found else None
+
+    def add(self, path: str, mark: Mark, row: Row) -> None:
+        """Keep a row."""
+        with self._refusals():
+            text = json.dumps(row, ensure_ascii=False)
+            self._base.execute(
+                "REPLACE INTO rows VALUES (?, ?, ?, ?)", (os.fsencode(path), *mark, text)
+            )
+        self._commit_sometimes()
+
+    def add_failure(self, path: str, reason: str) -> None:
+        """Note why there is no row; the next run tries again."""
+        with self._refusals():
+            self._base.execute("DELETE FROM rows WHERE path = ?", (os.fsencode(path),))
+            self._base.execute("REPLACE INTO failures VALUES (?, ?)", (os.fsencode(path), reason))
+        self._commit_sometimes()
+
+    def commit(self) -> None:
+        """Make all that was added safe from now on."""
+        with self._refusals():
+            if self._base.in_transaction:
+                self._base.execute("COMMIT")
+            self._base.execute("BEGIN")
+        self._committed = time.monotonic()
+
+    def _begin(self, about: dict[str, str]) -> None:
+        self._base.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._base.execute("BEGIN EXCLUSIVE")  # kept, with that mode, until the file is closed
+        for statement in _SCHEMA.split(";\n"):
+            self._base.execute(statement)
+        found = self._base.execute("SELECT text FROM about").fetchone()
+        if found:
+            self._compare(json.loads(found[0]), about)
+        self._base.execute("REPLACE INTO about VALUES (1, ?)", (json.dumps(about),))
+        self._base.execute("DELETE FROM failures")
+        self.commit()
+
+    def _compare(self, before: dict[str, str], now: dict[str, str]) -> None:
+        for key in now:
+            if before.get(key) != now[key]:
+                raise StorageError(
+                    f"{self.path}: begun with {key} {before.get(key)}, now it is {now[key]}. "
+                    "Choose another output, or delete this file and the output to start anew."
+                )
+
+    def _commit_sometimes(self) -> None:
+        if time.monotonic() - self._committed > _COMMIT_EVERY:
+            self.commit()
+
+    @contextlib.contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            name = getattr(error, "sqlite_errorname", "")
+            remedy = next((text for code, text in _REMEDIES.items() if name.startswith(code)), "")
+            reason = remedy or f"cannot be written ({error}). Check the disk."
+            raise StorageError(f"{self.path}: {reason}") from error
+
+
+def mark_of(path: str) -> Mark:
+    """Size and time of change; zeros where there is no such file, which decoding says better."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return (0, 0)
+    return (status.st_size, status.st_mtime_ns)

@@ -1,0 +1,177 @@
+"""A model file, opened: its card, and a network that hears waveforms.
+
+The file may come from a stranger, so that it is read whole within a limit, may refer to no
+other file, and must keep the contract of `config.card` before and while it answers.
+
+Shapes: B clips, C labels, M mel bands, F frames, T samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emelia.audio import Wave
+from emelia.config.card import INPUTS, KEY, OUTPUTS, Card
+from emelia.errors import ModelError
+from emelia.use import onnxfile
+
+_MOST_BYTES = 200_000_000
+_FATAL = 4  # the only severity at which ONNX Runtime itself may print; we tell of all others
+_INPUT_KINDS = {"wave": ("tensor(float)", 2), "samples": ("tensor(int64)", 1)}
+_OUTPUT_KINDS = {
+    "probabilities": ("tensor(float)", 2),
+    "logmel": ("tensor(float)", 3),
+    "saliency": ("tensor(float)", 3),
+    "frames": ("tensor(int64)", 1),
+}
+
+
+class Heard(NamedTuple):
+    """What the network says of one clip."""
+
+    probabilities: NDArray[np.float32]  # (C,)
+    logmel: NDArray[np.float32]  # (M, F)
+    saliency: NDArray[np.float32]  # (C, F)
+
+
+class Model:
+    """An ONNX model with a card. Any number of threads may use it at once."""
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        """Open a file and check that it keeps the contract.
+
+        Raises:
+            ModelError: missing, damaged, foreign, of a later version, or in need of other files.
+        """
+        data = _read(path)
+        self.path = path
+        self.card = _card(path, data)
+        self._session = _session(path, data, threads)
+        self._check_contract()
+
+    def run(self, waves: Sequence[Wave]) -> list[Heard]:
+        """Hear waveforms (T,) at 16 kHz, all in one batch, as long as the longest of them.
+
+        Raises:
+            ModelError: the graph fails, or answers what is no answer.
+        """
+        samples = np.array([wave.size for wave in waves], np.int64)
+        batch = np.zeros((len(waves), samples.max()), np.float32)
+        for row, wave in zip(batch, waves, strict=True):
+            row[: wave.size] = wave
+        probabilities, logmel, saliency, frames = self._compute(batch, samples)
+        return [
+            Heard(p, mel[:, :count], heed[:, :count])
+            for p, mel, heed, count in zip(probabilities, logmel, saliency, frames, strict=True)
+        ]
+
+    def _compute(self, wave: NDArray[np.float32], samples: NDArray[np.int64]) -> list[Any]:
+        try:
+            out = self._session.run(list(OUTPUTS), {"wave": wave, "samples": samples})
+        except Exception as error:  # ONNX Runtime's exceptions have no base of their own
+            raise ModelError(f"{self.path}: its graph fails ({_short(error)}).") from None
+        probabilities, logmel, saliency, frames = out
+        clips, labels = len(wave), len(self.card.labels)
+        fits = (
+            probabilities.shape == (clips, labels)
+            and saliency.shape[:2] == (clips, labels)
+            and saliency.shape[2] == logmel.shape[2] >= frames.max(initial=0)
+            and len(logmel) == len(frames) == clips
+        )
+        # Not `all(... >= 0)`, which would let NaN pass.
+        if not (fits and bool(((probabilities >= 0) & (probabilities <= 1.001)).all())):
+            raise ModelError(f"{self.path}: its graph gives no probabilities. Export it again.")
+        return list(out)
+
+    def _check_contract(self) -> None:
+        found = {
+            "input": (self._session.get_inputs(), INPUTS, _INPUT_KINDS),
+            "output": (self._session.get_outputs(), OUTPUTS, _OUTPUT_KINDS),
+        }
+        for what, (nodes, names, kinds) in found.items():
+            there = {node.name: (node.type, len(node.shape)) for node in nodes}
+            if what == "input" and set(there) != set(names):
+                expected, got = (", ".join(n) for n in (names, there))
+                raise ModelError(f"{self.path}: takes {got}; expected {expected}. Export it again.")
+            for name in names:
+                if there.get(name) != kinds[name]:
+                    kind, size = kinds[name]
+                    raise ModelError(
+                        f"{self.path}: {what} {name} is {there.get(name, 'missing')}; "
+                        f"expected {kind} with {size} dimensions. Export it again."
+                    )
+
+
+def read_card(path: Path) -> Card:
+    """Read the card of a model file without starting its network.
+
+    Raises:
+        ModelError: see `Model`.
+    """
+    return _card(path, _read(path))
+
+
+def _read(path: Path) -> bytes:
+    """Read a file whole, if it is one and not too large."""
+    try:
+        if path.is_dir():
+            raise ModelError(f"{path}: is a folder; expected a model file (.onnx).")
+        if not path.is_file():
+            raise ModelError(f"{path}: no such model file.")
+        if path.stat().st_size > _MOST_BYTES:
+            raise ModelError(f"{path}: over {_MOST_BYTES // 10**6} MB is no model of emelia.")
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror or error}).") from None
+    if not data:
+        raise ModelError(f"{path}: is empty; expected a model file.")
+    return data
+
+
+def _card(path: Path, data: bytes) -> Card:
+    try:
+        text = onnxfile.metadata(data).get(KEY)
+        outside = onnxfile.refers_to_other_files(data)
+    except ValueError as error:
+        raise ModelError(
+            f"{path}: not an ONNX file, or a damaged one ({error}). Use an intact copy."
+        ) from None
+    if outside:
+        raise ModelError(
+            f"{path}: keeps weights in other files, which are not read. Save it as one file."
+        )
+    try:
+        return Card.read(text)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+
+
+def _session(path: Path, data: bytes, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _FATAL
+    # Clips differ in length: memory kept for the longest, or planned for each, would only grow.
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions have no base of their own
+        raise ModelError(
+            f"{path}: ONNX Runtime {onnxruntime.__version__} cannot use it ({_short(error)}). "
+            "Use an intact copy, or export it again."
+        ) from None
+
+
+def _short(error: Exception) -> str:
+    """The first line of what ONNX Runtime says, without its codes."""
+    text = str(error).strip().split("\n")[0].rpartition("[ONNXRuntimeError] : ")[2]
+    return text[:200].rstrip(". ") or type(error).__name__

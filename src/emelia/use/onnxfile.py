@@ -1,0 +1,104 @@
+"""What an ONNX file says of itself, read without running it.
+
+An ONNX file is one protobuf message. Only what is asked here is read from it: the metadata,
+and whether a tensor's values lie in another file. The file comes from a stranger: nothing in
+it is believed, and whatever is no message of the expected shape is a ValueError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+_DEEPEST = 50  # messages inside each other; real models have about ten
+
+# Messages in which tensors may hide: their fields, by number, and the kind each holds.
+# Source: onnx.proto3 of the ONNX project, whose numbers never change.
+_INSIDE = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+}
+_METADATA = 14  # of the model: pairs of a key (1) and a value (2)
+_EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of a tensor
+
+
+def metadata(model: bytes) -> dict[str, str]:
+    """All keys and values of the metadata.
+
+    Raises:
+        ValueError: not an ONNX file, or a damaged one.
+    """
+    found = {}
+    for number, value in _fields(memoryview(model)):
+        if number == _METADATA:
+            pair = {n: bytes(_message(v)).decode() for n, v in _fields(_message(value))}
+            found[pair.get(1, "")] = pair.get(2, "")
+    return found
+
+
+def refers_to_other_files(model: bytes) -> bool:
+    """Whether a tensor's values lie outside the file.
+
+    Raises:
+        ValueError: not an ONNX file, or a damaged one.
+    """
+    return _refers(memoryview(model), "model", 0)
+
+
+def _refers(message: memoryview, kind: str, depth: int) -> bool:
+    if depth > _DEEPEST:
+        raise ValueError("messages are nested too deeply")
+    if kind == "tensor":
+        return any(n == _EXTERNAL_DATA or (n == _DATA_LOCATION and v) for n, v in _fields(message))
+    inside = _INSIDE[kind]
+    return any(
+        _refers(_message(value), inside[number], depth + 1)
+        for number, value in _fields(message)
+        if number in inside
+    )
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """The number and value of each field: a whole number, or the bytes of anything else."""
+    place = 0
+    while place < len(message):
+        tag, place = _varint(message, place)
+        number, wire = tag >> 3, tag & 7
+        if wire == 0:
+            whole, place = _varint(message, place)
+            yield number, whole
+            continue
+        if wire == 2:
+            size, place = _varint(message, place)
+        elif wire in (1, 5):
+            size = 8 if wire == 1 else 4
+        else:
+            raise ValueError(f"wire type {wire}")
+        if place + size > len(message):
+            raise ValueError("it is cut short")
+        yield number, message[place : place + size]
+        place += size
+
+
+def _varint(message: memoryview, place: int) -> tuple[int, int]:
+    """A whole number in groups of seven bits, the lowest first; and where it ends."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if place == len(message):
+            raise ValueError("it is cut short")
+        byte = message[place]
+        value |= (byte & 127) << shift
+        place += 1
+        if byte < 128:
+            return value, place
+    raise ValueError("a number is too long")
+
+
+def _message(value: int | memoryview) -> memoryview:
+    if isinstance(value, int):
+        raise ValueError("a number stands where a message should be")
+    return value

@@ -1,0 +1,307 @@
+"""A recording in, an emotion out.
+
+    from emelia import load
+
+    answer = load("aesdd").predict("clip.wav")
+    print(answer.emotion, answer.confidence)
+
+Shapes: T samples, N clips, C labels, M mel bands, F frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emelia.audio import Wave, prepare, resample
+from emelia.config import SAMPLE_RATE, AudioConfig, Card
+from emelia.emotions import canonical
+from emelia.errors import AudioError, ConfigError, MissingExtraError
+from emelia.use.batching import batches, groups, in_order
+from emelia.use.model import Heard, Model
+from emelia.use.shipped import find_model
+from emelia.use.sources import LONGEST, Source, read
+from emelia.use.speech import speech_seconds
+from emelia.use.windows import HOP, WINDOW
+
+if TYPE_CHECKING:
+    from emelia.use.live import Live
+    from emelia.use.timeline import Timeline
+
+__all__ = ["LONGEST", "NO_SPEECH", "Prediction", "Recognizer", "load"]
+
+NO_SPEECH = "no speech"
+_BATCH = 8 * SAMPLE_RATE  # samples, padding included; larger ones leave the processor's cache
+_GROUP = 64  # recordings looked at together, to find those of like length
+_GROUP_SAMPLES = 600 * SAMPLE_RATE  # and how much sound they may hold: 38 MB
+_AS_IT_IS = AudioConfig(dc=False, level="none")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Prediction:
+    """The answer to one recording.
+
+    Attributes:
+        emotion: a label of the model, or `no speech`.
+        confidence: its probability, calibrated; 0 where there is no speech.
+        probabilities: of all labels; empty where there is no speech.
+        unsure: the confidence is below the recognizer's threshold.
+        seconds: length of the recording.
+        speech: seconds of speech found in it. The search stops early: there may be more.
+        logmel: (M, F) what the network saw; (M, 0) where there is no speech.
+        saliency: (F,) what each frame says for the emotion (above 0) or against it.
+        hop: seconds from one frame to the next.
+    """
+
+    emotion: str
+    confidence: float
+    probabilities: dict[str, float]
+    unsure: bool
+    seconds: float
+    speech: float
+    logmel: NDArray[np.float32]
+    saliency: NDArray[np.float32]
+    hop: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the arrays, ready for JSON."""
+        return {
+            "emotion": self.emotion,
+            "confidence": round(self.confidence, 6),
+            "unsure": self.unsure,
+            "seconds": round(self.seconds, 3),
+            "speech": round(self.speech, 3),
+            "probabilities": {name: round(p, 6) for name, p in self.probabilities.items()},
+        }
+
+
+class _Clip(NamedTuple):
+    """A recording that was read: at 16 kHz, prepared for the network."""
+
+    wave: Wave  # empty where there is no speech
+    seconds: float
+    speech: float
+
+
+class Recognizer:
+    """A model that answers. Any number of threads may use it at once.
+
+    Attributes:
+        card: what the model file tells of itself.
+        emotions: the labels it may answer, in the order of the card.
+        threshold: confidence below which an answer is unsure.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        emotions: Iterable[str] | None = None,
+        threshold: float | None = None,
+    ) -> None:
+        self.card: Card = model.card
+        self._model = model
+        self._kept = _places(self.card.labels, emotions)
+        self.emotions = tuple(self.card.labels[place] for place in self._kept)
+        self.threshold = self.card.threshold if threshold is None else threshold
+        if not 0 <= self.threshold <= 1:  # nor is NaN
+            raise ConfigError(f"threshold: {self.threshold}; expected a number from 0 to 1.")
+
+    def predict(self, source: Source, rate: int | None = None) -> Prediction:
+        """Recognise the emotion of a recording of at most five minutes.
+
+        Args:
+            source: a path, the bytes of a file, or samples: int16, int32 or float of shape
+                (T,), (T, channels) or (channels, T).
+            rate: of samples, in Hz; only and always with them.
+
+        Raises:
+            AudioError: it cannot be decoded or used, or is too long.
+            ConfigError: samples without a rate, or a rate without samples.
+        """
+        (answer,) = self._answers([self._read(source, rate)])
+        return answer
+
+    def predict_many(
+        self, sources: Iterable[str | Path | bytes], *, threads: int = 1
+    ) -> Iterator[Prediction | AudioError]:
+        """Recognise many recordings, in the order given, in bounded memory.
+
+        Args:
+            sources: paths or the bytes of files; taken as they are needed.
+            threads: how many decode at the same time, while the network computes.
+
+        Yields:
+            An answer for each, equal to that of `predict`; in place of a recording that
+            cannot be used, the error.
+        """
+        with ThreadPoolExecutor(threads) as pool:
+            read = in_order(pool, self._try_to_read, sources, 2 * threads)
+            for group in groups(read, _samples_in, _GROUP, _GROUP_SAMPLES):
+                answers = iter(self._answers([clip for clip in group if isinstance(clip, _Clip)]))
+                yield from (c if isinstance(c, AudioError) else next(answers) for c in group)
+
+    def timeline(
+        self,
+        source: str | Path | bytes | BinaryIO,
+        *,
+        window: float = WINDOW,
+        hop: float = HOP,
+        on_progress: Callable[[float, float], None] | None = None,
+    ) -> Timeline:
+        """Follow the emotions along a recording of up to a day; see `emelia.use.timeline`."""
+        from emelia.use.timeline import timeline
+
+        return timeline(self, source, window=window, hop=hop, on_progress=on_progress)
+
+    def live(self, *, rate: int = SAMPLE_RATE, window: float = WINDOW, hop: float = HOP) -> Live:
+        """Listen to sound that comes in pieces at `rate` (Hz); see `emelia.use.live`."""
+        from emelia.use.live import Live
+
+        return Live(self, rate=rate, window=window, hop=hop)
+
+    def probabilities(self, waves: Sequence[Wave]) -> NDArray[np.float32]:
+        """Probabilities (N, C) of waveforms float32 (T,) at 16 kHz, without looking for speech.
+
+        Raises:
+            AudioError: a waveform is empty or has samples that are not numbers.
+        """
+        heard = self._hear([self._prepared(wave) for wave in waves])
+        rows = [self._restricted(h.probabilities) for h in heard]
+        return np.array(rows, np.float32).reshape(len(rows), len(self.emotions))
+
+    def _read(self, source: Source, rate: int | None) -> _Clip:
+        """Decode or take samples, and look for speech before anything costly."""
+        wave, rate = read(source, rate)
+        wave = resample(wave, rate)
+        peak = np.abs(wave).max(initial=0.0)
+        wave /= max(peak, 1.0)  # float files may go beyond full scale
+        speech = speech_seconds(wave)
+        prepared = self._prepared(wave) if speech else wave[:0]
+        return _Clip(prepared, wave.size / SAMPLE_RATE, speech)
+
+    def _try_to_read(self, source: str | Path | bytes) -> _Clip | AudioError:
+        try:
+            return self._read(source, None)
+        except AudioError as error:
+            return error
+        except MissingExtraError as error:  # others may need no extra
+            name = "upload" if isinstance(source, bytes) else source
+            return AudioError(f"{name}: {error}")
+
+    def _prepared(self, wave: Wave) -> Wave:
+        """Do what the graph leaves to us. DC and peak it does itself; twice changes nothing."""
+        audio = self.card.audio
+        ours = audio.denoise != "none" or audio.trim_db or audio.level == "loudness"
+        return prepare(wave, SAMPLE_RATE, audio if ours else _AS_IT_IS)
+
+    def _answers(self, clips: Sequence[_Clip]) -> list[Prediction]:
+        heard = iter(self._hear([clip.wave for clip in clips if clip.wave.size]))
+        return [
+            self._answer(clip, next(heard)) if clip.wave.size else self._no_speech(clip)
+            for clip in clips
+        ]
+
+    def _hear(self, waves: Sequence[Wave]) -> list[Heard]:
+        """Run the network on batches of like length; results in the order of the waves."""
+        heard: dict[int, Heard] = {}
+        for places in batches([wave.size for wave in waves], _BATCH):
+            results = self._model.run([waves[place] for place in places])
+            heard.update(zip(places, results, strict=True))
+        return [heard[place] for place in range(len(waves))]
+
+    def _answer(self, clip: _Clip, heard: Heard) -> Prediction:
+        probabilities = self._restricted(heard.probabilities)
+        best = int(probabilities.argmax())
+        confidence = float(probabilities[best])
+        return Prediction(
+            self.emotions[best],
+            confidence,
+            dict(zip(self.emotions, probabilities.tolist(), strict=True)),
+            confidence < self.threshold,
+            clip.seconds,
+            clip.speech,
+            heard.logmel,
+            heard.saliency[self._kept[best]],
+            self.card.features.hop / SAMPLE_RATE,
+        )
+
+    def _no_speech(self, clip: _Clip) -> Prediction:
+        features = self.card.features
+        bands = features.mfccs if features.kind == "mfcc" else features.mels
+        return Prediction(
+            NO_SPEECH,
+            0.0,
+            {},
+            False,
+            clip.seconds,
+            clip.speech,
+            np.zeros((bands, 0), np.float32),
+            np.zeros(0, np.float32),
+            features.hop / SAMPLE_RATE,
+        )
+
+    def _restricted(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities (C,) given that it is one of the emotions asked for."""
+        kept = probabilities[self._kept].astype(np.float64)
+        # Where none of them has a probability left, nothing tells them apart.
+        shares = kept / kept.sum() if kept.sum() > 0 else np.full(len(kept), 1 / len(kept))
+        return shares.astype(np.float32)
+
+
+def load(
+    model: str | Path = "default",
+    *,
+    emotions: Iterable[str] | None = None,
+    threshold: float | None = None,
+    threads: int = 1,
+) -> Recognizer:
+    """Open a model.
+
+    Args:
+        model: the name of a model that comes with emelia, or the path of an .onnx file.
+        emotions: answer only these, two at least; their probabilities add up to 1.
+        threshold: confidence below which an answer is unsure; the model's own by default.
+        threads: cores for one computation.
+
+    Raises:
+        ModelError: no such model, or its file is damaged, foreign or of a later version.
+        ConfigError: an emotion the model does not know, or a number that does not fit.
+    """
+    if threads < 1:
+        raise ConfigError(f"threads: {threads}; expected 1 or more.")
+    return Recognizer(Model(find_model(model), threads), emotions=emotions, threshold=threshold)
+
+
+def _samples_in(clip: _Clip | AudioError) -> int:
+    return clip.wave.size if isinstance(clip, _Clip) else 0
+
+
+def _places(labels: Sequence[str], emotions: Iterable[str] | None) -> list[int]:
+    """Places of the emotions among the labels, in the order of the labels."""
+    if emotions is None:
+        return list(range(len(labels)))
+    wanted = {_label(word, labels) for word in emotions}
+    if len(wanted) < 2:
+        raise ConfigError(
+            f"emotions: {', '.join(wanted) or 'none'}; expected two or more to choose from, of "
+            f"{', '.join(labels)}."
+        )
+    return [place for place, label in enumerate(labels) if label in wanted]
+
+
+def _label(word: str, labels: Sequence[str]) -> str:
+    """The label a word means; `Angry` is anger."""
+    for label in (word, canonical(word)):
+        if label in labels:
+            return label
+    near = get_close_matches(canonical(word), labels, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise ConfigError(f"emotions: {word!r} is unknown.{hint} The model knows {', '.join(labels)}.")

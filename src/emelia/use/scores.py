@@ -1,0 +1,86 @@
+"""Files of scores, written row by row: CSV, or Parquet with the extra `scale`.
+
+Columns: path, emotion, confidence, unsure, seconds, speech (both in seconds), then the
+probability of each label. Where there is no speech the probabilities are empty (null).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from emelia.errors import ConfigError, MissingExtraError
+from emelia.storage import open_atomically
+
+COLUMNS = ("path", "emotion", "confidence", "unsure", "seconds", "speech")
+Write = Callable[[Path, Sequence[str], Iterable[Sequence[Any]]], None]
+_GROUP = 10_000  # rows of a Parquet row group
+
+
+def column_names(labels: Iterable[str]) -> tuple[str, ...]:
+    """All columns; a label that is called like one of ours gets `p_` in front."""
+    return (*COLUMNS, *(f"p_{label}" if label in COLUMNS else label for label in labels))
+
+
+def writer(path: Path) -> Write:
+    """Tell by a file's suffix how to write it, and whether that can be done here.
+
+    Raises:
+        ConfigError: another suffix than .csv or .parquet.
+        MissingExtraError: pyarrow is not installed.
+    """
+    if path.suffix == ".csv":
+        return write_csv
+    if path.suffix != ".parquet":
+        raise ConfigError(f"{path}: expected a name that ends in .csv or .parquet.")
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        raise MissingExtraError("writing Parquet", "pyarrow", "scale") from None
+    return write_parquet
+
+
+def write_csv(path: Path, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write UTF-8 with a header; truth values are `true` and `false`.
+
+    Raises:
+        StorageError: it cannot be written; what was there before is untouched.
+    """
+    with open_atomically(path) as file:
+        text = io.TextIOWrapper(file, "utf-8", newline="")
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(names)
+        table.writerows([_plain(value) for value in row] for row in rows)
+        text.detach()  # flushes
+
+
+def write_parquet(path: Path, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write the same as `write_csv`, typed and compressed.
+
+    Raises:
+        StorageError: it cannot be written; what was there before is untouched.
+    """
+    import pyarrow
+    from pyarrow.parquet import ParquetWriter
+
+    kinds = {"path": pyarrow.string(), "emotion": pyarrow.string(), "unsure": pyarrow.bool_()}
+    schema = pyarrow.schema([(name, kinds.get(name, pyarrow.float64())) for name in names])
+    with open_atomically(path) as file, ParquetWriter(file, schema, compression="zstd") as table:
+        for group in _groups(rows):
+            columns = zip(*group, strict=True)
+            values = [pyarrow.array(c, s.type) for c, s in zip(columns, schema, strict=True)]
+            table.write_table(pyarrow.Table.from_arrays(values, schema=schema))
+
+
+def _groups(rows: Iterable[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
+    left = iter(rows)
+    while group := list(islice(left, _GROUP)):
+        yield group
+
+
+def _plain(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value

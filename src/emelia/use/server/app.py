@@ -1,0 +1,85 @@
+"""The application: models loaded, routes in place, guarded."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from emelia import __version__
+from emelia.use.server.guard import Guard
+from emelia.use.server.live import router as live
+from emelia.use.server.pages import page_routes
+from emelia.use.server.problems import Problem, explain
+from emelia.use.server.routes import router
+from emelia.use.server.service import Service
+from emelia.use.server.settings import ServerSettings
+
+_ABOUT = """Recognises emotion in recorded speech. Recordings are WAV, FLAC, Ogg, MP3, M4A or \
+WebM; they are decoded in memory and not kept.
+
+    curl -F file=@clip.wav http://127.0.0.1:8000/v1/predict
+
+Every refusal has the body {"error": what came, what was expected and what to do, "status": n}. \
+A server with a token wants the header Authorization: Bearer TOKEN.
+
+Live sound goes through a WebSocket at /v1/live?rate=48000&model=&emotions=&token=. Send binary \
+messages of float32 samples, little endian, mono, at that rate, and the text end after the last. \
+Messages that come back are JSON: {"type": "window", start, end, probabilities}, {"type": \
+"segment", start, end, emotion, confidence, unsure, probabilities}, {"type": "end"}, or {"type": \
+"error", error, status}, after which the connection closes."""
+
+
+def create_app(settings: ServerSettings) -> FastAPI:
+    """Load the models and put together the application.
+
+    Raises:
+        ModelError: a model is missing, damaged or foreign.
+        ConfigError: two models have one name, or this system cannot decode safely.
+    """
+    service = Service(settings)
+    app = FastAPI(
+        title="emelia",
+        version=__version__,
+        description=_ABOUT,
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        exception_handlers={
+            404: _no_page,
+            405: _no_method,
+            RequestValidationError: _explain,
+            Problem: _explain,
+        },
+    )
+    app.state.service = service
+    app.include_router(router)
+    app.include_router(live)
+    app.include_router(page_routes())
+    app.add_middleware(Guard, service=service)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    service.sandbox.start()
+    try:
+        yield
+    finally:
+        service.close()
+
+
+async def _no_page(request: Request, error: Exception) -> JSONResponse:
+    return Problem(404, "nothing here; `GET /docs` lists what there is.").response
+
+
+async def _no_method(request: Request, error: Exception) -> JSONResponse:
+    return Problem(405, f"{request.method} is not for this; `GET /docs` lists what is.").response
+
+
+async def _explain(request: Request, error: Exception) -> JSONResponse:
+    return explain(error).response

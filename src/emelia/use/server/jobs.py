@@ -1,0 +1,142 @@
+"""Work on recordings: so many at once, so many waiting, and no more.
+
+The work itself runs in threads, since decoding waits and ONNX Runtime lets go of the
+interpreter. A thread cannot be stopped from outside: it looks at its `Job` now and then,
+and keeps its place until it has ended, so that there are never more than allowed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from emelia.use.server.metrics import Metrics
+from emelia.use.server.problems import Problem
+
+Result = TypeVar("Result")
+
+
+class Job:
+    """What a thread knows of its work: when to be done, and whether anybody still waits."""
+
+    def __init__(self, seconds: float) -> None:
+        self.deadline = time.monotonic() + seconds
+        self._stopped = threading.Event()
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline."""
+        return self.deadline - time.monotonic()
+
+    def stop(self) -> None:
+        """Ask the thread to end."""
+        self._stopped.set()
+
+    def check(self) -> None:
+        """End here if nobody waits any more.
+
+        Raises:
+            TimeoutError: the time is over, or somebody called `stop`.
+        """
+        if self._stopped.is_set() or self.left <= 0:
+            raise TimeoutError
+
+
+class Jobs:
+    """The places of one server, and its threads. All methods belong to the event loop."""
+
+    def __init__(self, most: int, queue: int, metrics: Metrics) -> None:
+        self._pool = ThreadPoolExecutor(most, "job")
+        self._free = asyncio.Semaphore(most)
+        self._places = most + queue
+        self._taken = 0
+        self._metrics = metrics
+        self._running: dict[Job, tuple[asyncio.Future[None], asyncio.Future[Any]]] = {}
+        self.stopping = False
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold one of the places, from before an upload is read until its answer is made.
+
+        Raises:
+            Problem: 429, all are taken; 503, the server stops.
+        """
+        self.refuse_when_stopping()
+        if self._taken >= self._places:
+            raise Problem(
+                429, f"{self._taken} recordings are being worked on or wait. Try again in 2 s."
+            )
+        self._taken += 1
+        self._show()
+        try:
+            yield
+        finally:
+            self._taken -= 1
+            self._show()
+
+    async def run(self, work: Callable[[Job], Result], job: Job) -> Result:
+        """Do work in a thread as soon as one is free.
+
+        Raises:
+            Problem: 504, waiting and working took too long; 503, the server stops.
+        """
+        await self._wait_for_thread(job)
+        loop = asyncio.get_running_loop()
+        stopped = loop.create_future()
+        future = loop.run_in_executor(self._pool, work, job)
+        self._running[job] = stopped, future
+        future.add_done_callback(lambda done: self._ended(job, done))
+        self._show()
+        await asyncio.wait({future, stopped}, timeout=job.left, return_when="FIRST_COMPLETED")
+        if future.done():
+            return future.result()
+        job.stop()
+        self.refuse_when_stopping()
+        raise TimeoutError
+
+    def finish(self, grace: float) -> None:
+        """Take no more work; give what runs `grace` seconds, and what waits none."""
+        self.stopping = True
+        asyncio.get_running_loop().call_later(grace, self._abandon)
+
+    def close(self) -> None:
+        """Let the threads go; what still runs has nobody left to tell."""
+        self._abandon()
+        for _, future in self._running.values():
+            future.cancel()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _wait_for_thread(self, job: Job) -> None:
+        self._show()
+        async with asyncio.timeout(job.left):
+            await self._free.acquire()
+        if self.stopping:
+            self._free.release()
+        self.refuse_when_stopping()
+
+    def _ended(self, job: Job, done: asyncio.Future[Result]) -> None:
+        self._running.pop(job)
+        self._free.release()
+        self._show()
+        if not done.cancelled():
+            done.exception()  # seen, also if nobody waits for it any more
+
+    def _abandon(self) -> None:
+        for job, (stopped, _) in self._running.items():
+            job.stop()
+            if not stopped.done():
+                stopped.set_result(None)
+
+    def refuse_when_stopping(self) -> None:
+        """Raise a Problem, 503, if the server stops."""
+        if self.stopping:
+            raise Problem(503, "this server is being stopped. Try again in a minute.")
+
+    def _show(self) -> None:
+        self._metrics.running.set(len(self._running))
+        self._metrics.waiting.set(max(0, self._taken - len(self._running)))

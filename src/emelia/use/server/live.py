@@ -1,0 +1,133 @@
+"""Live sound by WebSocket: float32 samples in, windows and segments out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+import numpy as np
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+
+from emelia.audio.limits import Wave
+from emelia.use.live import Event, Live
+from emelia.use.server.guard import has_token
+from emelia.use.server.problems import REASONS, Problem, explain
+from emelia.use.server.service import Service
+from emelia.use.windows import Window
+
+router = APIRouter()
+
+MOST_FRAME = 2**20  # bytes of one message: 1.3 s at 192 kHz
+_RATES = (8_000, 192_000)  # Hz
+_DONE, _TOO_BIG, _OURS = 1000, 1009, 4000  # close codes; 4000 and the status for a refusal
+
+_log = logging.getLogger("emelia.server")
+
+
+class _BigMessage(Problem):
+    """A message larger than any that is needed."""
+
+
+@router.websocket("/v1/live")
+async def live(socket: WebSocket) -> None:
+    """Hear a session to its end; a refusal is told, then the connection closes."""
+    service: Service = socket.app.state.service
+    await socket.accept()
+    session = _Session(socket, service)
+    code = 1006  # the client has gone
+    try:
+        code = await session.run()
+    except WebSocketDisconnect:
+        pass
+    except Exception as error:
+        code = await _refuse(socket, service, explain(error))
+    _log.info("live %s, %.1f s of sound", code, session.seconds)
+    service.metrics.requests.labels("/v1/live", str(code)).inc()
+
+
+class _Session:
+    """One client, from its first message to the last."""
+
+    def __init__(self, socket: WebSocket, service: Service) -> None:
+        self._socket, self._service = socket, service
+        self.seconds = 0.0  # of sound heard
+
+    async def run(self) -> int:
+        """Hear all there is; the code to tell of a good end.
+
+        Raises:
+            Problem: the client, its parameters or its sound are refused.
+            WebSocketDisconnect: it has gone.
+        """
+        query = self._socket.query_params
+        if not has_token(query.get("token", ""), self._service.settings):
+            raise Problem(401, "no token, or another; expected ?token=TOKEN in the address.")
+        self._rate = _rate(query.get("rate", ""))
+        recognizer = self._service.recognizer(query.get("model"), query.get("emotions", ""))
+        with self._service.live_place():
+            self._live = Live(recognizer, rate=self._rate)
+            while (message := await self._receive()) is not None:
+                wave = self._samples(message)
+                await self._tell(await self._service.in_live_thread(self._live.feed, wave))
+            await self._tell(await self._service.in_live_thread(self._live.flush))
+        await self._socket.send_json({"type": "end"})
+        await self._socket.close(_DONE)
+        return _DONE
+
+    async def _receive(self) -> bytes | None:
+        """The next samples; None at the end."""
+        idle = self._service.settings.live_idle
+        try:
+            async with asyncio.timeout(idle):
+                message = await self._socket.receive()
+        except TimeoutError:
+            raise Problem(408, f"no sound for {idle:g} s. Connect again to go on.") from None
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1006))
+        if (text := message.get("text")) is None:
+            data: bytes = message["bytes"]
+            return data
+        if text == "end":
+            return None
+        raise Problem(422, f"text {text[:40]!r}; expected binary samples, or end.")
+
+    def _samples(self, message: bytes) -> Wave:
+        most = self._service.settings.live_seconds
+        if len(message) > MOST_FRAME:
+            raise _BigMessage(413, f"a message of {len(message)} bytes; at most {MOST_FRAME}.")
+        if len(message) % 4:
+            raise Problem(422, f"{len(message)} bytes; expected float32 samples, 4 bytes each.")
+        wave = np.frombuffer(message, "<f4").astype(np.float32)
+        if not np.isfinite(wave).all():
+            raise Problem(422, "samples that are not numbers (NaN or infinite).")
+        self.seconds += wave.size / self._rate
+        self._service.metrics.decoded.inc(wave.size / self._rate)
+        if self.seconds > most:
+            raise Problem(413, f"the session is longer than {most:g} s. Connect again to go on.")
+        return np.clip(wave, -1.0, 1.0)
+
+    async def _tell(self, found: Iterable[Event]) -> None:
+        for event in found:
+            is_window = isinstance(event, Window)
+            kind = {"type": "window", "speech": True} if is_window else {"type": "segment"}
+            await self._socket.send_json({**kind, **event.to_dict()})
+
+
+async def _refuse(socket: WebSocket, service: Service, problem: Problem) -> int:
+    """Tell of a problem, then close."""
+    service.metrics.rejected.labels(REASONS.get(problem.status, "other")).inc()
+    code = _TOO_BIG if isinstance(problem, _BigMessage) else _OURS + problem.status
+    try:
+        await socket.send_json({"type": "error", **problem.body})
+        await socket.close(code)
+    except (WebSocketDisconnect, RuntimeError):  # it did not wait
+        pass
+    return code
+
+
+def _rate(text: str) -> int:
+    low, high = _RATES
+    if not (text.isdecimal() and len(text) < 7 and low <= int(text) <= high):
+        raise Problem(422, f"rate {text[:20]!r}; expected ?rate= of {low} to {high} Hz.")
+    return int(text)

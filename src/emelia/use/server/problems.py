@@ -1,0 +1,78 @@
+"""What the server says no to, and how: a status, and a sentence that helps."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from emelia.errors import AudioError, ConfigError, FormatError, TooLongError
+
+REASONS = {
+    400: "malformed",
+    401: "token",
+    403: "origin",
+    404: "unknown",
+    405: "method",
+    408: "slow",
+    413: "large",
+    415: "format",
+    421: "host",
+    422: "unusable",
+    429: "busy",
+    503: "stopping",
+    504: "time",
+}
+_log = logging.getLogger("emelia.server")
+_PAGES = "`GET /docs` lists what there is."
+
+
+class Problem(Exception):
+    """A request that is refused, or could not be answered."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+    @property
+    def body(self) -> dict[str, object]:
+        """As clients get it."""
+        return {"error": str(self), "status": self.status}
+
+    @property
+    def response(self) -> JSONResponse:
+        """As an answer by HTTP."""
+        headers = {429: {"Retry-After": "2"}, 401: {"WWW-Authenticate": "Bearer"}}
+        return JSONResponse(self.body, self.status, headers.get(self.status))
+
+
+def explain(error: Exception) -> Problem:
+    """What to tell a client of an error; the log tells more of one that nobody foresaw."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, RequestValidationError):
+        return Problem(422, "; ".join(_fault(fault) for fault in error.errors()))
+    if isinstance(error, TimeoutError):
+        return Problem(504, "took longer than this server allows. Send a shorter recording.")
+    for kind, status in _STATUS.items():
+        if isinstance(error, kind):
+            return Problem(status, str(error))
+    _log.error("a fault of the server", exc_info=error)
+    return Problem(500, "a fault of this server; its log tells more. Try again.")
+
+
+_STATUS: dict[type[Exception], int] = {
+    TooLongError: 413,
+    FormatError: 415,
+    AudioError: 422,
+    ConfigError: 422,
+}
+
+
+def _fault(fault: dict[str, object]) -> str:
+    """One thing wrong with a parameter."""
+    place = fault.get("loc")
+    name = str(place[-1]) if isinstance(place, tuple | list) and place else "request"
+    came = str(fault.get("input"))[:40]
+    return f"{name}: {came!r}; {fault.get('msg')}. {_PAGES}"

@@ -1,0 +1,159 @@
+"""Running a server until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Callable, Generator
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from emelia.errors import EmeliaError
+from emelia.use.server.live import MOST_FRAME
+from emelia.use.server.service import Service
+from emelia.use.server.settings import ServerSettings
+
+_HEAD_SECONDS = 15  # to send the head of a request; also to end a body nobody reads any more
+_IDLE_SECONDS = 5  # between two requests
+_CONNECTIONS = 200
+_SPARE = 3  # s between our own patience and uvicorn's, which ends with a traceback
+
+
+def serve(
+    app: FastAPI, settings: ServerSettings, on_ready: Callable[[str], None] | None = None
+) -> None:
+    """Serve until SIGINT or SIGTERM; what runs is finished, for a while.
+
+    Args:
+        app: what `create_app` made.
+        settings: of host, port and patience.
+        on_ready: called with the address once connections are taken.
+
+    Raises:
+        EmeliaError: the address cannot be listened on.
+    """
+    listener = _listen(settings)
+    config = uvicorn.Config(
+        app,
+        http=_Protocol,
+        ws="websockets-sansio",
+        loop="asyncio",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=_CONNECTIONS,
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_graceful_shutdown=round(settings.grace) + _SPARE,
+        ws_max_size=2 * MOST_FRAME,
+        ws_per_message_deflate=False,
+    )
+    address = f"http://{_in_url(settings.host)}:{listener.getsockname()[1]}/"
+    server = _Server(config, app.state.service, lambda: on_ready and on_ready(address))
+    with listener:
+        asyncio.run(server.serve([listener]))
+
+
+def _listen(settings: ServerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        raise EmeliaError(
+            f"{settings.host}, port {settings.port}: cannot be listened on "
+            f"({error.strerror or error}). Choose another --host or --port."
+        ) from None
+
+
+def _in_url(host: str) -> str:
+    """How this machine may call itself."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # those are no addresses to open
+    return f"[{host}]" if ":" in host else host
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready, and leaves without a trace of the signal that ended it."""
+
+    def __init__(
+        self, config: uvicorn.Config, service: Service, on_ready: Callable[[], object]
+    ) -> None:
+        super().__init__(config)
+        self._service, self._on_ready = service, on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:  # a second Ctrl-C; uvicorn would leave our threads and processes
+            await self.lifespan.shutdown()
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self._service.stopping.is_set()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._service.stop()
+        super().handle_exit(sig, frame)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """As uvicorn's, but the signals are not raised again once all is over."""
+        loop = asyncio.get_running_loop()
+        here = threading.current_thread() is threading.main_thread()
+        kinds = (signal.SIGINT, signal.SIGTERM) if here else ()
+        for kind in kinds:
+            loop.add_signal_handler(kind, self.handle_exit, kind, None)
+        try:
+            yield
+        finally:
+            for kind in kinds:
+                loop.remove_signal_handler(kind)
+
+
+class _Protocol(H11Protocol):
+    """HTTP for clients that come to the point.
+
+    A connection that waits for a request, or for the end of a body that nobody reads any
+    more, has so many seconds in all, however often it sends a byte.
+    """
+
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.access_log = False  # its lines would tell what was asked for
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_waiting()
+
+    def on_response_complete(self) -> None:
+        self._wait()
+        super().on_response_complete()
+
+    def handle_websocket_upgrade(self, event: Any) -> None:
+        self._stop_waiting()
+        super().handle_websocket_upgrade(event)
+
+    def _wait(self) -> None:
+        self._stop_waiting()
+        self._patience = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None

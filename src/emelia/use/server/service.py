@@ -1,0 +1,167 @@
+"""What one server has at hand: models, places for work, decoders, counters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+from emelia.audio.sandbox import Sandbox
+from emelia.errors import ConfigError
+from emelia.use.model import Model
+from emelia.use.recognizer import LONGEST, Recognizer
+from emelia.use.server.jobs import Jobs
+from emelia.use.server.metrics import Metrics
+from emelia.use.server.problems import Problem
+from emelia.use.server.settings import ServerSettings
+from emelia.use.shipped import find_model
+
+Result = TypeVar("Result")
+
+
+class Service:
+    """All that requests share.
+
+    Raises:
+        ModelError: a model is missing, damaged or foreign.
+        ConfigError: two models have one name, or this system cannot fork.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        self.models = _load(settings.models)
+        self.metrics = Metrics()
+        self.jobs = Jobs(settings.max_jobs, settings.queue, self.metrics)
+        self.sandbox = Sandbox(settings.decoder_mb)
+        self.stopping = asyncio.Event()
+        self._patience: set[asyncio.Timeout] = set()
+        self._live = 0
+        self._live_pool = ThreadPoolExecutor(settings.max_jobs, "live")
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def recognizer(
+        self, model: str | None, emotions: str, threshold: float | None = None
+    ) -> Recognizer:
+        """A recognizer as asked for; it shares the model's network with all others.
+
+        Raises:
+            Problem: no such model.
+            ConfigError: emotions or a threshold that the model does not have.
+        """
+        name = model or next(iter(self.models))
+        if name not in self.models:
+            raise Problem(
+                404, f"model {name[:60]!r}: not served here; there are: {', '.join(self.models)}."
+            )
+        wanted = [word.strip() for word in emotions.split(",") if word.strip()]
+        return Recognizer(self.models[name], emotions=wanted or None, threshold=threshold)
+
+    def name_of(self, model: str | None) -> str:
+        """The name of the model that answers if `model` is asked for."""
+        return model or next(iter(self.models))
+
+    def describe(self) -> dict[str, Any]:
+        """Models and limits, ready for JSON."""
+        s = self.settings
+        return {
+            "models": [_described(name, model) for name, model in self.models.items()],
+            "limits": {
+                "max_mb": s.max_mb,
+                "max_seconds": s.max_seconds,
+                "max_clip_seconds": min(LONGEST, s.max_seconds),
+                "max_jobs": s.max_jobs,
+                "queue": s.queue,
+                "timeout": s.timeout,
+                "max_live": s.max_live,
+                "live_seconds": s.live_seconds,
+                "live_idle": s.live_idle,
+            },
+        }
+
+    @contextmanager
+    def live_place(self) -> Iterator[None]:
+        """Hold the place of one live session.
+
+        Raises:
+            Problem: 429, there are as many as may be; 503, the server stops.
+        """
+        self.refuse_when_stopping()
+        if self._live >= self.settings.max_live:
+            raise Problem(429, f"{self._live} live sessions are open. Try again later.")
+        self._live += 1
+        self.metrics.live.set(self._live)
+        try:
+            yield
+        finally:
+            self._live -= 1
+            self.metrics.live.set(self._live)
+
+    async def in_live_thread(self, work: Callable[..., Result], *given: Any) -> Result:
+        """Do a short piece of work for a live session off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._live_pool, work, *given)
+
+    def keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let work go on that no request waits for."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)  # the event loop itself would forget it
+        task.add_done_callback(self._tasks.discard)
+
+    def refuse_when_stopping(self) -> None:
+        """Raise a Problem, 503, if the server stops."""
+        self.jobs.refuse_when_stopping()
+
+    @contextmanager
+    def until_stopped(self, patience: asyncio.Timeout) -> Iterator[None]:
+        """Let a timeout end at once when the server stops."""
+        self._patience.add(patience)
+        try:
+            yield
+        finally:
+            self._patience.discard(patience)
+
+    def stop(self) -> None:
+        """Take no more work, end live sessions and the server; what runs may finish."""
+        if not self.stopping.is_set():
+            self.stopping.set()
+            self.jobs.finish(self.settings.grace)
+            for patience in (p for p in self._patience if not p.expired()):
+                patience.reschedule(asyncio.get_running_loop().time())
+
+    def close(self) -> None:
+        """Let threads and decoders go."""
+        self.jobs.close()
+        self._live_pool.shutdown(wait=False, cancel_futures=True)
+        self.sandbox.close()
+
+
+def _load(names: tuple[str, ...]) -> dict[str, Model]:
+    models: dict[str, Model] = {}
+    for name in names:
+        path = find_model(name)
+        if path.stem in models:
+            raise ConfigError(f"two models are called {path.stem!r}. Rename one of the files.")
+        models[path.stem] = Model(Path(path))
+    return models
+
+
+def _described(name: str, model: Model) -> dict[str, Any]:
+    card = model.card
+    return {
+        "name": name,
+        "title": card.title,
+        "emotions": list(card.labels),
+        "threshold": card.threshold,
+        "threshold_rule": card.threshold_rule,
+        "licence": card.licence,
+        "features": asdict(card.features),
+        "corpora": [dict(corpus) for corpus in card.corpora],
+        "split": dict(card.split),
+        "metrics": dict(card.metrics),
+        "parameters": card.parameters,
+        "variant": card.variant,
+        "created": card.created,
+    }

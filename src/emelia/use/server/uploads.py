@@ -1,0 +1,128 @@
+"""Uploads: one file of a form, in bounded memory, never on disk, and not for ever."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import Request
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from emelia.use.server.problems import Problem
+from emelia.use.server.service import Service
+from emelia.use.server.settings import ServerSettings
+
+_FORM = 65_536  # bytes that names and borders of a form may take
+_EXPECTED = "expected a form (multipart/form-data) with the recording in the field `file`"
+
+
+class _Form:
+    """Takes the content of the field `file` out of a form that comes in pieces."""
+
+    def __init__(self, boundary: bytes) -> None:
+        self.file: bytearray | None = None
+        self._field = bytearray()
+        self._value = bytearray()
+        self._ours = False
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._begin,
+                "on_header_begin": self._begin_header,
+                "on_header_field": self._add_field,
+                "on_header_value": self._add_value,
+                "on_header_end": self._end_header,
+                "on_part_data": self._add_data,
+            },
+        )
+        self.write = self._parser.write
+        self.finish = self._parser.finalize
+
+    def _begin(self) -> None:
+        self._ours = False
+
+    def _begin_header(self) -> None:
+        self._field, self._value = bytearray(), bytearray()
+
+    def _add_field(self, data: bytes, start: int, end: int) -> None:
+        self._field += data[start:end]
+
+    def _add_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _end_header(self) -> None:
+        if self._field.lower() == b"content-disposition":
+            _, options = parse_options_header(bytes(self._value))
+            if options.get(b"name") == b"file" and self.file is None:
+                self.file, self._ours = bytearray(), True
+
+    def _add_data(self, data: bytes, start: int, end: int) -> None:
+        if self._ours and self.file is not None:
+            self.file += data[start:end]
+
+
+async def read_upload(request: Request, service: Service) -> bytearray:
+    """Read the file of a form.
+
+    Raises:
+        Problem: 400 malformed, 408 too slow, 413 too large, 415 no form, 422 no file in it,
+            503 the server stops.
+    """
+    settings = service.settings
+    form = _form_of(request)
+    most = settings.max_bytes + _FORM
+    claimed = request.headers.get("content-length", "0")
+    if claimed.isdecimal() and int(claimed) > most:
+        raise _too_large(settings)
+    try:
+        async with asyncio.timeout(settings.upload_seconds) as patience:
+            with service.until_stopped(patience):
+                await _fill(form, request, most, settings)
+    except TimeoutError:
+        service.refuse_when_stopping()
+        raise Problem(
+            408,
+            f"the upload did not arrive within {settings.upload_seconds:g} s, or stood still for "
+            f"{settings.upload_pause:g} s. Try again.",
+        ) from None
+    if form.file is None:
+        raise Problem(422, f"the form has no field `file`; {_EXPECTED}.")
+    if len(form.file) > settings.max_bytes:
+        raise _too_large(settings)
+    return form.file
+
+
+def _form_of(request: Request) -> _Form:
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    if kind != b"multipart/form-data":
+        raise Problem(415, f"the body is {kind.decode('latin-1')[:60] or 'untyped'}; {_EXPECTED}.")
+    try:
+        return _Form(options[b"boundary"])
+    except (KeyError, FormParserError):
+        raise Problem(400, f"the form has no usable boundary; {_EXPECTED}.") from None
+
+
+async def _fill(form: _Form, request: Request, most: int, settings: ServerSettings) -> None:
+    """Feed a form with the body, which may be longer than it claims."""
+    read, more = 0, True
+    try:
+        while more:
+            message = await asyncio.wait_for(request.receive(), settings.upload_pause)
+            if message["type"] == "http.disconnect":
+                raise Problem(400, "the upload broke off. Try again.")
+            read += len(message["body"])
+            if read > most:
+                raise _too_large(settings)
+            form.write(message["body"])
+            more = message["more_body"]
+        form.finish()
+    except FormParserError as error:
+        raise Problem(400, f"the form is damaged ({error}); {_EXPECTED}.") from None
+
+
+def _too_large(settings: ServerSettings) -> Problem:
+    return Problem(
+        413,
+        f"the upload is larger than {settings.max_mb:g} MB. "
+        "Cut the recording, or compress it (FLAC, Opus, MP3).",
+    )

@@ -1,0 +1,39 @@
+"""The model files that come with emelia, by their names."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from emelia.errors import ModelError
+
+_FOLDER = Path(__file__).parent / "models"
+
+
+def shipped() -> dict[str, Path]:
+    """Names and files, in alphabetical order."""
+    return {path.stem: path for path in sorted(_FOLDER.glob("*.onnx"))}
+
+
+def find_model(model: str | Path) -> Path:
+    """Return the file of a shipped name, or the path itself.
+
+    A word without a folder or a suffix is a name; `./word` is a path.
+
+    Raises:
+        ModelError: no such name; the message has the nearest one and all there are.
+    """
+    known = shipped()
+    if not isinstance(model, str):
+        return model
+    if model in known:
+        return known[model]
+    path = Path(model)
+    if path.exists() or path.suffix or model != path.name:
+        return path
+    near = get_close_matches(model, known, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise ModelError(
+        f"{model!r}: no model of this name.{hint} There are: {', '.join(known) or 'none'}. "
+        "A model of your own is named by its file."
+    )

