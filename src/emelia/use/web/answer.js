@@ -1,0 +1,152 @@
+// The answer in words, the probabilities as bars, the segments as buttons.
+
+import { colourName } from "./plot.js";
+import { capital, clock, duration, list, percent, ranked } from "./words.js";
+
+/** @typedef {{emotion: string, confidence: number, unsure: boolean, probabilities: import("./api.js").Probabilities}} Verdict */
+
+export const NO_SPEECH = "no speech";
+
+/** @param {string} id @returns {HTMLElement} */
+export const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+/**
+ * @param {string} tag @param {string} [className] @param {string} [text]
+ * @returns {HTMLElement}
+ */
+export function make(tag, className = "", text = "") {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  made.textContent = text;
+  return made;
+}
+
+/** @param {string} kicker @param {string} headline @param {string} detail @param {string} [facts] */
+export function say(kicker, headline, detail, facts = "") {
+  const texts = { kicker, headline, detail, facts };
+  // What stays as it is must not be read out again.
+  for (const [id, text] of Object.entries(texts))
+    if (element(id).textContent !== text) element(id).textContent = text;
+}
+
+/**
+ * What to call an answer, and how sure it is.
+ * @param {Verdict | undefined} verdict none: nothing was said there
+ * @returns {[string, string]} headline and detail
+ */
+export function verdictText(verdict) {
+  if (!verdict || verdict.emotion === NO_SPEECH) return ["No speech", ""];
+  const { emotion, confidence, unsure } = verdict;
+  const next = ranked(verdict.probabilities).find(([label]) => label !== emotion);
+  const other = next ? `; ${next[0]} comes next with ${percent(next[1])}` : "";
+  if (unsure) return ["Not sure", `Perhaps ${emotion}, with ${percent(confidence)}${other}.`];
+  return [capital(emotion), `The model gives it ${percent(confidence)}${other}.`];
+}
+
+/**
+ * @param {import("./api.js").Probabilities} probabilities @param {number} threshold
+ * @returns {Verdict}
+ */
+export function judge(probabilities, threshold) {
+  const [emotion, confidence] = ranked(probabilities)[0];
+  return { emotion, confidence, unsure: confidence < threshold, probabilities };
+}
+
+/** @param {import("./api.js").Clip} clip */
+export function sayClip(clip) {
+  const [headline, detail] = verdictText(clip);
+  if (clip.emotion === NO_SPEECH) {
+    say(
+      "In this recording",
+      headline,
+      `Nothing in these ${duration(clip.seconds)} sounds like a voice. Record again closer to the microphone, or choose another file.`,
+    );
+  } else {
+    say(
+      clip.unsure ? "About this recording the model is" : "This recording sounds like",
+      headline,
+      detail,
+      `${duration(clip.seconds)}, heard by the model “${clip.model}”.`,
+    );
+  }
+}
+
+/**
+ * How much of a long recording each answer takes.
+ * @param {import("./api.js").Segment[]} segments @param {number} seconds
+ * @returns {string}
+ */
+export function summary(segments, seconds) {
+  /** @type {Record<string, number>} */
+  const shares = {};
+  let spoken = 0;
+  for (const { start, end, emotion, unsure } of segments) {
+    const name = unsure ? "not sure" : emotion;
+    shares[name] = (shares[name] ?? 0) + end - start;
+    spoken += end - start;
+  }
+  if (!spoken) return `Nothing in these ${duration(seconds)} sounds like a voice.`;
+  const parts = ranked(shares).map(([name, time]) => `${name} ${percent(time / spoken)}`);
+  return `${duration(spoken)} of speech in ${duration(seconds)}: ${list(parts)}.`;
+}
+
+/** @param {string[]} labels @param {import("./api.js").Probabilities} probabilities @param {string} [top] the answer */
+export function showBars(labels, probabilities, top = "") {
+  const bars = element("bars");
+  if (bars.dataset.labels !== labels.join()) {
+    bars.dataset.labels = labels.join();
+    bars.replaceChildren(...labels.map(makeBar));
+  }
+  labels.forEach((label, i) => {
+    const row = bars.children[i];
+    const known = label in probabilities;
+    const fill = /** @type {HTMLElement} */ (row.querySelector(".fill"));
+    fill.style.transform = `scaleX(${probabilities[label] ?? 0})`;
+    /** @type {HTMLElement} */ (row.querySelector(".value")).textContent = known
+      ? percent(probabilities[label])
+      : "–";
+    row.classList.toggle("top", known && label === top);
+    row.classList.toggle("absent", !known);
+  });
+}
+
+/** @param {string} label @returns {HTMLElement} */
+function makeBar(label) {
+  const row = make("li");
+  const track = make("span", "track");
+  const fill = make("span", "fill");
+  fill.style.background = `var(${colourName(label)})`;
+  track.append(fill);
+  track.ariaHidden = "true";
+  row.append(make("span", "name", label), track, make("span", "value"));
+  return row;
+}
+
+/** @param {import("./api.js").Segment[]} segments @param {(start: number) => void} play */
+export function listSegments(segments, play) {
+  const items = segments.map((segment) => {
+    const item = make("li", segment.unsure ? "unsure" : "");
+    const button = /** @type {HTMLButtonElement} */ (make("button"));
+    button.type = "button";
+    const key = make("span", "key");
+    key.style.background = `var(${colourName(segment.emotion)})`;
+    const name = segment.unsure ? "not sure" : segment.emotion;
+    button.append(
+      key,
+      `${clock(segment.start)} to ${clock(segment.end)}  ${name}${segment.unsure ? "" : ` ${percent(segment.confidence)}`}`,
+    );
+    button.addEventListener("click", () => play(segment.start));
+    item.append(button);
+    return item;
+  });
+  element("segments").replaceChildren(...items);
+  element("segments").hidden = items.length === 0;
+}
+
+/** @param {number} index of the segment being played; -1 for none */
+export function markSegment(index) {
+  [...element("segments").querySelectorAll("button")].forEach((button, i) => {
+    if (i === index) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+  });
+}

@@ -1,0 +1,93 @@
+// Which model answers, and among which emotions.
+
+import { element, make } from "./answer.js";
+import { list } from "./words.js";
+
+/**
+ * @typedef {{kind: string, fmin: number, fmax: number}} Features the last two in Hz
+ * @typedef {{name: string, title: string, emotions: string[], licence: string, threshold: number,
+ *   corpora: {title: string, language: string}[], features?: Features}} Model
+ * @typedef {{max_mb: number}} Limits
+ */
+
+export class Settings {
+  /** @param {() => void} onChange */
+  constructor(onChange) {
+    /** @type {Model[]} */
+    this.models = [];
+    this.mostBytes = Infinity; // of one recording
+    this.select = /** @type {HTMLSelectElement} */ (element("model"));
+    this.boxes = /** @type {HTMLElement} */ (element("emotions").querySelector("div"));
+    this.select.addEventListener("change", () => {
+      this.#showModel();
+      onChange();
+    });
+    this.boxes.addEventListener("change", () => {
+      this.#keepTwo();
+      onChange();
+    });
+  }
+
+  /** @param {{models: Model[], limits: Limits}} server */
+  show({ models, limits }) {
+    this.models = models;
+    this.mostBytes = 1e6 * limits.max_mb;
+    this.select.replaceChildren(...models.map(({ name }) => new Option(name, name)));
+    this.#showModel();
+  }
+
+  /** @returns {import("./api.js").Choice} */
+  get choice() {
+    const chosen = this.labels;
+    const all = chosen.length === (this.model?.emotions.length ?? 0);
+    return { model: this.select.value, emotions: all ? [] : chosen };
+  }
+
+  /** @returns {string[]} the emotions an answer may have, in the model's order */
+  get labels() {
+    return this.#inputs()
+      .filter((box) => box.checked)
+      .map((box) => box.value);
+  }
+
+  /** @returns {Model | undefined} */
+  get model() {
+    return this.models.find(({ name }) => name === this.select.value);
+  }
+
+  /** @returns {number} confidence below which the model is not sure */
+  get threshold() {
+    return this.model?.threshold ?? 0;
+  }
+
+  #inputs() {
+    return [...this.boxes.querySelectorAll("input")];
+  }
+
+  #showModel() {
+    if (!this.model) return;
+    const { name, title, emotions, licence, corpora } = this.model;
+    this.boxes.replaceChildren(...emotions.map(makeBox));
+    const speech = corpora.map((corpus) => `${corpus.title} (${corpus.language})`);
+    const terms = (licence || "not known").replace(/\.$/, "");
+    element("figures").textContent = `${title}. Learnt from ${list(speech)}. Licence: ${terms}.`;
+    element("licence").textContent = `Licence of the model “${name}”: ${terms.split(":")[0]}.`;
+  }
+
+  /** A choice needs two to choose from: lock the last two. */
+  #keepTwo() {
+    const few = this.labels.length <= 2;
+    for (const box of this.#inputs()) box.disabled = few && box.checked;
+  }
+}
+
+/** @param {string} label @returns {HTMLElement} */
+function makeBox(label) {
+  const line = make("label", "check");
+  const box = document.createElement("input");
+  box.type = "checkbox";
+  box.value = label;
+  box.checked = true;
+  line.append(box, label);
+  return line;
+}
