@@ -15,8 +15,15 @@ PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
-demo: .venv/.for-use  ## compare the CNNs on the embedded corpus, from nothing to a report
+# A recording of the first fold's test speakers, whom the network of that fold never heard.
+A_TEST_CLIP = import json, sys; run = json.load(open(sys.argv[1])); \
+    print(run["places"][0], run["parts"]["test"][0], sep="/")
+
+demo: .venv/.for-use  ## train, compare, report, export and predict on the embedded corpus
 	$(BIN)/emelia study --quick --out runs/demo
+	$(BIN)/emelia export runs/demo/cells/emelia-fold-1-seed-0-* --out runs/demo/emelia.onnx --force
+	$(BIN)/emelia predict --model runs/demo/emelia.onnx \
+	    "$$($(BIN)/python -c '$(A_TEST_CLIP)' runs/demo/cells/emelia-fold-1-seed-0-*/run.json)"
 
 test: .venv/.for-work  ## run the tests that take seconds
 	OMP_NUM_THREADS=1 $(PYTEST) $(PARALLEL)

@@ -9,6 +9,8 @@ import typer
 
 from emelia import console
 from emelia.corpora import Corpus, read_corpus
+from emelia.corpora.imbalance import imbalanced
+from emelia.corpora.splits import Split, audit, audit_lines, make_split
 
 CorpusArgument = Annotated[
     str,
@@ -23,7 +25,7 @@ EmotionsOption = Annotated[
     typer.Option(
         "--emotions",
         metavar="A,B,...",
-        help="Only these classes. [default: all]",
+        help="Only these classes. \\[default: all]",
         show_default=False,
     ),
 ]
@@ -40,6 +42,15 @@ EpochsOption = Annotated[
         min=1, help="At most so many epochs, instead of the recipe's.", show_default=False
     ),
 ]
+ImbalanceOption = Annotated[
+    float,
+    typer.Option(
+        "--imbalance", metavar="R",
+        help="Leave out training clips until the rarest class is R times smaller than the "
+        "largest, to compare remedies; test and validation stay whole.",
+        show_default=False,
+    ),
+]  # fmt: skip
 DeviceOption = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, mps or auto.")]
 
 
@@ -69,6 +80,16 @@ def open_corpus(where: str, emotions: str = "") -> Corpus:
     if corpus.parts:
         _show_parts(corpus)
     return corpus
+
+
+def divide(corpus: Corpus, split: str, imbalance: float = 1.0) -> Split:
+    """Split a corpus and tell what its parts share, and what was left out on purpose."""
+    parts = imbalanced(make_split(corpus, split), imbalance)
+    if imbalance > 1:
+        console.say(f"{parts.name}: {parts.protocol}")
+    for line in audit_lines(audit(parts)):
+        console.say(line)
+    return parts
 
 
 def names(text: str) -> list[str]:

@@ -154,6 +154,8 @@ def _timeline(recognizer: Recognizer, name: str, window: float, hop: float) -> T
 
 def _summary(timeline: Timeline) -> str:
     segments = len(timeline.segments)
+    if not segments:
+        return f"{_length(timeline.seconds)}, no speech"
     many = f"{segments} segments" if segments != 1 else "1 segment"
     return f"{_length(timeline.seconds)}, {_length(timeline.speech)} of speech in {many}"
 
@@ -167,8 +169,10 @@ def _print_table(timeline: Timeline) -> None:
         for s in timeline.segments
     ]
     title = f"{timeline.path}: {_summary(timeline)}"
-    note = "" if rows else "No speech found."
-    console.table(title, ["from", "to", "lasts", "emotion"], rows, note)
+    if rows:
+        console.table(title, ["from", "to", "lasts", "emotion"], rows)
+    else:
+        console.say(f"{title}.")
 
 
 def _write(path: Path, text: str) -> None:

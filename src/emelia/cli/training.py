@@ -16,12 +16,13 @@ from emelia.cli.common import (
     DeviceOption,
     EmotionsOption,
     EpochsOption,
+    ImbalanceOption,
     SetOption,
+    divide,
     open_corpus,
     settings,
 )
 from emelia.corpora import Corpus
-from emelia.corpora.splits import audit, audit_lines, make_split
 from emelia.errors import ConfigError, RunError, SplitError
 from emelia.learn.catalogue import find_recipes
 from emelia.storage import ensure_writable, lock, write_atomically
@@ -38,14 +39,15 @@ def train(
     split: Annotated[
         str, typer.Option(help="How to divide the corpus; see `emelia study --help`.")
     ] = "",
-    fold: Annotated[str, typer.Option(help="Which fold of the split. [default: its first]")] = "",
+    fold: Annotated[str, typer.Option(help="Which fold of the split. \\[default: its first]")] = "",
     seed: Annotated[int, typer.Option(min=0, help="Seed of all random draws.")] = 0,
     emotions: EmotionsOption = "",
+    imbalance: ImbalanceOption = 1.0,
     epochs: EpochsOption = None,
     set_: SetOption = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Run folder. [default: runs/CORPUS-RECIPE]", show_default=False),
+        typer.Option(help="Run folder. \\[default: runs/CORPUS-RECIPE]", show_default=False),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a training that was cut short.")
@@ -72,9 +74,7 @@ def train(
             "`emelia study` compares several."
         )
     data = open_corpus(corpus, emotions)
-    parts = make_split(data, split or _usual_split(data))
-    for line in audit_lines(audit(parts)):
-        console.say(line)
+    parts = divide(data, split or _usual_split(data), imbalance)
     names = [f.name for f in parts.folds]
     if fold and fold not in names:
         raise SplitError(f"{parts.name} has no fold {fold!r}; there are: {', '.join(names)}.")

@@ -24,7 +24,6 @@ WINDOW, HOP = 3.0, 1.0  # s, unless told
 WINDOWS, HOPS = (0.5, 30.0), (0.1, 30.0)  # s, the shortest and the longest
 _PAUSE = round(0.75 * SAMPLE_RATE)  # samples without speech that end a run
 _MARGIN = round(0.1 * SAMPLE_RATE)  # samples kept around a run: the gate is a little late
-_BATCH = 8  # windows asked about at once, about: they may overlap much and need memory
 _SHORTEST = round(0.25 * SAMPLE_RATE)  # samples of speech in a run
 
 
@@ -80,7 +79,6 @@ class Windows:
         self._recognizer = recognizer
         self._gate = SpeechGate()
         self._runs = _Runs(round(window * SAMPLE_RATE), round(hop * SAMPLE_RATE))
-        self._piece = _BATCH * round(hop * SAMPLE_RATE)  # what is taken at once
         self._sound = np.zeros(0, np.float32)
         self._dropped = 0  # samples before those in `_sound`
 
@@ -96,8 +94,8 @@ class Windows:
 
     def feed(self, wave: Wave) -> list[Window]:
         """Take the next samples at 16 kHz; return the windows that are ready."""
-        pieces = (wave[at : at + self._piece] for at in range(0, len(wave), self._piece))
-        return [window for piece in pieces for window in self._hear(piece)]
+        self._sound = np.concatenate([self._sound, wave])
+        return self._ask(self._runs.follow(self._gate.feed(wave)))
 
     def flush(self) -> list[Window]:
         """Return the windows that are left, at the end of the sound."""
@@ -105,26 +103,23 @@ class Windows:
         spans = [*self._runs.follow(self._gate.flush()), *self._runs.finish(ends)]
         return self._ask(spans)
 
-    def _hear(self, wave: Wave) -> list[Window]:
-        self._sound = np.concatenate([self._sound, wave])
-        return self._ask(self._runs.follow(self._gate.feed(wave)))
-
     def _ask(self, spans: Iterable[_Span]) -> list[Window]:
-        spans = list(spans)
-        waves = [self._sound[s.start - self._dropped : s.end - self._dropped] for s in spans]
-        answers = self._recognizer.probabilities(waves).tolist() if waves else []
-        keep = max(self._runs.needed - self._dropped, 0)
-        self._sound, self._dropped = self._sound[keep:].copy(), self._dropped + keep
-        names = self._recognizer.emotions
-        return [
-            Window(
-                span.start / SAMPLE_RATE,
-                span.end / SAMPLE_RATE,
-                dict(zip(names, row, strict=True)),
-                span.last,
-            )
-            for span, row in zip(spans, answers, strict=True)
-        ]
+        found = [self._window(span) for span in spans]
+        needless = max(0, self._runs.needed - self._dropped)
+        self._sound = self._sound[needless:].copy()
+        self._dropped += needless
+        return found
+
+    def _window(self, span: _Span) -> Window:
+        """Ask about one at a time: in company the last digits of its answer would change."""
+        sound = self._sound[span.start - self._dropped : span.end - self._dropped]
+        (shares,) = self._recognizer.probabilities([sound]).tolist()
+        return Window(
+            span.start / SAMPLE_RATE,
+            span.end / SAMPLE_RATE,
+            dict(zip(self._recognizer.emotions, shares, strict=True)),
+            span.last,
+        )
 
 
 def rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
