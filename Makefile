@@ -52,7 +52,7 @@ clean:  ## remove what can be made again: .venv, caches, builds (runs/ stays)
 .venv/.for-use: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Installing emelia with torch into .venv: once, a few minutes."
 	$(PIP) torch==2.13.0
-	$(PIP) -e '.[train,demo]'
+	$(PIP) -e '.[demo,live,serve,train]'
 	@touch $@
 
 .venv/.for-work: .venv/.for-use
