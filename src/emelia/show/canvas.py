@@ -1,0 +1,130 @@
+"""What all figures share: colours, an empty figure, a legend, SVG for pages.
+
+A figure has no background, and as SVG its ink turns light where the reader prefers dark
+pages. Colours are Okabe and Ito's, which people with any colour vision can tell apart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import re
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal, cast
+
+from emelia.config import FeatureConfig
+from emelia.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Without the yellow, which is lost on white.
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#333333")
+INK, FAINT, GRID = "#333333", "#999999", "#dddddd"
+_ON_DARK = {INK: "#dde2e0", FAINT: "#7d8784", GRID: "#3c4548", "#0072b2": "#4da6e0"}
+
+
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty figure in inches and its axes; no global state is touched.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    drawn = empty_figure(width, height)
+    axes = drawn.subplots()
+    plain(axes)
+    return drawn, axes
+
+
+def empty_figure(
+    width: float, height: float, layout: Literal["constrained"] | None = "constrained"
+) -> Figure:
+    """A figure in inches without axes.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtraError("drawing figures", "matplotlib", "plots") from None
+    return Figure(figsize=(width, height), layout=layout, facecolor="none")
+
+
+def plain(axes: Axes) -> None:
+    """Bring axes to the house's look: two thin spines, text of 9 points, no background."""
+    axes.set_facecolor("none")
+    axes.spines[:].set_color(FAINT)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=9, colors=INK)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set(fontsize=9, color=INK)
+
+
+def legend(axes: Axes, columns: int = 2) -> None:
+    """Below the axes, where it hides nothing."""
+    drawn = cast("Figure", axes.get_figure(root=True))
+    drawn.legend(
+        loc="outside lower center", ncols=columns, fontsize=8, frameon=False, labelcolor=INK
+    )
+
+
+def mel_band(hz: float, features: FeatureConfig, bands: int) -> float:
+    """Where a frequency lies among the mel bands, whose centres are equally far apart."""
+    low, high, mel = (_mel(f) for f in (features.fmin, features.fmax, hz))
+    return (mel - low) / (high - low) * (bands + 1) - 0.5
+
+
+def _mel(hz: float) -> float:
+    """Slaney's mel scale, that of the front end: linear up to 1 kHz, logarithmic above."""
+    return hz * 3 / 200 if hz < 1000 else 15 + 27 * math.log(hz / 1000, 6.4)
+
+
+def words(text: str) -> str:
+    """Text for a figure as it is: what stands between dollars is no formula."""
+    return text.replace("$", r"\$")
+
+
+def png(drawn: Figure, dots: int = 160) -> bytes:
+    """The figure as a picture on white, with so many dots an inch."""
+    file = io.BytesIO()
+    with _any_script():
+        drawn.savefig(file, format="png", facecolor="white", dpi=dots, metadata={"Software": None})
+    return file.getvalue()
+
+
+def svg(drawn: Figure) -> bytes:
+    """The figure as an SVG document, the same bytes each time, for light and dark pages."""
+    from matplotlib import rc_context
+
+    file = io.BytesIO()
+    with _any_script(), rc_context({"svg.hashsalt": "emelia", "svg.fonttype": "path"}):
+        drawn.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    text = re.sub(rb' d="[^"]*"', _rounded, file.getvalue())
+    return text.replace(b"<defs>", _dark_style().encode() + b"<defs>", 1)
+
+
+@contextlib.contextmanager
+def _any_script() -> Iterator[None]:
+    """Names may be in a script the font lacks; boxes in their place are no news to anybody."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        yield
+
+
+def _rounded(path: re.Match[bytes]) -> bytes:
+    """Tenths of a point are enough for a line, and halve the file."""
+    return re.sub(rb"(\.\d)\d+| \n", rb"\1", path[0])
+
+
+def _dark_style() -> str:
+    """Swap the inks of the `style` attributes that matplotlib writes."""
+    rules = [
+        f'[style*="{kind}: {light}"]{{{kind}:{dark}!important}}'
+        for light, dark in _ON_DARK.items()
+        for kind in ("fill", "stroke")
+    ]
+    return f"<style>@media (prefers-color-scheme: dark){{{''.join(rules)}}}</style>"

@@ -1,0 +1,152 @@
+"""What is measured of one recording, and kept by the digest of its sound.
+
+Spectrograms are the founding study's (128 mel bands of 16 kHz, a frame every 32 ms) in dB
+below the clip's loudest point, float32 (128, F). A portrait is the stretch that holds 99 %
+of the energy, brought to 64 bands and 48 columns whatever its length.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from contextlib import suppress
+from dataclasses import astuple, dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emelia.audio import Wave, decode, resample
+from emelia.audio import analysis as sound
+from emelia.config import PRESETS, SAMPLE_RATE, digest
+from emelia.corpora import Utterance
+from emelia.errors import AudioError, MissingExtraError, StorageError
+from emelia.storage import ArrayCache, cache_root
+
+SEED = PRESETS["seed"]
+BANDS, COLUMNS = 64, 48  # of a portrait
+_FORMAT = 1  # of what is kept; raised when what is measured changes
+_SEMITONES = 12  # in an octave
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What a recording sounds like; NaN where it cannot be told."""
+
+    rate: float  # Hz, of the file
+    seconds: float
+    frames: float  # of its spectrogram
+    level: float  # dB, RMS; -inf for silence
+    peak: float  # largest absolute sample, full scale at 1
+    snr: float  # dB
+    pitch: float  # Hz, median of the voiced frames
+    pitch_range: float  # semitones between the 5th and the 95th percentile
+    voiced: float  # share of the frames
+    speaking_rate: float  # syllables a second
+    sounding: float  # seconds that are no pause
+    core: float  # seconds that hold 99 % of the energy, from first to last
+    clipped: float  # samples
+
+
+_NUMBERS = len(fields(Measures))
+
+
+def remembered(utterance: Utterance) -> Array | None:
+    """What `measure` kept of a recording, or None."""
+    return cache().get(_key(utterance))
+
+
+def measure(utterance: Utterance) -> Array | str:
+    """Measure a recording and keep it: numbers and portrait in one array, or why not."""
+    try:
+        wave, rate = decode(utterance.path)
+    except AudioError as error:
+        return str(error).removeprefix(f"{utterance.path}: ")
+    speech = resample(wave, rate)
+    powers = sound.power(speech, SAMPLE_RATE)
+    heard = sound.sounding(powers)
+    spectrogram = log_mel(speech)
+    first, last = _core(spectrogram)
+    pitch = sound.pitch(speech, SAMPLE_RATE)
+    voiced = np.isfinite(pitch)
+    numbers = Measures(
+        rate=rate,
+        seconds=wave.size / rate,
+        frames=spectrogram.shape[1],
+        level=sound.level(wave),
+        peak=float(np.abs(wave).max()),
+        snr=sound.snr(powers),
+        pitch=float(np.median(pitch[voiced])) if voiced.any() else math.nan,
+        pitch_range=_range(pitch[voiced]),
+        voiced=float(voiced.mean()),
+        speaking_rate=sound.speaking_rate(speech, SAMPLE_RATE, voiced),
+        sounding=float(heard.sum() * sound.HOP),
+        core=(last - first) * SEED.hop / SAMPLE_RATE,
+        clipped=sound.clipped(wave),
+    )
+    portrait = _portrait(spectrogram, first, last)
+    made = np.concatenate([np.array(astuple(numbers), dtype=np.float32), portrait.ravel()])
+    with suppress(StorageError):  # a cache that cannot be written costs only time
+        cache().put(_key(utterance), made)
+    return made
+
+
+def unpacked(array: Array) -> tuple[Measures, Array]:
+    """Numbers and portrait (64, 48) of what `measure` made."""
+    numbers = [float(number) for number in array[:_NUMBERS]]
+    return Measures(*numbers), array[_NUMBERS:].reshape(BANDS, COLUMNS)
+
+
+def log_mel(speech: Wave) -> Array:
+    """The founding study's spectrogram of 16 kHz speech (128, F), dB below its loudest point.
+
+    Raises:
+        MissingExtraError: librosa is not installed.
+    """
+    try:
+        import librosa
+    except ImportError:
+        raise MissingExtraError("exploring a corpus", "librosa", "train") from None
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "n_fft", UserWarning)  # a clip shorter than a window
+        powers = librosa.feature.melspectrogram(
+            y=speech, sr=SAMPLE_RATE, n_fft=SEED.n_fft, win_length=SEED.window,
+            hop_length=SEED.hop, n_mels=SEED.mels, fmin=SEED.fmin, fmax=SEED.fmax,
+        )  # fmt: skip
+    decibels = librosa.power_to_db(powers, ref=np.max, top_db=SEED.top_db)
+    return np.asarray(decibels, dtype=np.float32)
+
+
+def cache() -> ArrayCache:
+    """Where figures of recordings are kept."""
+    return ArrayCache(cache_root() / "exploration")
+
+
+def _key(utterance: Utterance) -> str:
+    return digest([_FORMAT, utterance.digest], length=64)
+
+
+def _range(pitch: NDArray[np.float64]) -> float:
+    if pitch.size < 2:
+        return math.nan
+    low, high = np.percentile(pitch, [5, 95])
+    return float(_SEMITONES * math.log2(high / low))
+
+
+def _core(spectrogram: Array) -> tuple[float, float]:
+    """First and last frame, with fractions, of the stretch that holds 99 % of the energy.
+
+    Unlike edges told by a threshold, these are where they were after any encoding.
+    """
+    energy = np.cumsum(np.sum(10.0 ** (spectrogram / 10), axis=0))
+    ends = np.interp([0.005, 0.995], np.append(0, energy) / energy[-1], np.arange(energy.size + 1))
+    return float(ends[0]), float(ends[1])
+
+
+def _portrait(spectrogram: Array, first: float, last: float) -> Array:
+    """A stretch in 64 bands and 48 columns, each the mean over its share of the stretch."""
+    bands = spectrogram.reshape(BANDS, -1, spectrogram.shape[1]).mean(axis=1)
+    sums = np.cumsum(np.pad(bands, ((0, 0), (1, 0))), axis=1)
+    edges = np.linspace(first, last, COLUMNS + 1)
+    read = np.array([np.interp(edges, np.arange(sums.shape[1]), line) for line in sums])
+    return np.asarray(np.diff(read, axis=1) * (COLUMNS / (last - first)), dtype=np.float32)

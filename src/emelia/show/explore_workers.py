@@ -1,0 +1,95 @@
+"""Work on many recordings at once, in processes that leave quietly when nobody needs them.
+
+librosa takes seconds to import, so a few recordings are worked on here and now, and many
+in processes of one thread each.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import TypeVar
+
+from emelia.errors import EmeliaError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_FEW = 12  # items that are not worth starting a process for
+_AT_ONCE = 4  # items a process takes at a time
+# What the numerical libraries read when a process starts; each has a core of its own.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def work(function: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> Iterator[Result]:
+    """Yield `function` of each item, in order.
+
+    Args:
+        function: of a module, with items and results that can be sent between processes.
+        jobs: processes at the same time.
+
+    Raises:
+        EmeliaError: a process was killed.
+    """
+    if jobs == 1 or len(items) <= _FEW:
+        yield from map(function, items)
+        return
+    context = multiprocessing.get_context("spawn")  # fork and threads do not agree
+    with _one_thread_each(), ProcessPoolExecutor(jobs, context, _begin) as pool:
+        with _without_ctrl_c():  # which the processes inherit: the parent decides what it means
+            results = pool.map(function, items, chunksize=_AT_ONCE)
+        try:
+            yield from results
+        except BrokenProcessPool:
+            raise EmeliaError(
+                "a process was killed, perhaps for want of memory. What is finished is kept: run "
+                "the same command again, with --jobs 1 if memory is short."
+            ) from None
+        finally:  # also at Ctrl-C: what has begun is finished, so that no file is half written
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let processes that are started inside compute on one thread."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Hold Ctrl-C back, here and in processes started inside; here it comes after all."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    """End this process when its parent is killed; nobody would hear of its results."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
