@@ -53,20 +53,23 @@ HEAVY = (
     "librosa",
     "lightning_fabric",
     "matplotlib",
+    "mlflow",
     "noisereduce",
     "numba",
     "onnx",
+    "optuna",
     "pyarrow",
     "pyloudnorm",
     "pyroomacoustics",
     "scipy",
     "sklearn",
     "sounddevice",
+    "tensorboard",
     "torch",
     "yaml",
 )
 # Names under which packages are imported, where they differ from those they are installed by.
-INSTALLED_AS = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+INSTALLED_AS = {"mlflow": "mlflow-skinny", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:

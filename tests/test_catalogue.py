@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ SEED = {
     "artificial-variable-4": ("variable", 4, 0.25, 1, 10, 1e-4, 70.25, 72),
     "artificial-resized-4": ("resized", 4, 0.5, 16, 10, 1e-3, 62.81, 17),
 }
-OURS = {"emelia", "mfcc", "denoised", "joint"}
+OURS = {"emelia", "mfcc", "denoised", "joint", "seed-denoise"}
 
 
 def names(wanted: str, *settings: str) -> list[str]:
@@ -60,7 +61,7 @@ def test_the_seeds_recipes_come_first_and_the_best_of_them_before_all() -> None:
         ("emelia,variable-3", ["emelia", "variable-3"]),
         (" emelia , variable-3 ,", ["emelia", "variable-3"]),
         ("emelia,emelia", ["emelia"]),
-        ("mfcc,ours", ["mfcc", "denoised", "emelia", "joint"]),
+        ("mfcc,ours", ["mfcc", "denoised", "emelia", "joint", "seed-denoise"]),
     ],
 )
 def test_recipes_come_in_the_order_asked_for_and_once(wanted: str, expected: list[str]) -> None:
@@ -160,7 +161,8 @@ def test_artificial_data_is_made_by_the_methods_of_the_seed_study(name: str) -> 
 
 
 def test_recipes_without_artificial_data_train_on_the_clips_themselves() -> None:
-    for name in ("variable-3", "variable-4", "resized-3", "resized-4", "mfcc", "denoised"):
+    plain = ("variable-3", "variable-4", "resized-3", "resized-4")
+    for name in (*plain, "mfcc", "denoised", "seed-denoise"):
         assert all_recipes()[name].augment == AugmentConfig()
 
 
@@ -172,6 +174,13 @@ def test_mfcc_and_denoised_differ_from_variable_3_in_one_thing() -> None:
     assert (mfcc.model, mfcc.train, mfcc.audio) == (base.model, base.train, base.audio)
     assert (denoised.model, denoised.train) == (base.model, base.train)
     assert denoised.features == base.features
+
+
+def test_the_seeds_noise_reduction_differs_from_ours_in_nothing_else() -> None:
+    recipes = all_recipes()
+    ours, seeds = recipes["denoised"], recipes["seed-denoise"]
+    assert (ours.audio, seeds.audio) == (AudioConfig(denoise="quiet"), AudioConfig(denoise="seed"))
+    assert replace(seeds, name=ours.name, title=ours.title, audio=ours.audio) == ours
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)

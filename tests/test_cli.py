@@ -33,6 +33,7 @@ TINY = ("--set", "model.width=2", "--set", "features.mels=16", "--epochs", "2", 
 COMMANDS = (
     "predict", "listen", "score", "serve", "models",
     "study", "train", "evaluate", "export", "corpora", "recipes", "report",
+    "process", "tune",
 )  # fmt: skip
 
 

@@ -384,6 +384,7 @@ def test_a_digest_is_hexadecimal_and_as_long_as_asked() -> None:
         ("artificial-variable-4", "9fd4e65f"),
         ("artificial-resized-4", "238ee2bf"),
         ("denoised", "d9aecc39"),
+        ("seed-denoise", "177db8d2"),
         ("mfcc", "322f06f8"),
         ("emelia", "7b3ce846"),
     ],

@@ -164,7 +164,7 @@ def test_audio_may_lie_beside_the_table(tmp_path: Path) -> None:
     ("query", "message"),
     [
         ("?label=mood", "no column mood; there are audio, label, speaker_id"),
-        ("?lable=mood", "no option 'lable'; expected label, speaker"),
+        ("?mark=mood", "no option 'mark'; expected label, speaker"),
         ("?audio=speaker_id&label=label", "none of its 4 recordings can be used"),
         ("?audio=label", "the column of the audio holds int"),
     ],

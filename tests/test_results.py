@@ -134,7 +134,7 @@ def test_size_and_time_are_those_of_the_cells(cells: list[Cell]) -> None:
     row = summarise(cells)[1]
     own = [cell for cell in cells if cell.recipe == "emelia"]
     assert row.recipe == "emelia"
-    assert row.parameters == 812_345
+    assert row.parameters == 116_261
     assert row.seconds == pytest.approx(np.mean([cell.seconds for cell in own]))
     assert row.validation_uar == pytest.approx(
         np.mean([cell.history[cell.best_epoch - 1]["validation_uar"] for cell in own])

@@ -6,8 +6,6 @@ import csv
 import io
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -17,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 from listeners import EMOTIONS, RATE, Loudness, cuts, hiss, talk
+from memory import measured
 from numpy.typing import NDArray
 from toy_model import write_toy
 from vowels import vowels
@@ -313,12 +312,11 @@ def test_the_outline_is_that_of_the_sound_at_any_length() -> None:
 def test_memory_does_not_grow_with_the_recording(tmp_path: Path, kind: str) -> None:
     """Twenty minutes take hardly more than two."""
     code = (
-        "import resource, sys\n"
+        "import sys\n"
         "sys.path.insert(0, sys.argv[2])\n"
         "from listeners import Loudness\n"
         "from emelia.use.timeline import timeline\n"
         "timeline(Loudness(), sys.argv[1])\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
     minute = talk(0, 55, 5) if kind == "speech" else np.zeros(60 * RATE, np.float32)
     used = []
@@ -326,15 +324,9 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path, kind: str) -> N
         with soundfile.SoundFile(tmp_path / "long.flac", "w", RATE, 1) as file:
             for _ in range(minutes):
                 file.write(minute)
-        command = [
-            sys.executable,
-            "-c",
-            code,
-            str(tmp_path / "long.flac"),
-            str(Path(__file__).parent),
-        ]
-        run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
-        used.append(int(run.stdout) / 1024)  # MB
+        run, peak = measured(code, str(tmp_path / "long.flac"), str(Path(__file__).parent))
+        assert run.returncode == 0, run.stderr
+        used.append(peak)
     assert used[1] < used[0] + 15
 
 

@@ -33,16 +33,18 @@ _PANELS = {
     "Learn": {
         "study": "study",
         "train": "training",
+        "tune": "tune",
         "evaluate": "training",
         "export": "export",
         "corpora": "corpora",
         "explore": "explore",
+        "process": "process",
         "recipes": "study",
-        "report": "study",
+        "report": "report",
     },
 }
 _HOMES = {name: (home, panel) for panel, names in _PANELS.items() for name, home in names.items()}
-_RESUMABLE = {"study", "score", "corpora"}
+_RESUMABLE = {"study", "tune", "score", "corpora", "explore", "process"}
 
 
 class _Interrupted(EmeliaError):

@@ -51,6 +51,14 @@ ImbalanceOption = Annotated[
         show_default=False,
     ),
 ]  # fmt: skip
+TrackOption = Annotated[
+    str,
+    typer.Option(
+        metavar="mlflow|tensorboard",
+        help="Also tell what runs to MLflow (MLFLOW_TRACKING_URI, or ./mlruns) or TensorBoard.",
+        show_default=False,
+    ),
+]
 DeviceOption = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, mps or auto.")]
 
 

@@ -34,7 +34,7 @@ def corpora(
     to: Annotated[
         Path | None,
         typer.Option(
-            help="With fetch: put them below this folder. \\[default: $EMELIA_CORPORA or the cache]",
+            help="With fetch: below this folder. \\[default: $EMELIA_CORPORA or the cache]",
             show_default=False,
         ),
     ] = None,

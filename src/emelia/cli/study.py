@@ -16,19 +16,24 @@ from emelia.cli.common import (
     DeviceOption,
     EmotionsOption,
     EpochsOption,
+    ImbalanceOption,
     SetOption,
+    TrackOption,
     cores,
+    divide,
     open_corpus,
     settings,
 )
-from emelia.corpora.splits import audit, audit_lines, make_split
-from emelia.errors import ConfigError, EmeliaError, RunError
+from emelia.errors import EmeliaError
 from emelia.learn.catalogue import QUICK, all_recipes, find_recipes
 from emelia.learn.catalogue import quick as shorten
+from emelia.learn.variants import with_variants
 from emelia.results import read_results, studies
 
 if TYPE_CHECKING:
+    from emelia.learn.cells import Task
     from emelia.learn.study import Outcome
+    from emelia.learn.tracking import Tracker
 
 
 def study(
@@ -37,7 +42,7 @@ def study(
         str,
         typer.Option(
             help="loso, folds-K, sentence, published, seed-70-20-10, author-80-20 or "
-            "list:FILE.toml. [default: loso]",
+            "list:FILE.toml. \\[default: loso]",
             show_default=False,
         ),
     ] = "",
@@ -49,8 +54,20 @@ def study(
     ] = "",
     seeds: Annotated[int, typer.Option(min=1, help="Repeat everything with so many seeds.")] = 1,
     emotions: EmotionsOption = "",
+    imbalance: ImbalanceOption = 1.0,
     epochs: EpochsOption = None,
     set_: SetOption = None,
+    ablate: Annotated[
+        bool,
+        typer.Option("--ablate", help="Also train each recipe without each technique it uses."),
+    ] = False,
+    remedies: Annotated[
+        bool,
+        typer.Option(
+            "--remedies",
+            help="Train each recipe with each remedy for classes of unequal size; see --imbalance.",
+        ),
+    ] = False,
     quick: Annotated[
         bool,
         typer.Option(
@@ -59,12 +76,15 @@ def study(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for results.jsonl and the report. [default: runs/CORPUS-SPLIT]"),
+        typer.Option(
+            help="Folder for results.jsonl and the report. \\[default: runs/CORPUS-SPLIT]"
+        ),
     ] = None,
     jobs: Annotated[
         int, typer.Option(min=1, help="Trainings at the same time, one core each.")
     ] = cores(),
     device: DeviceOption = "cpu",
+    track: TrackOption = "",
 ) -> None:
     """Train and compare CNNs on a corpus, and write a report.
 
@@ -72,17 +92,16 @@ def study(
     split. Finished trainings are kept: the same command goes on where it stopped.
 
     Examples: emelia study · emelia study recordings/ --split folds-5 --seeds 3 ·
-    emelia study aesdd/ --recipes seed,emelia --set train.lr=0.0005
+    emelia study aesdd/ --recipes seed,emelia --set train.lr=0.0005 ·
+    emelia study aesdd/ --ablate · emelia study aesdd/ --remedies --imbalance 10
     """
-    chosen = find_recipes(
-        recipes or (",".join(QUICK) if quick else "seed,emelia"), settings(set_, epochs)
-    )
+    usual = "emelia" if ablate or remedies else ",".join(QUICK) if quick else "seed,emelia"
+    chosen = find_recipes(recipes or usual, settings(set_, epochs))
     data = open_corpus(corpus, emotions)
-    parts = make_split(data, split or ("folds-3" if quick else "loso"))
-    for line in audit_lines(audit(parts)):
-        console.say(line)
+    parts = divide(data, split or ("folds-3" if quick else "loso"), imbalance)
     if quick:
         chosen = [shorten(recipe) for recipe in chosen]
+    chosen = with_variants(chosen, ablate, remedies)
 
     from emelia.learn.cells import tasks
     from emelia.learn.hardware import Hardware
@@ -90,17 +109,29 @@ def study(
 
     folder = out or Path("runs") / f"{data.name}-{parts.name.replace(':', '-').replace('/', '-')}"
     wanted = tasks(data, parts, chosen, range(seeds))
+    tracker = _tracker(track, f"{data.name} {parts.name}", folder, wanted)
     with console.Progress() as progress:
-        bars = _Bars(progress, len(wanted))
+        bars = Bars(progress, len(wanted), tracker)
         outcome = run_study(wanted, folder, bars.tell, jobs, Hardware(device), bars.end)
-    _conclude(outcome, folder)
+    _conclude(outcome, folder, tracker)
 
 
-class _Bars:
+def _tracker(kind: str, experiment: str, folder: Path, wanted: Sequence[Task]) -> Tracker | None:
+    if not kind:
+        return None
+    from emelia.learn.study import cell_folder
+    from emelia.learn.tracking import tracker
+
+    return tracker(kind, experiment, folder, [(t, cell_folder(folder, t)) for t in wanted])
+
+
+class Bars:
     """Progress of a study: a bar for each training under way."""
 
-    def __init__(self, progress: console.Progress, cells: int) -> None:
-        self.progress = progress
+    def __init__(
+        self, progress: console.Progress, cells: int, tracker: Tracker | None = None
+    ) -> None:
+        self.progress, self.tracker = progress, tracker
         self.running: set[str] = set()
         self.ended: set[str] = set()
         progress.start("trainings", cells)
@@ -112,6 +143,8 @@ class _Bars:
             self.running.add(name)
             self.progress.start(name, total, done)
         self.progress.step(name, done, facts)
+        if self.tracker:
+            self.tracker.tell(name, done, total, facts)
 
     def end(self, name: str, facts: str) -> None:
         if name in self.running:
@@ -119,32 +152,40 @@ class _Bars:
             self.progress.finish(name, facts)
         self.ended.add(name)
         self.progress.step("trainings", len(self.ended))
+        if self.tracker:
+            self.tracker.end(name, facts)
 
 
-def _conclude(outcome: Outcome, folder: Path) -> None:
+def _conclude(outcome: Outcome, folder: Path, tracker: Tracker | None) -> None:
     """Print the tables, write the report, and fail if a training did."""
     if outcome.reused:
         console.say(
             f"{outcome.reused} of {len(outcome.cells)} trainings were finished before and kept."
         )
     if outcome.cells:
-        _report(folder, shlex.join(["emelia", *sys.argv[1:]]))
+        written = _report(folder, shlex.join(["emelia", *sys.argv[1:]]))
+        if tracker:
+            tracker.report(f"report of {folder.name}", [*written, folder / "results.jsonl"])
     for name, reason in outcome.failed.items():
         console.warn(f"{name}: {reason}")
     if outcome.failed:
         raise EmeliaError(f"{len(outcome.failed)} trainings failed; the others are in {folder}.")
 
 
-def _report(folder: Path, command: str) -> None:
+def _report(folder: Path, command: str) -> list[Path]:
+    from emelia.show import differences
+    from emelia.show.recordings import places_of
     from emelia.show.report import write_report
     from emelia.show.tables import all_tables
 
-    cells = read_results(folder / "results.jsonl")
+    file = folder / "results.jsonl"
+    cells = read_results(file)
     for found in studies(cells):
-        for table in all_tables(found):
+        for table in [*all_tables(found), *differences.tables(found)]:
             console.table(table.title, table.columns, table.rows, table.note)
-    written = write_report(cells, folder, command=command)
+    written = write_report(cells, folder, command, places_of([file]))
     console.say(f"Report: {next(path for path in written if path.suffix == '.html')}")
+    return written
 
 
 def recipes() -> None:
@@ -162,38 +203,4 @@ def recipes() -> None:
     console.table("Recipes", columns, rows, "The group `seed` repeats the founding study.")
 
 
-def report(
-    results: Annotated[
-        list[Path], typer.Argument(help="Folders of studies, or their results.jsonl.")
-    ],
-    into: Annotated[
-        Path | None,
-        typer.Option(help="Also write the tables into this Markdown file, between its markers."),
-    ] = None,
-    name: Annotated[str, typer.Option(help="Name of the markers: <!-- begin NAME -->.")] = "study",
-) -> None:
-    """Write the report of finished studies again, or their tables into a document.
-
-    Examples: emelia report runs/aesdd-loso ·
-    emelia report runs/aesdd-loso --into docs/results.md --name loso
-    """
-    from emelia.show.tables import markdown, write_block
-
-    files = [path / "results.jsonl" if path.is_dir() else path for path in results]
-    for file in files:
-        if not file.is_file():
-            raise ConfigError(f"{file}: no such results. `emelia study` writes them.")
-    cells = [cell for file in files for cell in read_results(file)]
-    if not cells:
-        raise RunError(f"{files[0]}: no finished cells to report. `emelia study` makes them.")
-    if into:
-        write_block(into, name, markdown(studies(cells)))
-        console.say(f"Tables written into {into}.")
-        return
-    from emelia.show.report import write_report
-
-    for path in write_report(cells, files[0].parent, command=""):
-        console.say(str(path))
-
-
-__all__: Sequence[str] = ["recipes", "report", "study"]
+__all__: Sequence[str] = ["recipes", "study"]

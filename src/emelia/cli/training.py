@@ -18,6 +18,7 @@ from emelia.cli.common import (
     EpochsOption,
     ImbalanceOption,
     SetOption,
+    TrackOption,
     divide,
     open_corpus,
     settings,
@@ -29,6 +30,7 @@ from emelia.storage import ensure_writable, lock, write_atomically
 
 if TYPE_CHECKING:
     from emelia.learn.cells import Task
+    from emelia.learn.tracking import Tracker
 
 
 def train(
@@ -60,6 +62,7 @@ def train(
         int,
         typer.Option(min=1, help="Cores for one training; figures may differ in the last digits."),
     ] = 1,
+    track: TrackOption = "",
 ) -> None:
     """Train one network and test it once on speakers it has not heard.
 
@@ -74,7 +77,7 @@ def train(
             "`emelia study` compares several."
         )
     data = open_corpus(corpus, emotions)
-    parts = divide(data, split or _usual_split(data), imbalance)
+    parts = divide(data, split or usual_split(data), imbalance)
     names = [f.name for f in parts.folds]
     if fold and fold not in names:
         raise SplitError(f"{parts.name} has no fold {fold!r}; there are: {', '.join(names)}.")
@@ -86,34 +89,46 @@ def train(
         task for task in tasks(data, parts, chosen, [seed]) if task.fold.name == (fold or names[0])
     ]
     folder = out or Path("runs") / f"{data.name}-{chosen[0].name}"
-    _train(cells[0], folder, resume, Hardware(device, precision, threads))
+    tracker = _tracker(track, f"{data.name} {parts.name}", folder, cells[0])
+    _train(cells[0], folder, resume, Hardware(device, precision, threads), tracker)
 
 
-def _usual_split(corpus: Corpus) -> str:
+def _tracker(kind: str, experiment: str, folder: Path, task: Task) -> Tracker | None:
+    if not kind:
+        return None
+    from emelia.learn.tracking import tracker
+
+    return tracker(kind, experiment, folder, [(task, folder)])
+
+
+def usual_split(corpus: Corpus) -> str:
     """Five speaker-disjoint folds, as far as there are speakers for them."""
     return f"folds-{min(5, max(3, len(corpus.speakers)))}"
 
 
-def _train(task: Task, folder: Path, resume: bool, hardware: Any) -> None:
+def _train(task: Task, folder: Path, resume: bool, hardware: Any, tracker: Tracker | None) -> None:
     from emelia.learn.cells import Interrupted, forget_checkpoint, run_cell
 
     _check_folder(folder, resume)
     ensure_writable(folder)
     with lock(folder), console.Progress() as progress:
         progress.start(task.name, task.recipe.train.epochs)
+
+        def tell(done: int, total: int, facts: str) -> None:
+            progress.step(task.name, done, facts)
+            if tracker:
+                tracker.tell(task.name, done, total, facts)
+
         try:
-            cell = run_cell(
-                task,
-                folder,
-                lambda done, total, facts: progress.step(task.name, done, facts),
-                hardware,
-            )
+            cell = run_cell(task, folder, tell, hardware)
         except Interrupted:
             console.warn(_what_is_kept(folder))
             raise typer.Exit(130) from None
-        progress.finish(task.name, f"epoch {cell.best_epoch} chosen on validation")
+        progress.finish(task.name, f"epoch {cell.best_epoch} kept")
     write_atomically(folder / "result.json", cell.to_json().encode())
     forget_checkpoint(folder)
+    if tracker:
+        tracker.finish(task.name, cell)
     _show(
         cell.predictions,
         cell.classes,

@@ -13,6 +13,7 @@ from emelia.config.settings import (
     TrainConfig,
     digest,
 )
+from emelia.config.writing import recipe_toml
 
 __all__ = [
     "LIMITS",
@@ -28,4 +29,5 @@ __all__ = [
     "digest",
     "load_recipe",
     "recipe_from",
+    "recipe_toml",
 ]

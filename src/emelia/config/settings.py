@@ -19,7 +19,8 @@ class AudioConfig:
     """How a decoded recording becomes the waveform the front end hears."""
 
     dc: bool = True  # subtract the mean
-    denoise: Literal["none", "quiet"] = "none"  # quiet: gate with the quietest frames as profile
+    # Gate whose noise profile are the quietest frames, or, as the seed's, the first second.
+    denoise: Literal["none", "quiet", "seed"] = "none"
     trim_db: float = 0.0  # cut silence at both ends, this far below the peak; 0 keeps it
     level: Literal["none", "peak", "loudness"] = "peak"
 
@@ -91,6 +92,8 @@ class TrainConfig:
     # Remedy for unequal classes; corpora: also for unequal corpora, by the root of their size.
     balance: Literal["none", "weights", "sampling", "corpora"] = "none"
     clip_norm: float = 0.0  # largest gradient norm; 0 is off
+    # Which epoch is kept: the best on validation, or the last, for which nothing is stopped early.
+    choose: Literal["best", "last"] = "best"
 
 
 @dataclass(frozen=True, slots=True)

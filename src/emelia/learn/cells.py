@@ -149,7 +149,7 @@ def run_cell(task: Task, folder: Path, tell: Tell, hardware: Hardware = CPU) -> 
     network = new_network(recipe, classes)
     training = fit(
         network,
-        _epoch_clips(loader, task.fold.train, tell, recipe.train.epochs),
+        epoch_clips(loader, task.fold.train, tell, recipe.train.epochs),
         validation,
         recipe,
         classes,
@@ -200,8 +200,11 @@ def facts(epoch: Epoch) -> str:
     return f"loss {epoch['loss']:.3f}, validation UAR {100 * epoch['validation_uar']:.1f} %"
 
 
-def _epoch_clips(
-    loader: Loader, utterances: Sequence[Utterance], tell: Tell, epochs: int
+def epoch_clips(
+    loader: Loader,
+    utterances: Sequence[Utterance],
+    tell: Tell = lambda done, total, facts: None,
+    epochs: int = 0,
 ) -> Callable[[int], Sequence[Clip]]:
     """Give the clips of an epoch: one fixed set made at first use, or fresh copies each time."""
     fixed: list[Clip] = []

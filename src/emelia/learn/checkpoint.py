@@ -33,11 +33,12 @@ class Progress:
     def epoch(self) -> int:
         return len(self.history)
 
-    def note(self, epoch: Epoch) -> bool:
-        """Add an epoch; tell whether it is the best: higher UAR, or as high with less loss."""
+    def note(self, epoch: Epoch, choose: str = "best") -> bool:
+        """Add an epoch; tell whether to keep it: higher UAR, or as high with less loss, or last."""
         self.history.append(epoch)
         score, loss = epoch["validation_uar"], epoch["validation_loss"]
-        if (score, -loss) <= (self.best_uar, -self.best_loss):
+        better = (score, -loss) > (self.best_uar, -self.best_loss)
+        if not better and choose == "best":
             return False
         self.best_epoch, self.best_uar, self.best_loss = self.epoch, score, loss
         return True

@@ -72,7 +72,7 @@ def run_study(
                 append_line(results, result.to_json())
                 forget_checkpoint(cell_folder(out, task))
                 outcome.cells.append(result)
-                end(task.name, f"epoch {result.best_epoch} chosen on validation")
+                end(task.name, f"epoch {result.best_epoch} kept")
             else:
                 outcome.failed[task.name] = str(result)
                 end(task.name, "failed")

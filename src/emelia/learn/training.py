@@ -31,6 +31,10 @@ from emelia.metrics import accuracy, uar
 EpochClips = Callable[[int], Sequence[Clip]]  # training clips of an epoch
 
 
+class Diverged(EmeliaError):
+    """The loss is no longer a number: the learning rate is too high."""
+
+
 def fit(
     network: Network,
     training: EpochClips,
@@ -45,7 +49,7 @@ def fit(
     watch: Sequence[Clip] = (),
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Progress:
-    """Train until early stopping or the last epoch; leave the best epoch's weights in `network`.
+    """Train until early stopping or the last epoch; leave the chosen epoch's weights in `network`.
 
     Args:
         training: gives the clips of an epoch; `validation` chooses the epoch.
@@ -57,7 +61,7 @@ def fit(
     Ctrl-C ends it early with the best so far and `interrupted` set.
 
     Raises:
-        EmeliaError: the loss is no longer a number.
+        Diverged: the loss is no longer a number.
         RunError: the checkpoint is damaged or belongs to another training.
     """
     fabric = fabric or Fabric(accelerator="cpu", devices=1)
@@ -79,7 +83,7 @@ def fit(
             seconds = time.perf_counter() - began
             number = progress.epoch + 1
             epoch = {"epoch": number, "loss": loss, **line, "lr": rate, "seconds": seconds}
-            if progress.note(epoch):
+            if progress.note(epoch, recipe.train.choose):
                 best = {key: value.clone() for key, value in network.state_dict().items()}
             save_checkpoint(checkpoint, name, network, optimizer, best, progress)
             on_epoch(epoch)
@@ -151,7 +155,7 @@ def _learn(
 def _see_that_it_is_a_number(loss: float, recipe: Recipe, epoch: int) -> None:
     if not math.isfinite(loss):
         rate = recipe.train.lr
-        raise EmeliaError(
+        raise Diverged(
             f"{recipe.name}: the loss is no longer a number in epoch {epoch} at a learning "
             f"rate of {rate:g}. Lower it, for example --set train.lr={rate / 10:g}."
         )

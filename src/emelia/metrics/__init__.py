@@ -1,6 +1,15 @@
 """How good predictions are, how sure one may be of that, and whether two models differ."""
 
-from emelia.metrics.intervals import FEWEST_SPEAKERS, Interval, holm, interval, mcnemar
+from emelia.metrics.intervals import (
+    FEWEST_SPEAKERS,
+    Interval,
+    class_intervals,
+    difference_interval,
+    holm,
+    interval,
+    mcnemar,
+    mean_interval,
+)
 from emelia.metrics.scores import (
     Labels,
     accuracy,
@@ -23,11 +32,14 @@ __all__ = [
     "accuracy",
     "brier_score",
     "calibration_error",
+    "class_intervals",
     "confusion_matrix",
+    "difference_interval",
     "f1",
     "holm",
     "interval",
     "mcnemar",
+    "mean_interval",
     "per_group",
     "precision",
     "recall",

@@ -11,9 +11,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from emelia.metrics.scores import Labels, accuracy_of, as_labels, as_long, uar_of
+from emelia.metrics.scores import (
+    Labels,
+    accuracy_of,
+    as_labels,
+    as_long,
+    f1,
+    precision,
+    recall,
+    uar_of,
+)
 
 FEWEST_SPEAKERS = 6  # for an interval that speaks of new speakers
 
@@ -59,6 +68,60 @@ def interval(
     predictions (S, N) of S seeds, every resample is the same for all seeds and its figure
     is their mean.
     """
+    drawn, clustered = _resampled(truth, predicted, speakers, 0, n, seed)
+    values = {"accuracy": accuracy_of, "uar": uar_of}[metric](drawn).mean(axis=1)
+    return _between(values, clustered)
+
+
+def difference_interval(
+    truth: ArrayLike,
+    first: ArrayLike,
+    second: ArrayLike,
+    speakers: Sequence[str],
+    n: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """The interval of the UAR of `second` minus that of `first` on the same clips; see `interval`.
+
+    Every resample is the same for both, so what makes a speaker hard for both drops out.
+    """
+    rows = [np.atleast_2d(np.asarray(one)) for one in (first, second)]
+    drawn, clustered = _resampled(truth, np.vstack(rows), speakers, 0, n, seed)
+    values, seeds = uar_of(drawn), len(rows[0])  # (n, S of both)
+    return _between(values[:, seeds:].mean(axis=1) - values[:, :seeds].mean(axis=1), clustered)
+
+
+def class_intervals(
+    truth: ArrayLike,
+    predicted: ArrayLike,
+    speakers: Sequence[str],
+    classes: int,
+    n: int = 2000,
+    seed: int = 0,
+) -> dict[str, list[Interval]]:
+    """Intervals of precision, recall and F1, drawn as `interval` does.
+
+    Returns:
+        By name, C + 1 intervals: of each class, and of their mean (the macro figure).
+    """
+    drawn, clustered = _resampled(truth, predicted, speakers, classes, n, seed)
+    found = {}
+    for name, figure in (("precision", precision), ("recall", recall), ("f1", f1)):
+        values = figure(drawn).mean(axis=1)  # (n, S, C) -> (n, C)
+        columns = [*values.T, values.mean(axis=1)]
+        found[name] = [_between(column, clustered) for column in columns]
+    return found
+
+
+def _between(values: NDArray[np.float64], clustered: bool) -> Interval:
+    low, high = np.quantile(values, [0.025, 0.975])
+    return Interval(float(low), float(high), clustered)
+
+
+def _resampled(
+    truth: ArrayLike, predicted: ArrayLike, speakers: Sequence[str], classes: int, n: int, seed: int
+) -> tuple[NDArray[np.float64], bool]:
+    """Confusion matrices (n, S, C, C) of resamples, and whether speakers were drawn."""
     pairs = [as_labels(truth, row) for row in np.atleast_2d(np.asarray(predicted))]
     true, guesses = pairs[0][0], np.vstack([guess for _, guess in pairs])  # (N,), (S, N)
     names, speaker = np.unique(as_long(speakers, true, "speakers"), return_inverse=True)
@@ -68,13 +131,24 @@ def interval(
     # Clips with the same speaker, truth and predictions are copies of one unit, U of them.
     patterns = np.vstack([speaker, true, guesses])
     units, unit, copies = np.unique(patterns, axis=1, return_inverse=True, return_counts=True)
-    confusions = _by_unit(true, guesses, unit)  # (U, S, C, C), of all copies
+    confusions = _by_unit(true, guesses, unit, classes)  # (U, S, C, C), of all copies
     single = confusions.reshape(len(copies), -1) / copies[:, None]
     weights = _draws(units[0], copies, n, np.random.default_rng(seed))
     drawn = (weights @ single).reshape(n, *confusions.shape[1:])
-    values = {"accuracy": accuracy_of, "uar": uar_of}[metric](drawn).mean(axis=1)
-    low, high = np.quantile(values, [0.025, 0.975])
-    return Interval(float(low), float(high), clustered)
+    return drawn, clustered
+
+
+def mean_interval(
+    values: ArrayLike, speakers: Sequence[str], n: int = 2000, seed: int = 0
+) -> Interval:
+    """Interval of the mean of one number a clip, drawn as `interval` draws."""
+    numbers = np.asarray(values, dtype=np.float64)
+    names, owner = np.unique(as_long(speakers, numbers, "speakers"), return_inverse=True)
+    clustered = len(names) >= FEWEST_SPEAKERS
+    if not clustered:
+        owner = np.zeros_like(owner)
+    weights = _draws(owner, np.ones_like(owner), n, np.random.default_rng(seed))
+    return _between(weights @ numbers / weights.sum(axis=1), clustered)
 
 
 def mcnemar(truth: ArrayLike, a: ArrayLike, b: ArrayLike) -> float:
@@ -116,9 +190,10 @@ def _draws(owner: Labels, copies: Labels, n: int, rng: np.random.Generator) -> L
     return weights
 
 
-def _by_unit(true: Labels, guesses: Labels, unit: Labels) -> Labels:
-    """Confusion matrices of each unit and seed: (U, S, C, C)."""
-    seeds, size, units = len(guesses), int(max(true.max(), guesses.max())) + 1, int(unit.max()) + 1
+def _by_unit(true: Labels, guesses: Labels, unit: Labels, classes: int) -> Labels:
+    """Confusion matrices of each unit and seed: (U, S, C, C); C is at least `classes`."""
+    seeds, units = len(guesses), int(unit.max()) + 1
+    size = max(classes, int(max(true.max(), guesses.max())) + 1)
     cell = ((unit * seeds + np.arange(seeds)[:, None]) * size + true) * size + guesses  # (S, N)
     counts = np.bincount(cell.reshape(-1), minlength=units * seeds * size * size)
     return counts.reshape(units, seeds, size, size)

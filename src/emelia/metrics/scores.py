@@ -46,19 +46,19 @@ def confusion_matrix(truth: ArrayLike, predicted: ArrayLike, classes: int = 0) -
     return np.bincount(true * size + guess, minlength=size * size).reshape(size, size)
 
 
-def precision(confusion: Labels) -> Numbers:
-    """Of the clips given to each class, the share that belongs to it: (C,)."""
-    return _share(np.diag(confusion), confusion.sum(axis=0))
+def precision(confusion: NDArray[Any]) -> Numbers:
+    """Of the clips given to each class, the share that belongs to it: (..., C, C) -> (..., C)."""
+    return _share(_right(confusion), confusion.sum(axis=-2))
 
 
-def recall(confusion: Labels) -> Numbers:
-    """Of the clips of each class, the share that is found: (C,)."""
-    return _share(np.diag(confusion), confusion.sum(axis=1))
+def recall(confusion: NDArray[Any]) -> Numbers:
+    """Of the clips of each class, the share that is found: (..., C, C) -> (..., C)."""
+    return _share(_right(confusion), confusion.sum(axis=-1))
 
 
-def f1(confusion: Labels) -> Numbers:
-    """Harmonic mean of precision and recall of each class: (C,)."""
-    return _share(2 * np.diag(confusion), confusion.sum(axis=0) + confusion.sum(axis=1))
+def f1(confusion: NDArray[Any]) -> Numbers:
+    """Harmonic mean of precision and recall of each class: (..., C, C) -> (..., C)."""
+    return _share(2 * _right(confusion), confusion.sum(axis=-2) + confusion.sum(axis=-1))
 
 
 def scores(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> dict[str, Any]:
@@ -149,8 +149,13 @@ def accuracy_of(confusion: NDArray[Any]) -> Numbers:
 def uar_of(confusion: NDArray[Any]) -> Numbers:
     """(..., C, C) -> (...)."""
     support = confusion.sum(axis=-1)
-    recalls = _share(np.diagonal(confusion, axis1=-2, axis2=-1), support)
+    recalls = _share(_right(confusion), support)
     return _share(recalls.sum(axis=-1), (support > 0).sum(axis=-1))
+
+
+def _right(confusion: NDArray[Any]) -> NDArray[Any]:
+    """Clips of each class that are right: (..., C, C) -> (..., C)."""
+    return np.diagonal(confusion, axis1=-2, axis2=-1)
 
 
 def _share(part: NDArray[Any], whole: NDArray[Any]) -> Numbers:
@@ -184,7 +189,7 @@ def _chances(truth: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Number
     return true, chances
 
 
-def as_long(names: Sequence[str], true: Labels, what: str) -> NDArray[np.str_]:
+def as_long(names: Sequence[str], true: NDArray[Any], what: str) -> NDArray[np.str_]:
     """Names (N,) of groups, one a clip; ValueError where there are not as many."""
     if len(names) != len(true):
         raise ValueError(f"{len(names)} {what} for {len(true)} clips.")

@@ -1,7 +1,19 @@
 """What a study writes and what its figures are: cells on disk, rows and studies to read."""
 
 from emelia.results.cells import Cell, read_results
+from emelia.results.differences import Difference, differences, variant_of
 from emelia.results.rows import Row
 from emelia.results.studies import Pair, Study, studies, summarise
 
-__all__ = ["Cell", "Pair", "Row", "Study", "read_results", "studies", "summarise"]
+__all__ = [
+    "Cell",
+    "Difference",
+    "Pair",
+    "Row",
+    "Study",
+    "differences",
+    "read_results",
+    "studies",
+    "summarise",
+    "variant_of",
+]

@@ -16,6 +16,7 @@ from statistics import fmean, stdev
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emelia import metrics
 from emelia.metrics import Interval, Labels
@@ -81,6 +82,11 @@ class Row:
         return np.vstack([np.concatenate([c.predicted for c in cells]) for cells in self.counted])
 
     @cached_property
+    def probabilities(self) -> NDArray[np.float64]:
+        """(S * N, C), seed by seed; NaN where training diverged."""
+        return np.concatenate([c.probabilities for cells in self.counted for c in cells])
+
+    @cached_property
     def accuracies(self) -> tuple[float, ...]:
         """One a seed."""
         return tuple(metrics.accuracy(self.truth, row) for row in self.predicted)
@@ -133,6 +139,12 @@ class Row:
         truth, guesses = np.tile(self.truth, seeds), self.predicted.reshape(-1)
         table = metrics.per_group(truth, guesses, self.speakers * seeds)
         return {name: (int(own["n"]) // seeds, own["accuracy"]) for name, own in table.items()}
+
+    @cached_property
+    def class_intervals(self) -> dict[str, list[Interval]]:
+        """Of precision, recall and f1: an interval a class, and last that of their mean."""
+        classes = len(self.cells[0].classes)
+        return metrics.class_intervals(self.truth, self.predicted, self.speakers, classes)
 
     @property
     def parameters(self) -> int:

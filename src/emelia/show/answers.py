@@ -7,7 +7,6 @@ tell apart; the sound itself is grey.
 from __future__ import annotations
 
 import io
-import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from emelia.config import SAMPLE_RATE, FeatureConfig
 from emelia.errors import ConfigError, MissingExtraError
+from emelia.show.canvas import mel_band
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,7 +105,9 @@ def _draw_spectrogram(
         axes.set_ylabel("MFCC coefficient")
     else:
         ticks = [hz for hz in _TICKS if features.fmin < hz < features.fmax]
-        axes.set_yticks([_band(hz, features, bands) for hz in ticks], [f"{hz:,}" for hz in ticks])
+        axes.set_yticks(
+            [mel_band(hz, features, bands) for hz in ticks], [f"{hz:,}" for hz in ticks]
+        )
         axes.set_ylim(0, bands)
         axes.set_ylabel("frequency, Hz (mel scale)")
     unit = "dB" if features.standardise == "none" else "standardised"
@@ -158,14 +160,3 @@ def _tidy(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(_FAINT)
     axes.tick_params(labelsize=9)
-
-
-def _band(hz: float, features: FeatureConfig, bands: int) -> float:
-    """Where a frequency lies among the mel bands, whose centres are equally far apart."""
-    low, high, mel = (_mel(f) for f in (features.fmin, features.fmax, hz))
-    return (mel - low) / (high - low) * (bands + 1) - 0.5
-
-
-def _mel(hz: float) -> float:
-    """Slaney's mel scale, that of the front end: linear up to 1 kHz, logarithmic above."""
-    return hz * 3 / 200 if hz < 1000 else 15 + 27 * math.log(hz / 1000, 6.4)

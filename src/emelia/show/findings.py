@@ -11,10 +11,12 @@ from math import isnan
 
 import numpy as np
 
-from emelia.corpora.utterance import UNKNOWN_SPEAKER
-from emelia.metrics import FEWEST_SPEAKERS
+from emelia import metrics
 from emelia.results import Pair, Row, Study
-from emelia.show.tables import DEMO, SIGNIFICANT, flattened, p_value, percent, with_interval
+from emelia.show.limitations import heard_before
+from emelia.show.published import references
+from emelia.show.tables import SIGNIFICANT, flattened, p_value, percent, with_interval
+from emelia.show.wording import counted, listed
 
 # What one may want to know the effect of; other settings merely go along with these.
 _FACTORS = {
@@ -38,7 +40,7 @@ def headline(study: Study) -> str:
     text = (
         f"{best.recipe} {verb} {with_interval(best.accuracy, best.accuracy_interval)} % accuracy "
         f"and {with_interval(best.uar, best.uar_interval)} % UAR on {len(best.truth)} test clips "
-        f"of {_counted(len(best.per_speaker), 'speaker')}."
+        f"of {counted(len(best.per_speaker), 'speaker')}."
     )
     if best.published is not None:
         text += f" The founding study publishes {percent(best.published)} % accuracy for it."
@@ -53,33 +55,16 @@ def findings(study: Study) -> list[str]:
     told = [
         _against_chance(best),
         _against_the_rest(study, best),
+        _elsewhere(study, best),
         *_published(study),
         _peeking(study),
         *_effects(study),
         _by_speaker(best),
         _mistakes(best),
+        _sureness(best),
         _validation(best),
     ]
     return [sentence for sentence in told if sentence]
-
-
-def limitations(study: Study) -> list[str]:
-    """What the figures do not show."""
-    cells = [cell for row in study.rows for cell in row.cells]
-    known = [
-        DEMO if study.sample.demo else "",
-        _heard_before(study),
-        _few_speakers(study),
-        _few_seeds(study),
-        _unfinished(study),
-    ]
-    last = sum(cell.best_epoch == len(cell.history) for cell in cells)
-    if last:
-        known.append(
-            f"In {last} of {len(cells)} trainings the last epoch was the best: "
-            "more epochs may give better figures."
-        )
-    return [sentence for sentence in known if sentence]
 
 
 def _against_chance(best: Row) -> str:
@@ -101,10 +86,33 @@ def _against_the_rest(study: Study, best: Row) -> str:
             (beaten if pair.adjusted < SIGNIFICANT else equal).append(other)
     parts = []
     if beaten:
-        parts.append(f"it differs from {_listed(beaten)}")
+        parts.append(f"it differs from {listed(beaten)}")
     if equal:
-        parts.append(f"no difference is shown to {_listed(equal)}")
+        parts.append(f"no difference is shown to {listed(equal)}")
     return f"On the same clips as {best.recipe}: {'; '.join(parts)}." if parts else ""
+
+
+def _elsewhere(study: Study, best: Row) -> str:
+    """The interval among the figures others have published under like conditions."""
+    sample = study.sample
+    known = references(sample.corpus, apart=not heard_before(study))
+    if not known:
+        return ""
+    span = best.accuracy_interval
+    above = [one.system for one in known if one.accuracy > 100 * span.high]
+    below = [one.system for one in known if one.accuracy < 100 * span.low]
+    inside = [one.system for one in known if one.system not in above + below]
+    places = (("above it", above), ("inside it", inside), ("below it", below))
+    told = [
+        f"{counted(len(names), 'figure')} {where} ({listed(names)})"
+        for where, names in places
+        if names
+    ]
+    kind = "heard in training, too" if heard_before(study) else "unheard in training"
+    return (
+        f"Against the interval of {best.recipe}, of the figures others have published with test "
+        f"speakers {kind}: {'; '.join(told)}."
+    )
 
 
 def _published(study: Study) -> list[str]:
@@ -123,12 +131,12 @@ def _published(study: Study) -> list[str]:
         told.setdefault(where, []).append(f"{row.recipe} ({figures})")
     sentences = [
         f"By the published rule, the best epoch on the test clips, the published accuracy lies "
-        f"{where} our interval for {_listed(names)}."
+        f"{where} our interval for {listed(names)}."
         for where, names in told.items()
     ]
     if gaps:
         sentences.append(
-            f"The published accuracies of {_listed(list(gaps))}, measured on a random split with "
+            f"The published accuracies of {listed(list(gaps))}, measured on a random split with "
             f"the best test epoch, exceed those here by {_span(gaps.values())} points."
         )
     return sentences
@@ -200,6 +208,21 @@ def _mistakes(best: Row) -> str:
     )
 
 
+def _sureness(best: Row) -> str:
+    """Whether the confidence of an answer may be taken at its word."""
+    chances = best.probabilities
+    if np.isnan(chances).any():
+        return ""
+    truth = np.tile(best.truth, len(best.counted))
+    error = metrics.calibration_error(truth, chances)
+    sure, right = float(chances.max(axis=1).mean()), best.accuracy
+    word = "surer than it is right" if sure > right else "less sure than it is right"
+    return (
+        f"{best.recipe} is {word}: it gives its answers {percent(sure)} % on average and gets "
+        f"{percent(right)} % right (expected calibration error {percent(error)} points)."
+    )
+
+
 def _validation(best: Row) -> str:
     gap = 100 * (best.validation_uar - best.uar)
     if isnan(gap):
@@ -210,43 +233,6 @@ def _validation(best: Row) -> str:
     )
 
 
-def _heard_before(study: Study) -> str:
-    """Whether the audits found test speakers in training or validation, too."""
-    audits = [cell.audit.get("shared", {}) for row in study.rows for cell in row.cells]
-    if not any(
-        parts.endswith("/test") and shared.get("speakers")
-        for found in audits
-        for parts, shared in found.items()
-    ):
-        return ""
-    return (
-        "Test speakers are also heard before the test, so these figures say nothing about people "
-        "the network has never heard."
-    )
-
-
-def _few_speakers(study: Study) -> str:
-    names = {name for row in study.rows for name in row.per_speaker}
-    if names == {UNKNOWN_SPEAKER}:
-        return "Who speaks is not known: test speakers may have been heard in training."
-    if len(names) < FEWEST_SPEAKERS:
-        who = _counted(len(names), "test speaker")
-        return f"Only {who}: the intervals speak of other clips of the same people."
-    return f"{len(names)} test speakers are a small sample of people: the intervals are rough."
-
-
-def _few_seeds(study: Study) -> str:
-    single = [row.recipe for row in study.complete if len(row.seeds) == 1]
-    if not single:
-        return ""
-    return f"One seed only for {_listed(single)}: how much luck is in the training is not known."
-
-
-def _unfinished(study: Study) -> str:
-    names = [row.recipe for row in study.rows if not row.complete]
-    return f"Not complete, and compared with nothing: {_listed(names)}." if names else ""
-
-
 def _factors(row: Row) -> dict[str, str]:
     values = dict(flattened(row.cells[0].settings))
     return {key: str(values.get(key)) for key in _FACTORS}
@@ -255,12 +241,3 @@ def _factors(row: Row) -> dict[str, str]:
 def _span(gaps: Iterable[float]) -> str:
     low, high = min(gaps), max(gaps)
     return f"{low:+.1f}" if f"{low:.1f}" == f"{high:.1f}" else f"{low:+.1f} to {high:+.1f}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def _listed(words: list[str]) -> str:
-    """["a", "b", "c"] -> "a, b and c"."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

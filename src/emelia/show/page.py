@@ -42,6 +42,7 @@ class Figures:
         while f"{stem}.svg" in self.files:
             stem += "-"
         vector = svg(figure)
+        figure.set_layout_engine("none")  # everything has its place now; to find it again is slow
         self.files |= {f"{stem}.svg": vector, f"{stem}.png": png(figure)}
         return Picture(caption, alt, data_uri("image/svg+xml", vector), f"{stem}.svg")
 

@@ -1,92 +1,101 @@
-"""A study as a page: `report.html`, one file that opens anywhere, and `report.md`.
+"""Studies as a page: `report.html`, one file that opens anywhere, `report.md`, and the figures.
 
 The page loads nothing: styles are inside, figures are SVG data URIs with their content in
-words beside them, and a policy in its head forbids the rest.
+words beside them, and a policy in its head forbids the rest. Where the recordings are on this
+disk it carries a few of them, so whoever passes it on passes on a little of the corpus.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from emelia import metrics
-from emelia.errors import MissingExtraError, RunError
+from emelia.errors import RunError
 from emelia.results import Cell, Row, Study, read_results, studies
-from emelia.show import findings, plots, tables
-from emelia.show.tables import Table, percent
+from emelia.show import differences, findings, plots, report_tables, tables
+from emelia.show.limitations import limitations
+from emelia.show.page import Figures, check_extras, render
+from emelia.show.portraits import portrait, processing
+from emelia.show.recordings import recordings
+from emelia.show.report_sound import Example, Heard, example, heard
+from emelia.show.tables import Table
+from emelia.show.wording import known
 from emelia.storage import write_atomically
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-    from matplotlib.figure import Figure
-
 
 # Words about a recipe, which change no result.
 _WORDS = ("name", "group", "title", "published", "published_epoch")
+_CLIPS = 8  # recordings a page carries at most
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure for a page: what it shows in one line, in words, and as data URI."""
+class Sound:
+    """What a page lets hear and see of a study's recordings."""
 
-    caption: str
-    alt: str
-    uri: str
-
-
-@dataclass(frozen=True)
-class Portrait:
-    """What a page shows of one recipe."""
-
-    row: Row
-    title: str
-    pictures: tuple[Picture, ...]
-    classes: Table
-    settings: str
+    example: Example | None
+    mistakes: tuple[Heard, ...]
+    here: bool  # whether the recordings are on this disk
 
 
 def write_report(
-    results: str | Path | Iterable[Cell], folder: str | Path, command: str = ""
+    results: str | Path | Iterable[Cell],
+    folder: str | Path,
+    command: str = "",
+    places: Sequence[str] = (),
 ) -> list[Path]:
     """Write `report.md` and `report.html` of all studies among these results.
+
+    Their figures go beside them, as SVG and PNG files in `figures/`.
 
     Args:
         results: `results.jsonl`, a folder with it, or cells.
         folder: where the report goes.
         command: what to type to make the results again, shown on the page.
+        places: where the corpora may lie; looked at only if they hold what was studied.
 
     Raises:
         RunError: there is no finished cell, or the results are damaged.
         StorageError: the folder cannot be written.
+        MissingExtraError: matplotlib or jinja2 is not installed.
     """
     cells = read_results(Path(results)) if isinstance(results, str | Path) else tuple(results)
     if not cells:
         where = f"{results}: " if isinstance(results, str | Path) else ""
         raise RunError(f"{where}no finished cells to report. Run a study first: emelia study.")
-    found = studies(cells)
-    pages = {
-        "report.md": _render("report.md", [_words(study) for study in found], command),
-        "report.html": _render("report.html", [_page(study) for study in found], command),
+    check_extras()
+    found, figures = studies(cells), Figures()
+    values = {
+        "pages": [_page(study, figures, places, max(2, _CLIPS // len(found))) for study in found],
+        "kinds": report_tables.random_against_apart(found),
+        "command": command,
     }
-    for name, text in pages.items():
-        write_atomically(Path(folder) / name, text.encode())
-    return [Path(folder) / name for name in pages]
+    written = {name: render(name, **values) for name in ("report.md", "report.html")}
+    files = figures.files | {name: text.encode() for name, text in written.items()}
+    for name, data in files.items():
+        write_atomically(Path(folder) / name, data)
+    return [Path(folder) / name for name in written]
 
 
-def _words(study: Study) -> dict[str, Any]:
-    """What the Markdown and the HTML page both say of a study."""
+def _page(study: Study, figures: Figures, places: Sequence[str], clips: int) -> dict[str, Any]:
+    """All that is shown of a study; its figures are added to `figures`."""
+    sample, name = study.sample, f"{study.sample.corpus}-{study.sample.split}"
     cells = [cell for row in study.rows for cell in row.cells]
     return {
         "study": study,
-        "name": tables.titled(study.sample, f"{study.sample.corpus}, {study.sample.split}"),
+        "name": tables.titled(sample, f"{sample.corpus}, {sample.split}"),
         "headline": findings.headline(study),
         "findings": findings.findings(study),
-        "limitations": findings.limitations(study),
-        "tables": tables.all_tables(study),
+        "limitations": limitations(study),
+        "elsewhere": report_tables.elsewhere(study),
+        "tables": [*tables.all_tables(study), *differences.tables(study)],
+        "sexes": report_tables.sexes(study),
+        "specs": report_tables.specs(study),
+        "clips": report_tables.clips(study),
+        "processing": processing(study.rows),
+        "overview": _overview(study, figures, name),
+        "portraits": [portrait(row, figures, name) for row in study.rows],
+        "sound": _sound(study, figures, places, clips, name),
         "settings": _settings(study),
         "audit": tables.audit(study),
         "seeds": tables.seeds(study),
@@ -95,43 +104,29 @@ def _words(study: Study) -> dict[str, Any]:
     }
 
 
-def _page(study: Study) -> dict[str, Any]:
-    shown = _words(study)
-    demo = study.sample.demo
-    main, *others = shown["tables"]
-    overview = [
-        _picture(plots.intervals(study.rows), "Accuracy and 95 % interval", _in_words(main), demo)
-    ]
+def _overview(study: Study, figures: Figures, name: str) -> list[Any]:
+    sample = study.sample
+    drawn = [(plots.intervals(study.rows), "Accuracy and 95 % interval", tables.main(study))]
     if len(study.best.per_speaker if study.best else ()) > 1:
-        figure = plots.speakers(study.rows)
-        overview.append(_picture(figure, "Accuracy by test speaker", _in_words(others[0]), demo))
-    return shown | {
-        "overview": overview,
-        "portraits": [_portrait(row, demo) for row in study.rows],
-    }
+        by_speaker = plots.speakers(study.rows)
+        drawn.append((by_speaker, "Accuracy by test speaker", tables.speakers(study)))
+    stems = ("accuracy", "speakers")
+    return [
+        figures.picture(figure, f"{name}-{stem}", tables.titled(sample, caption), _in_words(table))
+        for stem, (figure, caption, table) in zip(stems, drawn, strict=False)
+    ]
 
 
-def _portrait(row: Row, demo: bool) -> Portrait:
-    sample = row.cells[0]
-    pictures = (
-        _picture(plots.losses(row), "Loss over the epochs", _losses_in_words(row), demo),
-        _picture(plots.progress(row), "Validation UAR, chosen epochs", _chosen_in_words(row), demo),
-        _picture(
-            plots.confusion(row.confusion, sample.classes),
-            "Confusion matrix, all seeds",
-            _confusion_in_words(row),
-            demo,
-        ),
-    )
-    flat = tables.flattened(sample.settings)
-    settings = "\n".join(f"{key} = {value!r}" for key, value in flat)
-    title = str(sample.settings.get("title", ""))
-    return Portrait(row, title, pictures, _classes(row), settings)
-
-
-def _picture(figure: Figure, caption: str, alt: str, demo: bool) -> Picture:
-    uri = "data:image/svg+xml;base64," + b64encode(plots.svg(figure)).decode()
-    return Picture(f"{caption} (synthetic speech)" if demo else caption, alt, uri)
+def _sound(
+    study: Study, figures: Figures, places: Sequence[str], clips: int, name: str
+) -> Sound | None:
+    """Examples of the best recipe; None where no recipe is complete."""
+    best = study.best
+    if best is None:
+        return None
+    paths = recordings(study.sample, places)
+    shown = example(best, paths, figures, name)
+    return Sound(shown, tuple(heard(best, paths, clips)), bool(paths))
 
 
 def _in_words(table: Table) -> str:
@@ -140,70 +135,20 @@ def _in_words(table: Table) -> str:
     return f"{table.columns[1]} of {table.columns[0]}: " + "; ".join(lines) + "."
 
 
-def _losses_in_words(row: Row) -> str:
-    first = fmean(cell.history[0]["loss"] for cell in row.cells)
-    last = fmean(cell.history[-1]["loss"] for cell in row.cells)
-    longest = max(len(cell.history) for cell in row.cells)
-    return (
-        f"Loss of {row.recipe} in {len(row.cells)} trainings of up to {longest} epochs: on average "
-        f"the training loss goes from {first:.2f} to {last:.2f}."
-    )
-
-
-def _chosen_in_words(row: Row) -> str:
-    chosen = [cell.best_epoch for cell in row.cells]
-    return (
-        f"Validation UAR of {row.recipe} in {len(row.cells)} trainings: the chosen epochs are "
-        f"{min(chosen)} to {max(chosen)}, with {percent(row.validation_uar)} % on average."
-    )
-
-
-def _confusion_in_words(row: Row) -> str:
-    found = [f"{line[0]} {line[3]} %" for line in _classes(row).rows]
-    return f"Confusion matrix of {row.recipe}. Found of each class: {', '.join(found)}."
-
-
-def _render(name: str, pages: list[dict[str, Any]], command: str) -> str:
-    text = _environment().get_template(name).render(pages=pages, command=command)
-    return text.rstrip() + "\n"
-
-
-def _environment() -> Environment:
-    try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-    except ImportError:
-        raise MissingExtraError("writing a report", "jinja2", "plots") from None
-    environment = Environment(
-        loader=PackageLoader("emelia.show"),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": percent, "plain": tables.escaped}
-    return environment
-
-
-def _classes(row: Row) -> Table:
-    """Precision, recall and F1 of each class of one recipe, over all seeds."""
-    matrix = row.confusion
-    figures = (metrics.precision(matrix), metrics.recall(matrix), metrics.f1(matrix))
-    clips = matrix.sum(axis=1) // len(row.counted)
-    lines = tuple(
-        (name, str(clips[i]), *(percent(values[i]) for values in figures))
-        for i, name in enumerate(row.cells[0].classes)
-    )
-    title = tables.titled(row.cells[0], "By class")
-    return Table(title, ("class", "clips", "precision %", "recall %", "F1 %"), lines)
-
-
 def _settings(study: Study) -> Table:
     """The settings in which recipes differ."""
-    flat = [dict(tables.flattened(row.cells[0].settings)) for row in study.rows]
+    flat = [dict(tables.flattened(_all_settings(row))) for row in study.rows]
     keys = dict.fromkeys(key for one in flat for key in one if key not in _WORDS)
     varied = [key for key in keys if len({str(one.get(key)) for one in flat}) > 1]
     lines = tuple((key, *(_setting(one.get(key)) for one in flat)) for key in varied)
     return Table("Settings that differ", ("setting", *(row.recipe for row in study.rows)), lines)
+
+
+def _all_settings(row: Row) -> Mapping[str, Any]:
+    """With those at their default that came after the training."""
+    settings = row.cells[0].settings
+    recipe = known(settings)
+    return asdict(recipe) if recipe else settings
 
 
 def _setting(value: Any) -> str:

@@ -1,0 +1,69 @@
+"""What the figures of a study do not show, found from the study itself."""
+
+from __future__ import annotations
+
+from emelia.corpora.utterance import UNKNOWN_SPEAKER
+from emelia.metrics import FEWEST_SPEAKERS
+from emelia.results import Study
+from emelia.show.tables import DEMO
+from emelia.show.wording import counted, listed
+
+
+def limitations(study: Study) -> list[str]:
+    """What the figures do not show."""
+    cells = [cell for row in study.rows for cell in row.cells]
+    known = [
+        DEMO if study.sample.demo else "",
+        _heard(study),
+        _few_speakers(study),
+        _few_seeds(study),
+        _unfinished(study),
+    ]
+    last = sum(cell.best_epoch == len(cell.history) for cell in cells)
+    if last:
+        known.append(
+            f"In {last} of {len(cells)} trainings the last epoch was the best: "
+            "more epochs may give better figures."
+        )
+    return [sentence for sentence in known if sentence]
+
+
+def heard_before(study: Study) -> bool:
+    """Whether the audits found test speakers in training or validation, too."""
+    audits = [cell.audit.get("shared", {}) for row in study.rows for cell in row.cells]
+    return any(
+        parts.endswith("/test") and bool(shared.get("speakers"))
+        for found in audits
+        for parts, shared in found.items()
+    )
+
+
+def _heard(study: Study) -> str:
+    if not heard_before(study):
+        return ""
+    return (
+        "Test speakers are also heard before the test, so these figures say nothing about people "
+        "the network has never heard."
+    )
+
+
+def _few_speakers(study: Study) -> str:
+    names = {name for row in study.rows for name in row.per_speaker}
+    if names == {UNKNOWN_SPEAKER}:
+        return "Who speaks is not known: test speakers may have been heard in training."
+    if len(names) < FEWEST_SPEAKERS:
+        who = counted(len(names), "test speaker")
+        return f"Only {who}: the intervals speak of other clips of the same people."
+    return f"{len(names)} test speakers are a small sample of people: the intervals are rough."
+
+
+def _few_seeds(study: Study) -> str:
+    single = [row.recipe for row in study.complete if len(row.seeds) == 1]
+    if not single:
+        return ""
+    return f"One seed only for {listed(single)}: how much luck is in the training is not known."
+
+
+def _unfinished(study: Study) -> str:
+    names = [row.recipe for row in study.rows if not row.complete]
+    return f"Not complete, and compared with nothing: {listed(names)}." if names else ""

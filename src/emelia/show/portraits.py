@@ -1,0 +1,154 @@
+"""What a report shows of one recipe: its network, how it learnt, how well, and how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+
+from emelia import metrics
+from emelia.config import Recipe
+from emelia.results import Row
+from emelia.show import plots, report_tables, tables, wording
+from emelia.show.architecture import architecture
+from emelia.show.page import Figures, Picture
+from emelia.show.tables import Table, percent, titled
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """What a page shows of one recipe."""
+
+    row: Row
+    title: str
+    pictures: tuple[Picture, ...]
+    tables: tuple[Table, ...]  # how good it is
+    layers: Table | None  # None where this version does not know the network
+    training: tuple[tuple[str, str], ...]  # what is done to learn, in words
+    changed: str  # settings that are not at their default
+    settings: str
+
+
+def portrait(row: Row, figures: Figures, name: str) -> Portrait:
+    """Draw and describe one recipe.
+
+    Args:
+        figures: gets the figures.
+        name: what names of figures begin with.
+    """
+    sample = row.cells[0]
+    recipe = wording.known(sample.settings)
+    flat = dict(tables.flattened(sample.settings))
+    return Portrait(
+        row,
+        str(sample.settings.get("title", "")),
+        _pictures(row, figures, f"{name}-{row.recipe}"),
+        (report_tables.overall(row), report_tables.classes(row)),
+        _layers(row, recipe) if recipe else None,
+        _training(recipe) if recipe else (),
+        _lines(wording.changed(recipe)) if recipe else "",
+        _lines(flat),
+    )
+
+
+@dataclass(frozen=True)
+class Processing:
+    """How recipes turn recordings into spectrograms."""
+
+    recipes: str
+    audio: str
+    features: str
+
+
+def processing(rows: Sequence[Row]) -> list[Processing]:
+    """The steps of all recipes in words, once for those that have them in common."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        recipe = wording.known(row.cells[0].settings)
+        if recipe:
+            steps = wording.audio(recipe.audio), wording.features(recipe.features)
+            groups.setdefault(steps, []).append(row.recipe)
+    return [Processing(wording.listed(names), *steps) for steps, names in groups.items()]
+
+
+def _layers(row: Row, recipe: Recipe) -> Table | None:
+    """The table of layers, if it is of the network that was trained."""
+    found = architecture(recipe, len(row.cells[0].classes))
+    return report_tables.layers(recipe, found) if found.parameters == row.parameters else None
+
+
+def _training(recipe: Recipe) -> tuple[tuple[str, str], ...]:
+    told = {
+        "learning": wording.training(recipe),
+        "training clips": wording.augmentation(recipe.augment) or "As they are, unchanged.",
+    }
+    return tuple(told.items())
+
+
+def _pictures(row: Row, figures: Figures, name: str) -> tuple[Picture, ...]:
+    sample = row.cells[0]
+    drawn = [
+        (plots.losses(row), "Loss over the epochs", _losses_in_words(row)),
+        (plots.progress(row), "Validation UAR, chosen epochs", _chosen_in_words(row)),
+        (
+            plots.confusion(row.confusion, sample.classes),
+            "Confusion matrix, all seeds",
+            _confusion_in_words(row),
+        ),
+    ]
+    chances = row.probabilities
+    if not np.isnan(chances).any():
+        truth = np.tile(row.truth, len(row.counted))
+        bins = metrics.reliability(truth, chances)
+        error = metrics.calibration_error(truth, chances)
+        caption = f"Reliability, expected calibration error {percent(error)} %"
+        drawn.append((plots.reliability(bins), caption, _reliability_in_words(row, bins, error)))
+    stems = ("loss", "uar", "confusion", "reliability")
+    return tuple(
+        figures.picture(figure, f"{name}-{stem}", titled(sample, caption), alt)
+        for stem, (figure, caption, alt) in zip(stems, drawn, strict=False)
+    )
+
+
+def _losses_in_words(row: Row) -> str:
+    first = fmean(cell.history[0]["loss"] for cell in row.cells)
+    last = fmean(cell.history[-1]["loss"] for cell in row.cells)
+    longest = max(len(cell.history) for cell in row.cells)
+    return (
+        f"Loss of {row.recipe} in {len(row.cells)} trainings of up to {longest} epochs: on average "
+        f"the training loss goes from {first:.2f} to {last:.2f}."
+    )
+
+
+def _chosen_in_words(row: Row) -> str:
+    chosen = [cell.best_epoch for cell in row.cells]
+    return (
+        f"Validation UAR of {row.recipe} in {len(row.cells)} trainings: the chosen epochs are "
+        f"{min(chosen)} to {max(chosen)}, with {percent(row.validation_uar)} % on average."
+    )
+
+
+def _confusion_in_words(row: Row) -> str:
+    shares = metrics.recall(row.confusion)
+    names = row.cells[0].classes
+    found = [f"{name} {percent(share)} %" for name, share in zip(names, shares, strict=True)]
+    return f"Confusion matrix of {row.recipe}. Found of each class: {', '.join(found)}."
+
+
+def _reliability_in_words(row: Row, bins: Sequence[dict[str, float]], error: float) -> str:
+    told = [
+        f"{100 * one['low']:.0f} to {100 * one['high']:.0f} % sure, {percent(one['accuracy'])} % "
+        f"right ({one['n']})"
+        for one in bins
+        if one["n"]
+    ]
+    return (
+        f"Reliability of {row.recipe}, expected calibration error {percent(error)} %. "
+        f"Answers by confidence: {'; '.join(told)}."
+    )
+
+
+def _lines(settings: dict[str, object]) -> str:
+    return "\n".join(f"{key} = {value!r}" for key, value in settings.items())

@@ -1,0 +1,125 @@
+"""The recordings behind a study's answers, where they are on this disk.
+
+A run folder tells where the corpus lay. It counts only if what lies there now has the digest of
+the study: then an id names the very recording that was tested.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from emelia.audio import Wave, decode, resample
+from emelia.config import SAMPLE_RATE, FeatureConfig
+from emelia.corpora import Corpus, read_corpus
+from emelia.errors import EmeliaError, MissingExtraError
+from emelia.results import Cell, Row
+
+LONGEST = 4.0  # s of a recording on a page, which has to carry it
+Recordings = Mapping[str, Path]  # by the id of a clip
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a network said of a clip."""
+
+    clip: str  # its id
+    speaker: str
+    meant: str
+    said: str
+    confidence: float
+
+
+def places_of(results: Iterable[Path]) -> list[str]:
+    """Where the corpora of studies lay, as the run folders beside their results tell."""
+    found: dict[str, None] = {}
+    for file in results:
+        for run in sorted((file.parent / "cells").glob("*/run.json"))[:1]:
+            try:
+                places = json.loads(run.read_text(encoding="utf-8")).get("places", [])
+            except (OSError, ValueError):  # a report does without
+                continue
+            if places:
+                found["+".join(map(str, places))] = None
+    return list(found)
+
+
+def recordings(sample: Cell, places: Sequence[str]) -> dict[str, Path]:
+    """The recordings of a study by clip; none where no place holds just these."""
+    for place in places:
+        try:
+            corpus = read_corpus(place, None, sample.classes)
+        except (EmeliaError, OSError):
+            continue
+        if corpus.digest == sample.corpus_digest:
+            return _by_id(corpus)
+    return {}
+
+
+def _by_id(corpus: Corpus) -> dict[str, Path]:
+    return {u.id: u.path for u in corpus.utterances}
+
+
+def mistakes(row: Row, most: int) -> list[Answer]:
+    """The wrong answers of the first seed, the surest first."""
+    wrong = [one for one in _answers(row) if one.meant != one.said]
+    return sorted(wrong, key=lambda one: (-one.confidence, one.clip))[:most]
+
+
+def surest(row: Row) -> Answer | None:
+    """The right answer a recipe is most certain of."""
+    right = [one for one in _answers(row) if one.meant == one.said]
+    return min(right, key=lambda one: (-one.confidence, one.clip), default=None)
+
+
+def _answers(row: Row) -> Iterator[Answer]:
+    """All answers of the first seed but those of a training that diverged."""
+    for cell in row.counted[0]:
+        answers = zip(cell.predictions, cell.truth, cell.predicted, strict=True)
+        for (said, truth, guess), chances in zip(answers, cell.probabilities, strict=True):
+            if not np.isnan(chances).any():
+                names = cell.classes[truth], cell.classes[guess]
+                yield Answer(str(said["id"]), str(said["speaker"]), *names, float(chances[guess]))
+
+
+def beginning(path: Path) -> tuple[Wave, bool]:
+    """The first seconds of a recording (T,) at 16 kHz, and whether there are more.
+
+    Raises:
+        AudioError: it cannot be read.
+    """
+    wave, rate = decode(path)
+    most = round(LONGEST * rate)
+    return resample(wave[:most], rate), wave.size > most
+
+
+def spectrogram(speech: Wave, config: FeatureConfig) -> NDArray[np.float32]:
+    """The mel spectrogram of 16 kHz speech in dB below its loudest point (mels, F).
+
+    Raises:
+        MissingExtraError: librosa is not installed.
+    """
+    try:
+        import librosa
+    except ImportError:
+        raise MissingExtraError("drawing a spectrogram", "librosa", "train") from None
+    powers = librosa.feature.melspectrogram(
+        y=speech, sr=SAMPLE_RATE, n_fft=config.n_fft, win_length=config.window,
+        hop_length=config.hop, n_mels=config.mels, fmin=config.fmin, fmax=config.fmax,
+    )  # fmt: skip
+    decibels = librosa.power_to_db(powers, ref=np.max, top_db=config.top_db)
+    return np.asarray(decibels, dtype=np.float32)
+
+
+def flac(speech: Wave) -> bytes:
+    """16 kHz speech as a FLAC file of 16 bit: half of a WAV file, and played by browsers, too."""
+    file = io.BytesIO()
+    soundfile.write(file, speech, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    return file.getvalue()

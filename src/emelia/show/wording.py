@@ -1,0 +1,152 @@
+"""What a recipe does, in words made from its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from emelia.config import (
+    SAMPLE_RATE,
+    AudioConfig,
+    AugmentConfig,
+    FeatureConfig,
+    Recipe,
+    recipe_from,
+)
+from emelia.errors import ConfigError
+
+_NOISE = {
+    "quiet": "noise reduced by a gate whose profile is the quietest frames",
+    "seed": "noise reduced by a gate whose profile is the first second, as the founding study did",
+}
+_LEVEL = {
+    "none": "the level left as it is",
+    "peak": "the peak brought to 1",
+    "loudness": "the loudness brought to -23 LUFS",
+}
+_STANDARD = {
+    "none": "not standardised",
+    "clip": "each clip standardised to mean 0 and deviation 1",
+    "band": "each band of each clip standardised to mean 0 and deviation 1",
+}
+
+
+def known(settings: Mapping[str, Any]) -> Recipe | None:
+    """The settings of a cell as a recipe; None where this version does not know them."""
+    try:
+        return recipe_from(settings)
+    except ConfigError:
+        return None
+
+
+def way(settings: Mapping[str, Any]) -> str:
+    """A name for a way of learning: the recipe without words and without when to stop."""
+    recipe = known(settings)
+    if recipe is None:
+        return ""
+    train = replace(recipe.train, epochs=0, patience=0)
+    return replace(recipe, train=train, name="").digest
+
+
+def listed(words: list[str]) -> str:
+    """["a", "b", "c"] -> "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def counted(count: int, what: str) -> str:
+    """(2, "clip") -> "2 clips"."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def audio(config: AudioConfig) -> str:
+    """The steps from a recording to a waveform, in their order."""
+    steps = [f"Resampled to {SAMPLE_RATE / 1000:g} kHz, one channel"]
+    if config.dc:
+        steps.append("the mean subtracted")
+    if config.denoise != "none":
+        steps.append(_NOISE[config.denoise])
+    if config.trim_db:
+        steps.append(f"both ends cut where they lie {config.trim_db:g} dB below the loudest frame")
+    return f"{', '.join([*steps, _LEVEL[config.level]])}."
+
+
+def features(config: FeatureConfig) -> str:
+    """The step from a waveform to a spectrogram."""
+    bands = f"{config.mels} mel bands from {config.fmin:,.0f} to {config.fmax:,.0f} Hz"
+    if config.kind == "mfcc":
+        bands = f"{config.mfccs} cepstral coefficients (MFCC) of {bands}"
+    window, hop = (1000 * n / SAMPLE_RATE for n in (config.window, config.hop))
+    return (
+        f"{bands}; windows of {window:g} ms every {hop:g} ms (FFT of {config.n_fft:,}); decibels, "
+        f"down to {config.top_db:g} below the loudest point; {_STANDARD[config.standardise]}."
+    )
+
+
+def augmentation(config: AugmentConfig) -> str:
+    """What is done to training clips alone; empty where nothing is."""
+    if config == AugmentConfig():
+        return ""
+    told = ["A fresh copy of each clip every epoch"] if config.online else []
+    if config.copies > 1:
+        told.append(f"Each clip {config.copies} times: itself and {config.copies - 1} changed")
+    if config.balanced:
+        told.append("Rare classes copied more often")
+    if config.copies > 1 or config.online or config.balanced:
+        told.append(f"Each change with probability {config.probability:g}: {_changes(config)}")
+    if config.mask_probability:
+        bands, frames = (_between(span) for span in (config.frequency_mask, config.time_mask))
+        often = ", drawn anew each epoch" if config.masks_each_epoch else ""
+        told.append(
+            f"Masks of {bands} bands and {frames} frames, filled with {config.mask_fill}, each "
+            f"with probability {config.mask_probability:g}{often}"
+        )
+    if config.mixup:
+        told.append(f"Two clips mixed (alpha {config.mixup:g})")
+    if config.crop:
+        told.append(f"A random stretch of {config.crop} frames")
+    return f"{'. '.join(told)}."
+
+
+def training(recipe: Recipe) -> str:
+    """How the network learns."""
+    train = recipe.train
+    told = [
+        f"{train.optimizer.replace('adam', 'Adam').replace('Adamw', 'AdamW')}, learning rate "
+        f"{train.lr:g} ({train.schedule}), batches of {train.batch_size}",
+        f"at most {train.epochs} epochs",
+    ]
+    if train.patience:
+        told.append(f"stopped after {train.patience} without a better UAR on validation data")
+    if train.weight_decay:
+        told.append(f"weight decay {train.weight_decay:g}")
+    if train.label_smoothing:
+        told.append(f"label smoothing {train.label_smoothing:g}")
+    if train.balance != "none":
+        told.append(f"unequal classes met by {train.balance}")
+    return f"{', '.join(told)}."
+
+
+def changed(recipe: Recipe) -> dict[str, Any]:
+    """Settings that are not at their default, as `a.b`; no words about the recipe."""
+    ours, usual = asdict(recipe), asdict(Recipe())
+    found: dict[str, Any] = {}
+    for part, values in ours.items():
+        if isinstance(values, dict):
+            found |= {f"{part}.{k}": v for k, v in values.items() if v != usual[part][k]}
+    return found
+
+
+def _changes(config: AugmentConfig) -> str:
+    ranges = {
+        "noise at {} dB": config.noise_snr_db,
+        "pitch by {} semitones": config.pitch_semitones,
+        "tempo by a factor of {}": config.stretch_rate,
+        "level by {} dB": config.gain_db,
+    }
+    told = [text.format(_between(span)) for text, span in ranges.items() if span[0] != span[1]]
+    return ", ".join([*told, *(["a simulated room"] if config.room else [])]) or "none"
+
+
+def _between(span: tuple[float, float]) -> str:
+    return f"{span[0]:g} to {span[1]:g}".replace("-", "−")
