@@ -80,7 +80,7 @@ def test_the_figures_of_the_readme_are_those_of_the_results(recipe: str) -> None
 
 
 def test_the_tables_of_the_results_are_those_of_the_committed_cells() -> None:
-    from emelia.show.tables import markdown
+    from emelia.show.markdown import markdown
 
     page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     for path in sorted((ROOT / "docs" / "results").glob("*.jsonl")):

@@ -21,6 +21,7 @@ from emelia.errors import MissingExtraError, RunError, StorageError
 from emelia.results import Cell, Study, studies
 from emelia.show import canvas, findings, plots, report_tables, tables
 from emelia.show.limitations import limitations
+from emelia.show.markdown import markdown
 from emelia.show.report import write_report
 
 CLIPS = fake_study.utterances()
@@ -162,7 +163,7 @@ def test_pairs_come_surest_first(study: Study) -> None:
 
 def test_markdown_tables_keep_their_columns_whatever_names_hold(cells: list[Cell]) -> None:
     odd = [replace(cell, recipe="a|b <i>*\nc") for cell in cells[:6]]
-    text = tables.markdown(studies(odd))
+    text = markdown(studies(odd))
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len(lines) == 3 + 9  # heads, rules, one recipe, six speakers and their range
     for line in lines[:3]:
@@ -171,7 +172,7 @@ def test_markdown_tables_keep_their_columns_whatever_names_hold(cells: list[Cell
 
 
 def test_markdown_tells_protocol_audit_and_seeds(study: Study) -> None:
-    text = tables.markdown([study])
+    text = markdown([study])
     assert "- Protocol: Leave one speaker out, 6 folds; the next speaker validates." in text
     assert re.search(r"- Audit: all 6 folds \(clips: train 120, .*\): speakers disjoint;", text)
     assert "digest 0123abcd). Seeds: 0, 1." in text
@@ -182,19 +183,19 @@ def test_a_block_is_written_between_its_markers_and_again_to_the_same(
 ) -> None:
     path = tmp_path / "results.md"
     path.write_text("# Results\n\n<!-- begin loso -->\nstale\n<!-- end loso -->\n\nThe end.\n")
-    tables.write_block(path, "loso", tables.markdown([study]))
+    tables.write_block(path, "loso", markdown([study]))
     text = path.read_text(encoding="utf-8")
     assert text.startswith("# Results\n\n<!-- begin loso -->\n\n**aesdd, loso**")
     assert text.endswith("\n<!-- end loso -->\n\nThe end.\n")
     assert "stale" not in text
-    tables.write_block(path, "loso", tables.markdown([study]))
+    tables.write_block(path, "loso", markdown([study]))
     assert path.read_text(encoding="utf-8") == text
 
 
 def test_a_block_is_added_where_there_are_no_markers(tmp_path: Path, study: Study) -> None:
     path = tmp_path / "docs" / "results.md"
-    tables.write_block(path, "one", tables.markdown([study]))
-    tables.write_block(path, "other", tables.markdown([study]))
+    tables.write_block(path, "one", markdown([study]))
+    tables.write_block(path, "other", markdown([study]))
     text = path.read_text(encoding="utf-8")
     assert text.startswith("<!-- begin one -->")
     assert re.findall(r"<!-- (\w+ \w+) -->", text) == [
@@ -215,7 +216,7 @@ def test_a_page_with_torn_markers_is_left_as_it_is(tmp_path: Path, study: Study,
     path = tmp_path / "results.md"
     path.write_text(page)
     with pytest.raises(StorageError, match="Mend the page"):
-        tables.write_block(path, "a", tables.markdown([study]))
+        tables.write_block(path, "a", markdown([study]))
     assert path.read_text() == page
 
 

@@ -45,7 +45,8 @@ def report(
     runs/aesdd-author-80-20 --out report --corpus aesdd/ ·
     emelia report runs/aesdd-loso --into docs/results.md --name loso
     """
-    from emelia.show.tables import markdown, write_block
+    from emelia.show.markdown import markdown
+    from emelia.show.tables import write_block
 
     files = [path / "results.jsonl" if path.is_dir() else path for path in results]
     for file in files:

@@ -167,7 +167,9 @@ def run_cell(task: Task, folder: Path, tell: Tell, hardware: Hardware = CPU) -> 
             validation=logit_records(network, validation, classes),
             test=logit_records(network, test, classes),
         )
-        save_run(folder, recipe, task.setting.classes, network, history, about(task, training))
+        save_run(
+            folder, recipe, task.setting.classes, network, training.history, about(task, training)
+        )
     if training.interrupted:
         raise Interrupted
     return _cell(task, network, training, test)

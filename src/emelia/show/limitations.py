@@ -19,10 +19,11 @@ def limitations(study: Study) -> list[str]:
         _few_seeds(study),
         _unfinished(study),
     ]
-    last = sum(cell.best_epoch == len(cell.history) for cell in cells)
+    chosen = [cell for cell in cells if cell.settings["train"].get("choose", "best") == "best"]
+    last = sum(cell.best_epoch == len(cell.history) for cell in chosen)
     if last:
         known.append(
-            f"In {last} of {len(cells)} trainings the last epoch was the best: "
+            f"In {last} of {len(chosen)} trainings the last epoch was the best: "
             "more epochs may give better figures."
         )
     return [sentence for sentence in known if sentence]

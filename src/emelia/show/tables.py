@@ -125,11 +125,6 @@ def seeds(study: Study) -> str:
     return ", ".join(map(str, numbers))
 
 
-def markdown(found: Sequence[Study]) -> str:
-    """All tables of all these studies, with protocol, audit and seeds."""
-    return "\n\n".join(_study_markdown(study) for study in found)
-
-
 def write_block(path: Path, name: str, text: str) -> None:
     """Put Markdown between `<!-- begin NAME -->` and `<!-- end NAME -->` of a page.
 
@@ -221,17 +216,6 @@ def _main_note(study: Study, published: bool, peeks: bool) -> str:
 
 def _label(row: Row) -> str:
     return row.recipe if row.complete else f"{row.recipe} (incomplete)"
-
-
-def _study_markdown(study: Study) -> str:
-    facts = [
-        f"Protocol: {study.sample.protocol}",
-        f"Corpus: {study.sample.corpus} (digest {study.sample.corpus_digest}). "
-        f"Seeds: {seeds(study)}.",
-        *(f"Audit: {line}." for line in audit(study)),
-    ]
-    tables = [table.markdown() for table in all_tables(study)]
-    return "\n\n".join([*tables, "\n".join(f"- {escaped(fact)}" for fact in facts)])
 
 
 def _paragraph(text: str) -> Sequence[str]:
