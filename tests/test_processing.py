@@ -361,6 +361,7 @@ def test_a_corpus_becomes_a_page_with_what_noise_reduction_is_worth(
     assert "too narrow: fewer than 6 speakers" in out
     assert len(re.findall(r"^ *(?:white|pink|voices), \d+ dB ", out, re.MULTILINE)) == 18
     page = (tmp_path / "out/processing.html").read_text()
+    assert "**" in (tmp_path / "out/processing.md").read_text()
     assert loads_nothing(page) and "conditions" in page
     assert "The recording with the lowest estimated SNR." in page
     names = {p.name for p in (tmp_path / "out/figures").iterdir()}

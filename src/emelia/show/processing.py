@@ -221,5 +221,7 @@ def _write(
     )  # fmt: skip
     for path, data in files.items():
         write_atomically(folder / path, data)
+    markdown = "\n\n".join(table.markdown() for table in found)
+    write_atomically(folder / "processing.md", f"{markdown}\n".encode())
     write_atomically(folder / "processing.html", text.encode())
     return folder / "processing.html"
