@@ -27,11 +27,14 @@ from emelia.show.tables import Table, write_block
 
 AESDD = ROOT.parent / "shared" / "corpora" / "aesdd"
 BLOCK = 600  # s, of speech repeated
+# Not ru_maxrss, which starts with what this process holds; Linux's VmHWM starts anew.
 HEAR = """
-import json, sys
+import json, re, sys
+from pathlib import Path
 from emelia import load
 timeline = load(sys.argv[1]).timeline(sys.argv[2])
-print(json.dumps([timeline.seconds, len(timeline.windows), len(timeline.segments)]))
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+print(json.dumps([peak, timeline.seconds, len(timeline.windows), len(timeline.segments)]))
 """
 
 
@@ -49,14 +52,12 @@ def hear(path: Path, model: str) -> tuple[float, float, list[float]]:
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT / "src")}
     command = [sys.executable, "-c", HEAR, model, str(path)]
     began = time.perf_counter()
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        told = process.stdout.read() if process.stdout else ""
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"the process ended with code {process.returncode}")
-    kilobytes = used.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-    return time.perf_counter() - began, kilobytes / 1024, json.loads(told)
+    run = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    seconds = time.perf_counter() - began
+    if run.returncode:
+        raise SystemExit(f"the process ended with code {run.returncode}")
+    peak, *found = json.loads(run.stdout)
+    return seconds, peak, found
 
 
 def main() -> None:

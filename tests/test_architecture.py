@@ -26,6 +26,7 @@ LAYERS = (
     "errors",
     "config",
     "storage",
+    "processes",
     "console",
     "emotions",
     "audio",

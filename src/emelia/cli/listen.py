@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
+from emelia.cli.options import ModelOption, OnlyOption, ThresholdOption
 from emelia.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,20 +29,9 @@ class Format(StrEnum):
 
 
 def listen(
-    model: Annotated[
-        str, typer.Option(help="A model that comes with emelia, see `emelia models`, or a file.")
-    ] = "default",
-    emotions: Annotated[
-        str | None,
-        typer.Option(metavar="A,B,...", help="Answer only these.", show_default=False),
-    ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=1, help="Confidence below which an answer is `not sure`. [the model's own]",
-            show_default=False,
-        ),
-    ] = None,
+    model: ModelOption = "default",
+    emotions: OnlyOption = None,
+    threshold: ThresholdOption = None,
     device: Annotated[
         str | None,
         typer.Option(
@@ -61,7 +51,7 @@ def listen(
     ] = False,
     seconds: Annotated[
         float | None,
-        typer.Option(min=0.1, help="Stop after so long. [at Ctrl-C]", show_default=False),
+        typer.Option(min=0.1, help="Stop after so long. \\[default: at Ctrl-C]", show_default=False),
     ] = None,
     window: Annotated[float, typer.Option(help="Seconds heard at once.")] = 3.0,
     hop: Annotated[float, typer.Option(help="Seconds from one answer to the next.")] = 1.0,

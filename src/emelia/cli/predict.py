@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emelia import console
+from emelia.cli.options import ModelOption, OnlyOption, ThresholdOption
 from emelia.errors import AudioError, ConfigError
 
 if TYPE_CHECKING:
@@ -45,20 +46,9 @@ def predict(
             show_default=False,
         ),
     ],
-    model: Annotated[
-        str, typer.Option(help="A model that comes with emelia, see `emelia models`, or a file.")
-    ] = "default",
-    emotions: Annotated[
-        str | None,
-        typer.Option(metavar="A,B,...", help="Answer only these.", show_default=False),
-    ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=1, help="Confidence below which an answer is `not sure`. [the model's own]",
-            show_default=False,
-        ),
-    ] = None,
+    model: ModelOption = "default",
+    emotions: OnlyOption = None,
+    threshold: ThresholdOption = None,
     format_: Annotated[
         Format,
         typer.Option(

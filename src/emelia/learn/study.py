@@ -8,14 +8,10 @@ one thread each, so that figures do not depend on how many there are.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import queue
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +19,7 @@ from typing import Any
 from emelia.errors import EmeliaError, StorageError
 from emelia.learn.cells import Interrupted, Task, forget_checkpoint, run_cell
 from emelia.learn.hardware import CPU, Hardware
+from emelia.processes import follow_parent, without_ctrl_c
 from emelia.results import Cell, read_results
 from emelia.storage import append_line, ensure_writable, lock
 
@@ -116,7 +113,7 @@ def _in_processes(
     context = multiprocessing.get_context("spawn")  # fork and torch's threads do not agree
     news: Any = context.Queue()
     with ProcessPoolExecutor(jobs, context, _begin, (news,)) as pool:
-        with _without_ctrl_c():  # which workers inherit: the parent decides what it means
+        with without_ctrl_c():  # which workers inherit: the parent decides what it means
             waiting = {pool.submit(_work, task, out, hardware): task for task in tasks}
         try:
             while waiting:
@@ -128,19 +125,6 @@ def _in_processes(
             for process in list((pool._processes or {}).values()):
                 process.terminate()
             raise
-
-
-@contextmanager
-def _without_ctrl_c() -> Iterator[None]:
-    """Hold Ctrl-C back, here and in processes started inside; here it comes after all."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _result(future: Future[Cell]) -> Cell | EmeliaError:
@@ -171,16 +155,7 @@ _news: Any = None  # in a worker process: where its progress goes
 def _begin(news: Any) -> None:
     global _news
     _news = news
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-
-
-def _leave_with_parent() -> None:
-    """End this process when its parent is killed; nobody would hear of its results."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    follow_parent()
 
 
 def _work(task: Task, out: Path, hardware: Hardware) -> Cell:

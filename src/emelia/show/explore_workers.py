@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +15,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from emelia.errors import EmeliaError
+from emelia.processes import follow_parent, without_ctrl_c
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -40,8 +39,8 @@ def work(function: Callable[[Item], Result], items: Sequence[Item], jobs: int) -
         yield from map(function, items)
         return
     context = multiprocessing.get_context("spawn")  # fork and threads do not agree
-    with _one_thread_each(), ProcessPoolExecutor(jobs, context, _begin) as pool:
-        with _without_ctrl_c():  # which the processes inherit: the parent decides what it means
+    with _one_thread_each(), ProcessPoolExecutor(jobs, context, follow_parent) as pool:
+        with without_ctrl_c():  # which the processes inherit: the parent decides what it means
             results = pool.map(function, items, chunksize=_AT_ONCE)
         try:
             yield from results
@@ -67,29 +66,3 @@ def _one_thread_each() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-@contextmanager
-def _without_ctrl_c() -> Iterator[None]:
-    """Hold Ctrl-C back, here and in processes started inside; here it comes after all."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _begin() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-
-
-def _leave_with_parent() -> None:
-    """End this process when its parent is killed; nobody would hear of its results."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
