@@ -27,7 +27,7 @@ from emelia.corpora.splits import make_split
 from emelia.errors import ModelError, RunError
 from emelia.learn import calibrate, export, quantise
 from emelia.learn.calibrate import Answers, figures, read_answers, temperature, threshold
-from emelia.learn.card import corpora_of, usual_licence
+from emelia.learn.card import corpora_of, usual_licence, without_folders
 from emelia.learn.card_page import to_markdown
 from emelia.learn.cells import run_cell, tasks
 from emelia.learn.features import FrontEnd, TraceableFrontEnd
@@ -598,3 +598,11 @@ def test_what_ships_keeps_its_promises(path: Path) -> None:
     assert [i.name for i in model.graph.input] == list(INPUTS)
     assert [o.name for o in model.graph.output] == list(OUTPUTS)
     assert path.with_suffix(".md").read_text(encoding="utf-8") == to_markdown(card)
+
+
+@pytest.mark.parametrize(
+    ("split", "told"),
+    [("list:/home/somebody/four.toml", "list:four.toml"), ("loso", "loso"), ("", "")],
+)
+def test_a_card_names_no_folder_of_a_machine(split: str, told: str) -> None:
+    assert without_folders(split) == told

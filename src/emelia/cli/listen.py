@@ -51,7 +51,7 @@ def listen(
     ] = False,
     seconds: Annotated[
         float | None,
-        typer.Option(min=0.1, help="Stop after so long. \\[default: at Ctrl-C]", show_default=False),
+        typer.Option(min=0.1, help="Stop then. \\[default: at Ctrl-C]", show_default=False),
     ] = None,
     window: Annotated[float, typer.Option(help="Seconds heard at once.")] = 3.0,
     hop: Annotated[float, typer.Option(help="Seconds from one answer to the next.")] = 1.0,

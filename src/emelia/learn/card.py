@@ -83,9 +83,15 @@ def _usual_title(run: Run, corpora: tuple[Mapping[str, Any], ...]) -> str:
     return f"{len(run.classes)} emotions in {spoken}"
 
 
+def without_folders(split: str) -> str:
+    """A split's name without the folders of a list of speakers: they are of one machine."""
+    kind, colon, path = split.partition(":")
+    return f"{kind}{colon}{Path(path).name}" if colon else split
+
+
 def _split(about: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: about[key] for key in ("split", "protocol", "fold", "seed") if key in about}
-    kept["name"] = kept.pop("split", "")
+    kept["name"] = without_folders(kept.pop("split", ""))
     return {**kept, "clips": {part: len(ids) for part, ids in about.get("parts", {}).items()}}
 
 
