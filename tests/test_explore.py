@@ -23,7 +23,9 @@ import soundfile
 from conftest import RATE, voice
 
 from emelia.audio import content_digest, decode
+from emelia.audio.mel import log_mel
 from emelia.cli import main
+from emelia.config import PRESETS
 from emelia.corpora import Utterance, read_corpus
 from emelia.errors import CorpusError, MissingExtraError
 
@@ -37,7 +39,6 @@ from emelia.show.explore_duplicates import encoded_again, identical, same_sound
 from emelia.show.explore_examples import examples
 from emelia.show.explore_findings import findings, headline
 from emelia.show.explore_images import write_images
-from emelia.show.explore_measure import log_mel
 from emelia.show.explore_plots import classes, mel_place, ridges
 from emelia.show.explore_problems import Problem, problems
 from emelia.show.explore_workers import work
@@ -180,8 +181,8 @@ def test_spectrograms_are_the_founding_studys() -> None:
         librosa.feature.melspectrogram(y=wave, sr=16_000, n_mels=128, n_fft=2048, hop_length=512),
         ref=np.max,
     )
-    np.testing.assert_allclose(log_mel(wave), expected, atol=1e-4)
-    assert log_mel(wave[:100]).shape == (128, 1)
+    np.testing.assert_allclose(log_mel(wave, PRESETS["seed"]), expected, atol=1e-4)
+    assert log_mel(wave[:100], PRESETS["seed"]).shape == (128, 1)
 
 
 def test_what_was_measured_is_not_measured_again(

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -141,15 +142,17 @@ def test_the_spotlight_on_what_mattered_can_be_put_out(
 
 def test_a_recording_from_the_microphone_is_answered_and_can_be_played(visit: Open) -> None:
     there = visit().open()
+    began = time.monotonic()
     there.page.get_by_role("button", name="Record").click()
     there.page.get_by_role("button", name=re.compile(r"Stop\s+0:02")).wait_for()
     there.page.locator("#meter.on:not([aria-valuenow='0'])").wait_for()
     assert there.page.get_by_role("button", name="Live").is_disabled()
     there.page.get_by_role("button", name="Stop").click()
+    pressed = time.monotonic() - began
     there.status("is analysed").wait_for()
     assert there.text("#headline") in {"Not sure", *(label.capitalize() for label in LABELS)}
     # Stop is pressed when the page shows two seconds; a busy machine presses later.
-    assert 1.9 < saved(there.page)["seconds"] < 30
+    assert 1.9 < saved(there.page)["seconds"] < pressed + 0.5
     there.page.get_by_role("button", name="Play").click()
     there.page.get_by_role("button", name="Pause").wait_for()
     there.page.wait_for_timeout(300)

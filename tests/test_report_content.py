@@ -17,6 +17,7 @@ import soundfile
 import torch
 
 from emelia import metrics
+from emelia.audio.mel import log_mel
 from emelia.cli.report import report
 from emelia.config import AudioConfig, AugmentConfig, FeatureConfig, Recipe, TrainConfig
 from emelia.corpora import read_corpus
@@ -325,7 +326,7 @@ def test_the_pictured_spectrogram_is_what_the_network_sees() -> None:
     config = FeatureConfig(n_fft=512, window=400, hop=160, mels=64, standardise="none")
     wave = np.random.default_rng(0).standard_normal(8000).astype(np.float32)
     seen, _, _ = FrontEnd(config)(torch.from_numpy(wave[None]), torch.tensor([8000]))
-    np.testing.assert_allclose(recordings.spectrogram(wave, config), seen[0].numpy(), atol=0.01)
+    np.testing.assert_allclose(log_mel(wave, config), seen[0].numpy(), atol=0.01)
 
 
 def test_without_librosa_there_is_no_picture_but_a_page(
@@ -333,7 +334,7 @@ def test_without_librosa_there_is_no_picture_but_a_page(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "librosa", None)
     with pytest.raises(MissingExtraError, match="librosa"):
-        recordings.spectrogram(np.zeros(800, np.float32), FeatureConfig())
+        log_mel(np.zeros(800, np.float32), FeatureConfig())
     html = write_report(spoken.rows[0].cells, tmp_path, places=[str(speech)])[1].read_text()
     assert "librosa is not installed" in html
     assert "<audio" in html

@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ class _Task:
         here = self.done - self.first
         if not here or self.done >= self.total:
             return ""
-        return f"{_clock(self.elapsed / here * (self.total - self.done))} left"
+        return f"{duration(self.elapsed / here * (self.total - self.done))} left"
 
 
 class Progress:
@@ -109,12 +108,7 @@ class Progress:
             self._bars.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         if self._bars:
             self._bars.stop()
 
@@ -144,7 +138,7 @@ class Progress:
         task = self._tasks.pop(name)
         if self._bars and task.bar is not None:
             self._bars.remove_task(task.bar)
-        _line(name, f"done in {_clock(task.elapsed)}", facts)
+        _line(name, f"done in {duration(task.elapsed)}", facts)
 
 
 def _make_bars() -> progress.Progress:
@@ -202,7 +196,7 @@ def _printable(text: str, stream: TextIO) -> str:
     return text.translate(_CONTROLS).encode(encoding, "replace").decode(encoding)
 
 
-def _clock(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Write a duration as 0:07, 12:30 or 3:05:00."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

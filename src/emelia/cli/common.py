@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from emelia import console
+from emelia.cli.options import split_names
 from emelia.corpora import Corpus, read_corpus
 from emelia.corpora.imbalance import imbalanced
 from emelia.corpora.splits import Split, audit, audit_lines, make_split
@@ -78,7 +79,7 @@ def open_corpus(where: str, emotions: str = "") -> Corpus:
                 started = True
             progress.step("reading", done)
 
-        corpus = read_corpus(where, tell, names(emotions))
+        corpus = read_corpus(where, tell, split_names(emotions))
         if started:
             progress.finish("reading", f"{len(corpus.utterances)} clips")
     for rejected in corpus.rejected:
@@ -98,11 +99,6 @@ def divide(corpus: Corpus, split: str, imbalance: float = 1.0) -> Split:
     for line in audit_lines(audit(parts)):
         console.say(line)
     return parts
-
-
-def names(text: str) -> list[str]:
-    """Names separated by commas."""
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _show_parts(corpus: Corpus) -> None:

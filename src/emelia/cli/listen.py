@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.cli.options import ModelOption, OnlyOption, ThresholdOption
+from emelia.cli.options import ModelOption, OnlyOption, ThresholdOption, split_names
 from emelia.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def listen(
     from emelia.use.live import Live
     from emelia.use.recognizer import load
 
-    words = None if emotions is None else [w.strip() for w in emotions.split(",") if w.strip()]
+    words = None if emotions is None else split_names(emotions)
     recognizer = load(model, emotions=words, threshold=threshold)
     with _sound(file, device, fast) as (blocks, microphone):
         rate = microphone.rate if microphone else SAMPLE_RATE

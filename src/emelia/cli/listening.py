@@ -6,7 +6,6 @@ import json
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -15,6 +14,7 @@ from emelia import console
 from emelia.audio.limits import Wave
 from emelia.use.formats import in_words
 from emelia.use.live import Event
+from emelia.use.recognizer import NO_SPEECH
 from emelia.use.segments import Segment
 from emelia.use.windows import Window
 
@@ -37,12 +37,7 @@ class Listener:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         pass
 
     def tell(self, block: Wave | None, events: Sequence[Event], now: float, lag: float) -> None:
@@ -67,7 +62,7 @@ class Listener:
             f"{name} {100 * share / speech:.0f} %"
             for name, share in sorted(self._spoken.items(), key=lambda item: -item[1])
         ]
-        found = f"{speech:.1f} s of speech: {', '.join(parts)}" if parts else "no speech"
+        found = f"{speech:.1f} s of speech: {', '.join(parts)}" if parts else NO_SPEECH
         console.say(f"Heard {seconds:.1f} s, {found}.")
 
 
@@ -119,12 +114,7 @@ class Screen(Listener):
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self._live.stop()
 
     def tell(self, block: Wave | None, events: Sequence[Event], now: float, lag: float) -> None:
@@ -161,7 +151,7 @@ class Screen(Listener):
 
     def _words(self, best: str, shares: Mapping[str, float]) -> str:
         if not best:
-            return "no speech"
+            return NO_SPEECH
         share = shares[best]
         return in_words(Segment(0, 0, best, share, share < self._threshold, shares))
 

@@ -21,3 +21,8 @@ ThresholdOption = Annotated[
         show_default=False,
     ),
 ]  # fmt: skip
+
+
+def split_names(text: str) -> list[str]:
+    """Names separated by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emelia import console
-from emelia.cli.options import ModelOption, OnlyOption, ThresholdOption
+from emelia.cli.options import ModelOption, OnlyOption, ThresholdOption, split_names
 from emelia.errors import AudioError, ConfigError
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ def predict(
 
     of_timelines = {"--window": window, "--hop": hop, "--out": out, "--picture": picture}
     _check(timeline, format_, explain, of_timelines)
-    recognizer = load(model, emotions=_words(emotions), threshold=threshold, threads=threads)
+    words = None if emotions is None else split_names(emotions)
+    recognizer = load(model, emotions=words, threshold=threshold, threads=threads)
     names, failures = _recordings(paths)
     if explain and len(names) + failures != 1:
         raise ConfigError(f"--explain draws one recording; {len(names) + failures} were given.")
@@ -172,10 +173,6 @@ def _answer(
             if format_ is Format.text:
                 console.say(f"Picture: {explain}")
     return failures
-
-
-def _words(text: str | None) -> list[str] | None:
-    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _recordings(paths: Sequence[str]) -> tuple[list[str], int]:

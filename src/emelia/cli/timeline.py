@@ -142,7 +142,7 @@ def _timeline(recognizer: Recognizer, name: str, window: float, hop: float) -> T
             progress.start(title, 100)
             started = True
         if started:
-            facts = f"{_length(done)} of about {_length(total)}"
+            facts = f"{console.duration(done)} of about {console.duration(total)}"
             progress.step(title, int(100 * done / total), facts)
 
     with console.Progress() as progress:
@@ -153,11 +153,12 @@ def _timeline(recognizer: Recognizer, name: str, window: float, hop: float) -> T
 
 
 def _summary(timeline: Timeline) -> str:
+    lasts = console.duration(timeline.seconds)
     segments = len(timeline.segments)
     if not segments:
-        return f"{_length(timeline.seconds)}, no speech"
+        return f"{lasts}, no speech"
     many = f"{segments} segments" if segments != 1 else "1 segment"
-    return f"{_length(timeline.seconds)}, {_length(timeline.speech)} of speech in {many}"
+    return f"{lasts}, {console.duration(timeline.speech)} of speech in {many}"
 
 
 def _print_table(timeline: Timeline) -> None:
@@ -204,10 +205,3 @@ def _draw(timeline: Timeline, path: Path) -> None:
     )  # fmt: skip
     write_atomically(path, picture(figure, path.suffix))
     console.say(f"Picture: {path}")
-
-
-def _length(seconds: float) -> str:
-    """A duration as 0:07 or 3:05:00."""
-    minutes, second = divmod(round(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

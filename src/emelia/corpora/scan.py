@@ -20,6 +20,7 @@ from typing import Any
 import soundfile
 
 from emelia.audio import content_digest, decode
+from emelia.audio.files import files_below
 from emelia.errors import AudioError, CorpusError, StorageError
 from emelia.storage import cache_root, write_atomically
 
@@ -46,17 +47,12 @@ def audio_files(root: Path) -> list[Path]:
     Raises:
         CorpusError: a folder cannot be listed.
     """
-    found: list[Path] = []
-    entered: set[str] = set()
-    for folder, inner, names in os.walk(root, followlinks=True, onerror=_unreadable):
-        real = os.path.realpath(folder)
-        inner[:] = [] if real in entered else sorted(n for n in inner if not n.startswith("."))
-        if real in entered:  # a link that leads back
-            continue
-        entered.add(real)
-        here = Path(folder).relative_to(root)
-        found += [here / n for n in names if n.lower().endswith(SUFFIXES) and n[0] != "."]
-    return sorted(found)
+    try:
+        return sorted(Path(name).relative_to(root) for name in files_below(root, SUFFIXES))
+    except OSError as error:
+        raise CorpusError(
+            f"{error.filename}: this folder cannot be read ({error.strerror})."
+        ) from None
 
 
 def scan(root: Path, files: Iterable[Path], on_progress: OnProgress | None = None) -> Scan:
@@ -109,10 +105,6 @@ def _mark(path: Path) -> list[int]:
     except OSError:
         return []
     return [status.st_size, status.st_mtime_ns]
-
-
-def _unreadable(error: OSError) -> None:
-    raise CorpusError(f"{error.filename}: this folder cannot be read ({error.strerror}).")
 
 
 def _cache_file(root: Path) -> Path:

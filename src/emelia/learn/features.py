@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from emelia.audio.mel import hz_to_mel, mel_to_hz
 from emelia.config import SAMPLE_RATE, FeatureConfig
 
 AMIN = 1e-10  # power below which librosa's power_to_db does not go
@@ -157,30 +158,14 @@ def mel_filters(config: FeatureConfig) -> NDArray[np.float32]:
     to 1e-6 dB in float64. Source: M. Slaney, Auditory Toolbox, Interval Research report
     1998-010; librosa's default.
     """
-    low, high = _hz_to_mel(config.fmin), _hz_to_mel(config.fmax)
-    edges = _mel_to_hz(np.linspace(low, high, config.mels + 2))  # (mels + 2,)
+    low, high = hz_to_mel(config.fmin), hz_to_mel(config.fmax)
+    edges = mel_to_hz(np.linspace(low, high, config.mels + 2))  # (mels + 2,)
     bins = np.fft.rfftfreq(config.n_fft, 1 / SAMPLE_RATE)
     rise = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
     fall = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
     triangles = np.maximum(0, np.minimum(rise, fall)).astype(np.float32)
     triangles *= (2 / (edges[2:] - edges[:-2]))[:, None]
     return triangles
-
-
-# Slaney's scale: linear up to 1 kHz, 200/3 Hz a mel; above it 27 mels for a factor of 6.4.
-_LINEAR, _KNEE, _LOG_STEP = 200 / 3, 1000.0, math.log(6.4) / 27
-
-
-def _hz_to_mel(hz: float) -> float:
-    if hz < _KNEE:
-        return hz / _LINEAR
-    return _KNEE / _LINEAR + math.log(hz / _KNEE) / _LOG_STEP
-
-
-def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
-    knee = _KNEE / _LINEAR
-    above = _KNEE * np.exp(_LOG_STEP * (np.maximum(mel, knee) - knee))
-    return np.where(mel < knee, mel * _LINEAR, above)
 
 
 def dct(coefficients: int, bands: int) -> NDArray[np.float64]:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import io
-import math
 import re
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
+from emelia.audio import Wave
+from emelia.audio.mel import hz_to_mel
 from emelia.config import FeatureConfig
 from emelia.errors import MissingExtraError
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Values = NDArray[np.float64]
 # Without the yellow, which is lost on white.
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#333333")
 INK, FAINT, GRID = "#333333", "#999999", "#dddddd"
@@ -74,13 +79,16 @@ def legend(axes: Axes, columns: int = 2) -> None:
 
 def mel_band(hz: float, features: FeatureConfig, bands: int) -> float:
     """Where a frequency lies among the mel bands, whose centres are equally far apart."""
-    low, high, mel = (_mel(f) for f in (features.fmin, features.fmax, hz))
+    low, high, mel = (hz_to_mel(f) for f in (features.fmin, features.fmax, hz))
     return (mel - low) / (high - low) * (bands + 1) - 0.5
 
 
-def _mel(hz: float) -> float:
-    """Slaney's mel scale, that of the front end: linear up to 1 kHz, logarithmic above."""
-    return hz * 3 / 200 if hz < 1000 else 15 + 27 * math.log(hz / 1000, 6.4)
+def envelope(wave: Wave, rate: int, most: int = 1200) -> tuple[Values, Wave, Wave]:
+    """Seconds, lowest and highest sample of each stretch: what a line of that width shows."""
+    size = max(1, -(-wave.size // most))
+    stretches = np.pad(wave, (0, -wave.size % size), mode="edge").reshape(-1, size)
+    time = (np.arange(len(stretches)) + 0.5) * size / rate
+    return time, stretches.min(axis=1), stretches.max(axis=1)
 
 
 def words(text: str) -> str:

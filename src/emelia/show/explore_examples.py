@@ -12,10 +12,11 @@ import numpy as np
 import soundfile
 
 from emelia.audio import Wave, decode, resample
+from emelia.audio.mel import log_mel
 from emelia.config import SAMPLE_RATE, digest
 from emelia.errors import AudioError, StorageError
 from emelia.show.explore_data import Clip, Exploration, values
-from emelia.show.explore_measure import SEED, Array, cache, log_mel
+from emelia.show.explore_measure import SEED, Array, cache
 from emelia.show.explore_problems import Problem
 
 LONGEST = 8.0  # s of an example, for a page has to carry it
@@ -92,7 +93,7 @@ def _spectrogram(clip: Clip, speech: Wave) -> Array:
     key = digest(["spectrogram", _FORMAT, LONGEST, clip.utterance.digest], length=64)
     found = cache().get(key)
     if found is None or found.shape != (SEED.mels, 1 + speech.size // SEED.hop):
-        found = log_mel(speech)
+        found = log_mel(speech, SEED)
         with suppress(StorageError):  # a cache that cannot be written costs only time
             cache().put(key, found)
     return found

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emelia.audio import decode, resample
+from emelia.audio.mel import log_mel
 from emelia.config import SAMPLE_RATE
 from emelia.corpora import Utterance
 from emelia.errors import AudioError
 from emelia.show.canvas import INK, empty_figure, plain, png, words
-from emelia.show.explore_measure import SEED, Array, log_mel
+from emelia.show.explore_measure import SEED, Array
 from emelia.show.explore_plots import mel_image
 from emelia.show.explore_workers import work
 from emelia.show.page import file_name
@@ -97,7 +98,8 @@ def _draw(one: _Wanted) -> str:
         wave, rate = decode(one.utterance.path)
     except AudioError as error:
         return str(error)
-    write_atomically(one.folder / one.name, _png(one.utterance, log_mel(resample(wave, rate))))
+    spectrogram = log_mel(resample(wave, rate), SEED)
+    write_atomically(one.folder / one.name, _png(one.utterance, spectrogram))
     return ""
 
 

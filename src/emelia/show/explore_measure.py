@@ -8,18 +8,18 @@ of the energy, brought to 64 bands and 48 columns whatever its length.
 from __future__ import annotations
 
 import math
-import warnings
 from contextlib import suppress
 from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emelia.audio import Wave, decode, resample
 from emelia.audio import analysis as sound
+from emelia.audio import decode, resample
+from emelia.audio.mel import log_mel
 from emelia.config import PRESETS, SAMPLE_RATE, digest
 from emelia.corpora import Utterance
-from emelia.errors import AudioError, MissingExtraError, StorageError
+from emelia.errors import AudioError, StorageError
 from emelia.storage import ArrayCache, cache_root
 
 SEED = PRESETS["seed"]
@@ -65,7 +65,7 @@ def measure(utterance: Utterance) -> Array | str:
     speech = resample(wave, rate)
     powers = sound.power(speech, SAMPLE_RATE)
     heard = sound.sounding(powers)
-    spectrogram = log_mel(speech)
+    spectrogram = log_mel(speech, SEED)
     first, last = _core(spectrogram)
     pitch = sound.pitch(speech, SAMPLE_RATE)
     voiced = np.isfinite(pitch)
@@ -95,26 +95,6 @@ def unpacked(array: Array) -> tuple[Measures, Array]:
     """Numbers and portrait (64, 48) of what `measure` made."""
     numbers = [float(number) for number in array[:_NUMBERS]]
     return Measures(*numbers), array[_NUMBERS:].reshape(BANDS, COLUMNS)
-
-
-def log_mel(speech: Wave) -> Array:
-    """The founding study's spectrogram of 16 kHz speech (128, F), dB below its loudest point.
-
-    Raises:
-        MissingExtraError: librosa is not installed.
-    """
-    try:
-        import librosa
-    except ImportError:
-        raise MissingExtraError("exploring a corpus", "librosa", "train") from None
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "n_fft", UserWarning)  # a clip shorter than a window
-        powers = librosa.feature.melspectrogram(
-            y=speech, sr=SAMPLE_RATE, n_fft=SEED.n_fft, win_length=SEED.window,
-            hop_length=SEED.hop, n_mels=SEED.mels, fmin=SEED.fmin, fmax=SEED.fmax,
-        )  # fmt: skip
-    decibels = librosa.power_to_db(powers, ref=np.max, top_db=SEED.top_db)
-    return np.asarray(decibels, dtype=np.float32)
 
 
 def cache() -> ArrayCache:

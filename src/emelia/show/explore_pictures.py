@@ -10,6 +10,7 @@ import numpy as np
 
 from emelia.config import Recipe
 from emelia.show import explore_plots as plots
+from emelia.show.canvas import Values
 from emelia.show.explore_data import Exploration, values
 from emelia.show.explore_examples import Example
 from emelia.show.explore_measure import Array
@@ -103,7 +104,7 @@ def _gap_in_words(name: str, gap: Array) -> str:
     )
 
 
-def _spread(what: str, found: plots.Values, unit: str) -> str:
+def _spread(what: str, found: Values, unit: str) -> str:
     low, first, middle, third, high = np.percentile(found, [0, 25, 50, 75, 100])
     return (
         f"Histogram of the {what} of {found.size} clips: {low:.4g} to {high:.4g} {unit}".rstrip()

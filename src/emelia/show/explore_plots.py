@@ -11,15 +11,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from emelia.audio.mel import hz_to_mel
 from emelia.config import SAMPLE_RATE
 from emelia.show.canvas import (
     FAINT,
     GRID,
     INK,
     OKABE_ITO,
+    Values,
     empty_figure,
+    envelope,
     legend,
     new_figure,
     plain,
@@ -39,7 +41,6 @@ _RANGE = 80  # dB that are shown of a spectrogram
 _SEXES = {"female": OKABE_ITO[1], "male": OKABE_ITO[0], "": FAINT}
 _MOST_SPEAKERS = 60  # rows that can still be read
 FRAME = SEED.hop / SAMPLE_RATE  # s
-Values = NDArray[np.float64]
 
 
 def classes(exploration: Exploration) -> Figure:
@@ -133,7 +134,7 @@ def example(one: Example, seconds: float, peak: float) -> Figure:
     above, below = drawn.subplots(2, 1, sharex=True, height_ratios=(1, 2.2))
     for axes in (above, below):
         plain(axes)
-    time, low, high = _envelope(one.wave)
+    time, low, high = envelope(one.wave, SAMPLE_RATE)
     above.fill_between(time, low, high, color=OKABE_ITO[0], linewidth=0.3)
     above.set_ylim(-peak, peak)
     above.set_ylabel("amplitude")
@@ -169,15 +170,10 @@ def mean_spectrogram(portrait: Array, difference: Array, most: float) -> Figure:
     return drawn
 
 
-def mel_place(hertz: NDArray[np.float64]) -> NDArray[np.float64]:
+def mel_place(hertz: Values) -> Values:
     """Where frequencies lie on Slaney's mel axis from 0 to 8 kHz, as shares of it."""
-
-    def mel(hz: Values) -> Values:
-        above = 15 + 27 * np.log(np.maximum(hz, 1) / 1000) / np.log(6.4)
-        return np.where(hz < 1000, 3 * hz / 200, above)
-
-    ends = mel(np.array([SEED.fmin, SEED.fmax]))
-    return np.asarray((mel(hertz) - ends[0]) / (ends[1] - ends[0]))
+    low, high = hz_to_mel(SEED.fmin), hz_to_mel(SEED.fmax)
+    return np.array([(hz_to_mel(hz) - low) / (high - low) for hz in hertz])
 
 
 def hertz_of(band: int) -> float:
@@ -196,14 +192,6 @@ def mel_image(axes: Axes, values: Array, extent: tuple[float, float], **shade: A
     axes.set_ylabel("kHz")
     axes.label_outer()
     return image
-
-
-def _envelope(wave: NDArray[np.float32], most: int = 1200) -> tuple[Values, Values, Values]:
-    """Seconds, lowest and highest sample of each stretch: what a line of that width shows."""
-    size = max(1, -(-wave.size // most))
-    stretches = np.pad(wave, (0, -wave.size % size), mode="edge").reshape(-1, size)
-    time = (np.arange(len(stretches)) + 0.5) * size / SAMPLE_RATE
-    return time, stretches.min(axis=1), stretches.max(axis=1)
 
 
 def _bins(values: Values, logarithmic: bool = False, count: int = 40) -> Values:

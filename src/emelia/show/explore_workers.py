@@ -7,22 +7,18 @@ in processes of one thread each.
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from typing import TypeVar
 
 from emelia.errors import EmeliaError
-from emelia.processes import follow_parent, without_ctrl_c
+from emelia.processes import follow_parent, one_thread_each, without_ctrl_c
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _FEW = 12  # items that are not worth starting a process for
 _AT_ONCE = 4  # items a process takes at a time
-# What the numerical libraries read when a process starts; each has a core of its own.
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def work(function: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> Iterator[Result]:
@@ -39,7 +35,7 @@ def work(function: Callable[[Item], Result], items: Sequence[Item], jobs: int) -
         yield from map(function, items)
         return
     context = multiprocessing.get_context("spawn")  # fork and threads do not agree
-    with _one_thread_each(), ProcessPoolExecutor(jobs, context, follow_parent) as pool:
+    with one_thread_each(), ProcessPoolExecutor(jobs, context, follow_parent) as pool:
         with without_ctrl_c():  # which the processes inherit: the parent decides what it means
             results = pool.map(function, items, chunksize=_AT_ONCE)
         try:
@@ -51,18 +47,3 @@ def work(function: Callable[[Item], Result], items: Sequence[Item], jobs: int) -
             ) from None
         finally:  # also at Ctrl-C: what has begun is finished, so that no file is half written
             pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let processes that are started inside compute on one thread."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -9,9 +9,20 @@ import numpy as np
 
 from emelia import audio
 from emelia.audio import Wave
+from emelia.audio.mel import log_mel
 from emelia.config import SAMPLE_RATE
-from emelia.show.canvas import FAINT, GRID, INK, OKABE_ITO, empty_figure, legend, new_figure, plain
-from emelia.show.explore_measure import SEED, log_mel
+from emelia.show.canvas import (
+    FAINT,
+    GRID,
+    INK,
+    OKABE_ITO,
+    empty_figure,
+    envelope,
+    legend,
+    new_figure,
+    plain,
+)
+from emelia.show.explore_measure import SEED
 from emelia.show.explore_plots import mel_image
 from emelia.show.processing_noise import METHODS
 from emelia.show.processing_steps import Stage
@@ -23,7 +34,6 @@ if TYPE_CHECKING:
 
 _WIDE, _NARROW = 7.0, 3.5  # inches
 _ROW = 1.35  # inches of one stage
-_POINTS = 1200  # of a drawn waveform
 _FRAME = SEED.hop / SAMPLE_RATE  # s
 
 
@@ -79,10 +89,10 @@ def _draw(
     for (left, right), stage in zip(places, stages, strict=True):
         for axes in (left, right):
             plain(axes)
-        time, low, high = _envelope(stage)
+        time, low, high = envelope(stage.wave, stage.rate)
         left.fill_between(time, low, high, color=OKABE_ITO[0], linewidth=0.3)
         left.set_ylim(-peak, peak)
-        spectrogram = log_mel(_at_16k(stage))
+        spectrogram = log_mel(_at_16k(stage), SEED)
         mel_image(right, spectrogram, (0, spectrogram.shape[1] * _FRAME))
         right.set_xlim(0, seconds)
         right.yaxis.set_tick_params(labelleft=True)  # which belong to the outermost only
@@ -91,12 +101,3 @@ def _draw(
 
 def _at_16k(stage: Stage) -> Wave:
     return audio.resample(stage.wave, stage.rate)
-
-
-def _envelope(stage: Stage) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Seconds, lowest and highest sample of each stretch: what a line of that width shows."""
-    wave = stage.wave
-    size = max(1, -(-wave.size // _POINTS))
-    stretches = np.pad(wave, (0, -wave.size % size), mode="edge").reshape(-1, size)
-    time = (np.arange(len(stretches)) + 0.5) * size / stage.rate
-    return time, stretches.min(axis=1), stretches.max(axis=1)

@@ -14,12 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
 from emelia.audio import Wave, decode, resample
-from emelia.config import SAMPLE_RATE, FeatureConfig
+from emelia.config import SAMPLE_RATE
 from emelia.corpora import Corpus, read_corpus
-from emelia.errors import EmeliaError, MissingExtraError
+from emelia.errors import EmeliaError
 from emelia.results import Cell, Row
 
 LONGEST = 4.0  # s of a recording on a page, which has to carry it
@@ -43,11 +42,12 @@ def places_of(results: Iterable[Path]) -> list[str]:
     for file in results:
         for run in sorted((file.parent / "cells").glob("*/run.json"))[:1]:
             try:
-                places = json.loads(run.read_text(encoding="utf-8")).get("places", [])
+                about = json.loads(run.read_text(encoding="utf-8"))
+                places, added = about.get("places", []), about.get("added", {})
             except (OSError, ValueError):  # a report does without
                 continue
-            if places:
-                found["+".join(map(str, places))] = None
+            if tested := places[: len(places) - len(added)]:
+                found["+".join(map(str, tested))] = None
     return list(found)
 
 
@@ -98,24 +98,6 @@ def beginning(path: Path) -> tuple[Wave, bool]:
     wave, rate = decode(path)
     most = round(LONGEST * rate)
     return resample(wave[:most], rate), wave.size > most
-
-
-def spectrogram(speech: Wave, config: FeatureConfig) -> NDArray[np.float32]:
-    """The mel spectrogram of 16 kHz speech in dB below its loudest point (mels, F).
-
-    Raises:
-        MissingExtraError: librosa is not installed.
-    """
-    try:
-        import librosa
-    except ImportError:
-        raise MissingExtraError("drawing a spectrogram", "librosa", "train") from None
-    powers = librosa.feature.melspectrogram(
-        y=speech, sr=SAMPLE_RATE, n_fft=config.n_fft, win_length=config.window,
-        hop_length=config.hop, n_mels=config.mels, fmin=config.fmin, fmax=config.fmax,
-    )  # fmt: skip
-    decibels = librosa.power_to_db(powers, ref=np.max, top_db=config.top_db)
-    return np.asarray(decibels, dtype=np.float32)
 
 
 def flac(speech: Wave) -> bytes:

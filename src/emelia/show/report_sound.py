@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emelia.audio import decode, prepare
+from emelia.audio.mel import log_mel
 from emelia.config import SAMPLE_RATE, Recipe
 from emelia.errors import AudioError, MissingExtraError
 from emelia.results import Row
@@ -20,7 +21,6 @@ from emelia.show.recordings import (
     beginning,
     flac,
     mistakes,
-    spectrogram,
     surest,
 )
 from emelia.show.tables import percent, titled
@@ -64,7 +64,7 @@ def _example(
     row: Row, recipe: Recipe, answer: Answer, path: Path, figures: Figures, name: str
 ) -> Example:
     speech = prepare(*decode(path), recipe.audio)
-    values = spectrogram(speech, recipe.features)
+    values = log_mel(speech, recipe.features)
     seconds = speech.size / SAMPLE_RATE
     text = (
         f"{answer.clip}: {answer.meant}, the clip that {row.recipe} is surest of. {seconds:.2f} s "

@@ -6,9 +6,9 @@ import csv
 import glob
 import io
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
+from emelia.audio.files import files_below
 from emelia.errors import AudioError
 
 # What a folder is searched for; the decoder itself goes by the bytes.
@@ -30,7 +30,7 @@ def recordings(where: str | Path) -> list[str]:
     """
     path = Path(where).expanduser()
     if path.is_dir():
-        found = sorted(_walk(path))
+        found = _below(path)
     elif path.suffix.lower() in _LISTS and path.is_file():
         found = [str(path.parent / name) for name in _listed(path)]
     elif os.path.lexists(path):
@@ -44,21 +44,13 @@ def recordings(where: str | Path) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _walk(root: Path) -> Iterator[str]:
-    """Links are followed, each folder is entered once; hidden files and folders are skipped."""
-    entered: set[str] = set()
-    for folder, inner, names in os.walk(root, followlinks=True, onerror=_unreadable):
-        real = os.path.realpath(folder)
-        known = real in entered  # by a link that leads back
-        entered.add(real)
-        inner[:] = [] if known else sorted(name for name in inner if name[0] != ".")
-        for name in [] if known else names:
-            if name.lower().endswith(SUFFIXES) and name[0] != ".":
-                yield os.path.join(folder, name)
-
-
-def _unreadable(error: OSError) -> None:
-    raise AudioError(f"{error.filename}: this folder cannot be read ({error.strerror}).")
+def _below(folder: Path) -> list[str]:
+    try:
+        return sorted(files_below(folder, SUFFIXES))
+    except OSError as error:
+        raise AudioError(
+            f"{error.filename}: this folder cannot be read ({error.strerror})."
+        ) from None
 
 
 def _no_folder(name: str) -> bool:

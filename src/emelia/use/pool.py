@@ -7,7 +7,6 @@ what it had in hand is tried again one by one, and what ends a process alone is 
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import sys
 import threading
@@ -20,12 +19,12 @@ from multiprocessing.context import SpawnProcess
 from typing import Self
 
 from emelia.errors import AudioError, EmeliaError
+from emelia.processes import one_thread_each
 from emelia.use.journal import Row
 from emelia.use.recognizer import Prediction, Recognizer, load
 
 Answer = tuple[str, Row | None, str]  # path, its row, or else the reason why there is none
 _SPAWN = get_context("spawn")  # a forked process could inherit a lock that is held for ever
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _NO_MEMORY = 12  # exit code, ENOMEM
 
 
@@ -153,14 +152,11 @@ def _for_children() -> Iterator[None]:
 
     Ctrl-C reaches them too; they are ended by the one that started them.
     """
-    before = dict(os.environ)
     main = threading.current_thread() is threading.main_thread()
     heard = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
-        yield
+        with one_thread_each():
+            yield
     finally:
-        os.environ.clear()
-        os.environ.update(before)
         if heard is not None:
             signal.signal(signal.SIGINT, heard)

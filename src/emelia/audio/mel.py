@@ -1,0 +1,55 @@
+"""Slaney's mel scale, linear up to 1 kHz and logarithmic above, and spectrograms for pictures.
+
+Source: M. Slaney, Auditory Toolbox, Interval Research report 1998-010; librosa's default.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emelia.audio.limits import Wave
+from emelia.config import SAMPLE_RATE, FeatureConfig
+from emelia.errors import MissingExtraError
+
+# 200/3 Hz a mel up to 1 kHz; above it 27 mels for a factor of 6.4.
+_LINEAR, _KNEE, _LOG_STEP = 200 / 3, 1000.0, math.log(6.4) / 27
+
+
+def hz_to_mel(hz: float) -> float:
+    """A frequency on the scale."""
+    if hz < _KNEE:
+        return hz / _LINEAR
+    return _KNEE / _LINEAR + math.log(hz / _KNEE) / _LOG_STEP
+
+
+def mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Frequencies of places on the scale."""
+    knee = _KNEE / _LINEAR
+    above = _KNEE * np.exp(_LOG_STEP * (np.maximum(mel, knee) - knee))
+    return np.where(mel < knee, mel * _LINEAR, above)
+
+
+def log_mel(speech: Wave, config: FeatureConfig) -> NDArray[np.float32]:
+    """The mel spectrogram of 16 kHz speech (mels, F), in dB below its loudest point.
+
+    It is librosa's, so that pictures need no torch.
+
+    Raises:
+        MissingExtraError: librosa is not installed.
+    """
+    try:
+        import librosa
+    except ImportError:
+        raise MissingExtraError("a mel spectrogram", "librosa", "train") from None
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "n_fft", UserWarning)  # a clip shorter than a window
+        powers = librosa.feature.melspectrogram(
+            y=speech, sr=SAMPLE_RATE, n_fft=config.n_fft, win_length=config.window,
+            hop_length=config.hop, n_mels=config.mels, fmin=config.fmin, fmax=config.fmax,
+        )  # fmt: skip
+    decibels = librosa.power_to_db(powers, ref=np.max, top_db=config.top_db)
+    return np.asarray(decibels, dtype=np.float32)
