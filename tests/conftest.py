@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 RATE = 16_000  # Hz
 ROOT = Path(__file__).resolve().parents[1]
 CORPORA = Path(os.environ.get("EMELIA_CORPORA") or ROOT.parent / "shared" / "corpora")
+WEIGHTS = Path(os.environ.get("EMELIA_WEIGHTS") or ROOT.parent / "shared" / "weights")
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 
 
@@ -54,6 +55,19 @@ def corpora() -> Callable[[str], Path]:
         if not folder.is_dir():
             pytest.skip(f"the {name} corpus is not here; point EMELIA_CORPORA at a folder with it")
         return folder
+
+    return find
+
+
+@pytest.fixture
+def weights(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Give the file of a pre-trained encoder, and let emelia find it; skip where it is not here."""
+
+    def find(file: str) -> Path:
+        if not (WEIGHTS / file).is_file():
+            pytest.skip(f"{file} is not here; point EMELIA_WEIGHTS at a folder with it")
+        monkeypatch.setenv("EMELIA_WEIGHTS", str(WEIGHTS))
+        return WEIGHTS / file
 
     return find
 

@@ -7,16 +7,25 @@ from dataclasses import replace
 import pytest
 import torch
 
-from emelia.config import FeatureConfig, ModelConfig, Recipe
+from emelia.config import PRESETS, FeatureConfig, ModelConfig, Recipe
 from emelia.learn.catalogue import all_recipes
-from emelia.learn.models import parameters
+from emelia.learn.encoders.catalogue import KNOWN
+from emelia.learn.models import Encoder, parameters
 from emelia.learn.runs import new_network
-from emelia.show.architecture import architecture, seconds_seen
+from emelia.show.architecture import architecture, is_known, seconds_seen
+from emelia.show.report_tables import layers
 
 OTHERS = (
     Recipe("odd bands", features=FeatureConfig(mels=37), model=ModelConfig("emelia", width=7)),
     Recipe("mfcc", features=FeatureConfig(kind="mfcc"), model=ModelConfig("variable", width=3)),
     Recipe("short", model=ModelConfig("resized", layers=2, width=5, frames=70)),
+    Recipe("mel", features=FeatureConfig(mels=37), model=ModelConfig("encoder", encoder="mel")),
+    Recipe("mel-2", model=ModelConfig("encoder", encoder="mel", blocks=2)),
+    Recipe(
+        "one block",
+        features=PRESETS["whisper"],
+        model=ModelConfig("encoder", encoder="whisper-tiny.en", blocks=1),
+    ),
 )
 RECIPES = (*all_recipes().values(), *OTHERS)
 
@@ -34,6 +43,10 @@ def test_the_last_map_has_the_shape_of_the_table(recipe: Recipe) -> None:
     maps = [layer.shape for layer in found.layers if len(layer.shape) == 3]
     if recipe.model.name == "resized":
         assert tuple(network.maps(x).shape[1:]) == maps[-1]  # type: ignore[operator]
+    elif isinstance(network, Encoder):
+        frames, counts = network.encoder(x.squeeze(1), torch.tensor([found.input[2]]))
+        assert (frames.shape[1], 1, frames.shape[2]) == maps[-1]
+        assert int(counts) == frames.shape[2]
     else:
         columns, lengths = network.columns(x, torch.tensor([found.input[2]]))  # type: ignore[operator]
         channels, bands, frames = maps[-1]
@@ -59,6 +72,44 @@ def test_a_place_of_the_last_map_sees_so_many_frames(name: str, layers: int) -> 
     (gradient,) = torch.autograd.grad(columns[0, :, middle].sum(), x)
     seen = gradient[0, 0].abs().sum(0).nonzero().flatten()
     assert int(seen.max() - seen.min()) + 1 == architecture(recipe, 5).sees[1]
+
+
+@pytest.mark.parametrize("recipe", OTHERS[-3:], ids=lambda r: r.name)
+def test_a_place_of_an_encoders_last_map_sees_the_whole_clip(recipe: Recipe) -> None:
+    found = architecture(recipe, 5)
+    assert found.sees is None
+    assert "sees the whole clip, however long" in layers(recipe, found).note
+    torch.manual_seed(0)
+    network = new_network(recipe, 5).eval()
+    assert isinstance(network, Encoder)
+    x = torch.rand(1, found.input[1], 300, requires_grad=True)
+    frames, _ = network.encoder(x, torch.tensor([300]))
+    (gradient,) = torch.autograd.grad(frames[0, :, 10].sum(), x)
+    assert (gradient[0].abs().sum(0) > 0).all()
+
+
+def test_before_its_blocks_an_encoder_sees_as_far_as_the_table_says() -> None:
+    for recipe in OTHERS[-3:]:
+        last = [layer for layer in architecture(recipe, 5).layers if layer.sees][-1]
+        torch.manual_seed(0)
+        network = new_network(recipe, 5).eval()
+        assert isinstance(network, Encoder)
+        bands = architecture(recipe, 5).input[1]
+        x = torch.rand(1, bands, 160, requires_grad=True)
+        levels, _ = network.encoder.each(x, torch.tensor([160]))
+        (gradient,) = torch.autograd.grad(levels[0][0, :, levels[0].shape[2] // 2].sum(), x)
+        seen = gradient[0].abs().sum(0).nonzero().flatten()
+        assert (bands, int(seen.max() - seen.min()) + 1) == last.sees
+
+
+def test_encoders_are_the_known_ones() -> None:
+    for name, about in KNOWN.items():
+        recipe = Recipe(features=FeatureConfig(mels=about.bands))
+        whole = replace(recipe, model=ModelConfig("encoder", encoder=name))
+        assert is_known(whole)
+        assert len(architecture(whole, 5).layers) == 2 + about.blocks + 2
+    assert not is_known(replace(whole, model=ModelConfig("encoder", encoder="hub:someone/some")))
+    assert is_known(Recipe())
 
 
 def test_the_frames_seen_are_told_in_seconds() -> None:

@@ -19,6 +19,7 @@ from emelia.learn.catalogue import (
     find_recipes,
     quick,
 )
+from emelia.learn.variants import is_solved
 
 # The seed study's table, each network with its author's better learning rate:
 # network, convolutions, dropout, batch size, copies, learning rate, best accuracy, its epoch
@@ -31,6 +32,12 @@ SEED = {
     "artificial-resized-4": ("resized", 4, 0.5, 16, 10, 1e-3, 62.81, 17),
 }
 OURS = {"emelia", "mfcc", "denoised", "joint", "seed-denoise"}
+TRANSFER = {
+    "whisper-tiny": "whisper-tiny.en",
+    "whisper-tiny-joint": "whisper-tiny.en",
+    "whisper-base": "whisper-base",
+    "whisper-base-joint": "whisper-base",
+}
 
 
 def names(wanted: str, *settings: str) -> list[str]:
@@ -44,14 +51,15 @@ def test_the_catalogue_holds_the_seeds_recipes_and_ours() -> None:
     recipes = all_recipes()
     assert {n for n, r in recipes.items() if r.group == "seed"} == set(SEED)
     assert {n for n, r in recipes.items() if r.group == "ours"} == OURS
-    assert len(recipes) == len(SEED) + len(OURS)
+    assert {n for n, r in recipes.items() if r.group == "transfer"} == set(TRANSFER)
+    assert len(recipes) == len(SEED) + len(OURS) + len(TRANSFER)
 
 
 def test_the_seeds_recipes_come_first_and_the_best_of_them_before_all() -> None:
     found = list(all_recipes())
     assert set(found[: len(SEED)]) == set(SEED)
     assert found[:2] == ["variable-3", "variable-4"]
-    assert found[len(SEED) :] == sorted(OURS)
+    assert found[len(SEED) :] == sorted(OURS | set(TRANSFER))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +79,9 @@ def test_recipes_come_in_the_order_asked_for_and_once(wanted: str, expected: lis
 def test_a_group_names_all_its_recipes() -> None:
     assert set(names("seed")) == set(SEED)
     assert set(names("ours")) == OURS
-    assert names("seed,ours") == names("all") == list(all_recipes())
+    assert set(names("transfer")) == set(TRANSFER)
+    assert names("all") == list(all_recipes())
+    assert set(names("seed,ours,transfer")) == set(names("all"))
 
 
 def test_a_recipe_of_ones_own_is_a_file(tmp_path: Path) -> None:
@@ -174,6 +184,17 @@ def test_mfcc_and_denoised_differ_from_variable_3_in_one_thing() -> None:
     assert (mfcc.model, mfcc.train, mfcc.audio) == (base.model, base.train, base.audio)
     assert (denoised.model, denoised.train) == (base.model, base.train)
     assert denoised.features == base.features
+
+
+@pytest.mark.parametrize(("name", "encoder"), TRANSFER.items())
+def test_recipes_that_transfer_solve_a_linear_layer_on_an_encoder(name: str, encoder: str) -> None:
+    recipe = all_recipes()[name]
+    assert (recipe.model.name, recipe.model.encoder, recipe.model.blocks) == ("encoder", encoder, 0)
+    assert recipe.features == PRESETS["whisper"]
+    assert (recipe.augment == AugmentConfig()) != name.endswith("-joint"), "others sound otherwise"
+    assert recipe.train == TrainConfig(1, balance="corpora", refit=True)
+    assert is_solved(recipe)
+    assert not any(is_solved(all_recipes()[other]) for other in (*SEED, *OURS))
 
 
 def test_the_seeds_noise_reduction_differs_from_ours_in_nothing_else() -> None:

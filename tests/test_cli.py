@@ -32,7 +32,7 @@ MakeCorpus = Callable[..., Path]
 TINY = ("--set", "model.width=2", "--set", "features.mels=16", "--epochs", "2", "--jobs", "1")
 COMMANDS = (
     "predict", "listen", "score", "serve", "models",
-    "study", "train", "evaluate", "export", "corpora", "recipes", "report",
+    "study", "train", "finetune", "evaluate", "export", "corpora", "recipes", "report",
     "process", "tune",
 )  # fmt: skip
 
@@ -480,6 +480,7 @@ def trained(run: Run, corpus: Path, tmp_path: Path) -> Path:
     assert answer.code == 0, answer.err
     assert "variable-3 on corpus: 4 test clips" in answer.out
     assert re.search(r"accuracy \d+\.\d % \(.* 95 % intervals", answer.out)
+    assert re.search(r"ECE \d+\.\d % \(.* would be perfect\), Brier score \d\.\d{3}", answer.out)
     assert f"emelia evaluate {tmp_path / 'run'} CORPUS" in answer.out
     return tmp_path / "run"
 
@@ -498,6 +499,25 @@ def test_evaluating_leaves_out_what_was_heard(
     assert [a["id"] for a in written["answers"]] == [p["id"] for p in test]
     for ours, theirs in zip(written["answers"], test, strict=True):
         assert ours["probabilities"] == pytest.approx(theirs["probabilities"], abs=2e-4)
+
+
+def test_evaluating_tells_what_confidence_is_worth(run: Run, trained: Path, corpus: Path) -> None:
+    from emelia.learn.calibrate import read_answers, temperature, threshold
+    from emelia.metrics import risk_coverage
+
+    parts = read_answers(trained, 2)
+    heat = temperature(parts["validation"])
+    limit = threshold(parts["validation"], heat).limit
+    chances = parts["test"].probabilities(heat)
+    out = " ".join(run("evaluate", trained, corpus).out.split())
+    area = risk_coverage(parts["test"].truth, chances).area
+    assert f"temperature of {heat:g}" in out and f"AURC {100 * area:.1f} %" in out
+    accepted = 100 * (chances.max(axis=1) >= limit).mean()
+    assert f"threshold of {limit:g} it accepts {accepted:.1f} % of the answers" in out
+    (trained / "answers.json").unlink()
+    answer = run("evaluate", trained, corpus)
+    assert answer.code == 0 and "ECE" not in answer.out
+    assert "nothing is said of its confidence" in answer.err
 
 
 def test_evaluating_counts_emotions_the_run_does_not_know_and_clips_under_other_names(

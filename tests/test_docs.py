@@ -85,3 +85,13 @@ def test_the_tables_of_the_results_are_those_of_the_committed_cells() -> None:
     page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     for path in sorted((ROOT / "docs" / "results").glob("*.jsonl")):
         assert markdown(studies(read_results(path))) in page, path.name
+
+
+def test_random_and_new_speakers_are_compared_from_the_committed_cells() -> None:
+    from emelia.show.markdown import comparison
+
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    files = [ROOT / "docs" / "results" / f"aesdd-{name}.jsonl" for name in ("author", "loso")]
+    text = comparison(studies(cell for file in files for cell in read_results(file)))
+    block = page.split("<!-- begin random-against-loso -->\n\n")[1]
+    assert text and block.startswith(f"{text}\n\n<!-- end random-against-loso -->")

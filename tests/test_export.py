@@ -20,21 +20,31 @@ from numpy.typing import NDArray
 
 from emelia import load
 from emelia.cli import main
-from emelia.config import AudioConfig, Card, FeatureConfig, ModelConfig, Recipe, TrainConfig
+from emelia.config import (
+    PRESETS,
+    AudioConfig,
+    Card,
+    FeatureConfig,
+    ModelConfig,
+    Recipe,
+    TrainConfig,
+)
 from emelia.config.card import INPUTS, KEY, OUTPUTS
 from emelia.corpora import read_corpus
 from emelia.corpora.splits import make_split
 from emelia.errors import ModelError, RunError
 from emelia.learn import calibrate, export, quantise
-from emelia.learn.calibrate import Answers, figures, read_answers, temperature, threshold
+from emelia.learn.calibrate import Answers, read_answers, temperature, threshold
 from emelia.learn.card import corpora_of, usual_licence, without_folders
+from emelia.learn.card_figures import figures
 from emelia.learn.card_page import to_markdown
-from emelia.learn.cells import run_cell, tasks
+from emelia.learn.cells import run_cell
 from emelia.learn.features import FrontEnd, TraceableFrontEnd
 from emelia.learn.graph import Graph
 from emelia.learn.modelfile import Session, batch, to_onnx
 from emelia.learn.parity import compare, make, recordings
 from emelia.learn.runs import Run, load_run, new_network
+from emelia.learn.tasks import tasks
 
 Wave = NDArray[np.float32]
 SHORT = FeatureConfig(n_fft=256, window=200, hop=80, mels=16)
@@ -50,6 +60,11 @@ RECIPES = {
     "emelia": Recipe(features=SHORT, model=ModelConfig("emelia", width=4)),
     "as it comes": Recipe(features=SHORT, audio=AudioConfig(dc=False, level="none")),
     "trimmed": Recipe(features=SHORT, audio=AudioConfig(trim_db=30)),
+    "mel": Recipe(features=SHORT, model=ModelConfig("encoder", encoder="mel", blocks=1)),
+    "whisper": Recipe(
+        features=PRESETS["whisper"],
+        model=ModelConfig("encoder", encoder="whisper-tiny.en", blocks=1),
+    ),
 }
 SHIPPED = sorted(Path(export.__file__).parents[1].glob("use/models/*.onnx"))
 LENGTHS = (1, 2, 79, 80, 81, 400, 3_999, 4_001, 16_000)  # samples; 4000 make 51 frames
@@ -145,9 +160,9 @@ def test_the_graph_answers_as_training_does(name: str) -> None:
     run = trained(name)
     session: Any = InTorch(Graph(run.recipe, run.network, 0.7))
     ticks: list[int] = []
-    asked, largest = compare(run, session, 0.7, make(run), ticks.append)
-    assert (asked, ticks[-1]) == (48, 48)
-    assert largest < 2e-5
+    found = compare(run, session, 0.7, make(run), ticks.append)
+    assert (found.clips, ticks[-1], found.same) == (48, 48, 1)
+    assert found.largest < 2e-5
 
 
 @every_recipe
@@ -473,7 +488,7 @@ def guesses(size: int = 4_000, scale: float = 1.0, spread: float = 1.5) -> Answe
     chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     truth = (rng.random((size, 1)) > chances.cumsum(axis=1)).sum(axis=1)
     names = tuple(str(i % 8) for i in range(size))
-    return Answers(names, ("",) * size, names, truth, scale * logits)
+    return Answers(names, ("",) * size, names, ("",) * size, truth, scale * logits)
 
 
 @pytest.mark.parametrize("scale", [0.25, 1.0, 4.0])
@@ -488,21 +503,22 @@ def test_the_temperature_undoes_too_much_confidence(scale: float) -> None:
 
 def test_the_threshold_keeps_what_is_right_often_enough() -> None:
     answers = guesses()
-    limit, rule = threshold(answers, 1.0)
+    found = threshold(answers, 1.0)
+    limit = found.limit
     chances = answers.probabilities()
     right, sure = chances.argmax(axis=1) == answers.truth, chances.max(axis=1)
     assert right.mean() < calibrate.WANTED <= right[sure >= limit].mean() < calibrate.WANTED + 0.01
     assert (sure >= limit).mean() > calibrate.FEWEST
-    assert "75%" in rule
-    found = figures(answers, ("a", "b", "c"), 1.0, limit)
-    assert found["accepted_accuracy"] == pytest.approx(right[sure >= limit].mean(), abs=1e-4)
+    assert found.reached and "75 %" in found.rule
+    told = figures(answers, ("a", "b", "c"), 1.0, limit)
+    assert told["accepted_accuracy"] == pytest.approx(right[sure >= limit].mean(), abs=1e-4)
 
 
 def test_the_threshold_is_the_median_where_nothing_is_right_often_enough() -> None:
     hopeless = replace(answers := guesses(), truth=(answers.logits.argmax(axis=1) + 1) % 3)
-    limit, rule = threshold(hopeless, 1.0)
-    assert limit == pytest.approx(np.median(hopeless.probabilities().max(axis=1)), abs=1e-4)
-    assert "median" in rule
+    found = threshold(hopeless, 1.0)
+    assert found.limit == pytest.approx(np.median(hopeless.probabilities().max(axis=1)), abs=1e-4)
+    assert not found.reached and "median" in found.rule and "more than 0.0 %" in found.rule
     none = figures(hopeless, ("a", "b", "c"), 1.0, 1.0)
     assert (none["accepted"], none["accepted_accuracy"]) == (0.0, None)
 
@@ -586,6 +602,31 @@ def test_the_page_says_what_the_card_says(emelia: Emelia, traced: Finished) -> N
     assert "confidence of 0.123" in to_markdown(other)
     bare = Card("bare", ("a", "b"), SHORT, AudioConfig(), 1.0, 0.5)
     assert to_markdown(bare).startswith("# bare")
+
+
+def test_the_wanted_accuracy_is_chosen_and_told(emelia: Emelia, traced: Finished) -> None:
+    answer = emelia("export", traced.run, "--accuracy", "0.5", "--out", "low.onnx")
+    assert answer.code == 0, answer.err
+    card = load(Path("low.onnx")).card
+    wanted = threshold(read_answers(traced.run, 2)["validation"], card.temperature, 0.5)
+    assert (card.threshold, card.threshold_rule) == (wanted.limit, wanted.rule)
+    assert ("the wanted accuracy is not reached" in answer.err) != wanted.reached
+    text, test = Path("low.md").read_text(encoding="utf-8"), card.metrics["test"]
+    assert "50 % of the accepted validation answers" in text
+    assert f"On test clips it accepts {100 * test['accepted']:.1f} % of the answers" in text
+    assert f"{100 * test['ece_perfect']:.1f} would be perfect" in text
+    assert f"(AURC) is {100 * test['aurc']:.1f} %" in text
+    assert "## Known failures" in text and "| Surest answers accepted % |" in text
+
+
+@pytest.mark.parametrize("share", ["0", "1.01", "-0.5", "nan", "80"])
+def test_an_accuracy_that_is_no_share_is_refused(
+    emelia: Emelia, traced: Finished, share: str
+) -> None:
+    answer = emelia("export", traced.run, "--accuracy", share)
+    assert answer.code == 2
+    assert "expected a share above 0 and up to 1" in answer.err
+    assert files() == []
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)

@@ -117,7 +117,7 @@ def test_the_name_and_the_protocol_tell_so_that_results_never_mix() -> None:
 def test_the_cell_of_an_unequal_class_has_another_key() -> None:
     pytest.importorskip("torch")
     from emelia.learn.catalogue import find_recipes
-    from emelia.learn.cells import tasks
+    from emelia.learn.tasks import tasks
 
     corpus, keys = Corpus("made", Path(), made().folds[0].test), set()
     for ratio in (1, 2, 10):

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from emelia.corpora import Utterance, read_corpus
+from emelia.corpora import read_corpus
 from emelia.corpora.splits import Split, make_split
 from emelia.errors import CorpusError
-from emelia.learn.cells import Setting
-from emelia.learn.data import Clip, draw_chances
+from emelia.learn.tasks import Setting
 
 AESDD = ("anger/a01 (1).wav", "anger/a02 (2).wav", "fear/f01 (1).wav", "fear/f02 (2).wav")
 # happiness, calm, neutral and anger of actors 01 and 02
@@ -108,25 +107,6 @@ def test_a_run_tells_of_every_corpus_it_heard(home: Path) -> None:
     setting = Setting.of(corpus, Split("any", "", ()))
     assert setting.places == (str(home / "aesdd"), str(home / "ravdess"))
     assert [about["licence"][:8] for about in setting.corpora] == ["publishe", "CC BY-NC"]
-
-
-def clip(corpus: str, label: int) -> Clip:
-    utterance = Utterance("a", Path("a"), "anger", "1", corpus=corpus)
-    return Clip(utterance, label, np.zeros((1, 1), np.float32), np.zeros(1, np.float32))
-
-
-def test_corpora_are_drawn_by_the_root_of_their_size_and_their_classes_alike() -> None:
-    clips = [clip("small", 0)] * 4 + [clip("large", 0)] * 4 + [clip("large", 1)] * 60
-    chances = draw_chances(clips, "corpora")
-    assert chances.sum() == pytest.approx(1)
-    # sqrt(4) : sqrt(64) = 1 : 4, and the two classes of the large one share its part
-    parts = [chances[:4].sum(), chances[4:8].sum(), chances[8:].sum()]
-    assert parts == pytest.approx([0.2, 0.4, 0.4])
-
-
-def test_classes_are_drawn_alike_over_all_corpora_when_only_they_are_balanced() -> None:
-    clips = [clip("small", 0)] * 2 + [clip("large", 1)] * 6
-    assert draw_chances(clips, "sampling")[:2].sum() == pytest.approx(0.5)
 
 
 def test_real_corpora_meet_in_seven_emotions(

@@ -16,8 +16,8 @@ from emelia.corpora.splits import make_split
 pytest.importorskip("torch")
 
 from emelia.learn.catalogue import find_recipes
-from emelia.learn.cells import tasks
 from emelia.learn.study import run_study
+from emelia.learn.tasks import tasks
 from emelia.results import studies
 
 

@@ -19,10 +19,11 @@ from sklearn.metrics import precision_score, recall_score
 from emelia.corpora.reader import CORPORA
 from emelia.errors import MissingExtraError, RunError, StorageError
 from emelia.results import Cell, Study, studies
-from emelia.show import canvas, findings, plots, report_tables, tables
+from emelia.show import calibration_tables, canvas, findings, plots, report_tables, tables
 from emelia.show.limitations import limitations
 from emelia.show.markdown import markdown
 from emelia.show.report import write_report
+from emelia.show.study_tables import all_tables
 
 CLIPS = fake_study.utterances()
 LOSO = fake_study.loso(CLIPS)
@@ -165,7 +166,8 @@ def test_markdown_tables_keep_their_columns_whatever_names_hold(cells: list[Cell
     odd = [replace(cell, recipe="a|b <i>*\nc") for cell in cells[:6]]
     text = markdown(studies(odd))
     lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(lines) == 3 + 9  # heads, rules, one recipe, six speakers and their range
+    # A recipe, six speakers and their range, and confidence, each under a head and a rule.
+    assert len(lines) == 3 + 9 + 3
     for line in lines[:3]:
         assert len(re.findall(r"(?<!\\)\|", line)) == len(tables.main(studies(odd)[0]).columns) + 1
     assert r"a\|b &lt;i>\* c" in text
@@ -361,7 +363,7 @@ def test_the_report_is_a_page_and_a_text_with_figures_beside(written: list[Path]
     figures = written[0].parent / "figures"
     assert sorted(figures.parent.iterdir()) == sorted([*written, figures])
     named = re.findall(r"!\[.*\]\(<(.*)>\)", written[0].read_text(encoding="utf-8"))
-    assert len(set(named)) == 2 + 4 * 4
+    assert len(set(named)) == 2 + 4 * 5
     assert {f"figures/{path.name}" for path in figures.glob("*.svg")} == set(named)
     assert {path.stem for path in figures.glob("*.png")} == {Path(name).stem for name in named}
     assert len(list(figures.iterdir())) == 2 * len(named)
@@ -406,7 +408,7 @@ def test_the_page_loads_nothing(page: str) -> None:
 
 def test_every_picture_is_drawn_and_told_in_words(page: str, study: Study) -> None:
     pictures = Page(page).pictures
-    assert len(pictures) == 2 + 4 * len(study.rows)
+    assert len(pictures) == 2 + 5 * len(study.rows)
     for picture in pictures:
         ElementTree.fromstring(b64decode(picture["src"].partition(",")[2]))
         assert len(picture["alt"]) > 40
@@ -419,7 +421,7 @@ def test_every_picture_is_drawn_and_told_in_words(page: str, study: Study) -> No
 
 def test_the_page_shows_the_figures(page: str, study: Study) -> None:
     shown = Page(page)
-    for table in tables.all_tables(study):
+    for table in all_tables(study):
         assert list(table.columns) in shown.rows
         for row in table.rows:
             assert list(row) in shown.rows
@@ -458,7 +460,7 @@ def test_synthetic_speech_is_called_so_everywhere(tmp_path: Path) -> None:
         assert "Synthetic speech only: emelia reaches" in text
         assert "say nothing about people" in text
         assert text.count("(synthetic speech)") >= 4
-    shown = tables.all_tables(studies(cells)[0])
+    shown = all_tables(studies(cells)[0])
     assert all(table.title.endswith("(synthetic speech)") for table in shown)
     captions = re.findall(r"<figcaption>(.*)</figcaption>", html)
     assert captions
@@ -474,9 +476,13 @@ def test_several_studies_share_a_page_without_being_mixed(
     assert shown.faults == []
     assert re.findall(r"<h2>(.*)</h2>", html) == ["aesdd, loso", "aesdd, author-80-20"]
     found = studies(both)
-    mains = [list(tables.main(study).rows[0]) for study in found]
+    own = [
+        list(table.rows[0])
+        for study in found
+        for table in (tables.main(study), calibration_tables.table(study))
+    ]
     (line,) = report_tables.random_against_apart(found).rows
-    assert [row for row in shown.rows if row[0] == "variable-3"] == [list(line), *mains]
+    assert [row for row in shown.rows if row[0] == "variable-3"] == [list(line), *own]
     assert all(findings.headline(study) in shown.text for study in found)
 
 

@@ -24,7 +24,7 @@ from emelia.corpora import read_corpus
 from emelia.errors import MissingExtraError
 from emelia.learn.features import FrontEnd
 from emelia.results import Cell, Study, studies
-from emelia.show import findings, plots, recordings, report_tables, wording
+from emelia.show import findings, plots_calibration, recordings, report_tables, wording
 from emelia.show.published import REFERENCES, founding, references
 from emelia.show.report import write_report
 
@@ -218,8 +218,9 @@ def test_a_class_never_met_has_an_interval_all_the_same() -> None:
 def test_the_reliability_figure_is_the_bins_it_is_given() -> None:
     (study,) = studies(LOSO)
     row = study.rows[0]
-    bins = metrics.reliability(row.truth, row.probabilities)
-    axes = plots.reliability(bins).axes[0]
+    assert row.calibration
+    bins = row.calibration.bins
+    axes = plots_calibration.reliability(bins).axes[0]
     filled = [one for one in bins if one["n"]]
     (dots,) = axes.collections
     expected = [[100 * one["confidence"], 100 * one["accuracy"]] for one in filled]
@@ -231,10 +232,12 @@ def test_confidence_is_compared_with_what_is_right() -> None:
     (study,) = studies(LOSO)
     (told,) = (line for line in findings.findings(study) if "calibration" in line)
     assert study.best
-    error = metrics.calibration_error(study.best.truth, study.best.probabilities)
-    assert f"calibration error {100 * error:.1f} points" in told
-    sure = study.best.probabilities.max(axis=1).mean()
-    assert ("surer than" in told) == (sure > study.best.accuracy)
+    chances = np.concatenate([cell.probabilities for cell in study.best.cells])
+    error = metrics.calibration_error(study.best.truth, chances)
+    assert f"calibration error, {100 * error:.1f} % (" in told
+    assert "its confidence is uncalibrated" in told
+    sure = chances.max(axis=1).mean()
+    assert ("is surer than" in told) == (sure > study.best.accuracy)
 
 
 def test_a_training_that_diverged_leaves_the_rest_of_the_page(tmp_path: Path) -> None:

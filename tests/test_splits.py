@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import combinations, product
@@ -10,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from emelia.corpora import aesdd, read_corpus
+from emelia.corpora import aesdd, ravdess, read_corpus
 from emelia.corpora.splits import Fold, Split, audit, audit_lines, make_split, possible_splits
 from emelia.corpora.utterance import PARTS, UNKNOWN_SPEAKER, Corpus, Utterance
 from emelia.errors import SplitError
 
-RANDOM = ("seed-70-20-10", "author-80-20")
+RANDOM = ("seed-70-20-10", "random-75-25", "author-80-20")
 
 
 def made(
@@ -203,9 +204,9 @@ def test_a_single_class_leaves_nothing_to_learn() -> None:
 
 @pytest.mark.parametrize("name", ["loso", "folds-3"])
 def test_a_single_speaker_gets_the_splits_that_are_possible(name: str) -> None:
-    message = "Possible here: sentence, seed-70-20-10, author-80-20."
+    message = "Possible here: sentence, seed-70-20-10, random-75-25, author-80-20."
     with pytest.raises(SplitError, match=message):
-        make_split(made(1, sentences=10), name)
+        make_split(made(1, sentences=12), name)
     with pytest.raises(SplitError, match="needs three speakers"):
         make_split(made(2), "loso")
 
@@ -242,6 +243,32 @@ def test_classes_too_small_to_be_drawn_from_are_told(name: str) -> None:
         make_split(rare, name)
 
 
+def test_a_quarter_is_drawn_five_times_and_each_draw_is_stratified() -> None:
+    split = make_split(made(10, emotions=4, sentences=10), "random-75-25")
+    assert [fold.name for fold in split.folds] == ["1", "2", "3", "4", "5"]
+    assert len({frozenset(u.id for u in fold.test) for fold in split.folds}) == 5
+    for fold in split.folds:
+        assert [len(part) for part in fold.parts().values()] == [263, 37, 100]
+        assert set(Counter(u.emotion for u in fold.test).values()) == {25}
+    assert not split.peeks
+    assert split.protocol == (
+        "5 draws of 75/25 stratified at random (random_state 42 to 46); an eighth of the 75 % "
+        "validates; speakers and sentences are shared."
+    )
+
+
+def test_a_draw_of_a_quarter_is_scikit_learns() -> None:
+    from sklearn.model_selection import train_test_split
+
+    corpus = made(10, emotions=4, sentences=10)
+    emotions = [u.emotion for u in corpus.utterances]
+    for fold, seed in zip(make_split(corpus, "random-75-25").folds, range(42, 47), strict=True):
+        _, test = train_test_split(
+            corpus.utterances, test_size=0.25, stratify=emotions, random_state=seed
+        )
+        assert {u.id for u in fold.test} == {u.id for u in test}
+
+
 def test_a_class_that_one_speaker_alone_has_cannot_be_learnt_from_others() -> None:
     corpus = without(made(4), lambda u: u.emotion == "fear" and u.speaker != "02")
     with pytest.raises(SplitError, match=r"fold 01 would have no fear|fold 02 would have no fear"):
@@ -259,7 +286,9 @@ def test_a_class_may_be_missing_from_the_test_and_the_audit_tells() -> None:
     ("name", "message"),
     [
         ("losso", r"no split is called 'losso'; did you mean loso\?"),
-        ("xyz", r"there are loso, sentence, published, .*folds-K, list:FILE.toml"),
+        ("xyz", r"there are loso, folds-K, loco, language, sentence, published, .*list:FILE.toml"),
+        ("loco", "loco tests on each of several in turn, but this is a single corpus; join others"),
+        ("language", "language tests on each of several in turn, but this is a single corpus"),
         ("folds-x", "no split is called"),
         ("published", "no published split is known"),
     ],
@@ -307,9 +336,10 @@ def test_the_audit_tells_shared_speakers_and_identical_audio() -> None:
     )
 
 
-def test_the_audit_of_a_random_split_tells_that_speakers_are_shared() -> None:
-    (found,) = audit(make_split(made(), "author-80-20"))
-    assert found["text"].startswith("6 of 6 speakers shared; 5 of 5 sentences shared")
+@pytest.mark.parametrize("name", RANDOM)
+def test_the_audit_of_a_random_split_tells_that_speakers_are_shared(name: str) -> None:
+    for found in audit(make_split(made(), name)):
+        assert re.match(r"(\d) of \1 speakers shared; (\d) of \2 sentences shared", found["text"])
 
 
 def test_people_get_one_line_for_folds_that_are_alike() -> None:
@@ -324,6 +354,25 @@ def test_people_get_one_line_for_folds_that_are_alike() -> None:
         "fold 03 (clips: train 30, validation 15, test 9): "
         "speakers disjoint; 3 of 3 sentences shared; no identical audio",
     ]
+
+
+def all_of_ravdess() -> Corpus:
+    """Every clip of it by name: neutral is never strong."""
+    names = [
+        f"03-01-{emotion:02}-{strength:02}-{sentence:02}-{take:02}-{actor:02}"
+        for emotion, strength, sentence, take, actor in product(
+            range(1, 9), (1, 2), (1, 2), (1, 2), range(1, 25)
+        )
+        if (emotion, strength) != (1, 2)
+    ]
+    told = {name: ravdess.parse(Path(f"{name}.wav")) for name in names}
+    clips = [
+        Utterance(f"{name}.wav", Path(f"{name}.wav"), f.emotion, f.speaker, gender=f.gender)
+        for name, f in told.items()
+        if f is not None
+    ]
+    assert len(clips) == ravdess.SPEC.clips
+    return Corpus("ravdess", Path(), tuple(clips))
 
 
 # The real one
@@ -343,3 +392,16 @@ def test_aesdd_has_the_sizes_of_the_founding_study(corpora: Callable[[str], Path
     (fold,) = make_split(corpus, "seed-70-20-10").folds
     assert [len(part) for part in fold.parts().values()] == [423, 121, 60]
     assert len(make_split(corpus, "loso").folds) == 6
+    for fold in make_split(corpus, "random-75-25").folds:
+        assert [len(part) for part in fold.parts().values()] == [397, 56, 151]
+
+
+def test_ravdess_in_six_has_two_women_and_two_men_in_each() -> None:
+    folds = make_split(all_of_ravdess(), "folds-6").folds
+    tested = [sorted(speakers(fold.test)) for fold in folds]
+    assert tested[0] == ["01", "02", "13", "14"]
+    assert sorted(name for four in tested for name in four) == [f"{i:02}" for i in range(1, 25)]
+    for fold in folds:
+        who = Counter(gender for _, gender in {(u.speaker, u.gender) for u in fold.test})
+        assert who == {"female": 2, "male": 2}
+        assert len(fold.test) == 240

@@ -30,10 +30,10 @@ from emelia.corpora.splits import make_split
 from emelia.errors import EmeliaError, MissingExtraError, RunError, StorageError
 from emelia.learn import study
 from emelia.learn.catalogue import find_recipes
-from emelia.learn.cells import Task, tasks
 from emelia.learn.data import Loader
 from emelia.learn.runs import load_run
 from emelia.learn.study import cell_folder, run_study
+from emelia.learn.tasks import Task, tasks
 from emelia.learn.training import predict
 from emelia.results import read_results
 from emelia.storage import lock

@@ -17,8 +17,8 @@ from emelia.config import FeatureConfig, ModelConfig, Recipe, TrainConfig
 from emelia.corpora import read_corpus
 from emelia.corpora.splits import make_split
 from emelia.errors import ConfigError, MissingExtraError
-from emelia.learn.cells import Task, tasks
 from emelia.learn.study import cell_folder, run_study
+from emelia.learn.tasks import Task, tasks
 from emelia.learn.tracking import MLflow, TensorBoard, Tracker, tracker
 
 SMALL = Recipe(

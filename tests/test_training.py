@@ -22,7 +22,8 @@ from emelia.config import ModelConfig, Recipe, TrainConfig
 from emelia.errors import EmeliaError, RunError
 from emelia.learn.checkpoint import Progress
 from emelia.learn.data import Clip, collate
-from emelia.learn.training import class_weights, make_optimizer, predict, rate_at
+from emelia.learn.rates import make_optimizer, rate_at
+from emelia.learn.training import class_weights, predict
 
 RECIPES = {
     "variable": FULL,

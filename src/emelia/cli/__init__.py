@@ -33,6 +33,7 @@ _PANELS = {
     "Learn": {
         "study": "study",
         "train": "training",
+        "finetune": "finetune",
         "tune": "tune",
         "evaluate": "training",
         "export": "export",

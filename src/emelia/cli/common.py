@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +12,7 @@ import typer
 from emelia import console
 from emelia.cli.options import split_names
 from emelia.corpora import Corpus, read_corpus
+from emelia.corpora.adding import add
 from emelia.corpora.imbalance import imbalanced
 from emelia.corpora.splits import Split, audit, audit_lines, make_split
 
@@ -43,6 +46,15 @@ EpochsOption = Annotated[
         min=1, help="At most so many epochs, instead of the recipe's.", show_default=False
     ),
 ]
+WithOption = Annotated[
+    str,
+    typer.Option(
+        "--with", metavar="CORPORA",
+        help="Other corpora, joined by [bold]+[/bold], whose clips of the same classes are added "
+        "to training, never to validation or test.",
+        show_default=False,
+    ),
+]  # fmt: skip
 ImbalanceOption = Annotated[
     float,
     typer.Option(
@@ -52,6 +64,24 @@ ImbalanceOption = Annotated[
         show_default=False,
     ),
 ]  # fmt: skip
+StartOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--from", metavar="FOLDER",
+        help="Begin with the weights of an earlier run or a model file, or of a study's runs fold "
+        "by fold.",
+        show_default=False,
+    ),
+]  # fmt: skip
+TeacherOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Learn from what this run, or a study's run of the same fold, answers; for recipes "
+        "with train.teacher_share or train.imitate.",
+        show_default=False,
+    ),
+]
 TrackOption = Annotated[
     str,
     typer.Option(
@@ -69,6 +99,13 @@ def open_corpus(where: str, emotions: str = "") -> Corpus:
     Args:
         emotions: the classes to keep, separated by commas; all where empty.
     """
+    corpus = _read(where, split_names(emotions))
+    if corpus.parts:
+        _show_parts("Joined corpora", corpus.parts, corpus.emotions)
+    return corpus
+
+
+def _read(where: str, emotions: Sequence[str], *, complete: bool = True) -> Corpus:
     with console.Progress() as progress:
         started = False
 
@@ -79,36 +116,42 @@ def open_corpus(where: str, emotions: str = "") -> Corpus:
                 started = True
             progress.step("reading", done)
 
-        corpus = read_corpus(where, tell, split_names(emotions))
+        corpus = read_corpus(where, tell, emotions, complete=complete)
         if started:
             progress.finish("reading", f"{len(corpus.utterances)} clips")
     for rejected in corpus.rejected:
         console.warn(f"left out {rejected.path.name}: {rejected.reason}")
     for text in corpus.warnings:
         console.warn(text)
-    if corpus.parts:
-        _show_parts(corpus)
     return corpus
 
 
-def divide(corpus: Corpus, split: str, imbalance: float = 1.0) -> Split:
-    """Split a corpus and tell what its parts share, and what was left out on purpose."""
-    parts = imbalanced(make_split(corpus, split), imbalance)
-    if imbalance > 1:
+def divide(corpus: Corpus, split: str, imbalance: float = 1.0, others: str = "") -> Split:
+    """Split a corpus and tell what its parts share, and what was added or left out on purpose.
+
+    Args:
+        others: where corpora lie whose clips are added to training; none where empty.
+    """
+    parts = make_split(corpus, split)
+    if others:
+        parts = add(parts, corpus, _read(others, corpus.emotions, complete=False))
+        _show_parts("Added to training", parts.added, corpus.emotions)
+    parts = imbalanced(parts, imbalance)
+    if others or imbalance > 1:
         console.say(f"{parts.name}: {parts.protocol}")
     for line in audit_lines(audit(parts)):
         console.say(line)
     return parts
 
 
-def _show_parts(corpus: Corpus) -> None:
+def _show_parts(title: str, parts: Sequence[Corpus], emotions: Sequence[str]) -> None:
     """Print what each corpus gives to each class."""
     rows = []
-    for part in corpus.parts:
+    for part in parts:
         counts = part.counts()
-        numbers = [str(counts[name] or "-") for name in corpus.emotions]
+        numbers = [str(counts[name] or "-") for name in emotions]
         rows.append([part.name, str(len(part.speakers)), *numbers, str(len(part.utterances))])
-    console.table("Joined corpora", ["corpus", "speakers", *corpus.emotions, "clips"], rows)
+    console.table(title, ["corpus", "speakers", *emotions, "clips"], rows)
 
 
 def settings(changes: list[str] | None, epochs: int | None) -> list[str]:

@@ -32,6 +32,20 @@ def export(
     licence: Annotated[
         str, typer.Option(help="Of the weights. \\[default: what those of the data allow]")
     ] = "",
+    accuracy: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of its answers that should be right, such as 0.8: less sure ones become "
+            "`unsure`. \\[default: 0.75]",
+            show_default=False,
+        ),
+    ] = None,
+    half: Annotated[
+        bool,
+        typer.Option(
+            "--half", help="Store weights in 16 bits: half the size, answers within 0.005."
+        ),
+    ] = False,
     int8: Annotated[
         bool, typer.Option(help="Try 8-bit integers too; kept only where they win.")
     ] = False,
@@ -54,21 +68,27 @@ def export(
     _check(out, force)
     if int8:
         _check(small, force)
+    if accuracy is not None and not 0 < accuracy <= 1:  # nor is NaN
+        raise ConfigError(f"--accuracy {accuracy:g}: expected a share above 0 and up to 1.")
     ensure_writable(out.parent)
 
+    from emelia.learn.calibrate import WANTED
     from emelia.learn.export import export as make
     from emelia.learn.quantise import quantise
 
     with console.Progress() as progress:
-        made = make(run, progress, name=name, title=title, licence=licence)
+        wanted = WANTED if accuracy is None else accuracy
+        made = make(
+            run, progress, name=name, title=title, licence=licence, accuracy=wanted, half=half
+        )
         smaller = quantise(made, progress) if int8 else None
-    _warn(made)
-    _write(out, made.file, made.card)
+    warn_of(made)
+    write_model(out, made.file, made.card)
     _show(out, made.card, len(made.file))
     if smaller:
         console.say(smaller.verdict)
         if smaller.wins:
-            _write(small, smaller.file, smaller.card)
+            write_model(small, smaller.file, smaller.card)
             console.say(f"{small}: {len(smaller.file) / 1e6:.1f} MB")
 
 
@@ -83,7 +103,8 @@ def _check(path: Path, force: bool) -> None:
         )
 
 
-def _warn(made: Exported) -> None:
+def warn_of(made: Exported) -> None:
+    """Tell what the checks of a model file could not do, or found wanting."""
     if made.card.parity["made"]:
         console.warn(
             "the recordings of this run are not where they were: the file was checked on "
@@ -93,9 +114,12 @@ def _warn(made: Exported) -> None:
         console.warn(
             f"{made.missing} recordings of this run are gone or damaged: checked without them."
         )
+    if not made.threshold.reached:
+        console.warn(f"the wanted accuracy is not reached. {made.threshold.rule}")
 
 
-def _write(path: Path, data: bytes, card: Card) -> None:
+def write_model(path: Path, data: bytes, card: Card) -> None:
+    """Write a model file and, beside it, the page about it."""
     from emelia.learn.card_page import to_markdown
 
     write_atomically(path, data)
@@ -107,13 +131,15 @@ def _show(path: Path, card: Card, size: int) -> None:
     rows = [
         [part, str(found["clips"]), *(_percents(found[key]) for key in ("accuracy", "uar")),
          " -> ".join(f"{100 * value:.1f}" for value in found["ece"]),
+         " -> ".join(f"{value:.3f}" for value in found["brier"]), f"{100 * found['aurc']:.1f}",
          f"{100 * found['accepted']:.0f}",
          "-" if found["accepted_accuracy"] is None else f"{100 * found['accepted_accuracy']:.1f}"]
         for part, found in card.metrics.items()
     ]  # fmt: skip
-    columns = ["", "clips", "accuracy %", "UAR %", "ECE %", "accepted %", "right of these %"]
+    columns = ["", "clips", "accuracy %", "UAR %", "ECE %", "Brier", "AURC %", "accepted %",
+               "right of these %"]  # fmt: skip
     rule = f"Temperature {card.temperature:g}; unsure below {card.threshold:g}."
-    console.table(card.title, columns, rows, f"{rule} {test['note']}")
+    console.table(card.title, columns, rows, f"{rule} {card.threshold_rule} {test['note']}")
     console.say(f"{path}: {size / 1e6:.1f} MB. About it: {path.with_suffix('.md')}")
 
 

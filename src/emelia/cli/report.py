@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from emelia import console
 from emelia.errors import ConfigError, RunError
-from emelia.results import read_results, studies
+from emelia.results import Study, read_results, studies
 
 
 def report(
@@ -18,9 +19,19 @@ def report(
     ],
     into: Annotated[
         Path | None,
-        typer.Option(help="Also write the tables into this Markdown file, between its markers."),
+        typer.Option(
+            help="Write the tables into this Markdown file, between its markers, and no report."
+        ),
     ] = None,
     name: Annotated[str, typer.Option(help="Name of the markers: <!-- begin NAME -->.")] = "study",
+    only_comparison: Annotated[
+        bool,
+        typer.Option(
+            "--only-comparison",
+            help="With --into: of studies of several splits only what a random split would "
+            "have claimed.",
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -45,9 +56,10 @@ def report(
     runs/aesdd-author-80-20 --out report --corpus aesdd/ ·
     emelia report runs/aesdd-loso --into docs/results.md --name loso
     """
-    from emelia.show.markdown import markdown
     from emelia.show.tables import write_block
 
+    if only_comparison and not into:
+        raise ConfigError("--only-comparison says what --into writes; give --into PAGE.md too.")
     files = [path / "results.jsonl" if path.is_dir() else path for path in results]
     for file in files:
         if not file.is_file():
@@ -56,7 +68,7 @@ def report(
     if not cells:
         raise RunError(f"{files[0]}: no finished cells to report. `emelia study` makes them.")
     if into:
-        write_block(into, name, markdown(studies(cells)))
+        write_block(into, name, _tables(studies(cells), only_comparison))
         console.say(f"Tables written into {into}.")
         return
     from emelia.show.recordings import places_of, recordings
@@ -67,3 +79,16 @@ def report(
     places = [*(corpus or []), *places_of(files)]
     for path in write_report(cells, out or files[0].parent, places=places):
         console.say(str(path))
+
+
+def _tables(found: Sequence[Study], only_comparison: bool) -> str:
+    from emelia.show.markdown import comparison, markdown
+
+    if not only_comparison:
+        return markdown(found)
+    if text := comparison(found):
+        return text
+    raise RunError(
+        "These studies have nothing to compare; expected one recipe on a split whose test "
+        "speakers also train, and on one whose do not. Give the results of both."
+    )

@@ -18,12 +18,16 @@ from emelia.cli.common import (
     EpochsOption,
     ImbalanceOption,
     SetOption,
+    StartOption,
+    TeacherOption,
     TrackOption,
+    WithOption,
     cores,
     divide,
     open_corpus,
     settings,
 )
+from emelia.corpora.splits import NAMES
 from emelia.errors import EmeliaError
 from emelia.learn.catalogue import QUICK, all_recipes, find_recipes
 from emelia.learn.catalogue import quick as shorten
@@ -31,8 +35,8 @@ from emelia.learn.variants import with_variants
 from emelia.results import read_results, studies
 
 if TYPE_CHECKING:
-    from emelia.learn.cells import Task
     from emelia.learn.study import Outcome
+    from emelia.learn.tasks import Task
     from emelia.learn.tracking import Tracker
 
 
@@ -41,8 +45,7 @@ def study(
     split: Annotated[
         str,
         typer.Option(
-            help="loso, folds-K, sentence, published, seed-70-20-10, author-80-20 or "
-            "list:FILE.toml. \\[default: loso]",
+            help=f"{', '.join(NAMES[:-1])} or {NAMES[-1]}. \\[default: loso]",
             show_default=False,
         ),
     ] = "",
@@ -54,6 +57,7 @@ def study(
     ] = "",
     seeds: Annotated[int, typer.Option(min=1, help="Repeat everything with so many seeds.")] = 1,
     emotions: EmotionsOption = "",
+    with_: WithOption = "",
     imbalance: ImbalanceOption = 1.0,
     epochs: EpochsOption = None,
     set_: SetOption = None,
@@ -84,6 +88,8 @@ def study(
         int, typer.Option(min=1, help="Trainings at the same time, one core each.")
     ] = cores(),
     device: DeviceOption = "cpu",
+    start: StartOption = None,
+    teacher: TeacherOption = None,
     track: TrackOption = "",
 ) -> None:
     """Train and compare CNNs on a corpus, and write a report.
@@ -91,24 +97,28 @@ def study(
     Speakers of the test clips are never heard in training unless you ask for a random
     split. Finished trainings are kept: the same command goes on where it stopped.
 
+    Of corpora joined by + you may test on one in turn, or on one language, that training has
+    not heard: --split loco, --split language. --with adds corpora to training alone.
+
     Examples: emelia study · emelia study recordings/ --split folds-5 --seeds 3 ·
+    emelia study aesdd --with ravdess+emodb · emelia study aesdd+emodb+nemo --split loco ·
     emelia study aesdd/ --recipes seed,emelia --set train.lr=0.0005 ·
     emelia study aesdd/ --ablate · emelia study aesdd/ --remedies --imbalance 10
     """
     usual = "emelia" if ablate or remedies else ",".join(QUICK) if quick else "seed,emelia"
     chosen = find_recipes(recipes or usual, settings(set_, epochs))
     data = open_corpus(corpus, emotions)
-    parts = divide(data, split or ("folds-3" if quick else "loso"), imbalance)
+    parts = divide(data, split or ("folds-3" if quick else "loso"), imbalance, with_)
     if quick:
         chosen = [shorten(recipe) for recipe in chosen]
     chosen = with_variants(chosen, ablate, remedies)
 
-    from emelia.learn.cells import tasks
     from emelia.learn.hardware import Hardware
     from emelia.learn.study import run_study
+    from emelia.learn.tasks import tasks
 
     folder = out or Path("runs") / f"{data.name}-{parts.name.replace(':', '-').replace('/', '-')}"
-    wanted = tasks(data, parts, chosen, range(seeds))
+    wanted = tasks(data, parts, chosen, range(seeds), start, teacher)
     tracker = _tracker(track, f"{data.name} {parts.name}", folder, wanted)
     with console.Progress() as progress:
         bars = Bars(progress, len(wanted), tracker)
@@ -173,15 +183,14 @@ def _conclude(outcome: Outcome, folder: Path, tracker: Tracker | None) -> None:
 
 
 def _report(folder: Path, command: str) -> list[Path]:
-    from emelia.show import differences
     from emelia.show.recordings import places_of
     from emelia.show.report import write_report
-    from emelia.show.tables import all_tables
+    from emelia.show.study_tables import all_tables
 
     file = folder / "results.jsonl"
     cells = read_results(file)
     for found in studies(cells):
-        for table in [*all_tables(found), *differences.tables(found)]:
+        for table in all_tables(found):
             console.table(table.title, table.columns, table.rows, table.note)
     written = write_report(cells, folder, command, places_of([file]))
     console.say(f"Report: {next(path for path in written if path.suffix == '.html')}")

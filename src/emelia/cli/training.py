@@ -18,18 +18,25 @@ from emelia.cli.common import (
     EpochsOption,
     ImbalanceOption,
     SetOption,
+    StartOption,
+    TeacherOption,
     TrackOption,
+    WithOption,
     divide,
     open_corpus,
     settings,
 )
+from emelia.cli.confidence import tell_confidence
 from emelia.corpora import Corpus
+from emelia.corpora.splits import Fold, Split
 from emelia.errors import ConfigError, RunError, SplitError
 from emelia.learn.catalogue import find_recipes
+from emelia.results import Cell
 from emelia.storage import ensure_writable, lock, write_atomically
 
 if TYPE_CHECKING:
-    from emelia.learn.cells import Task
+    from emelia.learn.hardware import Hardware
+    from emelia.learn.tasks import Task
     from emelia.learn.tracking import Tracker
 
 
@@ -44,6 +51,7 @@ def train(
     fold: Annotated[str, typer.Option(help="Which fold of the split. \\[default: its first]")] = "",
     seed: Annotated[int, typer.Option(min=0, help="Seed of all random draws.")] = 0,
     emotions: EmotionsOption = "",
+    with_: WithOption = "",
     imbalance: ImbalanceOption = 1.0,
     epochs: EpochsOption = None,
     set_: SetOption = None,
@@ -62,13 +70,17 @@ def train(
         int,
         typer.Option(min=1, help="Cores for one training; figures may differ in the last digits."),
     ] = 1,
+    start: StartOption = None,
+    teacher: TeacherOption = None,
     track: TrackOption = "",
 ) -> None:
     """Train one network and test it once on speakers it has not heard.
 
     Ctrl-C keeps the best epoch so far in the run folder; --resume goes on from there.
 
-    Examples: emelia train emelia recordings/ · emelia train variable-3 aesdd/ --split loso --fold 6
+    Examples: emelia train emelia recordings/ ·
+    emelia train variable-3 aesdd/ --split loso --fold 6 ·
+    emelia train joint aesdd --with ravdess+emodb --set train.home_share=0.5
     """
     chosen = find_recipes(recipe, settings(set_, epochs))
     if len(chosen) != 1:
@@ -77,20 +89,19 @@ def train(
             "`emelia study` compares several."
         )
     data = open_corpus(corpus, emotions)
-    parts = divide(data, split or usual_split(data), imbalance)
-    names = [f.name for f in parts.folds]
-    if fold and fold not in names:
-        raise SplitError(f"{parts.name} has no fold {fold!r}; there are: {', '.join(names)}.")
+    parts = divide(data, split or usual_split(data), imbalance, with_)
+    fold = fold_of(parts, fold).name
 
-    from emelia.learn.cells import tasks
     from emelia.learn.hardware import Hardware
+    from emelia.learn.tasks import tasks
 
-    cells = [
-        task for task in tasks(data, parts, chosen, [seed]) if task.fold.name == (fold or names[0])
-    ]
-    folder = out or Path("runs") / f"{data.name}-{chosen[0].name}"
-    tracker = _tracker(track, f"{data.name} {parts.name}", folder, cells[0])
-    _train(cells[0], folder, resume, Hardware(device, precision, threads), tracker)
+    (task,) = tasks(data, parts, chosen, [seed], start, teacher, only=fold)
+    more = "".join(f"+{corpus.name}" for corpus in parts.added)
+    folder = out or Path("runs") / f"{data.name}-{chosen[0].name}{more}"
+    tracker = _tracker(track, f"{data.name} {parts.name}", folder, task)
+    cell = make_cell(task, folder, resume, Hardware(device, precision, threads), tracker)
+    show_cell(cell, folder)
+    console.say(f"Run folder: {folder}. Try it on other speech: emelia evaluate {folder} CORPUS")
 
 
 def _tracker(kind: str, experiment: str, folder: Path, task: Task) -> Tracker | None:
@@ -106,7 +117,27 @@ def usual_split(corpus: Corpus) -> str:
     return f"folds-{min(5, max(3, len(corpus.speakers)))}"
 
 
-def _train(task: Task, folder: Path, resume: bool, hardware: Any, tracker: Tracker | None) -> None:
+def fold_of(parts: Split, name: str) -> Fold:
+    """The fold of a name, the first where it is empty.
+
+    Raises:
+        SplitError: there is no such fold.
+    """
+    names = [fold.name for fold in parts.folds]
+    if name and name not in names:
+        raise SplitError(f"{parts.name} has no fold {name!r}; there are: {', '.join(names)}.")
+    return parts.folds[names.index(name) if name else 0]
+
+
+def make_cell(
+    task: Task, folder: Path, resume: bool, hardware: Hardware, tracker: Tracker | None = None
+) -> Cell:
+    """Train and test, with a bar; the run folder then holds the network and result.json.
+
+    Raises:
+        RunError: the folder holds another training, or an unfinished one and `resume` is not set.
+        typer.Exit: Ctrl-C; what is kept was told.
+    """
     from emelia.learn.cells import Interrupted, forget_checkpoint, run_cell
 
     _check_folder(folder, resume)
@@ -129,12 +160,17 @@ def _train(task: Task, folder: Path, resume: bool, hardware: Any, tracker: Track
     forget_checkpoint(folder)
     if tracker:
         tracker.finish(task.name, cell)
+    return cell
+
+
+def show_cell(cell: Cell, folder: Path) -> None:
+    """Print the figures of a training, and what its confidence is worth."""
     _show(
         cell.predictions,
         cell.classes,
         f"{cell.recipe} on {cell.corpus}: {len(cell.predictions)} test clips",
     )
-    console.say(f"Run folder: {folder}. Try it on other speech: emelia evaluate {folder} CORPUS")
+    tell_confidence(folder, cell.classes, cell.predictions)
 
 
 def _what_is_kept(folder: Path) -> str:
@@ -168,7 +204,8 @@ def evaluate(
     """Test a trained network on a corpus.
 
     Clips that its training or the choice of its epoch has heard are left out, also where
-    they lie under another name; so are emotions it does not know. Both are counted.
+    they lie under another name; so are emotions it does not know. Both are counted. What its
+    confidence is worth is told with the temperature and threshold an export of it would have.
 
     Example: emelia evaluate runs/aesdd-emelia recordings/ --out answers.json
     """
@@ -191,6 +228,7 @@ def evaluate(
         trained.classes,
         f"{trained.recipe.name} on {data.name}: {len(found.answers)} clips",
     )
+    tell_confidence(run, trained.classes, found.answers)
     if out:
         document = {"classes": trained.classes, "answers": found.answers}
         write_atomically(out, json.dumps(document, ensure_ascii=False, indent=1).encode())

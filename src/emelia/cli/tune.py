@@ -32,9 +32,9 @@ from emelia.results import read_results, studies
 from emelia.storage import ensure_writable, lock, write_atomically
 
 if TYPE_CHECKING:
-    from emelia.learn.cells import Task
     from emelia.learn.hardware import Hardware
     from emelia.learn.study import Outcome
+    from emelia.learn.tasks import Task
     from emelia.learn.tune import Search
 
 _LOOKED = (
@@ -91,8 +91,8 @@ def tune(
     outer = _outer(parts, fold)
     folder = out or Path("runs") / f"{data.name}-{chosen[0].name}-tuned"
 
-    from emelia.learn.cells import tasks
     from emelia.learn.hardware import Hardware
+    from emelia.learn.tasks import tasks
     from emelia.learn.tune import Search, inner_folds
 
     wanted = Search(chosen[0], data.emotions, inner_folds(data, outer.folds[0], inner), seed)

@@ -44,12 +44,16 @@ class Card:
     recipe: str = ""
     recipe_digest: str = ""
     parameters: int = 0
-    variant: str = "float32"  # or int8: the CNN's weights and activations
+    # How weights are stored: float32; float16, and computed with in float32; or int8, for the
+    # convolutions alone, whose activations are integers too.
+    variant: str = "float32"
     licence: str = ""  # under which these weights may be used, and why
     corpora: tuple[Mapping[str, Any], ...] = ()  # name, title, language, licence, home, clips
     split: Mapping[str, Any] = field(default_factory=dict)  # name, protocol, fold, seed, clips
     metrics: Mapping[str, Any] = field(default_factory=dict)  # by part and corpus, with intervals
     parity: Mapping[str, Any] = field(default_factory=dict)  # clips, largest difference to torch
+    # The recipe's settings, without those above; older files have none and cannot be fine-tuned.
+    settings: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     commit: str = ""
     created: str = ""  # UTC, ISO 8601

@@ -43,6 +43,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "model.width": (1, 1024),
     "model.dropout": (0, 1),
     "model.frames": (1, 100_000),
+    "model.blocks": (0, 1000),
     "train.epochs": (1, 1_000_000),
     "train.patience": (0, 1_000_000),
     "train.batch_size": (1, 100_000),
@@ -50,7 +51,13 @@ LIMITS: dict[str, tuple[float, float]] = {
     "train.weight_decay": (0, 100),
     "train.warmup": (0, 1),
     "train.label_smoothing": (0, 1),
+    "train.home_share": (0, 1),
     "train.clip_norm": (0, 1e9),
+    "train.encoder_lr": (0, 1000),
+    "train.layer_decay": (0, 1000),
+    "train.draws": (0, 1_000_000_000),
+    "train.teacher_share": (0, 1),
+    "train.imitate": (0, 1e9),
 }
 
 
@@ -117,6 +124,8 @@ def check(recipe: Recipe) -> None:
         raise ConfigError(f"features.window: {f.window} is longer than n_fft, {f.n_fft}.")
     if f.fmin >= f.fmax:
         raise ConfigError(f"features.fmin: {f.fmin:g} is not below fmax, {f.fmax:g}.")
+    if f.kind == "wave" and f.hop != 1:
+        raise ConfigError("features.hop: a waveform has a frame a sample; set features.hop=1.")
     if f.kind == "mfcc" and f.mfccs > f.mels:
         raise ConfigError(f"features.mfccs: {f.mfccs} are more than mels, {f.mels}.")
 

@@ -29,7 +29,8 @@ class AudioConfig:
 class FeatureConfig:
     """How a waveform becomes a spectrogram (M, F). The defaults are the seed study's."""
 
-    kind: Literal["logmel", "mfcc"] = "logmel"
+    # wave: the samples (1, T) for encoders of waveforms; of what follows only standardise counts
+    kind: Literal["logmel", "mfcc", "wave"] = "logmel"
     n_fft: int = 2048  # samples
     window: int = 2048  # samples, Hann, centred in n_fft
     hop: int = 512  # samples: 32 ms
@@ -38,7 +39,14 @@ class FeatureConfig:
     fmin: float = 0.0  # Hz
     fmax: float = 8000.0  # Hz, the Nyquist frequency of 16 kHz
     top_db: float = 80.0  # dynamic range kept below each clip's loudest point
+    # dB below the clip's loudest point, or (log10 + 4) / 4, which Whisper's encoders expect.
+    scale: Literal["db", "whisper"] = "db"
     standardise: Literal["none", "clip", "band"] = "clip"  # mean 0, deviation 1 over what
+
+    @property
+    def rows(self) -> int:
+        """M, the height of a spectrogram."""
+        return {"logmel": self.mels, "mfcc": self.mfccs, "wave": 1}[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +75,17 @@ class AugmentConfig:
 class ModelConfig:
     """Which network, and its size."""
 
-    name: Literal["variable", "resized", "emelia"] = "variable"
+    name: Literal["variable", "resized", "emelia", "encoder"] = "variable"
     layers: int = 3  # convolutions of the seed's networks: 3 or 4
     width: int = 16  # channels of the first convolution; each next has twice as many
     dropout: float = 0.25
     frames: int = 256  # to which resized networks bring every clip
     padding: Literal["silence", "mean"] = "silence"  # of short clips; the seed study's was mean
+    encoder: str = ""  # pre-trained, by name, for a network called encoder
+    architecture: str = ""  # of an encoder of the hub, its config.json; filled in
+    weights: str = ""  # of an encoder of the hub, their SHA-256; filled in
+    blocks: int = 0  # of the encoder that are used; 0 lets validation speakers choose
+    start: str = ""  # the run whose weights it begins with, NAME@DIGEST; --from fills it in
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +104,25 @@ class TrainConfig:
     label_smoothing: float = 0.0
     # Remedy for unequal classes; corpora: also for unequal corpora, by the root of their size.
     balance: Literal["none", "weights", "sampling", "corpora"] = "none"
+    # Share of the draws that go to clips of the corpus under test, where others are added to
+    # training; classes and corpora are then drawn as with `corpora`. 0 leaves it to `balance`.
+    home_share: float = 0.0
     clip_norm: float = 0.0  # largest gradient norm; 0 is off
     # Which epoch is kept: the best on validation, or the last, for which nothing is stopped early.
     choose: Literal["best", "last"] = "best"
+    # Train once more, on the validation clips too, for as many epochs as validation chose.
+    refit: bool = False
+    encoder_lr: float = 1.0  # rate of a pre-trained encoder's last block, as a share of lr
+    layer_decay: float = 1.0  # rate of each earlier block, as a share of the next one's
+    draws: int = 0  # clips of an epoch, drawn; 0 takes as many as there are
+    teacher_share: float = 0.0  # of a teacher's answer in what is to be learnt; 0 has no teacher
+    imitate: float = 0.0  # weight of the difference from a teacher's frames in the loss
+    teacher: str = ""  # the run that teaches, NAME@DIGEST; --teacher fills it in
+
+    @property
+    def taught(self) -> bool:
+        """Whether a teacher is learnt from."""
+        return self.teacher_share > 0 or self.imitate > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +159,9 @@ PRESETS = {
     "seed": FeatureConfig(),
     "speech-64": FeatureConfig(n_fft=512, window=400, hop=160, mels=64),  # 25 ms every 10 ms
     "speech-80": FeatureConfig(n_fft=512, window=400, hop=160, mels=80),
+    "whisper": FeatureConfig(
+        n_fft=400, window=400, hop=160, mels=80, scale="whisper", standardise="none"
+    ),
     "mfcc": FeatureConfig(kind="mfcc", mfccs=40, standardise="band"),
 }
 

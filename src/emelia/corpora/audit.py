@@ -6,7 +6,7 @@ easier question; the audit stands beside every figure so that nobody has to gues
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -21,10 +21,12 @@ def audit(split: Split) -> list[dict[str, Any]]:
         For each fold: `fold`, the numbers of `clips`, `speakers` and `sentences` by part,
         the classes each part lacks (`missing`), what each pair of parts shares (`shared`:
         `train/test` and so on, with lists of `speakers`, `sentences` and of pairs of ids
-        of `identical` audio), and `text`, all of it in one line.
+        of `identical` audio), where corpora are added to training how many clips of each
+        (`added`), and `text`, all of it in one line.
     """
     classes = {u.emotion for fold in split.folds for part in fold.parts().values() for u in part}
-    return [_audit(fold, classes) for fold in split.folds]
+    names = [corpus.name for corpus in split.added]
+    return [_audit(fold, classes, names) for fold in split.folds]
 
 
 def audit_lines(audits: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -42,8 +44,8 @@ def audit_lines(audits: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _audit(fold: Fold, classes: set[str]) -> dict[str, Any]:
-    parts = fold.parts()
+def _audit(fold: Fold, classes: set[str], added: Sequence[str]) -> dict[str, Any]:
+    parts, heard = fold.parts(), Counter(u.corpus for u in fold.train)
     found: dict[str, Any] = {
         "fold": fold.name,
         "clips": {part: len(utterances) for part, utterances in parts.items()},
@@ -58,7 +60,9 @@ def _audit(fold: Fold, classes: set[str]) -> dict[str, Any]:
             for one, other in combinations(PARTS, 2)
         },
     }
-    found["text"] = _text(found, _speakers(fold.test), _sentences(fold.test))
+    if added:
+        found["added"] = {name: heard[name] for name in added}
+    found["text"] = _text(found, fold)
     return found
 
 
@@ -74,15 +78,40 @@ def _shared(one: Sequence[Utterance], other: Sequence[Utterance]) -> dict[str, A
     }
 
 
-def _text(found: Mapping[str, Any], speakers: set[str], sentences: set[str]) -> str:
-    """One line; `speakers` and `sentences` are those of the test part."""
-    words = [_compare("speakers", speakers, found), _compare("sentences", sentences, found)]
+def _text(found: Mapping[str, Any], fold: Fold) -> str:
+    """One line."""
+    words = [
+        *_corpora(fold),
+        _compare("speakers", _speakers(fold.test), found),
+        *_nameless(fold),
+        _compare("sentences", _sentences(fold.test), found),
+    ]
     pairs = [pair for shared in found["shared"].values() for pair in shared["identical"]]
     words.append(_identical(pairs))
     for part, emotions in found["missing"].items():
         if emotions:
             words.append(f"no {', '.join(emotions)} in {part}")
+    if added := [f"{clips} clips of {name}" for name, clips in found.get("added", {}).items()]:
+        words.append(f"added to training: {', '.join(added)}")
     return "; ".join(words)
+
+
+def _corpora(fold: Fold) -> list[str]:
+    """Whether all corpora of the test part are unheard."""
+    tested = {u.corpus for u in fold.test}
+    heard = {u.corpus for u in (*fold.train, *fold.validation)}
+    return [] if tested & heard else ["corpora of the test disjoint"]
+
+
+def _nameless(fold: Fold) -> list[str]:
+    """Corpora of several whose speakers are unknown, so that no part can be said to lack them."""
+    names = {
+        u.corpus
+        for part in fold.parts().values()
+        for u in part
+        if u.corpus and u.speaker == UNKNOWN_SPEAKER
+    }
+    return [f"speakers of {', '.join(sorted(names))} unknown"] if names else []
 
 
 def _compare(what: str, tested: set[str], found: Mapping[str, Any]) -> str:

@@ -62,7 +62,11 @@ _FORMATS = ", ".join(suffix[1:] for suffix in SUFFIXES)
 
 
 def read_corpus(
-    where: str | Path, on_progress: OnProgress | None = None, emotions: Sequence[str] = ()
+    where: str | Path,
+    on_progress: OnProgress | None = None,
+    emotions: Sequence[str] = (),
+    *,
+    complete: bool = True,
 ) -> Corpus:
     """Read a corpus: `demo`, a name, a folder, a CSV manifest, `READER:PATH`, or several with `+`.
 
@@ -71,6 +75,7 @@ def read_corpus(
         on_progress: called with (files done, files in all) while new files are decoded.
         emotions: the classes to keep; all where empty. Emotions a corpus counts as another
             one, RAVDESS's calm as neutral, stay apart if they are named here.
+        complete: refuse a corpus that lacks one of these classes.
 
     Raises:
         CorpusError: there is no such place, or nothing in it can be used.
@@ -79,7 +84,8 @@ def read_corpus(
     wanted = [canonical(name) for name in emotions]
     places = _places(where)
     corpora = [merge(_read_one(place, on_progress), wanted) for place in places]
-    return restrict(join(corpora) if len(corpora) > 1 else corpora[0], wanted)
+    corpus = join(corpora) if len(corpora) > 1 else corpora[0]
+    return restrict(corpus, wanted if complete else [e for e in wanted if e in corpus.emotions])
 
 
 def _places(where: str | Path) -> Sequence[str | Path]:

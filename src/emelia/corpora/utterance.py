@@ -153,3 +153,4 @@ class Split:
     protocol: str  # one sentence, for tables
     folds: tuple[Fold, ...]
     peeks: bool = False  # test figures are recorded every epoch: what choosing on test claims
+    added: tuple[Corpus, ...] = ()  # others, whose clips all training parts have, too

@@ -1,4 +1,4 @@
-"""What a confidence is worth: temperature, the threshold for `unsure`, and figures for a card.
+"""What makes a confidence worth something: temperature, and the threshold for `unsure`.
 
 All is made from the logits that a run folder keeps. Temperature and threshold are chosen on
 validation clips; test clips are only counted. N clips, C classes.
@@ -32,6 +32,7 @@ class Answers:
     ids: tuple[str, ...]  # N of them, as are the other names
     corpora: tuple[str, ...]  # empty names where there is but one
     speakers: tuple[str, ...]
+    genders: tuple[str, ...]  # empty names where nobody says
     truth: metrics.Labels  # (N,)
     logits: Logits  # (N, C)
 
@@ -51,7 +52,7 @@ def read_answers(folder: Path, classes: int) -> dict[str, Answers]:
     path = folder / "answers.json"
     try:
         parts = json.loads(path.read_text(encoding="utf-8"))
-        return {name: _answers(parts[name], classes) for name in ("validation", "test")}
+        return {name: answers_of(parts[name], classes) for name in ("validation", "test")}
     except FileNotFoundError:
         raise RunError(
             f"{folder}: has no answers.json, so nothing tells what its confidence is worth; an "
@@ -61,20 +62,27 @@ def read_answers(folder: Path, classes: int) -> dict[str, Answers]:
         raise RunError(f"{path}: damaged ({error}). Train it again with `emelia train`.") from None
 
 
-def _answers(records: Sequence[Mapping[str, Any]], classes: int) -> Answers:
+def answers_of(records: Sequence[Mapping[str, Any]], classes: int) -> Answers:
+    """Gather the records of clips; ValueError where one is damaged or the network diverged."""
     truth = np.array([record["truth"] for record in records], dtype=np.int64)
     logits = np.array([record["logits"] for record in records], dtype=np.float64)
     if logits.shape != (len(records), classes) or not np.isfinite(logits).all():
         raise ValueError(f"logits {logits.shape}, expected {(len(records), classes)} numbers")
     if not 0 <= truth.min(initial=classes) <= truth.max(initial=0) < classes:
         raise ValueError("no clips, or a truth that is no class")
-    names = ([str(r.get(key, "")) for r in records] for key in ("id", "corpus", "speaker"))
-    ids, corpora, speakers = map(tuple, names)
-    return Answers(ids, corpora, speakers, truth, logits)
+    keys = ("id", "corpus", "speaker", "gender")
+    names = (tuple(str(r.get(key, "")) for r in records) for key in keys)
+    ids, corpora, speakers, genders = names
+    return Answers(ids, corpora, speakers, genders, truth, logits)
 
 
 def temperature(answers: Answers) -> float:
-    """By what to divide logits so that the truth is likeliest (Guo et al. 2017)."""
+    """By what to divide logits so that the truth is likeliest (Guo et al. 2017).
+
+    Where every answer is right it is 1: any smaller one is likelier, so they tell nothing.
+    """
+    if (answers.logits.argmax(axis=1) == answers.truth).all():
+        return 1.0
     truth = np.arange(len(answers.truth)), answers.truth
 
     def loss(log_temperature: float) -> float:
@@ -97,88 +105,38 @@ def _lowest(function: Callable[[float], float], low: float, high: float) -> floa
     return (low + high) / 2
 
 
-def threshold(answers: Answers, temperature: float) -> tuple[float, str]:
-    """The confidence below which an answer is `unsure`, and the rule in a sentence."""
-    chances = answers.probabilities(temperature)
-    order = chances.max(axis=1).argsort()
-    sure, right = chances.max(axis=1)[order], (chances.argmax(axis=1) == answers.truth)[order]
-    first = np.searchsorted(sure, np.unique(sure))  # of those accepted at each confidence
-    accepted, hits = len(sure) - first, right[::-1].cumsum()[::-1][first]
-    good = sure[first][(hits >= WANTED * accepted) & (accepted >= FEWEST * len(sure))]
-    if good.size:
-        rule = (
-            f"The lowest confidence at which {WANTED:.0%} of the accepted validation answers are "
-            f"right, with at least {FEWEST:.0%} accepted."
-        )
-        return _floor(float(good[0])), rule
-    rule = (
-        f"The median confidence on validation clips: at none were {WANTED:.0%} of the accepted "
-        f"answers right with at least {FEWEST:.0%} accepted."
-    )
-    return _floor(float(np.median(sure))), rule
+@dataclass(frozen=True)
+class Threshold:
+    """The confidence below which an answer is `unsure`."""
+
+    limit: float
+    rule: str  # one sentence: how it was chosen, on what
+    reached: bool  # whether as many of the accepted validation answers are right as was asked for
 
 
-def figures(
-    answers: Answers, classes: Sequence[str], temperature: float, threshold: float
-) -> dict[str, Any]:
-    """Figures of one part for a card; shares, each headline as [value, low, high] of 95 %.
+def threshold(answers: Answers, temperature: float, wanted: float = WANTED) -> Threshold:
+    """Choose it on validation answers, so that a share `wanted` of the accepted ones is right.
 
-    Returns:
-        clips, speakers, accuracy, uar, note (on the intervals), ece [before, after temperature],
-        accepted and accepted_accuracy (None where nothing is), per_class, per_speaker and, where
-        the clips come from several, per_corpus.
+    Where none does, it is the median confidence, and the rule says so.
     """
     chances = answers.probabilities(temperature)
-    predicted = chances.argmax(axis=1)
-    accepted = chances.max(axis=1) >= threshold
-    right = (predicted == answers.truth)[accepted]
-    scores = metrics.scores(answers.truth, predicted, classes)
-    found = {
-        **_headline(answers.truth, predicted, answers.speakers),
-        "ece": [
-            metrics.calibration_error(answers.truth, answers.probabilities(t))
-            for t in (1.0, temperature)
-        ],
-        "accepted": float(accepted.mean()),
-        "accepted_accuracy": float(right.mean()) if right.size else None,
-        "per_class": scores["per_class"],
-        "per_speaker": metrics.per_group(answers.truth, predicted, answers.speakers),
-    }
-    names = np.array(answers.corpora)
-    if len(set(answers.corpora)) > 1:
-        found["per_corpus"] = {
-            str(name): _headline(
-                answers.truth[own := names == name],
-                predicted[own],
-                [s for s, here in zip(answers.speakers, own, strict=True) if here],
-            )
-            for name in np.unique(names)
-        }
-    return dict(_rounded(found))
-
-
-def _headline(
-    truth: metrics.Labels, predicted: metrics.Labels, speakers: Sequence[str]
-) -> dict[str, Any]:
-    found: dict[str, Any] = {"clips": len(truth), "speakers": len(set(speakers))}
-    for name, value in (
-        ("accuracy", metrics.accuracy(truth, predicted)),
-        ("uar", metrics.uar(truth, predicted)),
-    ):
-        ends = metrics.interval(truth, predicted, speakers, name)  # type: ignore[arg-type]
-        found[name] = [value, ends.low, ends.high]
-        found["note"] = ends.note
-    return found
+    curve = metrics.risk_coverage(answers.truth, chances)
+    enough = curve.coverage >= FEWEST
+    good = curve.confidence[enough & (curve.accuracy >= wanted)]
+    asked, share = f"{100 * wanted:g} % of the accepted validation answers", 100 * FEWEST
+    if good.size:
+        rule = (
+            f"The lowest confidence at which {asked} are right, with at least {share:g} % accepted."
+        )
+        return Threshold(_floor(float(good[-1])), rule, True)
+    rule = (
+        f"The median confidence on validation clips: {asked} were to be right with at least "
+        f"{share:g} % accepted, but no confidence gives more than "
+        f"{100 * curve.accuracy[enough].max():.1f} %."
+    )
+    return Threshold(_floor(float(np.median(chances.max(axis=1)))), rule, False)
 
 
 def _floor(value: float) -> float:
     """Four decimals, never above: what was accepted stays accepted."""
     return math.floor(value * 1e4) / 1e4
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_rounded(inner) for inner in value]
-    return round(value, 4) if isinstance(value, float) else value

@@ -12,7 +12,8 @@ from typing import Any
 
 from emelia.config import Card
 from emelia.corpora import CORPORA
-from emelia.learn.calibrate import Answers, figures, threshold
+from emelia.learn.calibrate import Answers, Threshold
+from emelia.learn.card_figures import figures
 from emelia.learn.models import parameters
 from emelia.learn.runs import Run
 
@@ -23,13 +24,13 @@ def make_card(
     run: Run,
     answers: Mapping[str, Answers],
     temperature: float,
+    limit: Threshold,
     *,
     name: str,
     title: str = "",
     licence: str = "",
 ) -> Card:
     """Gather a card; `parity` is left to who asks the file."""
-    limit, rule = threshold(answers["validation"], temperature)
     corpora = corpora_of(run.about)
     return Card(
         name=name,
@@ -37,8 +38,8 @@ def make_card(
         features=run.recipe.features,
         audio=run.recipe.audio,
         temperature=temperature,
-        threshold=limit,
-        threshold_rule=rule,
+        threshold=limit.limit,
+        threshold_rule=limit.rule,
         title=title or _usual_title(run, corpora),
         recipe=run.recipe.name,
         recipe_digest=run.recipe.digest,
@@ -47,7 +48,8 @@ def make_card(
         corpora=corpora,
         split=_split(run.about),
         metrics={
-            part: figures(given, run.classes, temperature, limit) for part, given in answers.items()
+            part: figures(given, run.classes, temperature, limit.limit)
+            for part, given in answers.items()
         },
         versions={**run.about.get("versions", {}), **_versions("onnx", "onnxruntime")},
         commit=_commit(),
@@ -56,11 +58,15 @@ def make_card(
 
 
 def corpora_of(about: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-    """What a run knows of its corpora, or what emelia does of those it names."""
-    if about.get("corpora"):
-        return tuple(dict(corpus) for corpus in about["corpora"])
+    """What a run knows of its corpora, or what emelia does of those it names.
+
+    Those of the runs it began with or learnt from come last: its weights owe to them too.
+    """
     names = [name for name in str(about.get("corpus", "")).split("+") if name]
-    return tuple(_known(name) for name in names)
+    own = [dict(corpus) for corpus in about.get("corpora") or map(_known, names)]
+    origins = (about.get(key, {}) for key in ("start", "teacher"))
+    earlier = [dict(corpus) for origin in origins for corpus in origin.get("corpora", ())]
+    return tuple({corpus["name"]: corpus for corpus in (*own, *earlier, *own)}.values())
 
 
 def _known(name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from emelia.config import SAMPLE_RATE, Card
+from emelia.learn.card_failures import failures
 
 _LIMITS = """\
 - It heard **acted** speech: actors who played an emotion, mostly in studios. What people show
@@ -23,7 +24,7 @@ def to_markdown(card: Card) -> str:
     """Write the page."""
     blocks = (
         _head(card), _data(card), _figures(card), _classes(card),
-        _confidence(card), f"## Limits\n\n{_LIMITS}", _file(card),
+        _failures(card), _confidence(card), f"## Limits\n\n{_LIMITS}", _file(card),
     )  # fmt: skip
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -74,14 +75,16 @@ def _figures(card: Card) -> str:
     if test.get("note"):
         note = f"In brackets 95 % intervals by bootstrap, {test['note']}."
     text = f"## Figures\n\n{_table(columns, rows)}\n\n{note} UAR is the mean recall of all classes."
-    speakers = [
+    tables = [_groups(test.get(f"per_{who}", {}), f"Test {who}") for who in ("sex", "speaker")]
+    return "\n\n".join([text, *filter(None, tables)])
+
+
+def _groups(groups: Mapping[str, Any], who: str) -> str:
+    rows = [
         [name, str(own["n"]), _percent(own["accuracy"]), _percent(own["uar"])]
-        for name, own in test.get("per_speaker", {}).items()
+        for name, own in groups.items()
     ]
-    if speakers:
-        columns = ["Test speaker", "Clips", "Accuracy %", "UAR %"]
-        text += f"\n\n{_table(columns, speakers)}"
-    return text
+    return _table([who, "Clips", "Accuracy %", "UAR %"], rows) if rows else ""
 
 
 def _row(name: str, found: Mapping[str, Any]) -> list[str]:
@@ -98,24 +101,65 @@ def _classes(card: Card) -> str:
     return f"## Emotions\n\n{_table(columns, rows)}" if rows else ""
 
 
+def _failures(card: Card) -> str:
+    told = failures(card.metrics.get("test", {}), card.labels)
+    return "## Known failures\n\n" + "\n".join(f"- {line}" for line in told) if told else ""
+
+
 def _confidence(card: Card) -> str:
-    lines = [
+    blocks = [
         f"Logits are divided by a temperature of {card.temperature:g} inside the file. "
         f"Below a confidence of {card.threshold:g} an answer is `unsure`. {card.threshold_rule}"
     ]
+    accepted = [_accepted(part, found) for part, found in card.metrics.items()]
+    if accepted:
+        blocks.append(" ".join(accepted))
     if test := card.metrics.get("test"):
-        before, after = test["ece"]
-        lines.append(
-            f"On test clips the mean gap between confidence and accuracy (ECE) is "
-            f"{_percent(after)} points, {_percent(before)} without the temperature; "
-            f"{_percent(test['accepted'])} % of the answers are accepted"
-            + (
-                f", of which {_percent(test['accepted_accuracy'])} % are right."
-                if test["accepted_accuracy"] is not None
-                else "."
-            )
-        )
-    return "## Confidence\n\n" + "\n\n".join(lines)
+        blocks += [_calibration(test), _bins(test), _coverage(test)]
+    return "## Confidence\n\n" + "\n\n".join(filter(None, blocks))
+
+
+def _accepted(part: str, found: Mapping[str, Any]) -> str:
+    share = found["accepted_accuracy"]
+    right = "" if share is None else f", and {_percent(share)} % of these are right"
+    return f"On {part} clips it accepts {_percent(found['accepted'])} % of the answers{right}."
+
+
+def _calibration(test: Mapping[str, Any]) -> str:
+    before, after = test["ece"]
+    text = f"On test clips confidence and accuracy are {_percent(after)} points apart (ECE, 10 bins"
+    if "ece_perfect" in test:
+        low, high = map(_percent, test["ece_interval"])
+        text += f"; 95 %: {low} to {high}; {_percent(test['ece_perfect'])} would be perfect"
+    text += ")" + (f", {_percent(before)} without the temperature" if before != after else "")
+    if "brier" in test:
+        first, brier = test["brier"]
+        text += f"; the Brier score is {brier:.3f}"
+        text += f", {first:.3f} without" if first != brier else ""
+    return f"{text}."
+
+
+def _bins(test: Mapping[str, Any]) -> str:
+    rows = [
+        [f"{100 * b['low']:.0f} to {100 * b['high']:.0f}", str(b["n"]),
+         _percent(b["confidence"]), _percent(b["accuracy"])]
+        for b in test.get("reliability", ())
+    ]  # fmt: skip
+    columns = ["Confidence %", "Test clips", "Mean confidence %", "Right %"]
+    return _table(columns, rows) if rows else ""
+
+
+def _coverage(test: Mapping[str, Any]) -> str:
+    """How many are right of the surest answers: the risk-coverage curve in numbers."""
+    if "aurc" not in test:
+        return ""
+    rows = [[f"{100 * share:.0f}", _percent(right)] for share, right in test["risk_coverage"]]
+    return (
+        f"{_table(['Surest answers accepted %', 'Right of these %'], rows)}\n\n"
+        f"The area under the curve of errors over accepted answers (AURC) is "
+        f"{_percent(test['aurc'])} %; it would be {_percent(1 - test['accuracy'][0])} % if the "
+        "confidence told nothing."
+    )
 
 
 def _file(card: Card) -> str:
@@ -128,7 +172,11 @@ def _facts(card: Card) -> Iterator[str]:
         f"ONNX, {card.variant}, {card.parameters} parameters; recipe {card.recipe} "
         f"({card.recipe_digest})."
     )
-    kind = f"{f.mfccs} MFCC of {f.mels} mel bands" if f.kind == "mfcc" else f"{f.mels} mel bands"
+    kind = {
+        "logmel": f"{f.mels} mel bands",
+        "mfcc": f"{f.mfccs} MFCC of {f.mels} mel bands",
+        "wave": "the waveform itself",
+    }[f.kind]
     yield (
         f"In: `wave` float32 (clips, time) at {SAMPLE_RATE} Hz, zeros after each clip's end, and "
         "`samples` int64 (clips), their lengths."

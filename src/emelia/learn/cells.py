@@ -4,118 +4,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from emelia.config import Recipe, digest
-from emelia.corpora import Corpus, Utterance
-from emelia.corpora.splits import Fold, Split, audit
+from emelia.learn.calibrate import answers_of, temperature
 from emelia.learn.checkpoint import Epoch
 from emelia.learn.checkpoint import Progress as Training
 from emelia.learn.data import Clip, Loader
 from emelia.learn.hardware import CPU, Hardware
+from emelia.learn.lessons import AGAIN, Lesson, learn
 from emelia.learn.models import Network, parameters
 from emelia.learn.runs import (
     CHECKPOINT,
-    new_network,
     save_answers,
     save_history,
     save_run,
     versions,
 )
-from emelia.learn.training import fit, logits, predict
+from emelia.learn.tasks import Task, ids
+from emelia.learn.training import logits, predict
 from emelia.results import Cell
 
 Tell = Callable[[int, int, str], None]  # done, total, facts
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What all cells of a study share."""
-
-    corpus: str
-    corpus_digest: str
-    classes: tuple[str, ...]
-    split: str
-    protocol: str
-    peeks: bool
-    folds: int
-    demo: bool = False
-    places: tuple[str, ...] = ()  # where the corpora lay
-    corpora: tuple[dict[str, Any], ...] = ()  # what is known of them, for a model's card
-
-    @classmethod
-    def of(cls, corpus: Corpus, split: Split) -> Setting:
-        """Gather it from a corpus and a split of it."""
-        return cls(
-            corpus.name,
-            corpus.digest,
-            corpus.emotions,
-            split.name,
-            split.protocol,
-            split.peeks,
-            len(split.folds),
-            corpus.name == "demo",
-            tuple(str(source.root) for source in corpus.sources),
-            tuple(_facts_of(source) for source in corpus.sources),
-        )
-
-
-def _facts_of(corpus: Corpus) -> dict[str, Any]:
-    about: dict[str, Any] = {"name": corpus.name, "clips": len(corpus.utterances)}
-    if corpus.spec:
-        about |= {
-            key: getattr(corpus.spec, key) for key in ("title", "language", "licence", "home")
-        }
-    return about
-
-
-@dataclass(frozen=True)
-class Task:
-    """A cell still to be made."""
-
-    setting: Setting
-    recipe: Recipe
-    fold: Fold
-    audit: dict[str, Any]
-    seed: int
-
-    @cached_property
-    def key(self) -> str:
-        """Eight characters that name the cell: data, recipe, split, fold and seed."""
-        s = self.setting
-        parts = [s.corpus_digest, s.split, self.fold.name, _ids(self.fold)]
-        return digest([*parts, self.recipe.digest, self.seed])
-
-    @property
-    def name(self) -> str:
-        """For people, and for the cell's folder."""
-        return f"{self.recipe.name} fold {self.fold.name} seed {self.seed}"
-
-
-def _ids(fold: Fold) -> list[list[str]]:
-    return [[u.id for u in part] for part in (fold.train, fold.validation, fold.test)]
-
-
-def tasks(
-    corpus: Corpus, split: Split, recipes: Sequence[Recipe], seeds: Sequence[int]
-) -> list[Task]:
-    """All cells of a study, a whole seed before the next.
-
-    Raises:
-        ConfigError: the network of a recipe cannot be built.
-    """
-    setting, audits = Setting.of(corpus, split), audit(split)
-    for recipe in recipes:
-        new_network(recipe, len(setting.classes))
-    folds = list(zip(split.folds, audits, strict=True))
-    return [Task(setting, r, f, a, seed) for seed in seeds for r in recipes for f, a in folds]
 
 
 class Interrupted(Exception):
@@ -142,48 +58,50 @@ def run_cell(task: Task, folder: Path, tell: Tell, hardware: Hardware = CPU) -> 
         save_history(folder, history)
         tell(len(history), recipe.train.epochs, facts(epoch))
 
-    fabric, recipe, classes = hardware.fabric(), task.recipe, len(task.setting.classes)
-    loader = Loader(recipe, task.setting.classes, task.seed)
+    recipe, classes = task.recipe, task.setting.classes
+    loader = Loader(recipe, classes, task.seed)
     validation, test = loader.load(task.fold.validation), loader.load(task.fold.test)
-    torch.manual_seed(task.seed)
-    network = new_network(recipe, classes)
-    training = fit(
-        network,
-        epoch_clips(loader, task.fold.train, tell, recipe.train.epochs),
-        validation,
+    lesson = Lesson(
         recipe,
+        task.fold,
         classes,
-        seed=task.seed,
-        name=task.key,
-        checkpoint=folder / CHECKPOINT,
-        fabric=fabric,
+        task.seed,
+        hardware.fabric(),
+        task.key,
+        folder,
+        start=task.start.run() if task.start else None,
+        teacher=task.teacher.run() if task.teacher else None,
         watch=test if task.setting.peeks else (),
+        tell=tell,
         on_epoch=note,
     )
-    network.cpu()
+    learnt = learn(lesson, loader, validation)
+    training, heat = learnt.training, 1.0
     if training.best_epoch:
-        save_answers(
-            folder,
-            validation=logit_records(network, validation, classes),
-            test=logit_records(network, test, classes),
-        )
-        save_run(
-            folder, recipe, task.setting.classes, network, training.history, about(task, training)
-        )
+        asked = logits(learnt.network, test, len(classes))
+        checked = logit_records(learnt.checked, learnt.answers)
+        save_answers(folder, validation=checked, test=logit_records(test, asked))
+        heat = _temperature(checked, len(classes))
+        known = about(task, training)
+        save_run(folder, learnt.recipe, classes, learnt.network, training.history, known)
     if training.interrupted:
         raise Interrupted
-    return _cell(task, network, training, test)
+    cell = _cell(task, learnt.network, training, test, heat)
+    return replace(cell, blocks=learnt.recipe.model.blocks)
 
 
 def forget_checkpoint(folder: Path) -> None:
     """Remove what only an unfinished training needs."""
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    for name in (CHECKPOINT, AGAIN):
+        (folder / name).unlink(missing_ok=True)
 
 
 def about(task: Task, training: Training) -> dict[str, Any]:
     """What a run folder keeps of where its network came from."""
-    parts = dict(zip(("train", "validation", "test"), _ids(task.fold), strict=True))
-    heard = sorted({u.digest for u in (*task.fold.train, *task.fold.validation)})
+    parts = dict(zip(("train", "validation", "test"), ids(task.fold), strict=True))
+    origins = {"start": task.start, "teacher": task.teacher}
+    heard = {u.digest for u in (*task.fold.train, *task.fold.validation)}
+    heard |= {digest for origin in origins.values() if origin for digest in origin.heard}
     return {
         **asdict(task.setting),
         "fold": task.fold.name,
@@ -192,7 +110,12 @@ def about(task: Task, training: Training) -> dict[str, Any]:
         "interrupted": training.interrupted,
         "audit": task.audit,
         "parts": parts,
-        "heard": heard,  # digests of the audio that training or choosing has seen
+        **{
+            name: {"name": origin.name, "digest": origin.digest, "corpora": origin.corpora}
+            for name, origin in origins.items()
+            if origin
+        },
+        "heard": sorted(heard),  # digests of the audio that training or choosing has seen
         "versions": versions(),
     }
 
@@ -202,30 +125,17 @@ def facts(epoch: Epoch) -> str:
     return f"loss {epoch['loss']:.3f}, validation UAR {100 * epoch['validation_uar']:.1f} %"
 
 
-def epoch_clips(
-    loader: Loader,
-    utterances: Sequence[Utterance],
-    tell: Tell = lambda done, total, facts: None,
-    epochs: int = 0,
-) -> Callable[[int], Sequence[Clip]]:
-    """Give the clips of an epoch: one fixed set made at first use, or fresh copies each time."""
-    fixed: list[Clip] = []
-
-    def clips(epoch: int) -> Sequence[Clip]:
-        if loader.recipe.augment.online:
-            return loader.training(utterances, epoch)
-        if not fixed:
-            fixed.extend(loader.training(utterances, tick=lambda made: tick(epoch, made)))
-        return fixed
-
-    def tick(epoch: int, made: int) -> None:
-        if made % 50 == 0:
-            tell(epoch, epochs, f"{made} clips made ready")
-
-    return clips
+def _temperature(checked: Sequence[dict[str, Any]], classes: int) -> float:
+    """Fitted on validation answers; 1 where they are no numbers, so that nothing can be."""
+    try:
+        return temperature(answers_of(checked, classes))
+    except ValueError:
+        return 1.0
 
 
-def _cell(task: Task, network: Network, training: Training, test: Sequence[Clip]) -> Cell:
+def _cell(
+    task: Task, network: Network, training: Training, test: Sequence[Clip], heat: float
+) -> Cell:
     setting, chances = task.setting, predict(network, test, len(task.setting.classes))
     return Cell(
         key=task.key,
@@ -250,6 +160,7 @@ def _cell(task: Task, network: Network, training: Training, test: Sequence[Clip]
         versions=versions(),
         demo=setting.demo,
         folds=setting.folds,
+        temperature=heat,
     )
 
 
@@ -261,23 +172,25 @@ def answers(clips: Sequence[Clip], chances: NDArray[np.float32]) -> list[dict[st
             "speaker": clip.utterance.speaker,
             "gender": clip.utterance.gender,
             "truth": clip.label,
-            "probabilities": [round(float(p), 4) for p in row],
+            # Small ones keep their digits: a temperature can make them large.
+            "probabilities": [float(f"{p:.4g}") for p in row],
         }
         for clip, row in zip(clips, chances, strict=True)
     ]
 
 
-def logit_records(network: Network, clips: Sequence[Clip], classes: int) -> list[dict[str, Any]]:
+def logit_records(clips: Sequence[Clip], found: Tensor) -> list[dict[str, Any]]:
     """One record a clip with its logits, of which calibration is made."""
     return [
         {
             "id": clip.utterance.id,
             "corpus": clip.utterance.corpus,
             "speaker": clip.utterance.speaker,
+            "gender": clip.utterance.gender,
             "truth": clip.label,
             "logits": [float(f"{value:.6g}") for value in row],
         }
-        for clip, row in zip(clips, logits(network, clips, classes).tolist(), strict=True)
+        for clip, row in zip(clips, found.tolist(), strict=True)
     ]
 
 

@@ -43,24 +43,28 @@ class Progress:
         self.best_epoch, self.best_uar, self.best_loss = self.epoch, score, loss
         return True
 
-    def finished(self, config: TrainConfig) -> bool:
+    def finished(self, config: TrainConfig, stop: int = 0) -> bool:
         """Tell whether all epochs are done or too many passed without a better one."""
         stale = self.epoch - self.best_epoch
-        return self.epoch >= config.epochs or 0 < config.patience <= stale
+        return self.epoch >= (stop or config.epochs) or 0 < config.patience <= stale
 
 
 def save_checkpoint(
     path: Path | None,
     name: str,
-    network: nn.Module,
+    learning: nn.ModuleDict,
     optimizer: Optimizer,
     best: dict[str, Tensor],
     progress: Progress,
 ) -> None:
-    """Write all that is needed to go on: tensors, and the rest as JSON in the header."""
+    """Write all that is needed to go on: tensors, and the rest as JSON in the header.
+
+    Args:
+        learning: the network, and whatever else learns with it, by name.
+    """
     if path is None:
         return
-    tensors = {f"network.{key}": value for key, value in network.state_dict().items()}
+    tensors = learning.state_dict()
     tensors |= {f"best.{key}": value for key, value in best.items()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{key}": value for key, value in state.items()}
@@ -70,9 +74,9 @@ def save_checkpoint(
 
 
 def restore(
-    path: Path | None, name: str, network: nn.Module, optimizer: Optimizer
+    path: Path | None, name: str, learning: nn.ModuleDict, optimizer: Optimizer
 ) -> tuple[Progress, dict[str, Tensor]]:
-    """Put what `save_checkpoint` wrote back into network and optimizer, if there is any.
+    """Put what `save_checkpoint` wrote back into what learns and the optimizer, if there is any.
 
     Raises:
         RunError: the file is damaged, or of another training.
@@ -85,7 +89,7 @@ def restore(
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         if about["name"] == name:
             progress = Progress(**json.loads(about["progress"]))
-            _put_back(tensors, network, optimizer)
+            _put_back(tensors, learning, optimizer)
             return progress, _part(tensors, "best.")
     except (SafetensorError, OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
         reason = str(error).splitlines()[0]
@@ -98,8 +102,9 @@ def restore(
     )
 
 
-def _put_back(tensors: dict[str, Tensor], network: nn.Module, optimizer: Optimizer) -> None:
-    network.load_state_dict(_part(tensors, "network."))
+def _put_back(tensors: dict[str, Tensor], learning: nn.ModuleDict, optimizer: Optimizer) -> None:
+    for name, part in learning.items():
+        part.load_state_dict(_part(tensors, f"{name}."))
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in _part(tensors, "optimizer.").items():
         number, _, entry = key.partition(".")

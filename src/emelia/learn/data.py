@@ -7,9 +7,7 @@ epoch is the same whether reached in one go or after a resume.
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,6 +23,7 @@ from emelia.config import AugmentConfig, Recipe, digest
 from emelia.corpora import Utterance
 from emelia.errors import StorageError
 from emelia.learn.augment import augment_wave, copies_per_clip, copy_seed, mask_spectrogram, mixup
+from emelia.learn.balance import pick
 from emelia.learn.features import FrontEnd
 from emelia.learn.models import Network
 from emelia.storage import ArrayCache, cache_root
@@ -42,6 +41,7 @@ class Clip:
     label: int
     spec: Array  # (M, F)
     silence: Array  # (M,) what a silent frame of this clip looks like
+    key: str = ""  # names all it was made from
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,8 @@ class Loader:
         config = self.recipe.augment
         if copy and not config.masks_each_epoch:
             spec = mask_spectrogram(spec, config, np.random.default_rng(seed), silence)
-        return Clip(utterance, self.classes.index(utterance.emotion), spec, silence)
+        label = self.classes.index(utterance.emotion)
+        return Clip(utterance, label, spec, silence, key)
 
     def key(self, utterance: Utterance, copy: int = 0) -> str:
         """Name all that a spectrogram is made from: the sound, the settings and the draw."""
@@ -145,11 +146,20 @@ def _of_waveforms(config: AugmentConfig) -> AugmentConfig:
 
 
 def training_batches(
-    clips: Sequence[Clip], recipe: Recipe, network: Network, classes: int, rng: np.random.Generator
+    clips: Sequence[Clip],
+    recipe: Recipe,
+    network: Network,
+    classes: int,
+    rng: np.random.Generator,
+    home: Collection[str] = (),
 ) -> Iterator[Batch]:
-    """Give one epoch of batches in random order, with the changes drawn anew each epoch."""
+    """Give one epoch of batches in random order, with the changes drawn anew each epoch.
+
+    Args:
+        home: names of the corpora under test; see `balance.draw_chances`.
+    """
     train, augment = recipe.train, recipe.augment
-    picked = _pick(clips, train.balance, rng)
+    picked = [clips[i] for i in pick(clips, train, home, rng)]
     lengths = np.array([clip.spec.shape[1] for clip in picked])
     bucket = train.bucket and not network.fixed_frames
     for group in plan(lengths, train.batch_size, bucket, rng):
@@ -207,28 +217,6 @@ def resize(clip: Clip, network: Network) -> Array:
         tensor = torch.from_numpy(np.ascontiguousarray(spec))[None]
         return F.interpolate(tensor, size=network.fixed_frames, mode="linear")[0].numpy()
     return spec
-
-
-def _pick(clips: Sequence[Clip], balance: str, rng: np.random.Generator) -> list[Clip]:
-    """Return all clips, or as many drawn as `balance` asks."""
-    if balance not in ("sampling", "corpora"):
-        return list(clips)
-    chances = draw_chances(clips, balance)
-    return [clips[i] for i in rng.choice(len(clips), len(clips), p=chances)]
-
-
-def draw_chances(clips: Sequence[Clip], balance: str) -> NDArray[np.float64]:
-    """The chance (N,) of each clip to be drawn: every class alike, in all or in each corpus.
-
-    A corpus weighs as the root of its number of clips: alike would repeat a small one too
-    often, by number would let a large one drown it.
-    """
-    corpora = [clip.utterance.corpus if balance == "corpora" else "" for clip in clips]
-    groups = list(zip(corpora, (clip.label for clip in clips), strict=True))
-    sizes, totals = Counter(groups), Counter(corpora)
-    classes = Counter(corpus for corpus, _ in sizes)
-    weight = [totals[c] ** 0.5 / classes[c] / sizes[c, label] for c, label in groups]
-    return np.asarray(weight, np.float64) / math.fsum(weight)
 
 
 def _vary(clip: Clip, config: AugmentConfig, rng: np.random.Generator) -> Clip:

@@ -9,6 +9,7 @@ from emelia.corpora import Corpus
 from emelia.errors import RunError
 from emelia.learn.cells import answers
 from emelia.learn.data import Loader
+from emelia.learn.heard import Heard
 from emelia.learn.runs import Run
 from emelia.learn.training import predict
 
@@ -29,7 +30,7 @@ def evaluate(run: Run, corpus: Corpus) -> Evaluation:
     Raises:
         RunError: nothing is left, or the run does not tell what it has heard.
     """
-    heard = set(run.about.get("heard") or ())
+    heard = Heard(run.about.get("heard") or ())
     if not heard:
         raise RunError("this run does not say which clips it has heard. Train it again.")
     unheard = [u for u in corpus.utterances if u.digest not in heard]

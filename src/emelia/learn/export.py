@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import onnx
 
 from emelia.config import Card
 from emelia.console import Progress
-from emelia.learn.calibrate import Answers, read_answers, temperature
+from emelia.learn.calibrate import WANTED, Answers, Threshold, read_answers, temperature, threshold
 from emelia.learn.card import make_card
 from emelia.learn.graph import Graph
-from emelia.learn.modelfile import Session, to_onnx, with_card
-from emelia.learn.parity import LIMIT, compare, hear, make, recordings
+from emelia.learn.modelfile import Session, halved, to_onnx, with_card
+from emelia.learn.parity import HALF, WHOLE, Limits, compare, hear, make, recordings
+from emelia.learn.restore import notes_of, settings_of
 from emelia.learn.runs import Run, load_run
 
 
@@ -25,20 +27,33 @@ class Exported:
 
     run: Run
     answers: Mapping[str, Answers]  # by part: validation, test
-    model: onnx.ModelProto
+    model: onnx.ModelProto  # in float32
+    shipped: onnx.ModelProto  # the same, or with weights in 16 bits
     card: Card
+    threshold: Threshold
     missing: int  # recordings of the run that are not where they were, or no longer readable
 
     @property
     def file(self) -> bytes:
         """The whole file."""
-        return with_card(self.model, self.card)
+        return with_card(self.shipped, self.card, notes_of(self.run, self.shipped))
 
 
 def export(
-    folder: Path, progress: Progress, *, name: str, title: str = "", licence: str = ""
+    folder: Path,
+    progress: Progress,
+    *,
+    name: str,
+    title: str = "",
+    licence: str = "",
+    accuracy: float = WANTED,
+    half: bool = False,
 ) -> Exported:
     """Make a model file from a run folder, in memory.
+
+    Args:
+        accuracy: share of the accepted answers that should be right.
+        half: store weights in 16 bits.
 
     Raises:
         RunError: the folder is no finished run, or its answers are missing or damaged.
@@ -48,26 +63,39 @@ def export(
     run.network.eval()
     answers = read_answers(folder, len(run.classes))
     heat = temperature(answers["validation"])
-    card = make_card(run, answers, heat, name=name, title=title, licence=licence)
+    limit = threshold(answers["validation"], heat, accuracy)
+    card = make_card(run, answers, heat, limit, name=name, title=title, licence=licence)
     progress.start("graph", 1)
     model = to_onnx(Graph(run.recipe, run.network, heat))
     progress.finish("graph")
-    clips, largest = _compare(run, model, heat, progress)
+    shipped = halved(model) if half else model
+    parity = _check(run, Session(shipped), heat, HALF if half else WHOLE, progress)
+    card = replace(
+        card,
+        variant="float16" if half else card.variant,
+        parity=parity,
+        settings=settings_of(run.recipe),
+    )
     listed = sum(map(len, run.about.get("parts", {}).values()))
-    made = not clips
-    if made:
-        clips, largest = compare(run, Session(model), heat, make(run), lambda done: None)
-    progress.finish("check", f"{clips} clips, largest difference {largest:.1e}")
-    parity = {"clips": clips, "made": made, "largest": float(f"{largest:.2g}"), "limit": LIMIT}
-    missing = listed if made else listed - clips
-    return Exported(run, answers, model, replace(card, parity=parity), missing)
+    missing = listed if parity["made"] else listed - parity["clips"]
+    return Exported(run, answers, model, shipped, card, limit, missing)
 
 
-def _compare(
-    run: Run, model: onnx.ModelProto, heat: float, progress: Progress
-) -> tuple[int, float]:
-    """Ask about all recordings that are there and can be read."""
+def _check(
+    run: Run, session: Session, heat: float, limits: Limits, progress: Progress
+) -> dict[str, Any]:
+    """Compare file and network on all recordings that can be read, or on made sounds."""
     paths = {id: path for part in recordings(run.about).values() for id, path in part.items()}
     progress.start("check", len(paths) or 1)
-    tick = partial(progress.step, "check")
-    return compare(run, Session(model), heat, hear(run, paths), tick)
+    found = compare(run, session, heat, hear(run, paths), partial(progress.step, "check"), limits)
+    made = not found.clips
+    if made:
+        found = compare(run, session, heat, make(run), lambda done: None, limits)
+    progress.finish("check", f"{found.clips} clips, largest difference {found.largest:.1e}")
+    return {
+        "clips": found.clips,
+        "made": made,
+        "largest": float(f"{found.largest:.2g}"),
+        "limit": limits.difference,
+        "same": round(found.same, 4),
+    }

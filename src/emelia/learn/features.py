@@ -25,6 +25,7 @@ from emelia.config import SAMPLE_RATE, FeatureConfig
 
 AMIN = 1e-10  # power below which librosa's power_to_db does not go
 FLAT = 0.1  # dB; what deviates less is constant, and is not scaled up
+LEAST = 1e-7  # added to the variance of a waveform, as transformers does
 
 
 class FrontEnd(nn.Module):
@@ -45,10 +46,14 @@ class FrontEnd(nn.Module):
     @property
     def bands(self) -> int:
         """M, the height of a spectrogram."""
+        if self.config.kind == "wave":
+            return 1
         return self.config.mfccs if self.config.kind == "mfcc" else self.config.mels
 
     def frames(self, samples: Tensor) -> Tensor:
         """Number of frames of clips with so many samples."""
+        if self.config.kind == "wave":
+            return samples
         return samples // self.config.hop + 1
 
     def forward(self, waves: Tensor, samples: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -61,7 +66,10 @@ class FrontEnd(nn.Module):
         Returns:
             Spectrograms (B, M, F), silent after each clip's end; the number of frames (B,);
             and what a silent frame of each clip looks like (B, M).
+            Of kind wave they are the samples (B, 1, T) and silence is 0.
         """
+        if self.config.kind == "wave":
+            return self._wave(waves, samples)
         frames = self.frames(samples)
         power = self._power(waves)  # (B, n_fft / 2 + 1, F)
         mask = (torch.arange(power.shape[2], device=waves.device) < frames[:, None])[:, None, :]
@@ -70,6 +78,15 @@ class FrontEnd(nn.Module):
             spec, silence = self.dct @ spec, silence @ self.dct.T
         spec, silence = self._standardise(spec, silence, mask)
         return torch.where(mask, spec, silence[:, :, None]), frames, silence
+
+    def _wave(self, waves: Tensor, samples: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Samples as they are or, as wav2vec 2.0 and its kin hear them, of mean 0, deviation 1."""
+        mask = torch.arange(waves.shape[1], device=waves.device) < samples[:, None]
+        if self.config.standardise != "none":
+            mean = (waves * mask).sum(1, keepdim=True) / samples[:, None]
+            variance = ((waves - mean) * mask).square().sum(1, keepdim=True) / samples[:, None]
+            waves = (waves - mean) / (variance + LEAST).sqrt()
+        return (waves * mask)[:, None], samples, waves.new_zeros(waves.shape[0], 1)
 
     def _power(self, waves: Tensor) -> Tensor:
         c = self.config
@@ -92,8 +109,11 @@ class FrontEnd(nn.Module):
         lowest = (loudest - self.config.top_db).clamp(min=10 * math.log10(AMIN))
         db = torch.maximum(db, lowest)
         if self.config.kind == "logmel":
-            db, lowest = db - loudest, lowest - loudest
+            db, lowest = self._scaled(db, loudest), self._scaled(lowest, loudest)
         return db, lowest.expand(-1, mel.shape[1], 1).squeeze(2)
+
+    def _scaled(self, db: Tensor, loudest: Tensor) -> Tensor:
+        return db - loudest if self.config.scale == "db" else (db / 10 + 4) / 4
 
     def _standardise(self, spec: Tensor, silence: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Mean 0 and deviation 1 over a clip's own frames, per clip or per clip and band."""

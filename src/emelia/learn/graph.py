@@ -86,8 +86,9 @@ def fit(spec: Tensor, frames: Tensor, silence: Tensor, network: Network) -> tupl
     if network.fixed_frames:
         size = network.fixed_frames
         return interpolate(spec, frames, filling, size), torch.full_like(frames, size)
-    spare = filling.expand(-1, -1, network.min_frames - 1)
-    padded = torch.cat([torch.where(mask, spec, filling), spare], 2)
+    padded = torch.where(mask, spec, filling)
+    if network.min_frames > 1:  # an axis of length 0 is not understood by every runtime
+        padded = torch.cat([padded, filling.expand(-1, -1, network.min_frames - 1)], 2)
     return padded, frames.clamp(min=network.min_frames)
 
 

@@ -30,6 +30,14 @@ def halve(lengths: Tensor) -> Tensor:
     return (lengths + 1) // 2
 
 
+def statistics(x: Tensor, lengths: Tensor) -> Tensor:
+    """Mean and deviation over each clip's own frames: (B, D, F) -> (B, 2D)."""
+    mask, count = valid(x, lengths), lengths[:, None].to(x.dtype)
+    mean = (x * mask).sum(2) / count
+    centred = (x - mean[:, :, None]) * mask
+    return torch.cat([mean, (centred.square().sum(2) / count + FLOOR).sqrt()], 1)
+
+
 class Residual(nn.Module):
     """Two convolutions and a way past them (He et al. 2016)."""
 

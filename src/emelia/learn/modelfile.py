@@ -1,15 +1,18 @@
 """A graph as an ONNX file, and what runs one: bytes in memory, nothing written.
 
 The file is made of operators of opset 18, which every runtime of the last years has. It
-holds its weights itself and no trace of the machine it was made on.
+holds its weights itself and no trace of the machine it was made on. Each weight of the network
+stands in it as it was learnt, under `network.` and its name, so that training can go on from
+there (`restore`): what can be folded or fused is left to the runtime, which does it at the start.
 """
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -21,7 +24,11 @@ from emelia.config import Card
 from emelia.config.card import INPUTS, KEY, OUTPUTS
 from emelia.learn.graph import Graph
 
+if TYPE_CHECKING:
+    import onnx_ir
+
 OPSET = 18
+NETWORK = "network."  # what names of its weights begin with
 _AXES = {  # what the free axes are called, in the file
     "wave": ("clips", "time"),
     "samples": ("clips",),
@@ -46,19 +53,73 @@ def to_onnx(graph: Graph) -> onnx.ModelProto:
         )
         program = torch.onnx.export(
             traced, dynamo=True, opset_version=OPSET, verbose=False,
-            input_names=INPUTS, output_names=OUTPUTS,
+            input_names=INPUTS, output_names=OUTPUTS, optimize=False,
         )  # fmt: skip
-    assert program is not None  # it is with dynamo
+        assert program is not None  # it is with dynamo
+        with _unknown_weights(program.model.graph):
+            program.optimize()
     model = program.model_proto
     _tidy(model)
     return model
 
 
-def with_card(model: onnx.ModelProto, card: Card) -> bytes:
-    """The whole file."""
+@contextmanager
+def _unknown_weights(graph: onnx_ir.Graph) -> Iterator[None]:
+    """Keep the network's weights out of folding and fusing: let them look like inputs."""
+    weights = {k: v for k, v in graph.initializers.items() if k.startswith(NETWORK)}
+    known = {name: value.const_value for name, value in weights.items()}
+    for name, value in weights.items():
+        del graph.initializers[name]
+        value.const_value = None
+        graph.inputs.append(value)
+    yield
+    del graph.inputs[len(INPUTS) :]
+    for name, value in weights.items():
+        value.const_value = known[name]
+        graph.initializers[name] = value
+
+
+def fused(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph with batch norms inside the convolutions before them."""
+    from onnxscript import optimizer
+
+    done: onnx.ModelProto = optimizer.optimize(model)
+    return done
+
+
+def halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph with the network's matrices and kernels stored in 16 bits.
+
+    Each is cast to float32 before it is used, which a runtime does once, at the start. What is
+    small or delicate stays as it is: biases, batch norms and the front end.
+    """
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    casts = []
+    for tensor in made.graph.initializer:
+        if tensor.name.startswith(NETWORK) and len(tensor.dims) > 1:
+            values = onnx.numpy_helper.to_array(tensor).astype(np.float16)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+            output = [f"{tensor.name}.float32"]
+            casts.append(onnx.helper.make_node("Cast", [tensor.name], output, to=1))
+    whole = {node.input[0]: node.output[0] for node in casts}
+    for node in made.graph.node:
+        node.input[:] = [whole.get(name, name) for name in node.input]
+    nodes = [*casts, *made.graph.node]
+    del made.graph.node[:]
+    made.graph.node.extend(nodes)
+    return made
+
+
+def with_card(model: onnx.ModelProto, card: Card, notes: Mapping[str, str] | None = None) -> bytes:
+    """The whole file.
+
+    Args:
+        notes: more of the metadata, by key.
+    """
     labelled = onnx.ModelProto()
     labelled.CopyFrom(model)
-    onnx.helper.set_model_props(labelled, {KEY: card.to_json()})
+    onnx.helper.set_model_props(labelled, {KEY: card.to_json(), **(notes or {})})
     onnx.checker.check_model(labelled)
     data: bytes = labelled.SerializeToString(deterministic=True)
     return data

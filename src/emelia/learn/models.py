@@ -10,6 +10,7 @@ batch, as batch norm does, so there the equality holds in evaluation.
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,8 @@ from torch.nn import functional as F
 
 from emelia.config import ModelConfig
 from emelia.errors import ConfigError
-from emelia.learn.layers import AttentiveStatistics, MaskedBatchNorm, Residual, halve, hide
+from emelia.learn.encoders import new_encoder
+from emelia.learn.layers import AttentiveStatistics, MaskedBatchNorm, Residual, halve, hide, valid
 
 
 class Network(nn.Module):
@@ -45,6 +47,10 @@ class Network(nn.Module):
             bias, they are what `forward` gives. And the number of columns of each clip (B,).
         """
         raise NotImplementedError
+
+    def layers(self) -> list[nn.Module]:
+        """What was learnt before, in the order of computing; may learn at rates of its own."""
+        return []
 
 
 class Variable(Network):
@@ -160,16 +166,68 @@ class Emelia(Network):
         return x.flatten(1, 2), lengths  # (B, 3w, M/16, F/4) -> (B, 3w * M/16, F/4)
 
 
+class Encoder(Network):
+    """A pre-trained encoder, attentive statistics of its frames, and one linear layer.
+
+    It begins as a linear layer on the plain mean over frames: attention is even, and the
+    deviations have no weight. `shift` and `scale` standardise what is pooled, so that all
+    features learn at one pace.
+    """
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, config: ModelConfig, classes: int, bands: int) -> None:
+        super().__init__()
+        self.encoder = new_encoder(config.encoder, config.blocks, bands, config.architecture)
+        self.stride, self.offset = self.encoder.stride, self.encoder.offset
+        self.min_frames = self.encoder.min_frames
+        features = self.encoder.width
+        self.pool = AttentiveStatistics(features)
+        self.listen_evenly()
+        self.register_buffer("shift", torch.zeros(2 * features))
+        self.register_buffer("scale", torch.ones(2 * features))
+        self.dropout = nn.Dropout(config.dropout)
+        self.output = nn.Linear(2 * features, classes)
+
+    def listen_evenly(self) -> None:
+        """Let every frame count the same, as before anything was learnt."""
+        nn.init.zeros_(self.pool.score.weight)
+        nn.init.zeros_(cast(Tensor, self.pool.score.bias))
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        logits, _, _ = self.listen(x, lengths)
+        return logits
+
+    def listen(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (B, C), the encoder's frames (B, D, N) and how many each clip has (B,)."""
+        frames, counts = self.encoder(x.squeeze(1), lengths)
+        pooled = (self.pool(frames, counts) - self.shift) * self.scale  # (B, 2D)
+        return self.output(self.dropout(pooled)), frames, counts
+
+    def contributions(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        x, lengths = self.encoder(x.squeeze(1), lengths)
+        shares = self.pool.shares(x, lengths)  # (B, 2D, N)
+        shift = self.shift[:, None] / lengths[:, None, None] * valid(x, lengths)
+        return self.output.weight @ ((shares - shift) * self.scale[:, None]), lengths
+
+    def layers(self) -> list[nn.Module]:
+        return self.encoder.layers()
+
+
 def build(config: ModelConfig, classes: int, bands: int) -> Network:
     """Make a network with fresh weights from torch's current random state.
 
     Raises:
-        ConfigError: its pooling would leave nothing of so few bands or frames.
+        ConfigError: its pooling would leave nothing of so few bands or frames, or its encoder
+            is unknown or takes other bands.
     """
-    if config.name != "emelia":
+    if config.name in ("variable", "resized"):
         _check_size(config, bands)
     network: Network
-    if config.name == "variable":
+    if config.name == "encoder":
+        network = Encoder(config, classes, bands)
+    elif config.name == "variable":
         network = Variable(config, classes)
     elif config.name == "resized":
         network = Resized(config, classes, bands)

@@ -27,10 +27,31 @@ from emelia.learn.modelfile import Session
 from emelia.learn.runs import Run
 from emelia.learn.training import logits
 
-LIMIT = 1e-4  # largest difference of a probability
 _BATCH = 8  # clips given to the file at once
 _MADE = 48  # sounds made where there are no recordings
 _NOBODY = Utterance("", Path(), "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a file may be from the network."""
+
+    difference: float  # of a probability, at most
+    same: float  # share of clips with the same answer, at least
+    remedy: str
+
+
+WHOLE = Limits(1e-4, 0.0, "Try another version of torch or onnxruntime.")
+HALF = Limits(5e-3, 0.995, "Its weights do not bear 16 bits: export without --half.")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """How far a file is from the network."""
+
+    clips: int
+    largest: float  # difference of a probability
+    same: float  # share of clips with the same answer
 
 
 @dataclass(frozen=True)
@@ -50,11 +71,13 @@ def recordings(about: Mapping[str, Any]) -> dict[str, dict[str, Path]]:
     """
     roots = [Path(place) for place in about.get("places") or ()]
     names = [str(corpus["name"]) for corpus in about.get("corpora") or ()]
-    joined = len(roots) > 1
+    joined, own = len(roots) > 1, len(roots) - len(about.get("added") or ())
+    # Ids of joined corpora begin with their names, and so do those of what is added to training.
+    named = names if own > 1 else names[own:]
 
     def path(id: str) -> Path:
         name, _, rest = id.partition("/")
-        return roots[names.index(name)] / rest if joined else roots[0] / id
+        return roots[names.index(name)] / rest if name in named else roots[0] / id
 
     parts: Mapping[str, Sequence[str]] = about.get("parts") or {}
     if not roots or (joined and len(names) != len(roots)):
@@ -95,31 +118,36 @@ def compare(
     temperature: float,
     sounds: Iterator[Sound],
     tick: Callable[[int], None],
-) -> tuple[int, float]:
+    limits: Limits = WHOLE,
+) -> Compared:
     """Ask network and file about the same sounds.
 
-    Returns:
-        How many there were, and the largest difference of a probability.
-
     Raises:
-        ModelError: it is above `LIMIT`.
+        ModelError: the file is beyond the limits.
     """
-    front_end, asked, largest = FrontEnd(run.recipe.features), 0, 0.0
+    front_end, asked, same, largest = FrontEnd(run.recipe.features), 0, 0, 0.0
     while group := list(islice(sounds, _BATCH)):
         clips = [_clip(front_end, sound.prepared) for sound in group]
         wanted = (logits(run.network, clips, len(run.classes)) / temperature).softmax(1).numpy()
         got = session([sound.bare for sound in group])[0]
         differences = np.abs(wanted - got).max(axis=1)
-        if not (differences <= LIMIT).all():  # nor is NaN
+        if not (differences <= limits.difference).all():  # nor is NaN
             worst = int(np.argmax(differences))
             raise ModelError(
                 f"{group[worst].id}: the exported graph differs from the network by "
-                f"{differences[worst]:.2g}; allowed are {LIMIT:g}. Nothing was written. "
-                "Try another version of torch or onnxruntime."
+                f"{differences[worst]:.2g}; allowed are {limits.difference:g}. Nothing was "
+                f"written. {limits.remedy}"
             )
+        same += int((wanted.argmax(1) == got.argmax(1)).sum())
         asked, largest = asked + len(group), max(largest, float(differences.max()))
         tick(asked)
-    return asked, largest
+    if same < limits.same * asked:
+        raise ModelError(
+            f"the exported graph answers {asked - same} of {asked} clips otherwise than the "
+            f"network; {100 * limits.same:g} % must be the same. Nothing was written. "
+            f"{limits.remedy}"
+        )
+    return Compared(asked, largest, same / asked if asked else 1.0)
 
 
 def _sound(run: Run, id: str, wave: Wave, rate: int) -> Sound:

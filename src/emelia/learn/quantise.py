@@ -20,9 +20,10 @@ from emelia.audio import Wave
 from emelia.config import Card
 from emelia.console import Progress
 from emelia.errors import RunError
-from emelia.learn.calibrate import Answers, figures
+from emelia.learn.calibrate import Answers
+from emelia.learn.card_figures import figures
 from emelia.learn.export import Exported
-from emelia.learn.modelfile import Session, batch, with_card
+from emelia.learn.modelfile import Session, batch, fused, with_card
 from emelia.learn.parity import hear, recordings
 
 FASTER = 1.3  # times; less is not worth a second file
@@ -76,7 +77,7 @@ def quantise(made: Exported, progress: Progress) -> Quantised:
         raise RunError("int8 needs the recordings of the run, which are not where they were.")
     train = dict(list(paths["train"].items())[:: len(paths["train"]) // _SAMPLES + 1])
     progress.start("int8", 1 + len(paths["validation"]) + len(paths["test"]))
-    model = _integers(made.model, [sound.bare for sound in hear(made.run, train)])
+    model = _integers(fused(made.model), [sound.bare for sound in hear(made.run, train)])
     trials = {
         part: _try(made, model, part, paths[part], progress) for part in ("validation", "test")
     }
@@ -142,9 +143,9 @@ def _answers(known: Answers, places: Sequence[int], logits: NDArray[np.float64])
     def pick(names: Sequence[str]) -> tuple[str, ...]:
         return tuple(names[i] for i in places)
 
-    return Answers(
-        pick(known.ids), pick(known.corpora), pick(known.speakers), known.truth[places], logits
-    )
+    names = (known.ids, known.corpora, known.speakers, known.genders)
+    ids, corpora, speakers, genders = map(pick, names)
+    return Answers(ids, corpora, speakers, genders, known.truth[places], logits)
 
 
 def _judge(made: Exported, model: onnx.ModelProto, trials: Mapping[str, _Trial]) -> Quantised:

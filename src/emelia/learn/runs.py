@@ -19,6 +19,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch import Tensor
 
 from emelia.config import Recipe, recipe_from
 from emelia.errors import ConfigError, RunError
@@ -44,6 +45,22 @@ class Run:
 def new_network(recipe: Recipe, classes: int) -> Network:
     """Make the network of a recipe, with fresh weights from torch's current random state."""
     return build(recipe.model, classes, FrontEnd(recipe.features).bands)
+
+
+def take_over(weights: Mapping[str, Tensor], network: Network) -> None:
+    """Put weights into a network; only those of the last layer may be missing.
+
+    Raises:
+        ConfigError: they are of another kind of network.
+    """
+    own = network.state_dict()
+    fits = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
+    if lacking := [key for key in own if key not in fits and not key.startswith("output.")]:
+        raise ConfigError(
+            f"the run to start from is no network of this recipe: {lacking[0]} does not fit. "
+            "Start from a run of the same recipe."
+        )
+    network.load_state_dict({**own, **fits})
 
 
 def save_run(

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from emelia.errors import EmeliaError, StorageError
-from emelia.learn.cells import Interrupted, Task, forget_checkpoint, run_cell
+from emelia.learn.cells import Interrupted, forget_checkpoint, run_cell
 from emelia.learn.hardware import CPU, Hardware
+from emelia.learn.tasks import Task
 from emelia.processes import follow_parent, without_ctrl_c
 from emelia.results import Cell, read_results
 from emelia.storage import append_line, ensure_writable, lock

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from emelia import console, metrics
 from emelia.errors import ConfigError, MissingExtraError
-from emelia.learn.cells import Task
+from emelia.learn.tasks import Task
 from emelia.results import Cell, read_results
 from emelia.storage import read_lines
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,18 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import Adam, AdamW, Optimizer
+from torch.optim import Optimizer
 
-from emelia.config import Recipe, TrainConfig
+from emelia.config import Recipe
 from emelia.errors import EmeliaError
+from emelia.learn.balance import home_of
 from emelia.learn.checkpoint import Epoch, Progress, restore, save_checkpoint
 from emelia.learn.data import Batch, Clip, evaluation_batches, training_batches
 from emelia.learn.models import Network
+from emelia.learn.rates import make_optimizer, rate_at
+from emelia.learn.teacher import Teacher
 from emelia.metrics import accuracy, uar
 
 EpochClips = Callable[[int], Sequence[Clip]]  # training clips of an epoch
@@ -47,6 +51,9 @@ def fit(
     checkpoint: Path | None = None,
     fabric: Fabric | None = None,
     watch: Sequence[Clip] = (),
+    probed: float | None = None,
+    stop: int = 0,
+    teacher: Network | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Progress:
     """Train until early stopping or the last epoch; leave the chosen epoch's weights in `network`.
@@ -56,6 +63,10 @@ def fit(
         name: what is learnt from; a checkpoint of another name, recipe or seed is refused.
         checkpoint: file written after each epoch and, where it exists, gone on from.
         watch: test clips whose figures are only written down each epoch.
+        probed: training loss of a linear layer that is already fitted to a frozen encoder; the
+            network as it comes is then the first epoch.
+        stop: the epoch after which to end, kept whatever validation says; 0 is the recipe's.
+        teacher: a network for the same spectrograms whose answers are learnt from too.
         on_epoch: called with every line of the history, past ones too after a resume.
 
     Ctrl-C ends it early with the best so far and `interrupted` set.
@@ -66,26 +77,36 @@ def fit(
     """
     fabric = fabric or Fabric(accelerator="cpu", devices=1)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = make_optimizer(network, recipe.train)
+    taught = Teacher(teacher, network, recipe.train) if teacher else None
+    optimizer = make_optimizer(network, recipe.train, taught)
     model, optimizer = fabric.setup(network, optimizer)
+    if taught:
+        taught = taught.to(fabric.device)
     name = f"{recipe.digest}-{seed}-{name}"
-    progress, best = restore(checkpoint, name, network, optimizer)
+    learning = nn.ModuleDict({"network": network})
+    if taught and taught.project:
+        learning["project"] = taught.project
+    progress, best = restore(checkpoint, name, learning, optimizer)
+    home, choose = home_of(validation), "last" if stop else recipe.train.choose
     for epoch in progress.history:
         on_epoch(epoch)
     try:
-        while not progress.finished(recipe.train):
+        while not progress.finished(recipe.train, stop):
             began = time.perf_counter()
-            clips = training(progress.epoch)
-            loss = _learn(fabric, model, optimizer, clips, recipe, classes, seed, progress.epoch)
+            now = progress.epoch
+            if probed is None or now:
+                work = Work(fabric, model, optimizer, recipe, classes, seed, home, taught)
+                loss = _learn(work, training(now), now)
+            else:
+                loss = probed
             line = _examine(network, validation, watch, classes)
-            _see_that_it_is_a_number(loss + line["validation_loss"], recipe, progress.epoch + 1)
-            rate = optimizer.param_groups[0]["lr"]
+            _see_that_it_is_a_number(loss + line["validation_loss"], recipe, now + 1)
+            rate = optimizer.param_groups[-1]["lr"]
             seconds = time.perf_counter() - began
-            number = progress.epoch + 1
-            epoch = {"epoch": number, "loss": loss, **line, "lr": rate, "seconds": seconds}
-            if progress.note(epoch, recipe.train.choose):
+            epoch = {"epoch": now + 1, "loss": loss, **line, "lr": rate, "seconds": seconds}
+            if progress.note(epoch, choose):
                 best = {key: value.clone() for key, value in network.state_dict().items()}
-            save_checkpoint(checkpoint, name, network, optimizer, best, progress)
+            save_checkpoint(checkpoint, name, learning, optimizer, best, progress)
             on_epoch(epoch)
     except KeyboardInterrupt:
         progress.interrupted = True
@@ -99,53 +120,44 @@ def predict(network: Network, clips: Sequence[Clip], classes: int) -> NDArray[np
     return logits(network, clips, classes).softmax(1).numpy()
 
 
-def make_optimizer(network: Network, config: TrainConfig) -> Optimizer:
-    """Make the optimizer a recipe names."""
-    kind = AdamW if config.optimizer == "adamw" else Adam
-    return kind(network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-
-
-def rate_at(config: TrainConfig, done: float) -> float:
-    """Learning rate after a share of all steps: a rise from 0, then constant or half a cosine."""
-    if done < config.warmup:
-        return config.lr * done / config.warmup
-    if config.schedule == "constant":
-        return config.lr
-    rest = (done - config.warmup) / (1 - config.warmup)
-    return config.lr * (1 + math.cos(math.pi * rest)) / 2
-
-
 def class_weights(clips: Sequence[Clip], classes: int) -> Tensor:
     """Weights (C,) that make every class count the same, 1 on average over clips."""
     counts = torch.bincount(torch.tensor([clip.label for clip in clips]), minlength=classes)
     return len(clips) / (classes * counts.clamp(min=1))
 
 
-def _learn(
-    fabric: Fabric,
-    model: Any,
-    optimizer: Optimizer,
-    clips: Sequence[Clip],
-    recipe: Recipe,
-    classes: int,
-    seed: int,
-    epoch: int,
-) -> float:
+@dataclass(frozen=True)
+class Work:
+    """What stays the same from epoch to epoch."""
+
+    fabric: Fabric
+    model: Any
+    optimizer: Optimizer
+    recipe: Recipe
+    classes: int
+    seed: int
+    home: Collection[str]
+    teacher: Teacher | None
+
+
+def _learn(work: Work, clips: Sequence[Clip], epoch: int) -> float:
     """Go once through the training clips; return the mean loss."""
-    torch.manual_seed(_mix(seed, epoch))  # for dropout
-    rng = np.random.default_rng([seed, epoch])
-    config = recipe.train
-    weights = class_weights(clips, classes) if config.balance == "weights" else None
-    model.train()
+    torch.manual_seed(_mix(work.seed, epoch))  # for dropout
+    rng = np.random.default_rng([work.seed, epoch])
+    recipe, config, optimizer = work.recipe, work.recipe.train, work.optimizer
+    weights = class_weights(clips, work.classes) if config.balance == "weights" else None
+    work.model.train()
     total, seen = 0.0, 0
-    for batch in training_batches(clips, recipe, model.module, classes, rng):
+    wanted = config.draws or len(clips)
+    for batch in training_batches(clips, recipe, work.model.module, work.classes, rng, work.home):
         for group in optimizer.param_groups:
-            group["lr"] = rate_at(config, (epoch + seen / len(clips)) / config.epochs)
+            rate = rate_at(config, (epoch + seen / wanted) / config.epochs)
+            group["lr"] = rate * group["share"]
         optimizer.zero_grad()
-        loss = _loss(fabric, model, batch, weights, config.label_smoothing)
-        fabric.backward(loss)
+        loss = _loss(work, batch, weights)
+        work.fabric.backward(loss)
         if config.clip_norm:
-            fabric.clip_gradients(model, optimizer, max_norm=config.clip_norm)
+            work.fabric.clip_gradients(work.model, optimizer, max_norm=config.clip_norm)
         optimizer.step()
         total += loss.item() * len(batch.lengths)
         seen += len(batch.lengths)
@@ -161,14 +173,21 @@ def _see_that_it_is_a_number(loss: float, recipe: Recipe, epoch: int) -> None:
         )
 
 
-def _loss(
-    fabric: Fabric, model: Any, batch: Batch, weights: Tensor | None, smoothing: float
-) -> Tensor:
-    inputs, lengths, targets, weights = fabric.to_device(
+def _loss(work: Work, batch: Batch, weights: Tensor | None) -> Tensor:
+    inputs, lengths, targets, weights = work.fabric.to_device(
         (batch.inputs, batch.lengths, batch.targets, weights)
     )
-    logits = model(inputs, lengths)
-    return F.cross_entropy(logits, targets, weight=weights, label_smoothing=smoothing)
+    teacher, smoothing = work.teacher, work.recipe.train.label_smoothing
+    if teacher:
+        targets = teacher.targets(inputs, lengths, targets)
+    if not (teacher and teacher.project):
+        found = work.model(inputs, lengths)
+        return F.cross_entropy(found, targets, weight=weights, label_smoothing=smoothing)
+    with work.fabric.autocast():  # frames are wanted too, which the wrapped model does not give
+        found, frames, counts = work.model.module.listen(inputs, lengths)
+        apart = teacher.difference(frames, counts, inputs, lengths)
+    entropy = F.cross_entropy(found, targets, weight=weights, label_smoothing=smoothing)
+    return entropy + teacher.weight * apart
 
 
 def _examine(

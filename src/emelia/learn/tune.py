@@ -24,12 +24,11 @@ from emelia.config import Recipe, digest
 from emelia.corpora import Corpus
 from emelia.corpora.splits import Fold, make_split
 from emelia.errors import MissingExtraError, RunError, SplitError
-from emelia.learn.cells import epoch_clips
 from emelia.learn.checkpoint import Epoch
 from emelia.learn.data import Loader
 from emelia.learn.hardware import CPU, Hardware
-from emelia.learn.runs import new_network
-from emelia.learn.training import Diverged, fit
+from emelia.learn.lessons import Lesson, learn
+from emelia.learn.training import Diverged
 from emelia.learn.tune_space import Dial, Found, Trial, own_values, space, with_values
 
 JOURNAL = "trials.journal"
@@ -150,17 +149,9 @@ def _train(
     """Train on one inner fold; return the UAR of the chosen epoch on its validation part."""
     loader = Loader(recipe, wanted.classes, wanted.seed)
     validation = loader.load(fold.validation)
-    torch.manual_seed(wanted.seed)
-    progress = fit(
-        new_network(recipe, len(wanted.classes)),
-        epoch_clips(loader, fold.train),
-        validation,
-        recipe,
-        len(wanted.classes),
-        seed=wanted.seed,
-        fabric=hardware.fabric(),
-        on_epoch=note,
-    )
+    recipe = replace(recipe, train=replace(recipe.train, refit=False))  # only validation is asked
+    lesson = Lesson(recipe, fold, wanted.classes, wanted.seed, hardware.fabric(), on_epoch=note)
+    progress = learn(lesson, loader, validation).training
     if progress.interrupted:
         raise KeyboardInterrupt
     return progress.history[progress.best_epoch - 1]["validation_uar"]

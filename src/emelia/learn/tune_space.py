@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emelia.config import Recipe
-from emelia.learn.variants import variant
+from emelia.errors import ConfigError
+from emelia.learn.variants import is_pretrained, is_solved, variant
 
 Values = Mapping[str, Any]  # by setting, as for --set
 
@@ -52,9 +53,17 @@ class Found:
 def space(recipe: Recipe) -> tuple[Dial, ...]:
     """The settings to search, around those of the recipe.
 
-    What would change nothing is left out: mixup where a batch is one clip, and the strength
-    of changed copies where there are none.
+    What would change nothing is left out: mixup where a batch is one clip, the strength of
+    changed copies where there are none, the width of an encoder.
+
+    Raises:
+        ConfigError: nothing in the recipe is learnt in steps.
     """
+    if is_solved(recipe):
+        raise ConfigError(
+            f"{recipe.name}: only a linear layer is solved, which has nothing to search. Let it "
+            "learn further, for example --set train.epochs=10."
+        )
     augment, model, train = recipe.augment, recipe.model, recipe.train
     rate = max(train.lr, 1e-6)
     dials = [
@@ -62,7 +71,7 @@ def space(recipe: Recipe) -> tuple[Dial, ...]:
         Dial("train.schedule", options=("constant", "cosine")),
         Dial("train.weight_decay", options=_with(train.weight_decay, 0.0, 1e-4, 1e-3, 1e-2, 0.1)),
         Dial("model.dropout", 0.0, max(0.6, model.dropout)),
-        Dial("model.width", options=_widths(model.width)),
+        *_of_network(recipe),
         Dial("augment.mask_probability", 0.0, 1.0),
     ]
     if train.batch_size > 1:
@@ -72,6 +81,19 @@ def space(recipe: Recipe) -> tuple[Dial, ...]:
         steps = _with(augment.probability, 0.3, 0.6, 0.9)
         dials.append(Dial("augment.probability", options=steps))
     return tuple(dials)
+
+
+def _of_network(recipe: Recipe) -> list[Dial]:
+    """The width of our own networks, the rates of an encoder that has learnt already."""
+    train = recipe.train
+    if recipe.model.name != "encoder":
+        return [Dial("model.width", options=_widths(recipe.model.width))]
+    if not (is_pretrained(recipe) and train.encoder_lr):  # frozen is frozen
+        return []
+    return [
+        Dial("train.encoder_lr", train.encoder_lr / 10, max(1.0, train.encoder_lr), log=True),
+        Dial("train.layer_decay", options=_with(train.layer_decay, 0.5, 0.7, 1.0)),
+    ]
 
 
 def own_values(recipe: Recipe, dials: Sequence[Dial]) -> dict[str, Any]:

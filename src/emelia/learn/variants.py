@@ -31,6 +31,23 @@ _TECHNIQUES: dict[str, dict[str, Any]] = {
     "no weight decay": {"train.weight_decay": 0.0},
     "no gradient clipping": {"train.clip_norm": 0.0},
     "no noise reduction": {"audio.denoise": "none"},
+    "no home share": {"train.home_share": 0.0},
+    "no refit": {"train.refit": False},
+    "no layer-wise rates": {"train.encoder_lr": 1.0, "train.layer_decay": 1.0},
+    "no teacher": {"train.teacher_share": 0.0, "train.imitate": 0.0},
+    "no imitation": {"train.imitate": 0.0},
+}
+# Of these alone takes notice what is solved and not stepped.
+_OF_SOLVED = (
+    "no augmentation",
+    "no changed copies",
+    "no noise reduction",
+    "no home share",
+    "no refit",
+)
+_ENCODER: dict[str, dict[str, Any]] = {
+    "frozen encoder": {"train.encoder_lr": 0.0},
+    "linear layer only": {"train.epochs": 1},
 }
 _NO_REMEDY = {"train.balance": "none", "augment.balanced": False}
 _REMEDIES: dict[str, dict[str, Any]] = {
@@ -49,8 +66,24 @@ def with_variants(recipes: Iterable[Recipe], ablate: bool, remedy: bool) -> list
 
 def ablations(recipe: Recipe) -> list[Recipe]:
     """The recipe, and it without each technique it uses."""
-    made = (variant(recipe, settings, f"{recipe.name}, {n}") for n, settings in _TECHNIQUES.items())
+    wanted = _TECHNIQUES
+    if is_solved(recipe):
+        wanted = {name: _TECHNIQUES[name] for name in _OF_SOLVED}
+    elif is_pretrained(recipe):
+        wanted = _TECHNIQUES | _ENCODER
+    made = (variant(recipe, settings, f"{recipe.name}, {n}") for n, settings in wanted.items())
     return _distinct([recipe, *made])
+
+
+def is_pretrained(recipe: Recipe) -> bool:
+    """Whether its network is an encoder that has learnt already, our own by an earlier run."""
+    model = recipe.model
+    return model.name == "encoder" and (model.encoder != "mel" or model.start != "")
+
+
+def is_solved(recipe: Recipe) -> bool:
+    """Whether a linear layer is solved on such an encoder, and nothing learns in steps."""
+    return is_pretrained(recipe) and recipe.train.epochs == 1
 
 
 def remedies(recipe: Recipe) -> list[Recipe]:

@@ -1,5 +1,15 @@
 """How good predictions are, how sure one may be of that, and whether two models differ."""
 
+from emelia.metrics.calibration import (
+    RiskCoverage,
+    brier_score,
+    calibration_error,
+    calibration_interval,
+    perfect_calibration_error,
+    reliability,
+    risk_coverage,
+    with_temperature,
+)
 from emelia.metrics.intervals import (
     FEWEST_SPEAKERS,
     Interval,
@@ -13,14 +23,11 @@ from emelia.metrics.intervals import (
 from emelia.metrics.scores import (
     Labels,
     accuracy,
-    brier_score,
-    calibration_error,
     confusion_matrix,
     f1,
     per_group,
     precision,
     recall,
-    reliability,
     scores,
     uar,
 )
@@ -29,9 +36,11 @@ __all__ = [
     "FEWEST_SPEAKERS",
     "Interval",
     "Labels",
+    "RiskCoverage",
     "accuracy",
     "brier_score",
     "calibration_error",
+    "calibration_interval",
     "class_intervals",
     "confusion_matrix",
     "difference_interval",
@@ -41,9 +50,12 @@ __all__ = [
     "mcnemar",
     "mean_interval",
     "per_group",
+    "perfect_calibration_error",
     "precision",
     "recall",
     "reliability",
+    "risk_coverage",
     "scores",
     "uar",
+    "with_temperature",
 ]

@@ -124,7 +124,7 @@ def _resampled(
     """Confusion matrices (n, S, C, C) of resamples, and whether speakers were drawn."""
     pairs = [as_labels(truth, row) for row in np.atleast_2d(np.asarray(predicted))]
     true, guesses = pairs[0][0], np.vstack([guess for _, guess in pairs])  # (N,), (S, N)
-    names, speaker = np.unique(as_long(speakers, true, "speakers"), return_inverse=True)
+    names, speaker = np.unique(as_long(speakers, len(true), "speakers"), return_inverse=True)
     clustered = len(names) >= FEWEST_SPEAKERS
     if not clustered:
         speaker = np.zeros_like(speaker)
@@ -143,12 +143,17 @@ def mean_interval(
 ) -> Interval:
     """Interval of the mean of one number a clip, drawn as `interval` draws."""
     numbers = np.asarray(values, dtype=np.float64)
-    names, owner = np.unique(as_long(speakers, numbers, "speakers"), return_inverse=True)
+    weights, clustered = resamples(speakers, len(numbers), n, seed)
+    return _between(weights @ numbers / weights.sum(axis=1), clustered)
+
+
+def resamples(speakers: Sequence[str], clips: int, n: int, seed: int) -> tuple[Labels, bool]:
+    """How often each clip is drawn in each resample (n, N), and whether speakers were drawn."""
+    names, owner = np.unique(as_long(speakers, clips, "speakers"), return_inverse=True)
     clustered = len(names) >= FEWEST_SPEAKERS
     if not clustered:
         owner = np.zeros_like(owner)
-    weights = _draws(owner, np.ones_like(owner), n, np.random.default_rng(seed))
-    return _between(weights @ numbers / weights.sum(axis=1), clustered)
+    return _draws(owner, np.ones_like(owner), n, np.random.default_rng(seed)), clustered
 
 
 def mcnemar(truth: ArrayLike, a: ArrayLike, b: ArrayLike) -> float:

@@ -48,17 +48,17 @@ def confusion_matrix(truth: ArrayLike, predicted: ArrayLike, classes: int = 0) -
 
 def precision(confusion: NDArray[Any]) -> Numbers:
     """Of the clips given to each class, the share that belongs to it: (..., C, C) -> (..., C)."""
-    return _share(_right(confusion), confusion.sum(axis=-2))
+    return share_of(_right(confusion), confusion.sum(axis=-2))
 
 
 def recall(confusion: NDArray[Any]) -> Numbers:
     """Of the clips of each class, the share that is found: (..., C, C) -> (..., C)."""
-    return _share(_right(confusion), confusion.sum(axis=-1))
+    return share_of(_right(confusion), confusion.sum(axis=-1))
 
 
 def f1(confusion: NDArray[Any]) -> Numbers:
     """Harmonic mean of precision and recall of each class: (..., C, C) -> (..., C)."""
-    return _share(2 * _right(confusion), confusion.sum(axis=-2) + confusion.sum(axis=-1))
+    return share_of(2 * _right(confusion), confusion.sum(axis=-2) + confusion.sum(axis=-1))
 
 
 def scores(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def per_group(
 ) -> dict[str, dict[str, float]]:
     """`n`, `accuracy` and `uar` of each speaker, gender or the like, by name."""
     true, guess = as_labels(truth, predicted)
-    names = as_long(groups, true, "groups")
+    names = as_long(groups, len(true), "groups")
     table = {}
     for name in np.unique(names):
         own = names == name
@@ -97,60 +97,16 @@ def per_group(
     return table
 
 
-def brier_score(truth: ArrayLike, probabilities: ArrayLike) -> float:
-    """Mean squared distance to the truth, summed over classes: 0 best, 2 worst (Brier 1950)."""
-    true, chances = _chances(truth, probabilities)
-    return float(((chances - np.eye(chances.shape[1])[true]) ** 2).sum(axis=1).mean())
-
-
-def reliability(
-    truth: ArrayLike, probabilities: ArrayLike, bins: int = 10
-) -> list[dict[str, float]]:
-    """Clips by the confidence in their predicted class, in bins of equal width (low, high].
-
-    Returns:
-        A bin each: `low`, `high`, `n`, mean `confidence` and `accuracy`; both 0 where n is 0.
-    """
-    true, chances = _chances(truth, probabilities)
-    sure = chances.max(axis=1)
-    right = chances.argmax(axis=1) == true
-    edges = np.linspace(0, 1, bins + 1)
-    place = np.clip(np.searchsorted(edges, sure) - 1, 0, bins - 1)
-    count = np.bincount(place, minlength=bins)
-    confidence = _share(np.bincount(place, sure, bins), count)
-    hits = _share(np.bincount(place, right, bins), count)
-    return [
-        {
-            "low": float(edges[i]),
-            "high": float(edges[i + 1]),
-            "n": int(count[i]),
-            "confidence": float(confidence[i]),
-            "accuracy": float(hits[i]),
-        }
-        for i in range(bins)
-    ]
-
-
-def calibration_error(truth: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> float:
-    """Expected calibration error: mean gap of confidence and accuracy over `reliability` bins.
-
-    Guo et al. 2017, On Calibration of Modern Neural Networks.
-    """
-    table = reliability(truth, probabilities, bins)
-    total = sum(row["n"] for row in table)
-    return sum(row["n"] * abs(row["confidence"] - row["accuracy"]) for row in table) / total
-
-
 def accuracy_of(confusion: NDArray[Any]) -> Numbers:
     """(..., C, C) -> (...)."""
-    return _share(np.trace(confusion, axis1=-2, axis2=-1), confusion.sum(axis=(-2, -1)))
+    return share_of(np.trace(confusion, axis1=-2, axis2=-1), confusion.sum(axis=(-2, -1)))
 
 
 def uar_of(confusion: NDArray[Any]) -> Numbers:
     """(..., C, C) -> (...)."""
     support = confusion.sum(axis=-1)
-    recalls = _share(_right(confusion), support)
-    return _share(recalls.sum(axis=-1), (support > 0).sum(axis=-1))
+    recalls = share_of(_right(confusion), support)
+    return share_of(recalls.sum(axis=-1), (support > 0).sum(axis=-1))
 
 
 def _right(confusion: NDArray[Any]) -> NDArray[Any]:
@@ -158,7 +114,7 @@ def _right(confusion: NDArray[Any]) -> NDArray[Any]:
     return np.diagonal(confusion, axis1=-2, axis2=-1)
 
 
-def _share(part: NDArray[Any], whole: NDArray[Any]) -> Numbers:
+def share_of(part: NDArray[Any], whole: NDArray[Any]) -> Numbers:
     """Divide, 0 where whole is 0."""
     out = np.zeros(np.shape(part))
     np.divide(part, whole, out=out, where=whole > 0)
@@ -178,7 +134,7 @@ def as_labels(truth: ArrayLike, predicted: ArrayLike) -> tuple[Labels, Labels]:
     return true.astype(np.int64), guess.astype(np.int64)
 
 
-def _chances(truth: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Numbers]:
+def as_chances(truth: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Numbers]:
     """Check probabilities (N, C) against truth (N,)."""
     chances = np.asarray(probabilities, dtype=np.float64)
     if chances.ndim != 2 or not chances.size or not np.allclose(chances.sum(axis=1), 1, atol=1e-3):
@@ -189,8 +145,8 @@ def _chances(truth: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Number
     return true, chances
 
 
-def as_long(names: Sequence[str], true: NDArray[Any], what: str) -> NDArray[np.str_]:
+def as_long(names: Sequence[str], clips: int, what: str) -> NDArray[np.str_]:
     """Names (N,) of groups, one a clip; ValueError where there are not as many."""
-    if len(names) != len(true):
-        raise ValueError(f"{len(names)} {what} for {len(true)} clips.")
+    if len(names) != clips:
+        raise ValueError(f"{len(names)} {what} for {clips} clips.")
     return np.asarray(names, dtype=np.str_)

@@ -1,11 +1,13 @@
 """What a study writes and what its figures are: cells on disk, rows and studies to read."""
 
+from emelia.results.calibration import Calibration
 from emelia.results.cells import Cell, read_results
 from emelia.results.differences import Difference, differences, variant_of
 from emelia.results.rows import Row
 from emelia.results.studies import Pair, Study, studies, summarise
 
 __all__ = [
+    "Calibration",
     "Cell",
     "Difference",
     "Pair",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emelia.errors import RunError
-from emelia.metrics import Labels
+from emelia.metrics import Labels, with_temperature
 from emelia.storage import read_lines
 
 
@@ -48,6 +49,8 @@ class Cell:
     versions: Mapping[str, str]
     demo: bool = False  # synthetic speech
     folds: int = 0  # of the whole split; 0 where the writer did not say
+    temperature: float = 1.0  # fitted on validation clips; 1 where nothing was
+    blocks: int = 0  # of its encoder that are used; 0 where none were chosen or set
 
     def __post_init__(self) -> None:
         # By id, so that the same clips stand in the same places in every cell of a fold.
@@ -90,8 +93,13 @@ class Cell:
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
-        """(N, C), NaN where training diverged."""
+        """(N, C) as the network gave them, uncalibrated; NaN where training diverged."""
         return np.asarray([p["probabilities"] for p in self.predictions], dtype=np.float64)
+
+    @cached_property
+    def calibrated(self) -> NDArray[np.float64]:
+        """(N, C) with the temperature: softmax(log p / T)."""
+        return with_temperature(self.probabilities, self.temperature)
 
     @cached_property
     def predicted(self) -> Labels:
@@ -109,6 +117,8 @@ class Cell:
             raise ValueError(f"probabilities {self.probabilities.shape}, expected {size}")
         if not 0 <= self.truth.min() <= self.truth.max() < size[1]:
             raise ValueError(f"truth outside 0 to {size[1] - 1}")
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise ValueError(f"temperature {self.temperature}")
         if not all("loss" in epoch for epoch in self.history):
             raise ValueError("an epoch of the history without loss")
         if not 1 <= self.best_epoch <= len(self.history):

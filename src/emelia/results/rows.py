@@ -16,10 +16,10 @@ from statistics import fmean, stdev
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emelia import metrics
 from emelia.metrics import Interval, Labels
+from emelia.results.calibration import Calibration
 from emelia.results.cells import Cell
 
 T = TypeVar("T")
@@ -82,9 +82,16 @@ class Row:
         return np.vstack([np.concatenate([c.predicted for c in cells]) for cells in self.counted])
 
     @cached_property
-    def probabilities(self) -> NDArray[np.float64]:
-        """(S * N, C), seed by seed; NaN where training diverged."""
-        return np.concatenate([c.probabilities for cells in self.counted for c in cells])
+    def calibration(self) -> Calibration | None:
+        """What its confidences are worth; None where a training diverged."""
+        before, after = (
+            np.stack([np.concatenate([getattr(c, kind) for c in cells]) for cells in self.counted])
+            for kind in ("probabilities", "calibrated")
+        )
+        heat = tuple(c.temperature for cells in self.counted for c in cells)
+        if not np.isfinite(before).all():
+            return None
+        return Calibration(self.truth, before, after, self.speakers, heat)
 
     @cached_property
     def accuracies(self) -> tuple[float, ...]:

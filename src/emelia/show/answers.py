@@ -103,6 +103,9 @@ def _draw_spectrogram(
     axes.imshow(_tint(saliency)[None], aspect="auto", origin="lower", extent=place)
     if features.kind == "mfcc":
         axes.set_ylabel("MFCC coefficient")
+    elif features.kind == "wave":
+        axes.set_yticks([])
+        axes.set_ylabel("waveform")
     else:
         ticks = [hz for hz in _TICKS if features.fmin < hz < features.fmax]
         axes.set_yticks(

@@ -13,6 +13,8 @@ from emelia.config import SAMPLE_RATE, Recipe
 
 SECONDS = 4.0  # of the clip whose shapes are shown
 _ATTENTION = 64  # hidden channels of the attentive pooling
+_WHISPER = {"whisper-tiny.en": (384, 4), "whisper-base": (512, 4)}  # width, blocks
+_OURS, _OUR_WIDTH, _OUR_BLOCKS, _STEM = "mel", 256, 4, (32, 48, 64)
 
 Shape = tuple[int, ...]
 
@@ -40,16 +42,21 @@ class Architecture:
         return sum(layer.parameters for layer in self.layers)
 
     @property
-    def sees(self) -> tuple[int, int]:
-        """Bands and frames that one place of the last map depends on."""
-        return [layer.sees for layer in self.layers if layer.sees][-1]
+    def sees(self) -> tuple[int, int] | None:
+        """Bands and frames that one place of the last map depends on; None: all of them."""
+        return [layer.sees for layer in self.layers if len(layer.shape) == 3][-1]
+
+
+def is_known(recipe: Recipe) -> bool:
+    """Whether its network can be counted through here: encoders of others come in any shape."""
+    return recipe.model.name != "encoder" or recipe.model.encoder in (_OURS, *_WHISPER)
 
 
 def architecture(recipe: Recipe, classes: int, frames: int = 0) -> Architecture:
     """Count through the network of a recipe.
 
     Args:
-        recipe: its settings of features and model are looked at.
+        recipe: its settings of features and model are looked at; of a network that `is_known`.
         classes: C, the number of logits.
         frames: F of the clip; 0 for one of four seconds. Resized networks take their own.
     """
@@ -101,6 +108,13 @@ class _Stack:
         self.widen(2, (2, 2))
         self.add("max-pooling 2 × 2", (channels, bands // 2, frames // 2), 0)
 
+    def attend(self) -> None:
+        """Attentive statistics pooling over frames, bands and channels taken as one."""
+        channels, bands, _ = self.shape
+        values = channels * bands
+        weights = (values * _ATTENTION + _ATTENTION) + (_ATTENTION * values + values)
+        self.add("attentive mean and deviation over frames", (2 * values,), weights, True)
+
     def classify(self, classes: int, dropout: float) -> None:
         (values,) = self.shape
         self.add(f"dropout {dropout:g}, linear", (classes,), values * classes + classes, True)
@@ -134,11 +148,58 @@ def _emelia(stack: _Stack, recipe: Recipe, classes: int) -> None:
     stack.add("convolution 3 × 3, step 2, batch norm, ReLU", shape, 9 * width + 2 * width)
     for channels, stride in ((3 * width // 2, (2, 2)), (2 * width, (2, 1)), (3 * width, (2, 1))):
         _residual(stack, channels, stride)
-    channels, bands, frames = stack.shape
-    values = channels * bands
-    weights = (values * _ATTENTION + _ATTENTION) + (_ATTENTION * values + values)
-    stack.add("attentive mean and deviation over frames", (2 * values,), weights, True)
+    stack.attend()
     stack.classify(classes, recipe.model.dropout)
+
+
+def _encoder(stack: _Stack, recipe: Recipe, classes: int) -> None:
+    if recipe.model.encoder == _OURS:
+        _mel(stack, recipe.model.blocks or _OUR_BLOCKS)
+    else:
+        width, known = _WHISPER[recipe.model.encoder]
+        _whisper(stack, width, recipe.model.blocks or known)
+    stack.attend()
+    stack.classify(classes, recipe.model.dropout)
+
+
+def _whisper(stack: _Stack, width: int, blocks: int) -> None:
+    """Two convolutions over time, which see all bands, and blocks that see the whole clip."""
+    _, bands, frames = stack.shape
+    stack.widen(3, (1, 1))
+    stack.sees = bands, stack.sees[1]
+    weights = 3 * bands * width + width
+    stack.add("convolution of 3 frames, GELU", (width, 1, frames), weights)
+    stack.sees, stack.step = (bands, stack.sees[1] + 2), (1, 2)
+    shape = (width, 1, _half(frames))
+    stack.add("convolution of 3 frames, step 2, GELU", shape, 3 * width**2 + width)
+    for number in range(1, blocks + 1):
+        name = f"transformer block {number}: attention to the whole clip, perceptron"
+        stack.add(name, shape, 12 * width**2 + 12 * width, True)
+
+
+def _mel(stack: _Stack, blocks: int) -> None:
+    """A stem in two dimensions, and blocks over time that weigh features by the whole clip."""
+    _, bands, frames = stack.shape
+    first, *planes = _STEM
+    stack.widen(3, (2, 2))
+    shape = (first, _half(bands), _half(frames))
+    stack.add("convolution 3 × 3, step 2, batch norm, ReLU", shape, 9 * first + 2 * first)
+    for channels, stride in zip(planes, ((2, 2), (2, 1)), strict=True):
+        _residual(stack, channels, stride)
+    channels, left, frames = stack.shape
+    shape, values = (_OUR_WIDTH, 1, frames), channels * left
+    stack.sees = bands, stack.sees[1]
+    stack.add("all bands as one, linear", shape, values * _OUR_WIDTH + _OUR_WIDTH)
+    for dilation in range(1, blocks + 1):
+        name = f"residual block over time, dilation {dilation}, squeeze-and-excitation"
+        stack.add(name, shape, _line(_OUR_WIDTH), True)
+
+
+def _line(width: int) -> int:
+    """Weights of three convolutions with batch norm, and of two linear layers that weigh."""
+    quarter = width // 4
+    convolutions = 5 * width**2 + 6 * width
+    return convolutions + (2 * width * quarter + quarter) + (quarter * width + width)
 
 
 def _residual(stack: _Stack, channels: int, stride: tuple[int, int]) -> None:
@@ -164,4 +225,5 @@ _NETWORKS: dict[str, Callable[[_Stack, Recipe, int], None]] = {
     "variable": _variable,
     "resized": _resized,
     "emelia": _emelia,
+    "encoder": _encoder,
 }

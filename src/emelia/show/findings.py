@@ -11,8 +11,8 @@ from math import isnan
 
 import numpy as np
 
-from emelia import metrics
 from emelia.results import Pair, Row, Study
+from emelia.show import report_calibration
 from emelia.show.limitations import heard_before
 from emelia.show.published import references
 from emelia.show.tables import SIGNIFICANT, flattened, p_value, percent, with_interval
@@ -61,7 +61,7 @@ def findings(study: Study) -> list[str]:
         *_effects(study),
         _by_speaker(best),
         _mistakes(best),
-        _sureness(best),
+        *report_calibration.conclusions(best),
         _validation(best),
     ]
     return [sentence for sentence in told if sentence]
@@ -205,21 +205,6 @@ def _mistakes(best: Row) -> str:
     return (
         f"The commonest mistake of {best.recipe} is to take {names[i]} for {names[j]}: "
         f"{percent(shares[i, j])} % of the {names[i]} clips."
-    )
-
-
-def _sureness(best: Row) -> str:
-    """Whether the confidence of an answer may be taken at its word."""
-    chances = best.probabilities
-    if np.isnan(chances).any():
-        return ""
-    truth = np.tile(best.truth, len(best.counted))
-    error = metrics.calibration_error(truth, chances)
-    sure, right = float(chances.max(axis=1).mean()), best.accuracy
-    word = "surer than it is right" if sure > right else "less sure than it is right"
-    return (
-        f"{best.recipe} is {word}: it gives its answers {percent(sure)} % on average and gets "
-        f"{percent(right)} % right (expected calibration error {percent(error)} points)."
     )
 
 

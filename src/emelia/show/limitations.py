@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from emelia.corpora.utterance import UNKNOWN_SPEAKER
+from emelia.learn.variants import is_solved
 from emelia.metrics import FEWEST_SPEAKERS
-from emelia.results import Study
+from emelia.results import Cell, Study
+from emelia.show import wording
 from emelia.show.tables import DEMO
 from emelia.show.wording import counted, listed
 
@@ -19,7 +21,11 @@ def limitations(study: Study) -> list[str]:
         _few_seeds(study),
         _unfinished(study),
     ]
-    chosen = [cell for cell in cells if cell.settings["train"].get("choose", "best") == "best"]
+    chosen = [
+        cell
+        for cell in cells
+        if cell.settings["train"].get("choose", "best") == "best" and not _solved(cell)
+    ]
     last = sum(cell.best_epoch == len(cell.history) for cell in chosen)
     if last:
         known.append(
@@ -27,6 +33,11 @@ def limitations(study: Study) -> list[str]:
             "more epochs may give better figures."
         )
     return [sentence for sentence in known if sentence]
+
+
+def _solved(cell: Cell) -> bool:
+    recipe = wording.known(cell.settings)
+    return recipe is not None and is_solved(recipe)
 
 
 def heard_before(study: Study) -> bool:

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from emelia.results import Study
-from emelia.show import differences
-from emelia.show.tables import all_tables, audit, escaped, seeds
+from emelia.show import report_tables
+from emelia.show.study_tables import all_tables
+from emelia.show.tables import audit, escaped, seeds
 
 
 def markdown(found: Sequence[Study]) -> str:
-    """All tables of all these studies, with protocol, audit and seeds."""
-    return "\n\n".join(_study(study) for study in found)
+    """All tables of all these studies, with protocol, audit and seeds.
+
+    Studies of a random split and of new speakers are set side by side at the end.
+    """
+    return "\n\n".join(filter(None, [*map(_study, found), comparison(found)]))
+
+
+def comparison(found: Sequence[Study]) -> str:
+    """What random splits would have claimed; empty where these studies cannot tell."""
+    table = report_tables.random_against_apart(found)
+    return table.markdown() if table.rows else ""
 
 
 def _study(study: Study) -> str:
@@ -21,5 +31,5 @@ def _study(study: Study) -> str:
         f"Seeds: {seeds(study)}.",
         *(f"Audit: {line}." for line in audit(study)),
     ]
-    tables = [table.markdown() for table in [*all_tables(study), *differences.tables(study)]]
+    tables = [table.markdown() for table in all_tables(study)]
     return "\n\n".join([*tables, "\n".join(f"- {escaped(fact)}" for fact in facts)])

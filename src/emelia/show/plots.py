@@ -6,7 +6,7 @@ than colours, they run through cividis. Shares are drawn in percent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,35 +117,6 @@ def speakers(rows: Sequence[Row]) -> Figure:
     axes.set_xlabel("accuracy %")
     axes.grid(axis="y", color=GRID, linewidth=0.6)
     legend(axes)
-    return figure
-
-
-def reliability(bins: Sequence[Mapping[str, float]]) -> Figure:
-    """How often answers of a confidence are right: on the line, confidence means what it says.
-
-    Args:
-        bins: as `metrics.reliability` gives them.
-    """
-    figure, axes = new_figure(_NARROW, 3.5)
-    axes.plot([0, 100], [0, 100], color=FAINT, linewidth=1, linestyle=":", label="as sure as right")
-    filled = [one for one in bins if one["n"]]
-    most = max(one["n"] for one in filled)
-    axes.bar(
-        [50 * (one["low"] + one["high"]) for one in filled],
-        [100 * one["n"] / sum(b["n"] for b in filled) for one in filled],
-        width=[96 * (one["high"] - one["low"]) for one in filled],
-        color=GRID,
-        label="share of the answers",
-    )
-    sure, right = ([100 * one[key] for one in filled] for key in ("confidence", "accuracy"))
-    axes.plot(sure, right, "-", color=OKABE_ITO[0], linewidth=1)
-    sizes = [12 + 60 * one["n"] / most for one in filled]
-    axes.scatter(sure, right, sizes, color=OKABE_ITO[0], zorder=3, label="answers")
-    axes.set_xlim(0, 100)
-    axes.set_ylim(0, 100)
-    axes.set_xlabel("confidence %")
-    axes.set_ylabel("right %")
-    legend(axes, 3)
     return figure
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
-
-import numpy as np
 
 from emelia import metrics
 from emelia.config import Recipe
 from emelia.results import Row
-from emelia.show import plots, report_tables, tables, wording
-from emelia.show.architecture import architecture
+from emelia.show import plots, report_calibration, report_tables, tables, wording
+from emelia.show.architecture import architecture, is_known
 from emelia.show.page import Figures, Picture
 from emelia.show.tables import Table, percent, titled
 
@@ -47,7 +46,7 @@ def portrait(row: Row, figures: Figures, name: str) -> Portrait:
         _pictures(row, figures, f"{name}-{row.recipe}"),
         (report_tables.overall(row), report_tables.classes(row)),
         _layers(row, recipe) if recipe else None,
-        _training(recipe) if recipe else (),
+        _training(row, recipe) if recipe else (),
         _lines(wording.changed(recipe)) if recipe else "",
         _lines(flat),
     )
@@ -74,38 +73,49 @@ def processing(rows: Sequence[Row]) -> list[Processing]:
 
 
 def _layers(row: Row, recipe: Recipe) -> Table | None:
-    """The table of layers, if it is of the network that was trained."""
-    found = architecture(recipe, len(row.cells[0].classes))
+    """The table of layers, if it is of the network that was trained, the first of several."""
+    sample = row.cells[0]
+    model = replace(recipe.model, blocks=sample.blocks or recipe.model.blocks)
+    recipe = replace(recipe, model=model)
+    if not is_known(recipe):
+        return None
+    found = architecture(recipe, len(sample.classes))
     return report_tables.layers(recipe, found) if found.parameters == row.parameters else None
 
 
-def _training(recipe: Recipe) -> tuple[tuple[str, str], ...]:
+def _training(row: Row, recipe: Recipe) -> tuple[tuple[str, str], ...]:
     told = {
+        "beginning": wording.origins(recipe),
+        "blocks": _blocks(row, recipe),
         "learning": wording.training(recipe),
         "training clips": wording.augmentation(recipe.augment) or "As they are, unchanged.",
     }
-    return tuple(told.items())
+    return tuple((key, text) for key, text in told.items() if text)
+
+
+def _blocks(row: Row, recipe: Recipe) -> str:
+    """How many blocks of an encoder are used, and who chose that."""
+    counts = Counter(cell.blocks for cell in row.cells if cell.blocks)
+    if not counts:
+        return ""
+    told = [f"{blocks} in {wording.counted(n, 'training')}" for blocks, n in sorted(counts.items())]
+    who = "" if recipe.model.blocks else ", chosen with speakers that were left out"
+    return f"{wording.listed(told)}{who}."
 
 
 def _pictures(row: Row, figures: Figures, name: str) -> tuple[Picture, ...]:
     sample = row.cells[0]
-    drawn = [
-        (plots.losses(row), "Loss over the epochs", _losses_in_words(row)),
-        (plots.progress(row), "Validation UAR, chosen epochs", _chosen_in_words(row)),
-        (
-            plots.confusion(row.confusion, sample.classes),
-            "Confusion matrix, all seeds",
-            _confusion_in_words(row),
-        ),
-    ]
-    chances = row.probabilities
-    if not np.isnan(chances).any():
-        truth = np.tile(row.truth, len(row.counted))
-        bins = metrics.reliability(truth, chances)
-        error = metrics.calibration_error(truth, chances)
-        caption = f"Reliability, expected calibration error {percent(error)} %"
-        drawn.append((plots.reliability(bins), caption, _reliability_in_words(row, bins, error)))
-    stems = ("loss", "uar", "confusion", "reliability")
+    drawn = []
+    if any(len(cell.history) > 1 for cell in row.cells):  # a point is no curve
+        drawn = [
+            (plots.losses(row), "Loss over the epochs", _losses_in_words(row)),
+            (plots.progress(row), "Validation UAR, chosen epochs", _chosen_in_words(row)),
+        ]
+    curves = ("loss", "uar")[: len(drawn)]
+    stems = (*curves, "confusion", "reliability", "risk-coverage")
+    matrix = plots.confusion(row.confusion, sample.classes)
+    drawn.append((matrix, "Confusion matrix, all seeds", _confusion_in_words(row)))
+    drawn += report_calibration.pictures(row)
     return tuple(
         figures.picture(figure, f"{name}-{stem}", titled(sample, caption), alt)
         for stem, (figure, caption, alt) in zip(stems, drawn, strict=False)
@@ -135,19 +145,6 @@ def _confusion_in_words(row: Row) -> str:
     names = row.cells[0].classes
     found = [f"{name} {percent(share)} %" for name, share in zip(names, shares, strict=True)]
     return f"Confusion matrix of {row.recipe}. Found of each class: {', '.join(found)}."
-
-
-def _reliability_in_words(row: Row, bins: Sequence[dict[str, float]], error: float) -> str:
-    told = [
-        f"{100 * one['low']:.0f} to {100 * one['high']:.0f} % sure, {percent(one['accuracy'])} % "
-        f"right ({one['n']})"
-        for one in bins
-        if one["n"]
-    ]
-    return (
-        f"Reliability of {row.recipe}, expected calibration error {percent(error)} %. "
-        f"Answers by confidence: {'; '.join(told)}."
-    )
 
 
 def _lines(settings: dict[str, object]) -> str:

@@ -83,7 +83,7 @@ def _answers(row: Row) -> Iterator[Answer]:
     """All answers of the first seed but those of a training that diverged."""
     for cell in row.counted[0]:
         answers = zip(cell.predictions, cell.truth, cell.predicted, strict=True)
-        for (said, truth, guess), chances in zip(answers, cell.probabilities, strict=True):
+        for (said, truth, guess), chances in zip(answers, cell.calibrated, strict=True):
             if not np.isnan(chances).any():
                 names = cell.classes[truth], cell.classes[guess]
                 yield Answer(str(said["id"]), str(said["speaker"]), *names, float(chances[guess]))

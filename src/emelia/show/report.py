@@ -14,12 +14,13 @@ from typing import Any
 
 from emelia.errors import RunError
 from emelia.results import Cell, Row, Study, read_results, studies
-from emelia.show import differences, findings, plots, report_tables, tables
+from emelia.show import findings, plots, report_tables, tables
 from emelia.show.limitations import limitations
 from emelia.show.page import Figures, check_extras, render
 from emelia.show.portraits import portrait, processing
 from emelia.show.recordings import recordings
 from emelia.show.report_sound import Example, Heard, example, heard
+from emelia.show.study_tables import all_tables
 from emelia.show.tables import Table
 from emelia.show.wording import known
 from emelia.storage import write_atomically
@@ -88,7 +89,7 @@ def _page(study: Study, figures: Figures, places: Sequence[str], clips: int) -> 
         "findings": findings.findings(study),
         "limitations": limitations(study),
         "elsewhere": report_tables.elsewhere(study),
-        "tables": [*tables.all_tables(study), *differences.tables(study)],
+        "tables": all_tables(study),
         "sexes": report_tables.sexes(study),
         "specs": report_tables.specs(study),
         "clips": report_tables.clips(study),

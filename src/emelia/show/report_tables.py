@@ -99,11 +99,10 @@ def layers(recipe: Recipe, found: Architecture) -> Table:
         )
         for layer in found.layers
     )
-    bands, frames = found.sees
     note = (
         f"Input {_shape(found.input)} (channels × bands × frames, {_length(recipe, found)}). "
-        f"A place of the last map sees {bands} bands and {frames} frames, "
-        f"{seconds_seen(recipe, frames):.2f} s. {found.parameters:,} parameters in all."
+        f"A place of the last map sees {_reach(recipe, found)}. "
+        f"{found.parameters:,} parameters in all."
     )
     columns = ("layer", "gives", "parameters", "sees")
     return Table("Layers", columns, lines, note)
@@ -211,6 +210,13 @@ def _counts(name: str, numbers: Sequence[int]) -> tuple[str, ...]:
 
 def _shape(shape: Sequence[int]) -> str:
     return " × ".join(f"{size:,}" for size in shape)
+
+
+def _reach(recipe: Recipe, found: Architecture) -> str:
+    if found.sees is None:
+        return "the whole clip, however long"
+    bands, frames = found.sees
+    return f"{bands} bands and {frames} frames, {seconds_seen(recipe, frames):.2f} s"
 
 
 def _length(recipe: Recipe, found: Architecture) -> str:

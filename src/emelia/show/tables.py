@@ -44,11 +44,6 @@ class Table:
         return "\n".join([f"**{escaped(self.title)}**", "", *lines, *_paragraph(self.note)])
 
 
-def all_tables(study: Study) -> list[Table]:
-    """The main table and, where there is something to tell, those by speaker and by pair."""
-    return [table for table in (main(study), speakers(study), pairs(study)) if table.rows]
-
-
 def main(study: Study) -> Table:
     """One row a recipe: figures with intervals, size, time and how far it has got."""
     published = any(row.published for row in study.rows)
@@ -76,7 +71,7 @@ def speakers(study: Study) -> Table:
     if len(names) > 1:
         shares = [[share for _, share in own.values()] for own in by_row]
         lines.append(("highest - lowest", "", *(percent(max(s) - min(s)) for s in shares)))
-    columns = ("speaker", "clips", *map(_label, study.rows))
+    columns = ("speaker", "clips", *map(label, study.rows))
     return Table(titled(study.sample, "Accuracy % by test speaker"), columns, tuple(lines))
 
 
@@ -131,10 +126,10 @@ def write_block(path: Path, name: str, text: str) -> None:
     Markers that are not there yet are added at the end; a page that is not, is made.
 
     Raises:
-        StorageError: the markers are not one pair, or the page cannot be written.
+        StorageError: the markers are not one pair, or the page cannot be read or written.
     """
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-    page = path.read_text(encoding="utf-8") if path.exists() else ""
+    page = _read_page(path)
     if begin not in page and end not in page:
         page = f"{page.rstrip()}\n\n{begin}\n{end}\n".lstrip()
     before, _, rest = page.partition(begin)
@@ -183,7 +178,7 @@ def _main_line(row: Row, published: bool, peeks: bool) -> tuple[str, ...]:
         share, interval = row.best_test_accuracy, row.best_test_interval
         extra.append("–" if share is None or not interval else with_interval(share, interval))
     return (
-        _label(row),
+        label(row),
         with_interval(row.accuracy, row.accuracy_interval),
         with_interval(row.uar, row.uar_interval),
         "–" if row.accuracy_spread is None else percent(row.accuracy_spread),
@@ -214,8 +209,16 @@ def _main_note(study: Study, published: bool, peeks: bool) -> str:
     return " ".join(filter(None, notes))
 
 
-def _label(row: Row) -> str:
+def label(row: Row) -> str:
+    """The recipe's name, and that it is incomplete where it is."""
     return row.recipe if row.complete else f"{row.recipe} (incomplete)"
+
+
+def _read_page(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+    except (OSError, UnicodeDecodeError):
+        raise StorageError(f"{path}: cannot be read as text. Name a Markdown file.") from None
 
 
 def _paragraph(text: str) -> Sequence[str]:

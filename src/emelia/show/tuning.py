@@ -116,11 +116,11 @@ def _draw_slice(axes: Axes, found: Found, dial: Dial) -> None:
         if trial.uar is None:
             axes.plot(_place(trial, dial), low, "|", color=FAINT, markersize=6)
     if names:
-        axes.set_xticks(range(len(names)), names, fontsize=7)
+        axes.set_xticks(range(len(names)), names, fontsize=6)
         axes.set_xlim(-0.5, len(names) - 0.5)
     if dial.log:
         axes.set_xscale("log")
-    axes.set_xlabel(dial.key, fontsize=9, color=INK)
+    axes.set_xlabel(dial.key, fontsize=8, color=INK)
     axes.set_ylabel("UAR %")
     axes.grid(axis="y", color=GRID, linewidth=0.6)
 

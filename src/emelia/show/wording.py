@@ -12,9 +12,11 @@ from emelia.config import (
     AugmentConfig,
     FeatureConfig,
     Recipe,
+    TrainConfig,
     recipe_from,
 )
 from emelia.errors import ConfigError
+from emelia.learn.variants import is_pretrained, is_solved
 
 _NOISE = {
     "quiet": "noise reduced by a gate whose profile is the quietest frames",
@@ -29,6 +31,13 @@ _STANDARD = {
     "none": "not standardised",
     "clip": "each clip standardised to mean 0 and deviation 1",
     "band": "each band of each clip standardised to mean 0 and deviation 1",
+}
+
+
+_BALANCE = {
+    "weights": "weights in the loss",
+    "sampling": "drawing all alike",
+    "corpora": "drawing all alike in each corpus, and each corpus by the root of its size",
 }
 
 
@@ -76,10 +85,13 @@ def features(config: FeatureConfig) -> str:
     bands = f"{config.mels} mel bands from {config.fmin:,.0f} to {config.fmax:,.0f} Hz"
     if config.kind == "mfcc":
         bands = f"{config.mfccs} cepstral coefficients (MFCC) of {bands}"
+    if config.kind == "wave":
+        return f"None: the network hears the waveform itself; {_STANDARD[config.standardise]}."
     window, hop = (1000 * n / SAMPLE_RATE for n in (config.window, config.hop))
+    scale = "decibels" if config.scale == "db" else "logarithm as Whisper takes it"
     return (
-        f"{bands}; windows of {window:g} ms every {hop:g} ms (FFT of {config.n_fft:,}); decibels, "
-        f"down to {config.top_db:g} below the loudest point; {_STANDARD[config.standardise]}."
+        f"{bands}; windows of {window:g} ms every {hop:g} ms (FFT of {config.n_fft:,}); {scale}, "
+        f"down to {config.top_db:g} dB below the loudest point; {_STANDARD[config.standardise]}."
     )
 
 
@@ -111,6 +123,20 @@ def augmentation(config: AugmentConfig) -> str:
 def training(recipe: Recipe) -> str:
     """How the network learns."""
     train = recipe.train
+    told = ["Logistic regression, solved"] if is_solved(recipe) else _steps(train)
+    if train.balance != "none":
+        told.append(f"unequal classes met by {_BALANCE[train.balance]}")
+    if train.home_share:
+        told.append(f"{100 * train.home_share:g} % of the draws from the corpus under test")
+    if train.draws:
+        told.append(f"{train.draws:,} clips drawn for each epoch")
+    if train.refit:
+        long = "" if is_solved(recipe) else "for as many epochs as validation chose, "
+        told.append(f"then once more, {long}with the validation clips among the training clips")
+    return f"{', '.join(told)}."
+
+
+def _steps(train: TrainConfig) -> list[str]:
     told = [
         f"{train.optimizer.replace('adam', 'Adam').replace('Adamw', 'AdamW')}, learning rate "
         f"{train.lr:g} ({train.schedule}), batches of {train.batch_size}",
@@ -122,9 +148,45 @@ def training(recipe: Recipe) -> str:
         told.append(f"weight decay {train.weight_decay:g}")
     if train.label_smoothing:
         told.append(f"label smoothing {train.label_smoothing:g}")
-    if train.balance != "none":
-        told.append(f"unequal classes met by {train.balance}")
-    return f"{', '.join(told)}."
+    return told
+
+
+def origins(recipe: Recipe) -> str:
+    """What the network had learnt before, and whom it learns from; empty where from nobody."""
+    model, train = recipe.model, recipe.train
+    told = []
+    if model.start:
+        told.append(f"Begins with the weights of {model.start}")
+    elif model.name == "encoder" and model.encoder != "mel":
+        told.append(f"Begins as the first blocks of {model.encoder}, which others have trained")
+    if is_solved(recipe):
+        told.append(
+            "It stays as it is: a linear layer on the mean of its frames, and on their deviation "
+            "where that helps, is learnt"
+        )
+    elif is_pretrained(recipe):
+        told.append(
+            "In the first epoch it is frozen, and a linear layer on the mean of its frames, and on "
+            "their deviation where that helps, is solved"
+        )
+        told.append(
+            f"Afterwards the last block learns at {train.encoder_lr:g} of the learning rate, each "
+            f"earlier one at {train.layer_decay:g} of the next"
+        )
+    if train.taught:
+        told += _teaching(train)
+    return f"{'. '.join(told)}." if told else ""
+
+
+def _teaching(train: TrainConfig) -> list[str]:
+    teacher, told = train.teacher or "a teacher", []
+    if train.teacher_share:
+        told.append(
+            f"{100 * train.teacher_share:g} % of what is to be answered comes from {teacher}"
+        )
+    if train.imitate:
+        told.append(f"The frames of {teacher} are imitated, with a weight of {train.imitate:g}")
+    return told
 
 
 def changed(recipe: Recipe) -> dict[str, Any]:

@@ -235,7 +235,6 @@ class Recognizer:
 
     def _no_speech(self, clip: _Clip) -> Prediction:
         features = self.card.features
-        bands = features.mfccs if features.kind == "mfcc" else features.mels
         return Prediction(
             NO_SPEECH,
             0.0,
@@ -243,7 +242,7 @@ class Recognizer:
             False,
             clip.seconds,
             clip.speech,
-            np.zeros((bands, 0), np.float32),
+            np.zeros((features.rows, 0), np.float32),
             np.zeros(0, np.float32),
             features.hop / SAMPLE_RATE,
         )

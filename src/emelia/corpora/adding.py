@@ -1,0 +1,62 @@
+"""Other corpora that are added to training, and only to it.
+
+Validation and test stay with the corpus under test, whose clips keep their ids, so that results
+with and without additions are of the very same test clips. Ids and speakers of what is added
+begin with its corpus, as those of joined corpora do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from emelia.corpora.joining import join
+from emelia.corpora.utterance import Corpus, Split
+from emelia.errors import CorpusError
+
+
+def add(split: Split, corpus: Corpus, others: Corpus) -> Split:
+    """Add clips of other corpora to the training part of every fold; name and protocol say so.
+
+    Args:
+        corpus: what `split` divides. Only clips of its classes are added, and no recording
+            that it has itself: one under test would be heard.
+        others: one or several, joined.
+
+    Raises:
+        CorpusError: one of the others is `corpus` itself or part of it, or adds nothing.
+    """
+    added = tuple(_fitting(other, corpus) for other in others.sources)
+    clips = join(added).utterances
+    names = [other.name for other in added]
+    return replace(
+        split,
+        name="+".join([split.name, *names]),
+        protocol=f"{split.protocol.removesuffix('.')}; {_listed(names)} added to training.",
+        folds=tuple(replace(fold, train=(*fold.train, *clips)) for fold in split.folds),
+        added=added,
+    )
+
+
+def _fitting(other: Corpus, corpus: Corpus) -> Corpus:
+    """What a corpus can add."""
+    if other.name in {source.name for source in corpus.sources}:
+        raise CorpusError(
+            f"{other.name}: cannot be added to {corpus.name}, which has it already; add others."
+        )
+    own = {u.digest for u in corpus.utterances if u.digest}
+    kept = tuple(
+        u for u in other.utterances if u.emotion in corpus.emotions and u.digest not in own
+    )
+    if not kept:
+        raise CorpusError(
+            f"{other.name}: has nothing to add to {corpus.name}: none of its "
+            f"{len(other.utterances)} clips is new and of one of the classes "
+            f"({', '.join(corpus.emotions)})."
+        )
+    return replace(other, utterances=kept)
+
+
+def _listed(names: list[str]) -> str:
+    """`a is`, or `a, b and c are`."""
+    *first, last = names
+    return f"{', '.join(first)} and {last} are" if first else f"{last} is"

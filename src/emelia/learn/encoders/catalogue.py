@@ -1,0 +1,182 @@
+"""Encoders by name: their sizes, and where their weights lie."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
+from hashlib import sha256
+from pathlib import Path
+from typing import cast
+
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor
+
+from emelia.config import FeatureConfig, Recipe
+from emelia.errors import ConfigError, ModelError
+from emelia.learn.encoders import hub
+from emelia.learn.encoders.mel import MelEncoder
+from emelia.learn.encoders.whisper import WhisperEncoder
+from emelia.storage import cache_root
+
+Module = hub.HubEncoder | MelEncoder
+
+
+@dataclass(frozen=True, slots=True)
+class Pretrained:
+    """An encoder whose weights are known."""
+
+    bands: int
+    width: int
+    heads: int
+    blocks: int  # in the file
+    file: str
+    digest: str  # SHA-256 of the file
+    licence: str
+
+
+HUB = "hub:"  # what names of the hub's encoders begin with
+OURS = "mel"  # the small one of this project, which has no weights before it is taught
+WIDTH, BLOCKS = 256, 4  # of it
+KNOWN = {
+    "whisper-tiny.en": Pretrained(
+        80, 384, 6, 4, "whisper-tiny.en-encoder.safetensors",
+        "0f18f10ff820bb2f29f47eeb3ac46eb3e511957fc72f80750be9accd42c94098",
+        "MIT, Copyright (c) 2022 OpenAI",
+    ),
+    "whisper-base": Pretrained(
+        80, 512, 8, 4, "whisper-base-encoder-4blocks.safetensors",
+        "8e19a71d9b53d40d139a005602ea7f70a609dff68ace0221318f7a38da7f4402",
+        "MIT, Copyright (c) 2022 OpenAI",
+    ),
+}  # fmt: skip
+
+
+def new_encoder(name: str, blocks: int, bands: int, architecture: str = "") -> Module:
+    """An encoder of random weights, cut after a block; 0 takes all that are known.
+
+    Args:
+        architecture: config.json of an encoder of the hub; where empty it is looked for.
+
+    Raises:
+        ConfigError: no such encoder or block, or it takes another number of bands.
+    """
+    if name.startswith(HUB):
+        return hub.new_encoder(json.loads(architecture or _described(name)), blocks)
+    if name == OURS:
+        return MelEncoder(bands, WIDTH, blocks or BLOCKS)
+    known = find(name)
+    if not 0 <= blocks <= known.blocks:
+        raise ConfigError(
+            f"model.blocks: {name} has 1 to {known.blocks} blocks here, got {blocks}."
+        )
+    if bands != known.bands:
+        raise ConfigError(
+            f"features: {name} takes {known.bands} mel bands, got {bands}. Set features=whisper."
+        )
+    return WhisperEncoder(bands, known.width, known.heads, blocks or known.blocks)
+
+
+def has_weights(name: str) -> bool:
+    """Whether an encoder comes with what it learnt before."""
+    return name in KNOWN or name.startswith(HUB)
+
+
+def ready(recipe: Recipe, with_weights: bool) -> Recipe:
+    """See that a recipe's encoder can be had; write down which of the hub's it is.
+
+    Raises:
+        ConfigError: it was trained on other features.
+        ConfigError, ModelError, MissingExtraError: see `hub.find` and `weights_file`.
+    """
+    model = recipe.model
+    if with_weights and model.encoder in KNOWN:
+        weights_file(model.encoder)
+    if not model.encoder.startswith(HUB) or model.architecture:
+        return recipe
+    source = hub.find(model.encoder)
+    _see_that_features_fit(recipe.features, source)
+    pinned = f"{HUB}{source.name.partition('@')[0]}@{source.commit}"
+    model = replace(
+        model,
+        encoder=pinned if source.commit else model.encoder,
+        architecture=_described(model.encoder),
+        weights=source.digest,
+    )
+    return replace(recipe, model=model)
+
+
+def _see_that_features_fit(features: FeatureConfig, source: hub.Source) -> None:
+    needed = asdict(source.features)
+    changed = {key: value for key, value in needed.items() if value != getattr(features, key)}
+    if changed:
+        settings = " ".join(f"--set features.{key}={value}" for key, value in changed.items())
+        raise ConfigError(f"{source.name} was trained on other features. Add {settings}")
+
+
+def _described(name: str) -> str:
+    return json.dumps(hub.find(name).config, sort_keys=True)
+
+
+def load_weights(encoder: Module, name: str, digest: str = "") -> None:
+    """Fill an encoder with what it learnt before.
+
+    Args:
+        digest: SHA-256 that weights of the hub must have; empty takes any.
+
+    Raises:
+        ModelError: the file is missing, or is not the one that is known.
+    """
+    if name.startswith(HUB):
+        source = hub.find(name)
+        if digest not in ("", source.digest):
+            raise ModelError(f"{name}: its weights have changed. Pin a commit with @.")
+        hub.load_weights(cast(hub.HubEncoder, encoder), source)
+        return
+    weights = _read(weights_file(name), find(name))
+    wanted = encoder.state_dict()
+    encoder.load_state_dict({key: weights[key].float() for key in wanted})
+
+
+def weights_file(name: str) -> Path:
+    """Where the weights lie: below EMELIA_WEIGHTS, or in the cache folder.
+
+    Raises:
+        ModelError: they are in neither.
+    """
+    file = find(name).file
+    chosen = os.environ.get("EMELIA_WEIGHTS")
+    folders = [Path(chosen).expanduser()] if chosen else []
+    folders.append(cache_root() / "weights")
+    for folder in folders:
+        if (folder / file).is_file():
+            return folder / file
+    places = " nor ".join(str(folder) for folder in folders)
+    raise ModelError(f"{name}: {file} is not in {places}. Let EMELIA_WEIGHTS name its folder.")
+
+
+def find(name: str) -> Pretrained:
+    """What is known of an encoder.
+
+    Raises:
+        ConfigError: nothing.
+    """
+    if name in KNOWN:
+        return KNOWN[name]
+    near = get_close_matches(name, KNOWN, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join((OURS, *KNOWN))}."
+    raise ConfigError(f"model.encoder: no encoder is called {name!r}; {hint}")
+
+
+def _read(path: Path, known: Pretrained) -> dict[str, Tensor]:
+    try:
+        data = path.read_bytes()
+        if sha256(data).hexdigest() != known.digest:
+            raise ModelError(
+                f"{path}: not the weights that are known (its SHA-256 differs). Get them again."
+            )
+        return load(data)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: cannot be read ({error}).") from None

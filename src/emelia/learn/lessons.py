@@ -1,0 +1,249 @@
+"""How the network of a recipe learns from a fold: begin, fit, and fit once more on all there is.
+
+A network begins with random weights, with those of an earlier run, or as a pre-trained
+encoder with a linear layer that is solved on its frozen features. Then it is fitted, and
+validation chooses the epoch. Where the recipe says `refit`, it is made once more with the
+validation clips among the training clips, for as many epochs as were chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from emelia.config import Recipe
+from emelia.corpora import Utterance
+from emelia.corpora.splits import Fold
+from emelia.errors import ConfigError
+from emelia.learn import probe
+from emelia.learn.balance import draw_chances, home_of
+from emelia.learn.checkpoint import Epoch, Progress
+from emelia.learn.data import Clip, Loader
+from emelia.learn.encoders import has_weights, load_weights
+from emelia.learn.models import Encoder, Network
+from emelia.learn.runs import CHECKPOINT, Run, new_network, take_over
+from emelia.learn.training import fit, logits
+
+AGAIN = f"again-{CHECKPOINT}"  # of the second fit
+Tell = Callable[[int, int, str], None]  # done, total, facts
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """All that a network learns from and with."""
+
+    recipe: Recipe
+    fold: Fold
+    classes: tuple[str, ...]
+    seed: int
+    fabric: Fabric
+    name: str = ""  # of the cell, for its checkpoints
+    folder: Path | None = None  # for them; None keeps none
+    start: Run | None = None  # whose weights the network begins with
+    teacher: Run | None = None
+    watch: Sequence[Clip] = ()  # clips whose figures are written down each epoch
+    tell: Tell = lambda done, total, facts: None
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None
+
+    @property
+    def has_probe(self) -> bool:
+        """Whether a linear layer is solved first, on an encoder that has learnt already."""
+        model = self.recipe.model
+        return model.name == "encoder" and (self.start is not None or has_weights(model.encoder))
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A network, and how it became what it is."""
+
+    recipe: Recipe  # with what validation chose filled in
+    network: Network
+    training: Progress
+    checked: Sequence[Clip]  # clips that chose
+    answers: Tensor  # logits (V, C) for them, by a network that had not learnt from them
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """An encoder as it learnt before, and what left-out speakers chose of it."""
+
+    network: Encoder
+    choice: probe.Choice
+
+
+@dataclass
+class Clips:
+    """The clips of a lesson, made when they are first asked for."""
+
+    loader: Loader
+    utterances: Sequence[Utterance]
+    tick: Callable[[int], None]
+    made: list[Clip] = field(default_factory=list)
+
+    def __call__(self, epoch: int) -> Sequence[Clip]:
+        """One fixed set, or an epoch's own."""
+        if self.loader.recipe.augment.online:
+            return self.loader.training(self.utterances, epoch)
+        if not self.made:
+            self.made = self.loader.training(self.utterances, tick=self.tick)
+        return self.made
+
+
+def learn(lesson: Lesson, loader: Loader, validation: Sequence[Clip]) -> Learnt:
+    """Train a network on a fold.
+
+    Raises:
+        ConfigError: the start or the teacher does not fit the recipe.
+        Diverged: the loss is no longer a number.
+        ModelError: the weights of an encoder are not there.
+    """
+    _check_teacher(lesson)
+    lesson = _with_blocks(lesson, lesson.start.recipe.model.blocks if lesson.start else 0)
+    train, every = lesson.fold.train, (*lesson.fold.train, *lesson.fold.validation)
+    frozen = None
+    if lesson.has_probe:
+        frozen = _choose(lesson, [*loader.load(train), *validation], validation)
+        lesson = _with_blocks(lesson, frozen.choice.blocks)
+    network, training = _fit(lesson, loader, train, validation, frozen)
+    checked, answers = validation, logits(network, validation, len(lesson.classes))
+    if lesson.recipe.train.refit and training.best_epoch and not training.interrupted:
+        lesson.tell(training.epoch, training.epoch, "once more, validation clips too")
+        whole, again = _fit(lesson, loader, every, validation, frozen, training.best_epoch)
+        training = replace(training, interrupted=again.interrupted)
+        network = network if again.interrupted else whole  # half a fit is worse than the first
+        if frozen and training.best_epoch == 1:  # more speakers, answered the same way
+            checked, answers = frozen.choice.clips, torch.from_numpy(frozen.choice.answers)
+    return Learnt(lesson.recipe, network, training, checked, answers)
+
+
+def _with_blocks(lesson: Lesson, blocks: int) -> Lesson:
+    """Fill in how many blocks an encoder has, where the recipe leaves it open."""
+    model = lesson.recipe.model
+    if model.name != "encoder" or model.blocks:
+        return lesson
+    return replace(lesson, recipe=replace(lesson.recipe, model=replace(model, blocks=blocks)))
+
+
+def _fit(
+    lesson: Lesson,
+    loader: Loader,
+    utterances: Sequence[Utterance],
+    validation: Sequence[Clip],
+    frozen: Frozen | None,
+    stop: int = 0,
+) -> tuple[Network, Progress]:
+    torch.manual_seed(lesson.seed)
+    network, clips = _begin(lesson), _clips(lesson, loader, utterances)
+    loss = _solve(lesson, network, clips(0), validation, frozen) if frozen else None
+
+    def again(epoch: Epoch) -> None:
+        lesson.tell(int(epoch["epoch"]), stop, f"once more, loss {epoch['loss']:.3f}")
+
+    training = fit(
+        network,
+        clips,
+        validation,
+        lesson.recipe,
+        len(lesson.classes),
+        seed=lesson.seed,
+        name=f"{lesson.name}-again" if stop else lesson.name,
+        checkpoint=lesson.folder and lesson.folder / (AGAIN if stop else CHECKPOINT),
+        fabric=lesson.fabric,
+        watch=() if stop else lesson.watch,
+        probed=loss,
+        stop=stop,
+        teacher=lesson.teacher.network if lesson.teacher else None,
+        on_epoch=again if stop else lesson.on_epoch,
+    )
+    network.cpu()
+    return network, training
+
+
+def _begin(lesson: Lesson) -> Network:
+    """The network before it learns from this fold."""
+    network = new_network(lesson.recipe, len(lesson.classes))
+    if lesson.start:
+        weights = lesson.start.network.state_dict()
+        if lesson.start.classes != lesson.classes:  # what tells other classes apart begins anew
+            weights = {k: v for k, v in weights.items() if not k.startswith("output.")}
+        take_over(weights, network)
+    elif isinstance(network, Encoder) and has_weights(lesson.recipe.model.encoder):
+        model = lesson.recipe.model
+        load_weights(network.encoder, model.encoder, model.weights)
+    return network
+
+
+def _choose(lesson: Lesson, heard: list[Clip], validation: Sequence[Clip]) -> Frozen:
+    """Let speakers that were left out choose: each in turn, or those of validation."""
+    network, home = _begin(lesson), home_of(validation)
+    assert isinstance(network, Encoder)
+    epochs, wanted = lesson.recipe.train.epochs, lesson.recipe.model.blocks
+    x = probe.pooled(network, heard, lambda n: lesson.tell(0, epochs, f"{n} clips encoded"))
+    turns = probe.turns(heard, home) if lesson.recipe.train.refit else []
+    if len(turns) < 2:  # nobody is left to learn from
+        turns = [probe.places(validation, heard)]
+    weights = _weights(lesson, heard, home)
+    return Frozen(network, probe.choose(x, heard, weights, turns, len(lesson.classes), wanted))
+
+
+def _solve(
+    lesson: Lesson,
+    network: Network,
+    fitted: Sequence[Clip],
+    validation: Sequence[Clip],
+    frozen: Frozen,
+) -> float:
+    """Give an encoder its linear layer; return its training loss."""
+    assert isinstance(network, Encoder)
+    epochs, choice = lesson.recipe.train.epochs, frozen.choice
+    x = probe.pooled(
+        frozen.network, fitted, lambda n: lesson.tell(0, epochs, f"{n} clips encoded")
+    )[:, choice.blocks]
+    solution = probe.solve(
+        x,
+        probe.labels(fitted),
+        _weights(lesson, fitted, home_of(validation)),
+        choice.penalty,
+        len(lesson.classes),
+        choice.columns,
+    )
+    probe.put(solution, network)
+    return solution.loss
+
+
+def _weights(lesson: Lesson, clips: Sequence[Clip], home: set[str]) -> probe.Weights:
+    """What each clip counts: as often as it would be drawn."""
+    train = lesson.recipe.train
+    if train.balance == "none" and not train.home_share:
+        return probe.alike(clips)
+    weights: probe.Weights = draw_chances(clips, train.balance, home, train.home_share)
+    return weights * len(clips)
+
+
+def _clips(lesson: Lesson, loader: Loader, utterances: Sequence[Utterance]) -> Clips:
+    def tick(made: int) -> None:
+        if made % 50 == 0:
+            lesson.tell(0, lesson.recipe.train.epochs, f"{made} clips made ready")
+
+    return Clips(loader, utterances, tick)
+
+
+def _check_teacher(lesson: Lesson) -> None:
+    teacher, recipe = lesson.teacher, lesson.recipe
+    if not teacher:
+        return
+    if (teacher.recipe.features, teacher.recipe.audio) != (recipe.features, recipe.audio):
+        raise ConfigError(
+            f"{recipe.name}: its teacher hears other spectrograms. Give both the same audio "
+            "and features settings."
+        )
+    if teacher.classes != lesson.classes:
+        raise ConfigError(
+            f"{recipe.name}: its teacher knows {', '.join(teacher.classes)}, not "
+            f"{', '.join(lesson.classes)}."
+        )

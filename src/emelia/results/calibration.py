@@ -1,0 +1,99 @@
+"""What the confidences of one recipe are worth, before and after its temperatures.
+
+Figures are means over seeds. Shapes: N test clips, S seeds, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emelia import metrics
+from emelia.metrics import Interval, Labels, RiskCoverage
+
+Chances = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Test answers of a recipe, as its networks gave them and with their temperatures."""
+
+    truth: Labels  # (N,)
+    before: Chances  # (S, N, C)
+    after: Chances  # (S, N, C)
+    speakers: Sequence[str]  # N of them
+    temperatures: tuple[float, ...]  # one a training, 1 where none was fitted
+
+    @property
+    def fitted(self) -> bool:
+        """Whether any training has a temperature; where none has, before and after are one."""
+        return any(heat != 1 for heat in self.temperatures)
+
+    @cached_property
+    def error(self) -> float:
+        """Expected calibration error in 10 bins, after."""
+        return fmean(metrics.calibration_error(self.truth, row) for row in self.after)
+
+    @cached_property
+    def error_before(self) -> float:
+        return fmean(metrics.calibration_error(self.truth, row) for row in self.before)
+
+    @cached_property
+    def interval(self) -> Interval:
+        """Of `error`: speakers drawn first, then clips."""
+        return metrics.calibration_interval(self.truth, self.after, self.speakers)
+
+    @cached_property
+    def perfect(self) -> float:
+        """The error that perfect confidences of these sizes would show on as many clips."""
+        return fmean(metrics.perfect_calibration_error(row) for row in self.after)
+
+    @cached_property
+    def brier(self) -> float:
+        return fmean(metrics.brier_score(self.truth, row) for row in self.after)
+
+    @cached_property
+    def brier_before(self) -> float:
+        return fmean(metrics.brier_score(self.truth, row) for row in self.before)
+
+    @cached_property
+    def area(self) -> float:
+        """Under the risk-coverage curve, after."""
+        return fmean(metrics.risk_coverage(self.truth, row).area for row in self.after)
+
+    @property
+    def risk(self) -> float:
+        """Share of wrong answers: the area where confidence knew nothing."""
+        return 1 - metrics.accuracy(self._truths, self._pooled(self.after).argmax(axis=1))
+
+    @cached_property
+    def curve(self) -> RiskCoverage:
+        """Of all answers of all seeds, after."""
+        return metrics.risk_coverage(self._truths, self._pooled(self.after))
+
+    @cached_property
+    def bins(self) -> list[dict[str, float]]:
+        """All answers of all seeds by confidence, after."""
+        return metrics.reliability(self._truths, self._pooled(self.after))
+
+    @cached_property
+    def bins_before(self) -> list[dict[str, float]]:
+        """The same before."""
+        return metrics.reliability(self._truths, self._pooled(self.before))
+
+    @property
+    def sureness(self) -> float:
+        """Mean confidence, after."""
+        return float(self.after.max(axis=-1).mean())
+
+    @property
+    def _truths(self) -> Labels:
+        return np.tile(self.truth, len(self.after))  # (S * N,)
+
+    def _pooled(self, chances: Chances) -> Chances:
+        return chances.reshape(-1, chances.shape[-1])  # (S * N, C)

@@ -1,0 +1,194 @@
+"""A linear layer on a frozen encoder: solved to the end, chosen by speakers it has not heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from test_models import assert_near
+from tiny_encoder import BANDS, NAME, WIDTH, make_known
+from torch import nn
+from torch.nn import functional as F
+
+from emelia.config import ModelConfig
+from emelia.corpora import Utterance
+from emelia.learn import probe
+from emelia.learn.data import Batch, Clip, collate
+from emelia.learn.models import Encoder, build
+
+CLASSES = 3
+
+
+@pytest.fixture(autouse=True)
+def _small(one_thread: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        make_known(monkeypatch, tmp_path / "weights")
+        yield
+
+
+def clip(number: int, label: int, speaker: str, corpus: str = "home", frames: int = 20) -> Clip:
+    about = Utterance(str(number), Path(), str(label), speaker, corpus=corpus)
+    spec = np.random.default_rng(number).standard_normal((BANDS, frames)).astype(np.float32)
+    return Clip(about, label, spec, np.zeros(BANDS, np.float32), f"{number}-{label}-{frames}")
+
+
+def clips(number: int = 60, speakers: int = 5) -> list[Clip]:
+    return [
+        clip(i, i % CLASSES, str(i // CLASSES % speakers), frames=10 + i % 7) for i in range(number)
+    ]
+
+
+def encoder() -> Encoder:
+    network = build(ModelConfig("encoder", encoder=NAME), CLASSES, BANDS)
+    assert isinstance(network, Encoder)
+    return network.eval()
+
+
+# The solution
+
+
+@pytest.mark.parametrize("penalty", [1.0, 0.1, 0.01])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_solution_is_that_of_scikit_learn(penalty: float, weighted: bool) -> None:
+    linear = pytest.importorskip("sklearn.linear_model")
+    rng = np.random.default_rng(1)
+    labels = rng.integers(CLASSES, size=90)
+    x = (rng.standard_normal((90, 6)) * [1, 5, 0.1, 1, 2, 30] + 3).astype(np.float32)
+    x[:, :3] += labels[:, None] * [0.7, 3.0, -0.1]
+    weights = rng.uniform(0.1, 3, 90) if weighted else np.ones(90)
+    found = probe.solve(x, labels, weights, penalty, CLASSES, 6)
+
+    share = weights / weights.sum()
+    mean = share @ x
+    deviation = np.sqrt(share @ (x - mean) ** 2) + probe.SMALL
+    # There the penalty is divided by C and the losses are added up.
+    theirs = linear.LogisticRegression(C=1 / penalty, tol=1e-8, max_iter=10_000)
+    theirs.fit((x - mean) / deviation, labels, sample_weight=share)
+    chances = found(torch.from_numpy(x)).softmax(1).numpy()
+    expected = theirs.predict_proba((x - mean) / deviation)
+    np.testing.assert_allclose(chances, expected, atol=2e-3)
+    np.testing.assert_allclose(found.weight.numpy(), theirs.coef_, atol=5e-3)
+    entropy = -(share * np.log(expected[np.arange(90), labels])).sum()
+    assert found.loss == pytest.approx(entropy, abs=2e-3)
+
+
+def test_a_feature_that_never_changes_does_no_harm() -> None:
+    x = np.random.default_rng(0).standard_normal((30, 3)).astype(np.float32)
+    x[:, 1] = 7
+    found = probe.solve(x, np.arange(30) % CLASSES, np.ones(30), 0.1, CLASSES, 3)
+    assert found(torch.from_numpy(x)).isfinite().all()
+    assert found.weight[:, 1].abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("columns", [WIDTH, 2 * WIDTH])
+def test_a_network_answers_as_the_solution_whatever_it_attended_to_before(columns: int) -> None:
+    network, some = encoder(), clips(12)
+    nn.init.normal_(network.pool.score.weight)
+    nn.init.normal_(network.output.weight)
+    x = probe.pooled(network, some)[:, -1]
+    solution = probe.solve(x, probe.labels(some), probe.alike(some), 0.1, CLASSES, columns)
+    probe.put(solution, network)
+    batch = collate(some, network, CLASSES)
+    with torch.no_grad():
+        found = network(batch.inputs, batch.lengths)
+    assert_near([found], [solution(torch.from_numpy(x))], most=1e-4)
+    truth = torch.from_numpy(probe.labels(some))
+    assert F.cross_entropy(found, truth).item() == pytest.approx(solution.loss, abs=1e-4)
+
+
+# What it is solved on
+
+
+def test_pooled_features_are_mean_and_deviation_over_each_clips_own_frames() -> None:
+    network, some = encoder(), clips(5)
+    found = probe.pooled(network, some)
+    assert found.shape == (5, 4, 2 * WIDTH)  # before the first of 3 blocks, and after
+    for place, one in enumerate(some):
+        batch, lengths = torch.from_numpy(one.spec)[None], torch.tensor([one.spec.shape[1]])
+        with torch.no_grad():
+            levels, _ = network.encoder.each(batch, lengths)
+        means = [level[0].mean(1) for level in levels]
+        deviations = [(level[0].var(1, correction=0) + 1e-5).sqrt() for level in levels]
+        expected = torch.cat([torch.stack(means), torch.stack(deviations)], 1)
+        assert_near([torch.from_numpy(found[place])], [expected])
+
+
+def test_pooled_features_are_kept_by_clip_and_by_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, some = encoder(), clips(5)
+    first = probe.pooled(network, some)
+    asked: list[int] = []
+    real = probe._statistics
+
+    def noted(network: Encoder, batch: Batch) -> np.ndarray:
+        asked.append(len(batch.lengths))
+        return real(network, batch)
+
+    monkeypatch.setattr(probe, "_statistics", noted)
+    told: list[int] = []
+    np.testing.assert_array_equal(probe.pooled(network, some, told.append), first)
+    assert asked == [] == told
+    probe.pooled(network, [*some, clip(99, 0, "1")], told.append)
+    assert (asked, told) == ([1], [6])
+    nn.init.normal_(network.encoder.conv1.bias)  # type: ignore[union-attr,arg-type]
+    assert not np.array_equal(probe.pooled(network, some), first)
+    assert sum(asked) == 6
+
+
+# Who chooses
+
+
+@pytest.mark.parametrize("in_deviations", [False, True])
+def test_the_features_in_which_the_class_is_said_are_chosen(in_deviations: bool) -> None:
+    first = 5 if in_deviations else 0
+    said = slice(first, first + CLASSES)
+    some, rng = clips(), np.random.default_rng(0)
+    for level in (1, 2, 3):
+        x = rng.standard_normal((len(some), 4, 10)).astype(np.float32)
+        x[:, level, said] += 2 * np.eye(CLASSES, dtype=np.float32)[probe.labels(some)]
+        x[:, 0, said] += 9 * np.eye(CLASSES, dtype=np.float32)[probe.labels(some)]
+        turns = probe.turns(some, {"home"})
+        found = probe.choose(x, some, probe.alike(some), turns, CLASSES)
+        assert found.blocks == level, "and never the level before the first block"
+        assert found.columns == 10 or not in_deviations
+        only = probe.choose(x, some, probe.alike(some), turns, CLASSES, blocks=2)
+        assert only.blocks == 2
+
+
+def test_the_answers_are_of_layers_that_had_not_heard_the_speaker() -> None:
+    some, rng = clips(), np.random.default_rng(0)
+    x = rng.standard_normal((len(some), 2, 4)).astype(np.float32)
+    turns = probe.turns(some, {"home"})
+    found = probe.choose(x, some, probe.alike(some), turns, CLASSES)
+    assert sorted(c.utterance.id for c in found.clips) == sorted(c.utterance.id for c in some)
+    place = {id(one): i for i, one in enumerate(some)}
+    for turn in turns:
+        alone = probe.solve(
+            x[~turn, 1],
+            probe.labels(some)[~turn],
+            np.ones((~turn).sum()),
+            found.penalty,
+            CLASSES,
+            found.columns,
+        )
+        expected = alone(torch.from_numpy(x[turn, 1])).numpy()
+        ours = [a for c, a in zip(found.clips, found.answers, strict=True) if turn[place[id(c)]]]
+        np.testing.assert_allclose(np.stack(ours), expected, atol=5e-3)
+
+
+@pytest.mark.parametrize("speakers", [1, 2, 6, 7, 20])
+def test_no_turn_has_a_speaker_on_both_sides(speakers: int) -> None:
+    some = [*clips(120, speakers), *(clip(500 + i, 0, f"other/{i}", "other") for i in range(4))]
+    turns = probe.turns(some, {"home"})
+    assert len(turns) == min(speakers, probe.GROUPS)
+    for turn in turns:
+        assert not who(some, turn) & who(some, ~turn)
+        assert not any(turn[-4:]), "speakers of other corpora are learnt from, and never asked"
+    assert sum(turns).tolist() == [1] * 120 + [0] * 4  # type: ignore[union-attr]
+
+
+def who(some: Sequence[Clip], turn: np.ndarray) -> set[str]:
+    return {c.utterance.speaker for c, out in zip(some, turn, strict=True) if out}
