@@ -50,6 +50,7 @@ HEAVY = (
     "audiomentations",
     "av",
     "fastapi",
+    "huggingface_hub",
     "jinja2",
     "librosa",
     "lightning_fabric",
@@ -67,10 +68,16 @@ HEAVY = (
     "sounddevice",
     "tensorboard",
     "torch",
+    "transformers",
     "yaml",
 )
 # Names under which packages are imported, where they differ from those they are installed by.
-INSTALLED_AS = {"mlflow": "mlflow-skinny", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+INSTALLED_AS = {
+    "huggingface_hub": "huggingface-hub",
+    "mlflow": "mlflow-skinny",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -140,7 +147,7 @@ def test_modules_of_a_package_import_each_other_one_way(package: str) -> None:
 def test_only_the_learning_wing_knows_torch(name: str) -> None:
     foreign = {i.split(".")[0] for i in imports(name)}
     if layer(name) != "learn":
-        assert not foreign & {"torch", "lightning_fabric", "safetensors"}
+        assert not foreign & {"torch", "lightning_fabric", "safetensors", "transformers", "huggingface_hub"}
 
 
 @pytest.mark.parametrize("name", [n for n in LAYERED if layer(n) == "use"])

@@ -47,6 +47,8 @@ def other(cls: type, name: str) -> Any:
         return (value[0], value[1] + 1)
     if name in ("fmax", "window"):  # cannot rise
         return value / 2 if name == "fmax" else value // 2
+    if isinstance(value, str):
+        return f"{value}else"
     if isinstance(value, int):
         return value + 1
     return value + 0.125
@@ -296,7 +298,7 @@ def test_a_preset_replaces_the_features_of_a_recipe() -> None:
     ("given", "message"),
     [
         ({"features": "speech-65"}, "unknown preset 'speech-65' for features; did you mean"),
-        ({"features": "quefrency"}, "known are: seed, speech-64, speech-80, mfcc"),
+        ({"features": "quefrency"}, "known are: seed, speech-64, speech-80, whisper, mfcc"),
         ({"features": {"preset": ["seed"]}}, "unknown preset ['seed'] for features"),
         ({"features": 3}, "features: expected a table of settings, got 3"),
     ],

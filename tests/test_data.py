@@ -56,6 +56,7 @@ CHANGED_FEATURES = {
     "fmin": 300.0,
     "fmax": 4000.0,
     "top_db": 30.0,
+    "scale": "whisper",
     "standardise": "none",
 }
 CHANGES = [

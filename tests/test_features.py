@@ -58,6 +58,8 @@ def by_librosa(config: FeatureConfig, wave: Array) -> Array:
         fmin=config.fmin,
         fmax=config.fmax,
     )
+    if config.scale == "whisper":
+        return (librosa.power_to_db(mel, top_db=config.top_db) / 10 + 4) / 4
     if config.kind == "logmel":
         return librosa.power_to_db(mel, ref=np.max, top_db=config.top_db)
     return librosa.feature.mfcc(

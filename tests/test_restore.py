@@ -92,6 +92,7 @@ def test_a_network_comes_back_from_its_file(small: Made, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ["resized", "emelia", "mel", "whisper"])
 def test_every_network_comes_back_and_its_file_computes_the_same(name: str, tmp_path: Path) -> None:
     it = made(name)

@@ -55,7 +55,7 @@ def export(
 ) -> None:
     """Make one ONNX file of a trained network: a waveform in, an emotion out.
 
-    The file is checked against the network on every recording of its corpus, and its
+    The file is checked against the network on recordings of its corpus, and its
     confidence calibrated on validation clips. A page with all figures is written beside it.
 
     Example: emelia export runs/aesdd-emelia --out greek.onnx --title "Greek actors"

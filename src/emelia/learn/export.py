@@ -16,7 +16,7 @@ from emelia.learn.calibrate import WANTED, Answers, Threshold, read_answers, tem
 from emelia.learn.card import make_card
 from emelia.learn.graph import Graph
 from emelia.learn.modelfile import Session, halved, to_onnx, with_card
-from emelia.learn.parity import HALF, WHOLE, Limits, compare, hear, make, recordings
+from emelia.learn.parity import HALF, WHOLE, Limits, compare, drawn, hear, make, recordings
 from emelia.learn.restore import notes_of, settings_of
 from emelia.learn.runs import Run, load_run
 
@@ -69,7 +69,9 @@ def export(
     model = to_onnx(Graph(run.recipe, run.network, heat))
     progress.finish("graph")
     shipped = halved(model) if half else model
-    parity = _check(run, Session(shipped), heat, HALF if half else WHOLE, progress)
+    there = {id: path for part in recordings(run.about).values() for id, path in part.items()}
+    asked = drawn(there)
+    parity = _check(run, Session(shipped), heat, asked, HALF if half else WHOLE, progress)
     card = replace(
         card,
         variant="float16" if half else card.variant,
@@ -77,15 +79,20 @@ def export(
         settings=settings_of(run.recipe),
     )
     listed = sum(map(len, run.about.get("parts", {}).values()))
-    missing = listed if parity["made"] else listed - parity["clips"]
+    read = 0 if parity["made"] else parity["clips"]
+    missing = listed - len(there) + len(asked) - read
     return Exported(run, answers, model, shipped, card, limit, missing)
 
 
 def _check(
-    run: Run, session: Session, heat: float, limits: Limits, progress: Progress
+    run: Run,
+    session: Session,
+    heat: float,
+    paths: Mapping[str, Path],
+    limits: Limits,
+    progress: Progress,
 ) -> dict[str, Any]:
-    """Compare file and network on all recordings that can be read, or on made sounds."""
-    paths = {id: path for part in recordings(run.about).values() for id, path in part.items()}
+    """Compare file and network on recordings of the run, or on made sounds."""
     progress.start("check", len(paths) or 1)
     found = compare(run, session, heat, hear(run, paths), partial(progress.step, "check"), limits)
     made = not found.clips

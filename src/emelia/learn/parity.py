@@ -1,4 +1,4 @@
-"""Does a model file answer as the trained network does? Asked on every recording of a run.
+"""Does a model file answer as the trained network does? Asked on the recordings of a run.
 
 The reference is the way of training: the audio steps, torch's own front end, `data.collate`,
 the network. The file gets what its user has: a waveform at 16 kHz, several in a batch.
@@ -27,6 +27,7 @@ from emelia.learn.modelfile import Session
 from emelia.learn.runs import Run
 from emelia.learn.training import logits
 
+MOST = 2000  # recordings asked about; where there are more, as many evenly drawn
 _BATCH = 8  # clips given to the file at once
 _MADE = 48  # sounds made where there are no recordings
 _NOBODY = Utterance("", Path(), "", "")
@@ -86,6 +87,13 @@ def recordings(about: Mapping[str, Any]) -> dict[str, dict[str, Path]]:
         part: {id: found for id in ids if (found := path(id)).is_file()}
         for part, ids in parts.items()
     }
+
+
+def drawn(paths: Mapping[str, Path], most: int = MOST) -> dict[str, Path]:
+    """Up to so many recordings, at equal distances."""
+    ids = list(paths)
+    step = max(1.0, len(ids) / most)
+    return {ids[int(i * step)]: paths[ids[int(i * step)]] for i in range(min(most, len(ids)))}
 
 
 def hear(run: Run, paths: Mapping[str, Path]) -> Iterator[Sound]:
