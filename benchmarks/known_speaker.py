@@ -89,7 +89,7 @@ WAYS: dict[str, Way] = {
 
 
 def asked(
-    x: Features, clips: Sequence[Clip], fold: Fold, way: Way, classes: int, seed: int
+    x: Features, clips: Sequence[Clip], fold: Fold, way: Way, classes: int, seed: int, blocks: int
 ) -> NDArray[np.int64]:
     """Answers for a fold's test clips, in the order of `clips`."""
     tested = {u.id for u in fold.test}
@@ -98,7 +98,8 @@ def asked(
     fitted = [clip for clip, out in zip(clips, test, strict=True) if not out]
     home = {u.corpus for u in fold.test}
     weights = draw_chances(fitted, "corpora", home, SHARE) * len(fitted)
-    choice = probe.choose(known[~test], fitted, weights, probe.turns(fitted, home), classes)
+    turns = probe.turns(fitted, home)
+    choice = probe.choose(known[~test], fitted, weights, turns, classes, blocks)
     part = np.ascontiguousarray(known[:, choice.blocks])
     solution = probe.solve(
         part[~test], probe.labels(fitted), weights, choice.penalty, classes, choice.columns
@@ -106,7 +107,7 @@ def asked(
     return np.asarray(solution(torch.from_numpy(part[test])).argmax(1).numpy())
 
 
-def measure(where: str, others: str, name: str, seed: int) -> Table:
+def measure(where: str, others: str, name: str, seed: int, blocks: int) -> Table:
     """A line for each way."""
     corpus = read_corpus(where)
     split = make_split(corpus, "loso")
@@ -123,7 +124,7 @@ def measure(where: str, others: str, name: str, seed: int) -> Table:
     for title, way in WAYS.items():
         truth, answers, speakers = [], [], []
         for fold in split.folds:
-            found = asked(x, clips, fold, way, len(corpus.emotions), seed)
+            found = asked(x, clips, fold, way, len(corpus.emotions), seed, blocks)
             there = {u.id for u in fold.test}
             mine = [clip for clip in clips if clip.utterance.id in there]
             truth += [clip.label for clip in mine]
@@ -144,9 +145,10 @@ def main() -> None:
     options.add_argument("--with", dest="others", default="", help="corpora added to training")
     options.add_argument("--recipe", default="whisper-base")
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--blocks", type=int, default=0, help="of the encoder; 0 has them chosen")
     options.add_argument("--into", type=Path, help="write the table into this Markdown file")
     chosen = options.parse_args()
-    table = measure(chosen.corpus, chosen.others, chosen.recipe, chosen.seed)
+    table = measure(chosen.corpus, chosen.others, chosen.recipe, chosen.seed, chosen.blocks)
     console.table(table.title, table.columns, table.rows, table.note)
     if chosen.into:
         write_block(chosen.into, "known-speaker", table.markdown())

@@ -10,10 +10,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from emelia.config import Card
+from emelia.config import Card, Recipe
 from emelia.corpora import CORPORA
 from emelia.learn.calibrate import Answers, Threshold
 from emelia.learn.card_figures import figures
+from emelia.learn.encoders import KNOWN
 from emelia.learn.models import parameters
 from emelia.learn.runs import Run
 
@@ -44,7 +45,7 @@ def make_card(
         recipe=run.recipe.name,
         recipe_digest=run.recipe.digest,
         parameters=parameters(run.network),
-        licence=licence or usual_licence(corpora),
+        licence=" ".join(filter(None, (licence or usual_licence(corpora), _begun(run.recipe)))),
         corpora=corpora,
         split=_split(run.about),
         metrics={
@@ -81,6 +82,12 @@ def usual_licence(corpora: tuple[Mapping[str, Any], ...]) -> str:
     if corpora and all(_FREE.match(str(c.get("licence", ""))) for c in corpora):
         return f"The data sets no limits beyond its own licences: {terms}."
     return f"Research and non-commercial use, because of the data: {terms or 'unknown'}."
+
+
+def _begun(recipe: Recipe) -> str:
+    """Whose weights an encoder began with; their licence asks for its words."""
+    origin = KNOWN.get(recipe.model.encoder)
+    return f"Begun with {recipe.model.encoder}, {origin.licence}." if origin else ""
 
 
 def _usual_title(run: Run, corpora: tuple[Mapping[str, Any], ...]) -> str:

@@ -20,6 +20,15 @@ _LIMITS = """\
 - Where a recording has speech of several people or emotions, one answer for all of it is wrong."""
 
 
+def _refitted(card: Card) -> str:
+    if not card.settings.get("train", {}).get("refit"):
+        return ""
+    return (
+        "Made once more on training and validation clips; validation figures are of networks "
+        "that had not heard the clip."
+    )
+
+
 def to_markdown(card: Card) -> str:
     """Write the page."""
     blocks = (
@@ -57,6 +66,7 @@ def _data(card: Card) -> str:
         f"Fold {card.split['fold']}, seed {card.split['seed']}."
         if {"fold", "seed"} <= card.split.keys()
         else "",
+        _refitted(card),
         "The epoch, the temperature and the threshold were chosen on validation clips; "
         "test clips were only counted.",
     ]

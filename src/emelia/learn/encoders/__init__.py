@@ -6,6 +6,7 @@ theirs. It has a `width` D, a `stride` (spectrogram frames to each of its own) a
 """
 
 from emelia.learn.encoders.catalogue import (
+    KNOWN,
     has_weights,
     load_weights,
     new_encoder,
@@ -14,6 +15,7 @@ from emelia.learn.encoders.catalogue import (
 )
 
 __all__ = [
+    "KNOWN",
     "has_weights",
     "load_weights",
     "new_encoder",
