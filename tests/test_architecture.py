@@ -147,7 +147,13 @@ def test_modules_of_a_package_import_each_other_one_way(package: str) -> None:
 def test_only_the_learning_wing_knows_torch(name: str) -> None:
     foreign = {i.split(".")[0] for i in imports(name)}
     if layer(name) != "learn":
-        assert not foreign & {"torch", "lightning_fabric", "safetensors", "transformers", "huggingface_hub"}
+        assert not foreign & {
+            "torch",
+            "lightning_fabric",
+            "safetensors",
+            "transformers",
+            "huggingface_hub",
+        }
 
 
 @pytest.mark.parametrize("name", [n for n in LAYERED if layer(n) == "use"])

@@ -62,7 +62,7 @@ def test_the_seeds_recipes_come_first_and_the_best_of_them_before_all() -> None:
     found = list(all_recipes())
     assert set(found[: len(SEED)]) == set(SEED)
     assert found[:2] == ["variable-3", "variable-4"]
-    assert found[len(SEED) :] == sorted(OURS | set(TRANSFER))
+    assert found[len(SEED) :] == sorted(OURS | TUNED | set(TRANSFER))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_recipes_come_in_the_order_asked_for_and_once(wanted: str, expected: lis
 def test_a_group_names_all_its_recipes() -> None:
     assert set(names("seed")) == set(SEED)
     assert set(names("ours")) == OURS
-    assert set(names("transfer")) == set(TRANSFER)
+    assert set(names("transfer")) == TUNED | set(TRANSFER)
     assert names("all") == list(all_recipes())
     assert set(names("seed,ours,transfer")) == set(names("all"))
 
