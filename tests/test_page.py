@@ -22,6 +22,7 @@ import soundfile
 from browser import Server, Visit, chromium, long_recording, serving
 from numpy.typing import NDArray
 
+from emelia import load
 from emelia.use.shipped import find_model
 
 pytest.importorskip("fastapi", reason="the page needs the extra `serve`")
@@ -125,7 +126,8 @@ def test_a_chosen_file_is_answered_and_drawn(visit: Open, recordings: dict[str, 
     percents = [int(re.sub(r"\D", "", share)) for share in shares(there.page)]
     assert sum(percents) == pytest.approx(100, abs=3)
     assert there.colours("#figure canvas") > 20 * empty, "a spectrogram has many colours"
-    assert "64 bands" in there.text("#caption")
+    bands = load("aesdd").card.features.mels
+    assert f"Mel spectrogram of {bands} bands" in there.text("#caption")
     assert there.text("#clock").endswith("0:04.5")
 
 
