@@ -1,6 +1,6 @@
 """How much does a model gain from so many clips of a corpus that it has never heard?
 
-    python benchmarks/finetune_curve.py RUN [CORPUS] [--emotions A,B,...]
+    python benchmarks/finetune_curve.py [RUN] [CORPUS] [--emotions A,B,...]
         [--sizes 5,10,20,40] [--seeds 3] [--epochs 1] [--into FILE]
 
 For each seed two women and two men of the corpus are drawn, and so many clips of each emotion
@@ -39,6 +39,7 @@ from emelia.metrics import accuracy, uar
 from emelia.show.tables import Table, write_block
 
 RAVDESS = Path(__file__).parents[2] / "shared" / "corpora" / "ravdess"
+WITHOUT = "runs/without-ravdess"
 SIZES = "5,10,20,40"
 TEACHERS = {"female": 2, "male": 2}  # how many of each are learnt from
 
@@ -159,7 +160,12 @@ def _spread(found: Sequence[tuple[float, float]]) -> list[str]:
 def main() -> None:
     """Read the options and print the table."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("run", help="folder of a run that was trained without the corpus")
+    options.add_argument(
+        "run",
+        nargs="?",
+        default=WITHOUT,
+        help="folder of a run that was trained without the corpus",
+    )
     options.add_argument("corpus", nargs="?", default=str(RAVDESS))
     options.add_argument("--emotions", default="", help="only these classes, with commas")
     options.add_argument("--sizes", default=SIZES, help="clips a class")
@@ -167,6 +173,12 @@ def main() -> None:
     options.add_argument("--epochs", type=int, default=1)
     options.add_argument("--into", help="also write the table into this Markdown file")
     chosen = options.parse_args()
+    if not Path(chosen.run).exists():  # as where all benchmarks are run
+        console.warn(
+            f"{chosen.run}: no such run. First: emelia train whisper-tiny-joint "
+            f"aesdd+emodb+nemo --split folds-5 --out {chosen.run}"
+        )
+        return
     wanted = [name for name in chosen.emotions.split(",") if name]
     start, corpus = read(Path(chosen.run)), read_corpus(chosen.corpus, emotions=wanted)
     if unheard(corpus, start.heard) != corpus:

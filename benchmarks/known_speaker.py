@@ -1,6 +1,6 @@
 """What is unlabelled speech of the speaker worth? A linear layer on a frozen encoder, six ways.
 
-    python benchmarks/known_speaker.py CORPUS [--with CORPORA] [--recipe whisper-base] [--into FILE]
+    python benchmarks/known_speaker.py [CORPUS] [--with CORPORA] [--blocks N] [--into FILE]
 
 Leave one speaker out. The frozen features of a clip are standardised over all training clips, or
 over those of its corpus (both need nothing of the person who is asked about), or over clips of its
@@ -31,6 +31,7 @@ from emelia.learn.models import Encoder
 from emelia.learn.runs import new_network
 from emelia.show.tables import Table, write_block
 
+AESDD = Path(__file__).parents[2] / "shared" / "corpora" / "aesdd"
 COUNTS = (5, 10, 20)  # clips of the speaker
 SHARE = 0.5  # of what clips count that goes to the corpus under test
 Features = NDArray[np.float32]
@@ -141,7 +142,7 @@ def measure(where: str, others: str, name: str, seed: int, blocks: int) -> Table
 def main() -> None:
     """Read the options and print the table."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("corpus")
+    options.add_argument("corpus", nargs="?", default=str(AESDD))
     options.add_argument("--with", dest="others", default="", help="corpora added to training")
     options.add_argument("--recipe", default="whisper-base")
     options.add_argument("--seed", type=int, default=0)

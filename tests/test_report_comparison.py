@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import fake_study
@@ -11,8 +12,10 @@ from typer.testing import CliRunner
 
 from emelia.cli import app
 from emelia.errors import ConfigError, RunError, StorageError
+from emelia.metrics import uar
 from emelia.results import Cell, studies
 from emelia.show.markdown import comparison, markdown
+from emelia.show.study_tables import all_tables, folds
 from emelia.show.tables import write_block
 
 CLIPS = fake_study.utterances()
@@ -78,3 +81,16 @@ def test_a_folder_or_a_recording_is_no_page_to_write_into(tmp_path: Path) -> Non
         with pytest.raises(StorageError, match="cannot be read as text"):
             write_block(place, "against", "text")
     assert recording.read_bytes() == b"RIFF\xff\xfe"
+
+
+def test_a_study_that_leaves_corpora_out_tells_each_one_apart() -> None:
+    cells = [replace(cell, split="loco", corpus="a+b") for cell in LOSO]
+    (study,) = studies(cells)
+    table = folds(study)
+    assert [line[0] for line in table.rows] == list(dict.fromkeys(cell.fold for cell in cells))
+    cell = next(cell for cell in cells if cell.recipe == "emelia")
+    column = table.columns.index("emelia")
+    right = f"{100 * uar(cell.truth, cell.predicted):.1f} ("
+    assert table.rows[0][column].startswith(right)
+    assert table.title in [one.title for one in all_tables(study)]
+    assert not folds(studies(LOSO)[0]).rows, "of speakers there is a table already"
