@@ -113,9 +113,14 @@ def _draw_spectrogram(
         )
         axes.set_ylim(0, bands)
         axes.set_ylabel("frequency, Hz (mel scale)")
-    unit = "dB" if features.standardise == "none" else "standardised"
-    figure.colorbar(image, ax=axes, label=f"level, {unit}", pad=0.01, aspect=30)
+    figure.colorbar(image, ax=axes, label=f"level, {_unit(features)}", pad=0.01, aspect=30)
     axes.tick_params(labelbottom=False)
+
+
+def _unit(features: FeatureConfig) -> str:
+    if features.standardise != "none":
+        return "standardised"
+    return "dB" if features.scale == "db" else "Whisper's scale"
 
 
 def _tint(saliency: NDArray[np.float32]) -> NDArray[np.float64]:
