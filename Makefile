@@ -58,6 +58,8 @@ clean:  ## remove what can be made again: .venv, caches, builds (runs/ stays)
 .venv/.for-work: .venv/.for-use
 	@echo "Installing the tools for tests and checks into .venv."
 	$(PIP) -e '.[dev]'
+	@# Compiled and kept now, by one process: two that do it at once leave what crashes.
+	$(BIN)/python -c 'import librosa.core.audio, librosa.core.pitch'
 	@touch $@
 
 # The first interpreter that is new enough and can make an environment.

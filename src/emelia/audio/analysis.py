@@ -12,8 +12,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from emelia.audio.library import librosa
 from emelia.audio.limits import Wave
-from emelia.errors import MissingExtraError
 
 HOP = 0.01  # s
 LOWEST, HIGHEST = 60.0, 600.0  # Hz, of a voice's fundamental frequency
@@ -142,11 +142,7 @@ def _background(powers: Contour) -> float:
 
 def _block_pitch(block: Wave, rate: int, hop: int, half: int) -> Contour:
     """Hz of each frame of 2 x `half` samples, NaN where neighbouring periods differ."""
-    try:
-        import librosa
-    except ImportError:
-        raise MissingExtraError("measuring pitch", "librosa", "train") from None
-    found = librosa.yin(
+    found = librosa("measuring pitch").yin(
         block, fmin=LOWEST, fmax=HIGHEST, sr=rate, frame_length=2 * half, hop_length=hop,
         center=False,
     )  # fmt: skip

@@ -11,9 +11,9 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from emelia.audio.library import librosa
 from emelia.audio.limits import Wave
 from emelia.config import SAMPLE_RATE, FeatureConfig
-from emelia.errors import MissingExtraError
 
 # 200/3 Hz a mel up to 1 kHz; above it 27 mels for a factor of 6.4.
 _LINEAR, _KNEE, _LOG_STEP = 200 / 3, 1000.0, math.log(6.4) / 27
@@ -41,15 +41,12 @@ def log_mel(speech: Wave, config: FeatureConfig) -> NDArray[np.float32]:
     Raises:
         MissingExtraError: librosa is not installed.
     """
-    try:
-        import librosa
-    except ImportError:
-        raise MissingExtraError("a mel spectrogram", "librosa", "train") from None
+    library = librosa("a mel spectrogram")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "n_fft", UserWarning)  # a clip shorter than a window
-        powers = librosa.feature.melspectrogram(
+        powers = library.feature.melspectrogram(
             y=speech, sr=SAMPLE_RATE, n_fft=config.n_fft, win_length=config.window,
             hop_length=config.hop, n_mels=config.mels, fmin=config.fmin, fmax=config.fmax,
         )  # fmt: skip
-    decibels = librosa.power_to_db(powers, ref=np.max, top_db=config.top_db)
+    decibels = library.power_to_db(powers, ref=np.max, top_db=config.top_db)
     return np.asarray(decibels, dtype=np.float32)

@@ -1,0 +1,35 @@
+"""librosa, imported where it is needed and by one process at a time."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from getpass import getuser
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+from filelock import FileLock
+
+from emelia.errors import MissingExtraError
+
+
+def librosa(purpose: str) -> Any:
+    """librosa, for a purpose that an error names.
+
+    numba compiles parts of librosa at the first import and keeps them beside its files. Two
+    processes that do so at once can leave parts that do not belong together, at which every
+    later process crashes; so one waits for the other.
+
+    Raises:
+        MissingExtraError: librosa is not installed.
+    """
+    lock = FileLock(Path(gettempdir()) / f"emelia-{getuser()}-numba.lock")
+    try:
+        with nullcontext() if "librosa.core.pitch" in sys.modules else lock:
+            import librosa
+            import librosa.core.audio
+            import librosa.core.pitch
+    except ImportError:
+        raise MissingExtraError(purpose, "librosa", "train") from None
+    return librosa
