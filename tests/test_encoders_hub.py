@@ -22,7 +22,7 @@ from torch import Tensor
 
 from emelia.config import PRESETS, FeatureConfig
 from emelia.errors import ConfigError, MissingExtraError, ModelError
-from emelia.learn.encoders.hub import HubEncoder, Source, find, load_encoder, new_encoder
+from emelia.learn.encoders.hub import HubEncoder, Source, find, load_weights, new_encoder
 from emelia.learn.features import FrontEnd, TraceableFrontEnd
 
 transformers = pytest.importorskip(
@@ -99,6 +99,13 @@ def clips(lengths: tuple[int, ...] = LENGTHS) -> tuple[Tensor, Tensor]:
     noise = torch.randn(len(lengths), 1, max(lengths), generator=torch.Generator().manual_seed(0))
     ends = torch.tensor(lengths)
     return noise * (torch.arange(max(lengths)) < ends[:, None, None]), ends
+
+
+def load_encoder(name: str, blocks: int) -> HubEncoder:
+    source = find(name)
+    encoder = new_encoder(source.config, blocks)
+    load_weights(encoder, source)
+    return encoder
 
 
 def encoder_of(folder: Path, blocks: int = 0) -> HubEncoder:

@@ -90,6 +90,17 @@ TrackOption = Annotated[
         show_default=False,
     ),
 ]
+FoldOption = Annotated[str, typer.Option(help="Which fold of the split. \\[default: its first]")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of all random draws.")]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Go on with a training that was cut short.")
+]
+PrecisionOption = Annotated[
+    str, typer.Option(help="Of the numbers in training: 32-true or bf16-mixed.")
+]
+ThreadsOption = Annotated[
+    int, typer.Option(min=1, help="Cores for one training; figures may differ in the last digits.")
+]
 DeviceOption = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, mps or auto.")]
 
 

@@ -14,7 +14,12 @@ from emelia.cli.common import (
     DeviceOption,
     EmotionsOption,
     EpochsOption,
+    FoldOption,
+    PrecisionOption,
+    ResumeOption,
+    SeedOption,
     SetOption,
+    ThreadsOption,
     divide,
     open_corpus,
     settings,
@@ -45,8 +50,8 @@ def finetune(
             "than three are known]"
         ),
     ] = "",
-    fold: Annotated[str, typer.Option(help="Which fold of the split. \\[default: its first]")] = "",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all random draws.")] = 0,
+    fold: FoldOption = "",
+    seed: SeedOption = 0,
     emotions: EmotionsOption = "",
     epochs: EpochsOption = None,
     set_: SetOption = None,
@@ -54,17 +59,10 @@ def finetune(
         Path | None,
         typer.Option(help="Run folder. \\[default: runs/CORPUS-MODEL]", show_default=False),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a training that was cut short.")
-    ] = False,
+    resume: ResumeOption = False,
     device: DeviceOption = "cpu",
-    precision: Annotated[
-        str, typer.Option(help="Of the numbers in training: 32-true or bf16-mixed.")
-    ] = "32-true",
-    threads: Annotated[
-        int,
-        typer.Option(min=1, help="Cores for one training; figures may differ in the last digits."),
-    ] = 1,
+    precision: PrecisionOption = "32-true",
+    threads: ThreadsOption = 1,
 ) -> None:
     """Teach a trained model your own recordings and labels, and get a model file.
 
@@ -86,8 +84,7 @@ def finetune(
     _warn_of_shared_speakers(chosen)
     changes = settings(set_, epochs)
     recipe = gentler(start.run().recipe, start.name, chosen.train, changes)
-    made = tasks(data, parts, [recipe], [seed], start.place)
-    task = next(task for task in made if task.fold.name == chosen.name)
+    (task,) = tasks(data, parts, [recipe], [seed], start.place, only=chosen.name)
     folder = out or Path("runs") / f"{data.name}-{start.name}"
     cell = _finished(task, folder) if resume else None
     if cell is None:

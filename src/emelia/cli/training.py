@@ -16,10 +16,15 @@ from emelia.cli.common import (
     DeviceOption,
     EmotionsOption,
     EpochsOption,
+    FoldOption,
     ImbalanceOption,
+    PrecisionOption,
+    ResumeOption,
+    SeedOption,
     SetOption,
     StartOption,
     TeacherOption,
+    ThreadsOption,
     TrackOption,
     WithOption,
     divide,
@@ -48,8 +53,8 @@ def train(
     split: Annotated[
         str, typer.Option(help="How to divide the corpus; see `emelia study --help`.")
     ] = "",
-    fold: Annotated[str, typer.Option(help="Which fold of the split. \\[default: its first]")] = "",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all random draws.")] = 0,
+    fold: FoldOption = "",
+    seed: SeedOption = 0,
     emotions: EmotionsOption = "",
     with_: WithOption = "",
     imbalance: ImbalanceOption = 1.0,
@@ -59,17 +64,10 @@ def train(
         Path | None,
         typer.Option(help="Run folder. \\[default: runs/CORPUS-RECIPE]", show_default=False),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a training that was cut short.")
-    ] = False,
+    resume: ResumeOption = False,
     device: DeviceOption = "cpu",
-    precision: Annotated[
-        str, typer.Option(help="Of the numbers in training: 32-true or bf16-mixed.")
-    ] = "32-true",
-    threads: Annotated[
-        int,
-        typer.Option(min=1, help="Cores for one training; figures may differ in the last digits."),
-    ] = 1,
+    precision: PrecisionOption = "32-true",
+    threads: ThreadsOption = 1,
     start: StartOption = None,
     teacher: TeacherOption = None,
     track: TrackOption = "",

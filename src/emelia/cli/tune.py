@@ -22,10 +22,10 @@ from emelia.cli.common import (
     settings,
 )
 from emelia.cli.study import Bars
-from emelia.cli.training import usual_split
+from emelia.cli.training import fold_of, usual_split
 from emelia.config import Recipe, recipe_toml
-from emelia.corpora.splits import Fold, Split
-from emelia.errors import ConfigError, EmeliaError, SplitError
+from emelia.corpora.splits import Split
+from emelia.errors import ConfigError, EmeliaError
 from emelia.learn.catalogue import find_recipes
 from emelia.learn.tune_space import Found, own_values, space, with_values
 from emelia.results import read_results, studies
@@ -107,10 +107,7 @@ def tune(
 
 def _outer(parts: Split, fold: str) -> Split:
     """One fold of a split, as a split: what is tested on."""
-    names = [f.name for f in parts.folds]
-    if fold and fold not in names:
-        raise SplitError(f"{parts.name} has no fold {fold!r}; there are: {', '.join(names)}.")
-    kept: Fold = parts.folds[names.index(fold) if fold else 0]
+    kept = fold_of(parts, fold)
     return Split(parts.name, f"{parts.protocol} Fold {kept.name} alone.", (kept,))
 
 

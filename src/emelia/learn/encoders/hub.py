@@ -80,18 +80,6 @@ class Source:
         return FeatureConfig(kind="wave", hop=1, standardise="clip" if normal else "none")
 
 
-def load_encoder(name: str, blocks: int) -> HubEncoder:
-    """The encoder of a name with its weights, cut after a block; 0 takes all blocks.
-
-    Raises:
-        ConfigError, ModelError, MissingExtraError: see `find`, `new_encoder`, `load_weights`.
-    """
-    source = find(name)
-    encoder = new_encoder(source.config, blocks)
-    load_weights(encoder, source)
-    return encoder
-
-
 def find(name: str) -> Source:
     """Look for an encoder's files: in a folder, EMELIA_WEIGHTS/OWNER/NAME, the hub.
 
