@@ -154,7 +154,10 @@ def weights_file(name: str) -> Path:
         if (folder / file).is_file():
             return folder / file
     places = " nor ".join(str(folder) for folder in folders)
-    raise ModelError(f"{name}: {file} is not in {places}. Let EMELIA_WEIGHTS name its folder.")
+    raise ModelError(
+        f"{name}: {file} is not in {places}. Let EMELIA_WEIGHTS name its folder, or take the "
+        f"hub's: --set model.encoder={HUB}openai/{name}"
+    )
 
 
 def find(name: str) -> Pretrained:
