@@ -41,6 +41,7 @@ TRANSFER = {
 
 
 TUNED = {"whisper-base-tuned"}
+TAUGHT = {"mel"}
 
 
 def names(wanted: str, *settings: str) -> list[str]:
@@ -55,14 +56,15 @@ def test_the_catalogue_holds_the_seeds_recipes_and_ours() -> None:
     assert {n for n, r in recipes.items() if r.group == "seed"} == set(SEED)
     assert {n for n, r in recipes.items() if r.group == "ours"} == OURS
     assert {n for n, r in recipes.items() if r.group == "transfer"} == TUNED | set(TRANSFER)
-    assert len(recipes) == len(SEED) + len(OURS) + len(TRANSFER) + len(TUNED)
+    assert {n for n, r in recipes.items() if r.group == "taught"} == TAUGHT
+    assert len(recipes) == len(SEED) + len(OURS) + len(TRANSFER) + len(TUNED) + len(TAUGHT)
 
 
 def test_the_seeds_recipes_come_first_and_the_best_of_them_before_all() -> None:
     found = list(all_recipes())
     assert set(found[: len(SEED)]) == set(SEED)
     assert found[:2] == ["variable-3", "variable-4"]
-    assert found[len(SEED) :] == sorted(OURS | TUNED | set(TRANSFER))
+    assert found[len(SEED) :] == sorted(OURS | TAUGHT | TUNED | set(TRANSFER))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_a_group_names_all_its_recipes() -> None:
     assert set(names("ours")) == OURS
     assert set(names("transfer")) == TUNED | set(TRANSFER)
     assert names("all") == list(all_recipes())
-    assert set(names("seed,ours,transfer")) == set(names("all"))
+    assert set(names("seed,ours,taught,transfer")) == set(names("all"))
 
 
 def test_a_recipe_of_ones_own_is_a_file(tmp_path: Path) -> None:
@@ -197,7 +199,7 @@ def test_recipes_that_transfer_solve_a_linear_layer_on_an_encoder(name: str, enc
     assert (recipe.augment == AugmentConfig()) != name.endswith("-joint"), "others sound otherwise"
     assert recipe.train == TrainConfig(1, balance="corpora", refit=True)
     assert is_solved(recipe)
-    assert not any(is_solved(all_recipes()[other]) for other in (*SEED, *OURS, *TUNED))
+    assert not any(is_solved(all_recipes()[other]) for other in (*SEED, *OURS, *TUNED, *TAUGHT))
 
 
 def test_the_seeds_noise_reduction_differs_from_ours_in_nothing_else() -> None:

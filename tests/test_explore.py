@@ -637,7 +637,7 @@ def test_the_command_writes_all_and_tells_the_main_things(
                 (root / "anger").mkdir(parents=True),
                 (root / "anger" / "a.wav").write_bytes(b"RIFF"),
             ),
-            "none of its 1 recordings can be used",
+            "its only recording cannot be used",
         ),
     ],
 )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -15,10 +16,10 @@ from tiny import Trained, same, timeless, toy, train
 from tiny_encoder import BANDS, NAME, SOLVED, TUNED, make_known
 from torch import nn
 
-from emelia.config import FeatureConfig, ModelConfig, Recipe, TrainConfig
+from emelia.config import AugmentConfig, FeatureConfig, ModelConfig, Recipe, TrainConfig
 from emelia.corpora.splits import Fold
 from emelia.errors import ConfigError
-from emelia.learn.data import Loader
+from emelia.learn.data import Clip, Loader, collate, mixed, training_batches
 from emelia.learn.hardware import CPU
 from emelia.learn.lessons import Lesson, learn
 from emelia.learn.models import Encoder, Network, build
@@ -44,8 +45,10 @@ def make(config: ModelConfig) -> Network:
     return build(config, CLASSES, BANDS).eval()
 
 
-def batch() -> tuple[torch.Tensor, torch.Tensor]:
-    return pad(clips_of([31, 64, 5, 33], BANDS))
+def spoken(lengths: list[int], key: str = "") -> list[Clip]:
+    made = toy(len(lengths))
+    specs = [x.numpy() for x in clips_of(lengths, BANDS)]
+    return [replace(clip, spec=x, key=key) for clip, x in zip(made, specs, strict=True)]
 
 
 def taught(config: TrainConfig = IMITATING, **options: Any) -> Trained:
@@ -59,16 +62,74 @@ def taught(config: TrainConfig = IMITATING, **options: Any) -> Trained:
 # What is learnt from it
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("share", [0.3, 1.0])
 def test_labels_and_the_teachers_answers_are_mixed(share: float) -> None:
+    clips = toy(7)
     teacher = Teacher(make(TEACHER), make(PUPIL), TrainConfig(teacher_share=share))
-    inputs, lengths = batch()
-    labels = torch.eye(CLASSES)[[0, 1, 2, 0]]
-    found = teacher.targets(inputs, lengths, labels)
+    learnt = teacher.teach(clips)
+    inputs, lengths = pad([torch.from_numpy(clip.spec) for clip in clips])
     answers = teacher.network(inputs, lengths).softmax(1)
-    torch.testing.assert_close(found, (1 - share) * labels + share * answers)
-    torch.testing.assert_close(found.sum(1), torch.ones(4))
-    assert not found.requires_grad
+    for clip, found, answer in zip(clips, learnt, answers, strict=True):
+        wanted = (1 - share) * torch.eye(CLASSES)[clip.label] + share * answer
+        torch.testing.assert_close(torch.from_numpy(found.target), wanted)
+        assert found.frames is None, "nobody asked for them"
+        assert found.spec is clip.spec
+
+
+def test_frames_are_standardised_over_all_clips_each_as_the_teacher_hears_it_alone() -> None:
+    clips, network = spoken([31, 64, 5, 33], BANDS), make(TEACHER)
+    learnt = Teacher(network, make(PUPIL), TrainConfig(imitate=1)).teach(clips)
+    rows = []
+    for clip in clips:
+        frames, counts = network.encoder(*spec_and_length(clip))  # type: ignore[operator]
+        rows.append(
+            torch.stack([frames[0, :, i : i + 2].mean(1) for i in range(0, int(counts), 2)])
+        )
+    every = torch.cat(rows)
+    for clip, row in zip(learnt, rows, strict=True):
+        wanted = (row - every.mean(0)) / (every.std(0, correction=0) + 1e-3)
+        assert clip.frames is not None
+        torch.testing.assert_close(
+            torch.from_numpy(clip.frames).float(), wanted, atol=0.02, rtol=0.02
+        )
+        assert clip.stride == 4
+
+
+def spec_and_length(clip: Clip) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.from_numpy(clip.spec)[None], torch.tensor([clip.spec.shape[1]])
+
+
+def test_a_piece_of_a_clip_comes_with_its_own_frames() -> None:
+    clips = spoken([99, 64, 41], BANDS)
+    for clip in clips:  # every column says which it is
+        clip.spec[:] = np.arange(clip.spec.shape[1])
+    heard = [np.arange(0, clip.spec.shape[1], 4, dtype=np.float16)[:, None] for clip in clips]
+    clips = [replace(c, frames=x, stride=4) for c, x in zip(clips, heard, strict=True)]
+    recipe = Recipe(model=PUPIL, augment=AugmentConfig(crop=30), train=TrainConfig(4, 0, 3))
+    starts = set()
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        for batch in training_batches(clips, recipe, make(PUPIL), CLASSES, rng):
+            assert batch.frames is not None
+            assert torch.equal(batch.frames[:, 0], batch.inputs[:, 0, 0, ::4])
+            assert batch.frames.shape[2] == 8
+            starts |= set(batch.frames[:, 0, 0].tolist())
+    assert len(starts) > 8
+
+
+def test_what_is_mixed_is_mixed_with_what_the_teacher_hears() -> None:
+    clips = spoken([20, 12], BANDS)
+    heard = [np.full((5, 2), 1, np.float16), np.full((3, 2), 2, np.float16)]
+    clips = [replace(c, frames=x, stride=4) for c, x in zip(clips, heard, strict=True)]
+    batch = collate(clips, make(PUPIL), CLASSES)
+    assert batch.frames is not None
+    assert batch.frames[1, :, 3:].abs().max() == 0, "past the end"
+    mix = mixed(batch, 1.0, np.random.default_rng(3))
+    assert mix.frames is not None
+    share = (mix.frames[:, 0, 0] - batch.frames[:, 0, 0]).abs()  # of the partner
+    assert share.min() > 0.01
+    wanted = (mix.inputs - batch.inputs).abs() / (batch.inputs - batch.inputs.flip(0)).abs()
+    torch.testing.assert_close(wanted[:, 0, 0, 0], share)
 
 
 def test_a_pupil_that_hears_as_its_teacher_does_differs_in_nothing() -> None:
@@ -76,27 +137,29 @@ def test_a_pupil_that_hears_as_its_teacher_does_differs_in_nothing() -> None:
     assert teacher.project is not None
     nn.init.dirac_(teacher.project.weight)  # the identity
     nn.init.zeros_(teacher.project.bias)  # type: ignore[arg-type]
-    inputs, lengths = batch()
-    frames = teacher.imitated(inputs, lengths)
-    counts = (lengths + 1) // 2
-    assert teacher.difference(frames, counts, inputs, lengths).item() < 1e-10
-    own = [row[:, : int(n)] for row, n in zip(frames, counts, strict=True)]
-    assert torch.cat(own, 1).mean(0).abs().max() < 1e-5, "standardised, each of them"
-    apart = teacher.difference(frames + 0.5, counts, inputs, lengths).item()
+    clips = spoken([31, 64, 5, 33], BANDS)
+    batch = collate(teacher.teach(clips), make(TEACHER), CLASSES)
+    frames, counts = batch.frames, (batch.lengths + 1) // 2
+    assert frames is not None
+    assert teacher.difference(frames, counts, frames).item() < 1e-10
+    teacher.spread.fill_(1e6)  # statistics count for nothing
+    apart = teacher.difference(frames + 0.5, counts, frames).item()
     assert apart == pytest.approx(0.25, abs=1e-5), "the mean square, whatever the padding"
+    teacher.spread.fill_(0.5)  # means are 0.5 apart, deviations are alike
+    apart = teacher.difference(frames + 0.5, counts, frames).item()
+    assert apart == pytest.approx(0.25 + 0.5, abs=1e-5)
 
 
-def test_the_frames_to_imitate_are_means_of_the_teachers_own_and_each_clips_own() -> None:
-    network = make(TEACHER)
-    teacher, (inputs, lengths) = Teacher(network, make(PUPIL), TrainConfig(imitate=1)), batch()
-    together = teacher.imitated(inputs, lengths)
-    assert together.shape == (4, 8, 16)
-    for place, length in enumerate(lengths):
-        clip = inputs[place : place + 1, :, :, : int(length)]
-        frames, counts = network.encoder(clip.squeeze(1), lengths[place : place + 1])  # type: ignore[operator]
-        normed = (frames - frames.mean(1)) / (frames.var(1, correction=0) + 1e-5).sqrt()
-        pairs = [normed[0, :, i : i + 2].mean(1) for i in range(0, int(counts), 2)]
-        torch.testing.assert_close(together[place, :, : len(pairs)], torch.stack(pairs, 1))
+def test_frames_are_kept_in_the_cache_and_those_of_another_teacher_are_not_taken() -> None:
+    clips = [replace(clip, key=f"clip-{i}") for i, clip in enumerate(spoken([31, 64], BANDS))]
+    network, pupil = make(TEACHER), make(PUPIL)
+    first = Teacher(network, pupil, TrainConfig(imitate=1)).teach(clips)
+    silent = [replace(clip, spec=clip.spec * 0) for clip in clips]  # of the same name
+    again = Teacher(network, pupil, TrainConfig(imitate=1)).teach(silent)
+    other = Teacher(make(TEACHER), pupil, TrainConfig(imitate=1)).teach(clips)
+    for one, two, three in zip(first, again, other, strict=True):
+        assert np.array_equal(one.frames, two.frames)  # type: ignore[arg-type]
+        assert not np.array_equal(one.frames, three.frames)  # type: ignore[arg-type]
 
 
 def test_a_pupil_learns_what_its_teacher_hears() -> None:
@@ -126,9 +189,8 @@ def test_the_teacher_never_changes_and_is_not_in_the_file_of_the_training(tmp_pa
 def test_the_teacher_answers_as_in_use_while_the_pupil_trains() -> None:
     teacher = Teacher(make(replace(TEACHER, dropout=0.9)), make(PUPIL), IMITATING)
     teacher.train()
-    inputs, lengths = batch()
-    labels = torch.zeros(4, CLASSES)
-    assert torch.equal(*(teacher.targets(inputs, lengths, labels) for _ in range(2)))
+    one, two = ([clip.target for clip in teacher.teach(toy(4))] for _ in range(2))
+    assert np.array_equal(one, two)
 
 
 def test_what_brings_frames_together_learns_along() -> None:

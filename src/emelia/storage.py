@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -156,7 +156,7 @@ def cache_root() -> Path:
 
 
 class ArrayCache:
-    """Float32 arrays on disk under keys that name all they were made from.
+    """Arrays of float32 or float16 on disk under keys that name all they were made from.
 
     An entry is a .npy file followed by the SHA-256 of it: one that is damaged counts
     as missing and is made again.
@@ -165,7 +165,7 @@ class ArrayCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def get(self, key: str) -> NDArray[np.float32] | None:
+    def get(self, key: str) -> NDArray[np.floating[Any]] | None:
         """Return the array kept under a key, or None."""
         try:
             entry = self._path(key).read_bytes()
@@ -175,16 +175,16 @@ class ArrayCache:
         if sha256(body).digest() != check:
             return None
         array = np.lib.format.read_array(io.BytesIO(body), allow_pickle=False)
-        return cast("NDArray[np.float32]", array)
+        return cast("NDArray[np.floating[Any]]", array)
 
-    def put(self, key: str, array: NDArray[np.float32]) -> None:
+    def put(self, key: str, array: NDArray[np.floating[Any]]) -> None:
         """Keep an array under a key.
 
         Raises:
             StorageError: the folder cannot be written.
         """
-        body = io.BytesIO()
-        np.lib.format.write_array(body, np.asarray(array, dtype=np.float32), allow_pickle=False)
+        body, kind = io.BytesIO(), np.float16 if array.dtype == np.float16 else np.float32
+        np.lib.format.write_array(body, np.asarray(array, dtype=kind), allow_pickle=False)
         data = body.getvalue()
         write_atomically(self._path(key), data + sha256(data).digest())
 

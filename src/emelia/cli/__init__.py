@@ -80,8 +80,13 @@ def _command(name: str) -> Any:
         add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
     )
     function = getattr(import_module(f"emelia.cli.{home}"), name)
-    single.command(name, rich_help_panel=panel)(function)
+    single.command(name, help=_flowing(function.__doc__ or ""), rich_help_panel=panel)(function)
     return typer.main.get_command(single)
+
+
+def _flowing(text: str) -> str:
+    """The paragraphs of a docstring, each one line that a terminal may break where it likes."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
 app = typer.Typer(

@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from emelia.corpora.scan import SUFFIXES
 from emelia.corpora.utterance import UNKNOWN_SPEAKER, Fields, Labels
 from emelia.emotions import EMOTIONS, canonical
 from emelia.errors import CorpusError
@@ -82,6 +83,11 @@ def read_manifest(path: Path) -> Labels:
 
 def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Row numbers as an editor shows them, and cells by column, stripped."""
+    if path.suffix.lower() in SUFFIXES:
+        raise CorpusError(
+            f"{path}: one recording; expected a folder of them or a CSV manifest. `emelia process` "
+            "and `emelia predict` take single ones."
+        )
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:

@@ -105,7 +105,7 @@ def _read_one(where: str | Path, on_progress: OnProgress | None) -> Corpus:
     if not labels.fields:
         file, reason = next(iter(labels.reasons.items()))
         raise CorpusError(
-            f"{path}: none of its {len(labels.reasons)} recordings has a known label "
+            f"{path}: {_none(len(labels.reasons), 'has a known label', 'has no known label')} "
             f"({file}: {reason}). Put them into a folder per emotion, or write a manifest.csv "
             "with the columns file, emotion, speaker."
         )
@@ -113,10 +113,16 @@ def _read_one(where: str | Path, on_progress: OnProgress | None) -> Corpus:
     if not found.digests:
         file, reason = next(iter(found.reasons.items()))
         raise CorpusError(
-            f"{path}: none of its {len(found.reasons)} recordings can be used ({file}: {reason})."
+            f"{path}: {_none(len(found.reasons), 'can be used', 'cannot be used')} "
+            f"({file}: {reason.rstrip('.')})."
         )
     own = path.stem if path.is_file() and path.stem != "manifest" else root.name
     return _assemble(spec.name if spec else own, root, spec, labels, found)
+
+
+def _none(recordings: int, is_so: str, is_not: str) -> str:
+    one = recordings == 1
+    return f"its only recording {is_not}" if one else f"none of its {recordings} recordings {is_so}"
 
 
 def _resolve(where: str | Path) -> tuple[str, Path]:

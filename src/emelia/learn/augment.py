@@ -168,8 +168,13 @@ def mask_spectrogram(
 
 
 def mixup(
-    inputs: Tensor, targets: Tensor, lengths: Tensor, alpha: float, rng: np.random.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
+    inputs: Tensor,
+    targets: Tensor,
+    lengths: Tensor,
+    alpha: float,
+    rng: np.random.Generator,
+    *more: Tensor,
+) -> tuple[Tensor, ...]:
     """Mix each clip of a batch with another one of it (mixup, Zhang et al. 2018).
 
     Each clip draws its own share from Beta(alpha, alpha). A mix is as long as the longer of
@@ -181,19 +186,23 @@ def mixup(
         lengths: (B,), frames of each clip.
         alpha: 0 leaves the batch as it is.
         rng: draws partners and shares.
+        more: (B, ...), what else is mixed.
 
     Returns:
-        The mixed inputs, soft targets (in the type of the inputs) and lengths.
+        The mixed inputs, soft targets (in the type of the inputs), lengths and what else there is.
     """
     soft = targets.to(inputs.dtype)
     if alpha == 0:
-        return inputs, soft, lengths
+        return inputs, soft, lengths, *more
     partner = rng.permutation(len(inputs)).tolist()
     share = inputs.new_tensor(rng.beta(alpha, alpha, len(inputs)))  # (B,)
-    wide = share.reshape(-1, *[1] * (inputs.dim() - 1))  # (B, 1, ..., 1)
-    mixed = wide * inputs + (1 - wide) * inputs[partner]
-    blend = share[:, None] * soft + (1 - share[:, None]) * soft[partner]
-    return mixed, blend, lengths.maximum(lengths[partner])
+
+    def blend(x: Tensor) -> Tensor:
+        wide = share.reshape(-1, *[1] * (x.dim() - 1))  # (B, 1, ..., 1)
+        return wide * x + (1 - wide) * x[partner]
+
+    longer = lengths.maximum(lengths[partner])
+    return blend(inputs), blend(soft), longer, *map(blend, more)
 
 
 def copies_per_clip(labels: Sequence[int], config: AugmentConfig) -> list[int]:

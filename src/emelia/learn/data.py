@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 from emelia.audio import decode, prepare
 from emelia.config import AugmentConfig, Recipe, digest
@@ -42,6 +43,9 @@ class Clip:
     spec: Array  # (M, F)
     silence: Array  # (M,) what a silent frame of this clip looks like
     key: str = ""  # names all it was made from
+    target: Array | None = None  # (C,) what a teacher makes of the label
+    frames: NDArray[np.float16] | None = None  # (N, D) what a teacher hears
+    stride: int = 1  # columns of `spec` to one of these frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Batch:
     inputs: Tensor  # (B, 1, M, F)
     lengths: Tensor  # (B,) frames
     targets: Tensor  # (B, C) each row sums to 1
+    frames: Tensor | None = None  # (B, D, N) what a teacher hears
 
 
 class Loader:
@@ -165,8 +170,7 @@ def training_batches(
     for group in plan(lengths, train.batch_size, bucket, rng):
         batch = collate([_vary(picked[i], augment, rng) for i in group], network, classes)
         if augment.mixup and len(group) > 1:
-            mixed = mixup(batch.inputs, batch.targets, batch.lengths, augment.mixup, rng)
-            batch = Batch(mixed[0], mixed[2], mixed[1])
+            batch = mixed(batch, augment.mixup, rng)
         yield batch
 
 
@@ -201,8 +205,22 @@ def collate(clips: Sequence[Clip], network: Network, classes: int) -> Batch:
         row[0] = torch.from_numpy(clip.silence)[:, None]  # heard only where clips are mixed
         row[0, :, : spec.shape[1]] = torch.from_numpy(spec)
     targets = F.one_hot(torch.tensor([clip.label for clip in clips]), classes).float()
+    for row, clip in zip(targets, clips, strict=True):
+        if clip.target is not None:
+            row[:] = torch.from_numpy(clip.target)
+    heard = [torch.from_numpy(clip.frames).float() for clip in clips if clip.frames is not None]
+    frames = pad_sequence(heard, batch_first=True).transpose(1, 2) if heard else None
     # Channels last is the faster layout for these convolutions on a CPU.
-    return Batch(inputs.contiguous(memory_format=torch.channels_last), lengths, targets)
+    return Batch(inputs.contiguous(memory_format=torch.channels_last), lengths, targets, frames)
+
+
+def mixed(batch: Batch, alpha: float, rng: np.random.Generator) -> Batch:
+    """Mix the clips of a batch, their targets and what a teacher hears."""
+    frames = () if batch.frames is None else (batch.frames,)
+    inputs, targets, lengths, *more = mixup(
+        batch.inputs, batch.targets, batch.lengths, alpha, rng, *frames
+    )
+    return Batch(inputs, lengths, targets, *more)
 
 
 def resize(clip: Clip, network: Network) -> Array:
@@ -221,10 +239,13 @@ def resize(clip: Clip, network: Network) -> Array:
 
 def _vary(clip: Clip, config: AugmentConfig, rng: np.random.Generator) -> Clip:
     """Cut a random piece and mask it, where the recipe does so each epoch."""
-    spec = clip.spec
+    spec, frames = clip.spec, clip.frames
     if config.crop and spec.shape[1] > config.crop:
         start = int(rng.integers(spec.shape[1] - config.crop + 1))
+        start -= start % clip.stride
+        if frames is not None:
+            frames = frames[start // clip.stride : -(-(start + config.crop) // clip.stride)]
         spec = spec[:, start : start + config.crop]
     if config.masks_each_epoch:
         spec = mask_spectrogram(spec, config, rng, clip.silence)
-    return replace(clip, spec=spec)
+    return replace(clip, spec=spec, frames=frames)

@@ -17,7 +17,7 @@ from itertools import product
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emelia.config import digest
@@ -69,7 +69,7 @@ def pooled(
     network: Encoder, clips: Sequence[Clip], tick: Tick = lambda done: None
 ) -> NDArray[np.float32]:
     """Mean and deviation over frames at every level: (N, L, 2D); kept in the cache."""
-    cache, name = ArrayCache(cache_root() / "pooled"), fingerprint(network)
+    cache, name = ArrayCache(cache_root() / "pooled"), fingerprint(network.encoder)
     keys = [digest([FORMAT, clip.key, name], length=64) for clip in clips]
     found = [cache.get(key) for key in keys]
     missing = [i for i, array in enumerate(found) if array is None]
@@ -85,11 +85,11 @@ def pooled(
     return np.stack([array for array in found if array is not None])
 
 
-def fingerprint(network: Encoder) -> str:
+def fingerprint(encoder: nn.Module) -> str:
     """Names an encoder with its weights."""
-    found = sha256(str(network.encoder).encode())
-    for value in network.encoder.state_dict().values():
-        found.update(value.numpy().tobytes())
+    found = sha256(str(encoder).encode())
+    for value in encoder.state_dict().values():
+        found.update(value.cpu().numpy().tobytes())
     return found.hexdigest()
 
 

@@ -1,26 +1,40 @@
-"""A trained network as a teacher: its answers for the same batches, and its frames.
+"""A trained network as a teacher: its answers for the training clips, and its frames.
 
-The pupil learns from what the teacher says of exactly the crops, masks and mixtures it hears
-itself (Beyer et al. 2022), so teacher and pupil have one front end. B clips, C classes, D
-features, N frames.
+The teacher hears each clip once, whole and unmasked; the pupil hears a piece of it with parts
+hidden and learns what the teacher heard there. So the teacher costs one pass, not one an epoch.
+Both have one front end. B clips, C classes, D features, N frames.
 """
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emelia.config import TrainConfig
-from emelia.errors import ConfigError
-from emelia.learn.layers import valid
+from emelia.config import TrainConfig, digest
+from emelia.errors import ConfigError, StorageError
+from emelia.learn.data import Array, Clip, evaluation_batches
+from emelia.learn.layers import statistics, valid
 from emelia.learn.models import Encoder, Network
+from emelia.learn.probe import fingerprint
+from emelia.storage import ArrayCache, cache_root
+
+FORMAT = 1  # of cached frames; raised when what is computed from the same teacher changes
+SMALL = 1e-3  # deviation added, so that a constant feature is not blown up
+Half = NDArray[np.float16]
 
 
 class Teacher(nn.Module):
     """What is learnt from a teacher; `project` learns along with the pupil and is thrown away."""
+
+    spread: Tensor  # (2D,) how far clips differ in mean and deviation of standardised frames
 
     def __init__(self, network: Network, pupil: Network, config: TrainConfig) -> None:
         super().__init__()
@@ -36,7 +50,9 @@ class Teacher(nn.Module):
                     f"train.imitate: a frame of the pupil, {pupil.stride} of the spectrogram, must "
                     f"be one or several of the teacher's, of {network.stride}."
                 )
-            self.project = nn.Conv1d(pupil.encoder.width, network.encoder.width, 1)
+            width = network.encoder.width
+            self.project = nn.Conv1d(pupil.encoder.width, width, 1)
+            self.register_buffer("spread", torch.ones(2 * width), persistent=False)
 
     def train(self, mode: bool = True) -> Teacher:
         """The teacher itself always answers as in use."""
@@ -45,29 +61,86 @@ class Teacher(nn.Module):
         return self
 
     @torch.no_grad()
-    def targets(self, inputs: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
-        """What the pupil should answer: labels and the teacher's answers, mixed (B, C)."""
-        if not self.share:
-            return targets
-        answers: Tensor = self.network(inputs, lengths).softmax(1)
-        return (1 - self.share) * targets + self.share * answers
+    def teach(self, clips: Sequence[Clip]) -> list[Clip]:
+        """The clips with what is to be learnt of each: soft labels (C,) and frames (N, D)."""
+        found = list(clips)
+        if self.share:
+            for place, answers in self._answers(clips):
+                label = np.eye(len(answers), dtype=np.float32)[clips[place].label]
+                target = (1 - self.share) * label + self.share * answers
+                found[place] = replace(found[place], target=target)
+        if self.project:
+            frames = self._standardised(self._heard(clips))
+            stride = self.frames * self.network.stride
+            found = [
+                replace(clip, frames=x, stride=stride)
+                for clip, x in zip(found, frames, strict=True)
+            ]
+        return found
 
-    def difference(self, frames: Tensor, counts: Tensor, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Mean squared difference of the pupil's frames (B, D, N) from the teacher's."""
+    def difference(self, frames: Tensor, counts: Tensor, wanted: Tensor) -> Tensor:
+        """How far the pupil's frames (B, D, N) are from the teacher's, and their statistics too.
+
+        Both are mean squares of what is standardised. Without the second, what a frame says of
+        its phoneme outweighs what all of them together say of the voice.
+        """
         assert self.project is not None
-        wanted = self.imitated(inputs, lengths)
-        found: Tensor = self.project(frames)
+        found = self.project(frames)
         mask = valid(found, counts)
-        return ((found - wanted).square() * mask).sum() / (mask.sum() * found.shape[1])
+        frame = ((found - wanted).square() * mask).sum() / (mask.sum() * found.shape[1])
+        apart = (statistics(found, counts) - statistics(wanted, counts)) / self.spread  # (B, 2D)
+        loss: Tensor = frame + apart.square().mean()
+        return loss
 
-    @torch.no_grad()
-    def imitated(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """The teacher's frames, each standardised, averaged to as many as the pupil's (B, D, N)."""
-        frames, counts = cast(Encoder, self.network).encoder(inputs.squeeze(1), lengths)
-        frames = F.layer_norm(frames.transpose(1, 2), frames.shape[1:2]).transpose(1, 2)
-        mask = valid(frames, counts)  # a clip's last frame may stand for fewer
-        sums, heard = (
-            F.avg_pool1d(x, self.frames, ceil_mode=True, count_include_pad=False)
-            for x in (frames * mask, mask)
-        )
-        return sums / heard.clamp(min=1e-6)
+    def _answers(self, clips: Sequence[Clip]) -> Iterator[tuple[int, Array]]:
+        for places, inputs, lengths in self._batches(clips):
+            answers = self.network(inputs, lengths).softmax(1).cpu().numpy()
+            yield from zip(places, answers, strict=True)
+
+    def _heard(self, clips: Sequence[Clip]) -> list[Half]:
+        """The teacher's frames for each clip (N, D), as many as the pupil's; kept in the cache."""
+        encoder = cast(Encoder, self.network).encoder
+        cache, name = ArrayCache(cache_root() / "frames"), fingerprint(encoder)
+        keys = [digest([FORMAT, clip.key, self.frames, name], length=64) for clip in clips]
+        found: list[Any] = [
+            cache.get(key) if clip.key else None for clip, key in zip(clips, keys, strict=True)
+        ]
+        missing = [i for i, array in enumerate(found) if array is None]
+        for places, inputs, lengths in self._batches([clips[i] for i in missing]):
+            frames, counts = encoder(inputs.squeeze(1), lengths)
+            frames, counts = thinned(frames, counts, self.frames)
+            for row, count, place in zip(frames, counts.tolist(), places, strict=True):
+                half = row[:, :count].T.half().cpu().numpy()
+                found[missing[place]] = half
+                if clips[missing[place]].key:
+                    with suppress(StorageError):  # a cache that cannot be written costs only time
+                        cache.put(keys[missing[place]], half)
+        return found
+
+    def _standardised(self, clips: Sequence[Half]) -> list[Half]:
+        """Frames with mean 0 and deviation 1 over all clips; their statistics' spread is kept."""
+        total = sum(len(x) for x in clips)
+        mean = sum(x.sum(0, dtype=np.float64) for x in clips) / total
+        square = sum(np.square(x - mean).sum(0) for x in clips) / total
+        scale = 1 / (np.sqrt(square) + SMALL)
+        found = [((x - mean) * scale).astype(np.float16) for x in clips]
+        means = np.stack([x.mean(0, dtype=np.float32) for x in found])
+        deviations = np.stack([x.std(0, dtype=np.float32) for x in found])
+        spread = np.concatenate([means.std(0), deviations.std(0)]) + SMALL
+        self.spread = torch.from_numpy(spread).to(self.spread)
+        return found
+
+    def _batches(self, clips: Sequence[Clip]) -> Iterator[tuple[list[int], Tensor, Tensor]]:
+        network = self.network
+        device = next(network.parameters()).device
+        for places, batch in evaluation_batches(clips, network, network.output.out_features):
+            yield places, batch.inputs.to(device), batch.lengths.to(device)
+
+
+def thinned(frames: Tensor, counts: Tensor, by: int) -> tuple[Tensor, Tensor]:
+    """Means of so many frames each, (B, D, N) -> (B, D, N / by), and how many a clip has (B,)."""
+    mask = valid(frames, counts)  # a clip's last frame may stand for fewer
+    sums, heard = (
+        F.avg_pool1d(x, by, ceil_mode=True, count_include_pad=False) for x in (frames * mask, mask)
+    )
+    return sums / heard.clamp(min=1e-6), -(-counts // by)

@@ -82,6 +82,7 @@ def fit(
     model, optimizer = fabric.setup(network, optimizer)
     if taught:
         taught = taught.to(fabric.device)
+    lessons: Callable[[Sequence[Clip]], Sequence[Clip]] = _once(taught.teach) if taught else list
     name = f"{recipe.digest}-{seed}-{name}"
     learning = nn.ModuleDict({"network": network})
     if taught and taught.project:
@@ -96,7 +97,7 @@ def fit(
             now = progress.epoch
             if probed is None or now:
                 work = Work(fabric, model, optimizer, recipe, classes, seed, home, taught)
-                loss = _learn(work, training(now), now)
+                loss = _learn(work, lessons(training(now)), now)
             else:
                 loss = probed
             line = _examine(network, validation, watch, classes)
@@ -113,6 +114,19 @@ def fit(
     if best:
         network.load_state_dict(best)
     return progress
+
+
+def _once(teach: Callable[[Sequence[Clip]], list[Clip]]) -> Callable[[Sequence[Clip]], list[Clip]]:
+    """Teach clips that come again unchanged only once."""
+    last: tuple[Sequence[Clip], list[Clip]] = ((), [])
+
+    def taught(clips: Sequence[Clip]) -> list[Clip]:
+        nonlocal last
+        if last[0] is not clips:
+            last = clips, teach(clips)
+        return last[1]
+
+    return taught
 
 
 def predict(network: Network, clips: Sequence[Clip], classes: int) -> NDArray[np.float32]:
@@ -174,18 +188,16 @@ def _see_that_it_is_a_number(loss: float, recipe: Recipe, epoch: int) -> None:
 
 
 def _loss(work: Work, batch: Batch, weights: Tensor | None) -> Tensor:
-    inputs, lengths, targets, weights = work.fabric.to_device(
-        (batch.inputs, batch.lengths, batch.targets, weights)
+    inputs, lengths, targets, wanted, weights = work.fabric.to_device(
+        (batch.inputs, batch.lengths, batch.targets, batch.frames, weights)
     )
     teacher, smoothing = work.teacher, work.recipe.train.label_smoothing
-    if teacher:
-        targets = teacher.targets(inputs, lengths, targets)
-    if not (teacher and teacher.project):
+    if wanted is None or teacher is None:
         found = work.model(inputs, lengths)
         return F.cross_entropy(found, targets, weight=weights, label_smoothing=smoothing)
     with work.fabric.autocast():  # frames are wanted too, which the wrapped model does not give
         found, frames, counts = work.model.module.listen(inputs, lengths)
-        apart = teacher.difference(frames, counts, inputs, lengths)
+        apart = teacher.difference(frames, counts, wanted)
     entropy = F.cross_entropy(found, targets, weight=weights, label_smoothing=smoothing)
     return entropy + teacher.weight * apart
 

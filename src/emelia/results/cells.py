@@ -140,8 +140,9 @@ def read_results(path: Path) -> tuple[Cell, ...]:
         try:
             cells.append(Cell.from_json(line))
         except RunError as error:
+            ask = "" if cells else "Is this a study's results.jsonl? If it is: "
             raise RunError(
                 f"{path}, line {number}: {error}; expected one finished cell. "
-                "Delete the line to have that cell run again."
+                f"{ask}Delete the line to have that cell run again."
             ) from None
     return tuple(cells)
