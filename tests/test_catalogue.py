@@ -40,7 +40,7 @@ TRANSFER = {
 }
 
 
-TUNED = {"whisper-base-tuned"}
+TUNED = {"whisper-base-tuned", "whisper-tiny-tuned"}
 TAUGHT = {"mel"}
 
 

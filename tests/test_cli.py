@@ -12,6 +12,7 @@ import tempfile
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,15 @@ def test_the_help_of_a_command_has_examples(command: str) -> None:
     text = flat(answer.output)
     assert answer.exit_code == 0
     assert re.search(rf"Examples?: .*emelia {command}\b", text), text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_lines_of_a_help_end_where_the_terminal_does(command: str) -> None:
+    answer = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "70"})
+    prose = [line.strip() for line in answer.output.partition("╭")[0].splitlines()]
+    for line, after in pairwise(prose):
+        if line and after:
+            assert len(f" {line} {after.split()[0]} ") > 70, (line, after)
 
 
 def test_the_help_names_every_command_and_where_to_start() -> None:

@@ -367,9 +367,13 @@ def test_places_without_usable_recordings_are_told(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="not a manifest, its first row"):
         (tmp_path / "notes.txt").write_text("hello\n")
         read_corpus(tmp_path / "notes.txt")
+    (tmp_path / "notes.csv").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(CorpusError, match="not a manifest, it is not UTF-8 text"):
+        read_corpus(tmp_path / "notes.csv")
+    (tmp_path / "notes.csv").unlink()
+    with pytest.raises(CorpusError, match=r"one recording; expected a folder.*`emelia process`"):
         read_corpus(write(tmp_path / "flat.wav"))
-    with pytest.raises(CorpusError, match=r"no folder that names its emotion.*write a manifest"):
+    with pytest.raises(CorpusError, match=r"its only recording has no known label.*write a mani"):
         read_corpus(tmp_path)
     (tmp_path / "flat.wav").write_bytes(b"")
     (tmp_path / "flat.wav").rename(tmp_path / "03a01Wa.wav")

@@ -106,6 +106,10 @@ def test_a_damaged_line_is_named(tmp_path: Path, cells: list[Cell]) -> None:
     path = write(tmp_path / "results.jsonl", cells[:2], tail='{"key": "0a\n')
     with pytest.raises(RunError, match=r"results\.jsonl, line 3: not JSON .*Delete the line"):
         read_results(path)
+    other = tmp_path / "notes.txt"
+    other.write_text("hello\n")
+    with pytest.raises(RunError, match=r"line 1: not JSON .*Is this a study's results\.jsonl\?"):
+        read_results(other)
 
 
 # Figures
