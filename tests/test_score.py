@@ -277,7 +277,7 @@ def test_a_stopped_scoring_goes_on_where_it_was(
 ) -> None:
     out = tmp_path / "a.csv"
     words = ("score", str(many), str(out), *MODEL, "--jobs", "1")
-    before_decoding(tmp_path, "time.sleep(0.05)", monkeypatch)  # 3 s of work on any machine
+    before_decoding(tmp_path, "time.sleep(0.1)", monkeypatch)  # 6 s of work on any machine
     with started(*words) as process:
         try:
             wait_for(lambda: committed(tmp_path / "a.csv.journal"))
