@@ -8,11 +8,12 @@ answers also serve calibration.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import product
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,6 +37,7 @@ SMALL = 1e-3  # deviation added, so that a constant feature is not blown up
 FORMAT = 2  # of what is cached; raised when what is computed from the same encoder changes
 Tick = Callable[[int], None]
 Weights = NDArray[np.float64]
+Compute = Callable[[Sequence[Clip]], Iterable[tuple[int, NDArray[Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +71,37 @@ def pooled(
     network: Encoder, clips: Sequence[Clip], tick: Tick = lambda done: None
 ) -> NDArray[np.float32]:
     """Mean and deviation over frames at every level: (N, L, 2D); kept in the cache."""
-    cache, name = ArrayCache(cache_root() / "pooled"), fingerprint(network.encoder)
-    keys = [digest([FORMAT, clip.key, name], length=64) for clip in clips]
-    found = [cache.get(key) for key in keys]
-    missing = [i for i, array in enumerate(found) if array is None]
-    done = len(clips) - len(missing)
     network.eval()
-    classes = network.output.out_features
-    for places, batch in evaluation_batches([clips[i] for i in missing], network, classes):
-        for place, values in zip(places, _statistics(network, batch), strict=True):
-            found[missing[place]] = values
+
+    def compute(missing: Sequence[Clip]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        done, classes = len(clips) - len(missing), network.output.out_features
+        for places, batch in evaluation_batches(missing, network, classes):
+            yield from zip(places, _statistics(network, batch), strict=True)
+            tick(done := done + len(places))
+
+    made_by = (FORMAT, fingerprint(network.encoder))
+    return np.stack(remembered("pooled", made_by, clips, compute))
+
+
+def remembered(
+    folder: str, made_by: Sequence[object], clips: Sequence[Clip], compute: Compute
+) -> list[Any]:
+    """An array of each clip, kept in a folder of the cache.
+
+    Args:
+        made_by: all but the clip that an array is made from.
+        compute: gives the place and the array of each clip that is not kept yet.
+    """
+    cache, (kind, *rest) = ArrayCache(cache_root() / folder), made_by
+    keys = [clip.key and digest([kind, clip.key, *rest], length=64) for clip in clips]
+    found: list[Any] = [cache.get(key) if key else None for key in keys]
+    missing = [i for i, array in enumerate(found) if array is None]
+    for place, array in compute([clips[i] for i in missing]):
+        found[missing[place]] = array
+        if key := keys[missing[place]]:
             with suppress(StorageError):  # a cache that cannot be written costs only time
-                cache.put(keys[missing[place]], values)
-        tick(done := done + len(places))
-    return np.stack([array for array in found if array is not None])
+                cache.put(key, array)
+    return found
 
 
 def fingerprint(encoder: nn.Module) -> str:

@@ -8,9 +8,8 @@ Both have one front end. B clips, C classes, D features, N frames.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,16 +17,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emelia.config import TrainConfig, digest
-from emelia.errors import ConfigError, StorageError
+from emelia.config import TrainConfig
+from emelia.errors import ConfigError
 from emelia.learn.data import Array, Clip, evaluation_batches
 from emelia.learn.layers import statistics, valid
 from emelia.learn.models import Encoder, Network
-from emelia.learn.probe import fingerprint
-from emelia.storage import ArrayCache, cache_root
+from emelia.learn.probe import SMALL, fingerprint, remembered
 
 FORMAT = 1  # of cached frames; raised when what is computed from the same teacher changes
-SMALL = 1e-3  # deviation added, so that a constant feature is not blown up
 Half = NDArray[np.float16]
 
 
@@ -100,22 +97,15 @@ class Teacher(nn.Module):
     def _heard(self, clips: Sequence[Clip]) -> list[Half]:
         """The teacher's frames for each clip (N, D), as many as the pupil's; kept in the cache."""
         encoder = cast(Encoder, self.network).encoder
-        cache, name = ArrayCache(cache_root() / "frames"), fingerprint(encoder)
-        keys = [digest([FORMAT, clip.key, self.frames, name], length=64) for clip in clips]
-        found: list[Any] = [
-            cache.get(key) if clip.key else None for clip, key in zip(clips, keys, strict=True)
-        ]
-        missing = [i for i, array in enumerate(found) if array is None]
-        for places, inputs, lengths in self._batches([clips[i] for i in missing]):
-            frames, counts = encoder(inputs.squeeze(1), lengths)
-            frames, counts = thinned(frames, counts, self.frames)
-            for row, count, place in zip(frames, counts.tolist(), places, strict=True):
-                half = row[:, :count].T.half().cpu().numpy()
-                found[missing[place]] = half
-                if clips[missing[place]].key:
-                    with suppress(StorageError):  # a cache that cannot be written costs only time
-                        cache.put(keys[missing[place]], half)
-        return found
+
+        def compute(missing: Sequence[Clip]) -> Iterator[tuple[int, Half]]:
+            for places, inputs, lengths in self._batches(missing):
+                frames, counts = encoder(inputs.squeeze(1), lengths)
+                frames, counts = thinned(frames, counts, self.frames)
+                for row, count, place in zip(frames, counts.tolist(), places, strict=True):
+                    yield place, row[:, :count].T.half().cpu().numpy()
+
+        return remembered("frames", (FORMAT, self.frames, fingerprint(encoder)), clips, compute)
 
     def _standardised(self, clips: Sequence[Half]) -> list[Half]:
         """Frames with mean 0 and deviation 1 over all clips; their statistics' spread is kept."""
