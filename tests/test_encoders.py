@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from test_models import assert_near, clips_of, gradients, pad
-from tiny_encoder import BANDS, NAME, WIDTH, make_known
+from tiny_encoder import BANDS, NAME, make_known
 from torch import nn
 
 from emelia.config import ModelConfig
 from emelia.errors import ConfigError, ModelError
 from emelia.learn.encoders import catalogue, load_weights, new_encoder
-from emelia.learn.encoders.mel import MelEncoder
+from emelia.learn.encoders.mel import AROUND, MelEncoder
 from emelia.learn.encoders.whisper import WhisperEncoder, sinusoids
 from emelia.learn.models import Encoder, build
 
@@ -218,9 +218,22 @@ def test_an_encoder_that_cannot_be_is_refused(
         build(ModelConfig("encoder", encoder=name, blocks=blocks), CLASSES, bands)
 
 
-def test_our_own_encoder_takes_any_bands_and_has_no_weights_before_it_learns() -> None:
-    assert not catalogue.has_weights("mel")
-    for bands in (1, 13, 64):
-        encoder = new_encoder("mel", 1, bands)
-        assert isinstance(encoder, MelEncoder)
-        assert encoder(torch.zeros(1, bands, 9), torch.tensor([9]))[0].shape == (1, WIDTH, 3)
+def test_our_own_encoder_is_whispers_whose_frames_attend_to_their_neighbours_alike() -> None:
+    """What both have in common is the same; attention that is even is a mean over frames."""
+    ours, theirs = new_encoder("mel", 2, BANDS), new_encoder(NAME, 2, BANDS)
+    assert isinstance(ours, MelEncoder) and isinstance(theirs, WhisperEncoder)
+    load_weights(ours, "mel")
+    load_weights(theirs, NAME)
+    for block in theirs.blocks:
+        for part in (block.attn.query, block.attn.key):
+            nn.init.zeros_(part.weight)
+        nn.init.zeros_(block.attn.query.bias)
+    frames = AROUND // 2 + 1  # the middle one has as many on either side as are gathered
+    x, lengths = torch.randn(1, BANDS, 2 * frames), torch.tensor([2 * frames])
+    for block in ours.blocks:  # what is beyond a clip's ends is not heard, so the mean is of these
+        block.near.weight.data *= AROUND / frames
+    with torch.no_grad():
+        found, expected = (encoder.each(x, lengths)[0] for encoder in (ours, theirs))
+    assert_near([found[0]], [expected[0]])
+    middle = (frames - 1) // 2
+    assert_near([found[1][..., middle]], [expected[1][..., middle]], most=1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -43,7 +44,6 @@ def make_known(monkeypatch: pytest.MonkeyPatch, folder: Path, seed: int = 0) -> 
         BANDS, WIDTH, HEADS, BLOCKS, file.name, sha256(data).hexdigest(), "made here"
     )
     monkeypatch.setitem(catalogue.KNOWN, NAME, known)
-    monkeypatch.setattr(catalogue, "WIDTH", WIDTH)
-    monkeypatch.setattr(catalogue, "BLOCKS", 2)
+    monkeypatch.setitem(catalogue.KNOWN, "mel", replace(known, blocks=2, attends=False))
     monkeypatch.setenv("EMELIA_WEIGHTS", str(folder))
     return file

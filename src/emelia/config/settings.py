@@ -85,6 +85,8 @@ class ModelConfig:
     architecture: str = ""  # of an encoder of the hub, its config.json; filled in
     weights: str = ""  # of an encoder of the hub, their SHA-256; filled in
     blocks: int = 0  # of the encoder that are used; 0 lets validation speakers choose
+    # What is pooled: frames after the last of these blocks, or after each of them.
+    levels: Literal["last", "all"] = "last"
     start: str = ""  # the run whose weights it begins with, NAME@DIGEST; --from fills it in
 
 

@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor
 
 from emelia.config import Recipe
@@ -179,16 +181,24 @@ def _begin(lesson: Lesson) -> Network:
 
 
 def _choose(lesson: Lesson, heard: list[Clip], validation: Sequence[Clip]) -> Frozen:
-    """Let speakers that were left out choose: each in turn, or those of validation."""
+    """Let speakers, or corpora, that were left out choose: each in turn, or those of validation."""
     network, home = _begin(lesson), home_of(validation)
     assert isinstance(network, Encoder)
     epochs, wanted = lesson.recipe.train.epochs, lesson.recipe.model.blocks
     x = probe.pooled(network, heard, lambda n: lesson.tell(0, epochs, f"{n} clips encoded"))
-    turns = probe.turns(heard, home) if lesson.recipe.train.refit else []
+    turns = _turns(lesson, heard, home) if lesson.recipe.train.refit else []
     if len(turns) < 2:  # nobody is left to learn from
         turns = [probe.places(validation, heard)]
     weights = _weights(lesson, heard, home)
-    return Frozen(network, probe.choose(x, heard, weights, turns, len(lesson.classes), wanted))
+    classes, every = len(lesson.classes), lesson.recipe.model.levels == "all"
+    return Frozen(network, probe.choose(x, heard, weights, turns, classes, wanted, every))
+
+
+def _turns(lesson: Lesson, heard: Sequence[Clip], home: set[str]) -> list[NDArray[np.bool_]]:
+    """Leave out what the test has that training lacks: speakers, or a corpus."""
+    if home.isdisjoint(u.corpus for u in lesson.fold.test):
+        return probe.corpus_turns(heard)
+    return probe.turns(heard, home)
 
 
 def _solve(
@@ -201,11 +211,9 @@ def _solve(
     """Give an encoder its linear layer; return its training loss."""
     assert isinstance(network, Encoder)
     epochs, choice = lesson.recipe.train.epochs, frozen.choice
-    x = probe.pooled(
-        frozen.network, fitted, lambda n: lesson.tell(0, epochs, f"{n} clips encoded")
-    )[:, choice.blocks]
+    x = probe.pooled(frozen.network, fitted, lambda n: lesson.tell(0, epochs, f"{n} clips encoded"))
     solution = probe.solve(
-        x,
+        probe.features(x, choice.blocks, lesson.recipe.model.levels == "all"),
         probe.labels(fitted),
         _weights(lesson, fitted, home_of(validation)),
         choice.penalty,

@@ -182,7 +182,8 @@ class Encoder(Network):
         self.encoder = new_encoder(config.encoder, config.blocks, bands, config.architecture)
         self.stride, self.offset = self.encoder.stride, self.encoder.offset
         self.min_frames = self.encoder.min_frames
-        features = self.encoder.width
+        self.every = config.levels == "all"
+        features = self.encoder.width * (len(self.encoder.blocks) if self.every else 1)
         self.pool = AttentiveStatistics(features)
         self.listen_evenly()
         self.register_buffer("shift", torch.zeros(2 * features))
@@ -200,13 +201,21 @@ class Encoder(Network):
         return logits
 
     def listen(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (B, C), the encoder's frames (B, D, N) and how many each clip has (B,)."""
-        frames, counts = self.encoder(x.squeeze(1), lengths)
+        """Logits (B, C), the encoder's last frames (B, D, N) and how many each clip has (B,)."""
+        frames, counts = self.frames(x, lengths)
         pooled = (self.pool(frames, counts) - self.shift) * self.scale  # (B, 2D)
-        return self.output(self.dropout(pooled)), frames, counts
+        return self.output(self.dropout(pooled)), frames[:, -self.encoder.width :], counts
+
+    def frames(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What is pooled: frames after the last block, or after each, one above the other."""
+        if not self.every:
+            found: tuple[Tensor, Tensor] = self.encoder(x.squeeze(1), lengths)
+            return found
+        levels, counts = self.encoder.each(x.squeeze(1), lengths)
+        return torch.cat(levels[1:], 1), counts  # (B, blocks x D, N)
 
     def contributions(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        x, lengths = self.encoder(x.squeeze(1), lengths)
+        x, lengths = self.frames(x, lengths)
         shares = self.pool.shares(x, lengths)  # (B, 2D, N)
         shift = self.shift[:, None] / lengths[:, None, None] * valid(x, lengths)
         return self.output.weight @ ((shares - shift) * self.scale[:, None]), lengths

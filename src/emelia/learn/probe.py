@@ -119,6 +119,16 @@ def _statistics(network: Encoder, batch: Batch) -> NDArray[np.float32]:
     return torch.stack([statistics(x, counts) for x in levels], 1).numpy()
 
 
+def features(x: NDArray[np.float32], blocks: int, every: bool) -> NDArray[np.float32]:
+    """What a linear layer hears: (N, L, 2D) to (N, 2D) of one level, or of each after a block.
+
+    Means come first, then deviations, as pooling gives them.
+    """
+    used = x[:, 1 : blocks + 1] if every else x[:, blocks : blocks + 1]
+    means, deviations = np.split(used, 2, axis=2)
+    return np.concatenate([means, deviations], 1).reshape(len(x), -1)
+
+
 def choose(
     x: NDArray[np.float32],
     clips: Sequence[Clip],
@@ -126,6 +136,7 @@ def choose(
     left_out: Sequence[NDArray[np.bool_]],
     classes: int,
     blocks: int = 0,
+    every: bool = False,
     tick: Tick = lambda done: None,
 ) -> Choice:
     """Choose the block and the penalty with which left-out clips are answered best.
@@ -135,14 +146,15 @@ def choose(
         weights: (N,) of each clip.
         left_out: for each turn, which clips are answered and not learnt from (N,).
         blocks: the only candidate, unless 0.
+        every: whether the levels before a block's count too.
     """
     order = np.concatenate([np.flatnonzero(out) for out in left_out])
     truth = labels(clips)
     levels = [blocks] if blocks else range(1, x.shape[1])
-    widths = (x.shape[2] // 2, x.shape[2])
     best: tuple[float, float, Choice] | None = None
-    for level, columns, penalty in product(levels, widths, PENALTIES):
-        part = np.ascontiguousarray(x[:, level])
+    for level, parts, penalty in product(levels, (1, 2), PENALTIES):
+        part = features(x, level, every)
+        columns = parts * part.shape[1] // 2
         solved = [
             solve(part[~out], truth[~out], weights[~out], penalty, classes, columns, GLANCE)
             for out in left_out
@@ -180,6 +192,12 @@ def turns(clips: Sequence[Clip], home: set[str]) -> list[NDArray[np.bool_]]:
     speakers = sorted({clip.utterance.speaker for clip in clips if clip.utterance.corpus in home})
     groups = [set(speakers[i::GROUPS]) for i in range(min(GROUPS, len(speakers)))]
     return [np.array([clip.utterance.speaker in group for clip in clips]) for group in groups]
+
+
+def corpus_turns(clips: Sequence[Clip]) -> list[NDArray[np.bool_]]:
+    """Which clips each turn leaves out where a corpus is tested that was never heard: a corpus."""
+    corpora = np.array([clip.utterance.corpus for clip in clips])
+    return [corpora == corpus for corpus in np.unique(corpora)]
 
 
 def solve(

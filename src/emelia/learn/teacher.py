@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from emelia.config import TrainConfig
 from emelia.errors import ConfigError
@@ -24,8 +23,28 @@ from emelia.learn.layers import statistics, valid
 from emelia.learn.models import Encoder, Network
 from emelia.learn.probe import SMALL, fingerprint, remembered
 
-FORMAT = 1  # of cached frames; raised when what is computed from the same teacher changes
+FORMAT = 2  # of cached frames; raised when what is computed from the same teacher changes
 Half = NDArray[np.float16]
+
+
+class Imitation(nn.Module):
+    """From a pupil's frames to the teacher's, and from their statistics to those of the teacher's.
+
+    What the best guess of a frame is varies less than the frame. Held to the teacher's deviations
+    itself it would have to guess worse, so these are told by a layer of their own.
+    """
+
+    def __init__(self, pupil: int, teacher: int) -> None:
+        super().__init__()
+        self.frames = nn.Conv1d(pupil, teacher, 1)
+        self.statistics = nn.Linear(2 * teacher, 2 * teacher)
+        nn.init.eye_(self.statistics.weight)
+        nn.init.zeros_(self.statistics.bias)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(B, D of the pupil, N) to (B, D of the teacher, N)."""
+        found: Tensor = self.frames(frames)
+        return found
 
 
 class Teacher(nn.Module):
@@ -37,18 +56,17 @@ class Teacher(nn.Module):
         super().__init__()
         self.network = network.eval().requires_grad_(False)
         self.share, self.weight = config.teacher_share, config.imitate
-        self.project: nn.Conv1d | None = None
+        self.project: Imitation | None = None
         if self.weight:
             if not (isinstance(network, Encoder) and isinstance(pupil, Encoder)):
                 raise ConfigError("train.imitate: teacher and pupil must both be encoders.")
-            self.frames, rest = divmod(pupil.stride, network.stride)  # of his, to one of the pupil
-            if rest or not self.frames:
+            if network.stride != pupil.stride:
                 raise ConfigError(
                     f"train.imitate: a frame of the pupil, {pupil.stride} of the spectrogram, must "
-                    f"be one or several of the teacher's, of {network.stride}."
+                    f"be as long as the teacher's, {network.stride}."
                 )
             width = network.encoder.width
-            self.project = nn.Conv1d(pupil.encoder.width, width, 1)
+            self.project = Imitation(pupil.encoder.width, width)
             self.register_buffer("spread", torch.ones(2 * width), persistent=False)
 
     def train(self, mode: bool = True) -> Teacher:
@@ -68,7 +86,7 @@ class Teacher(nn.Module):
                 found[place] = replace(found[place], target=target)
         if self.project:
             frames = self._standardised(self._heard(clips))
-            stride = self.frames * self.network.stride
+            stride = self.network.stride
             found = [
                 replace(clip, frames=x, stride=stride)
                 for clip, x in zip(found, frames, strict=True)
@@ -85,7 +103,8 @@ class Teacher(nn.Module):
         found = self.project(frames)
         mask = valid(found, counts)
         frame = ((found - wanted).square() * mask).sum() / (mask.sum() * found.shape[1])
-        apart = (statistics(found, counts) - statistics(wanted, counts)) / self.spread  # (B, 2D)
+        told = self.project.statistics(statistics(found, counts))
+        apart = (told - statistics(wanted, counts)) / self.spread  # (B, 2D)
         loss: Tensor = frame + apart.square().mean()
         return loss
 
@@ -95,17 +114,16 @@ class Teacher(nn.Module):
             yield from zip(places, answers, strict=True)
 
     def _heard(self, clips: Sequence[Clip]) -> list[Half]:
-        """The teacher's frames for each clip (N, D), as many as the pupil's; kept in the cache."""
+        """The teacher's frames for each clip (N, D); kept in the cache."""
         encoder = cast(Encoder, self.network).encoder
 
         def compute(missing: Sequence[Clip]) -> Iterator[tuple[int, Half]]:
             for places, inputs, lengths in self._batches(missing):
                 frames, counts = encoder(inputs.squeeze(1), lengths)
-                frames, counts = thinned(frames, counts, self.frames)
                 for row, count, place in zip(frames, counts.tolist(), places, strict=True):
                     yield place, row[:, :count].T.half().cpu().numpy()
 
-        return remembered("frames", (FORMAT, self.frames, fingerprint(encoder)), clips, compute)
+        return remembered("frames", (FORMAT, fingerprint(encoder)), clips, compute)
 
     def _standardised(self, clips: Sequence[Half]) -> list[Half]:
         """Frames with mean 0 and deviation 1 over all clips; their statistics' spread is kept."""
@@ -125,12 +143,3 @@ class Teacher(nn.Module):
         device = next(network.parameters()).device
         for places, batch in evaluation_batches(clips, network, network.output.out_features):
             yield places, batch.inputs.to(device), batch.lengths.to(device)
-
-
-def thinned(frames: Tensor, counts: Tensor, by: int) -> tuple[Tensor, Tensor]:
-    """Means of so many frames each, (B, D, N) -> (B, D, N / by), and how many a clip has (B,)."""
-    mask = valid(frames, counts)  # a clip's last frame may stand for fewer
-    sums, heard = (
-        F.avg_pool1d(x, by, ceil_mode=True, count_include_pad=False) for x in (frames * mask, mask)
-    )
-    return sums / heard.clamp(min=1e-6), -(-counts // by)

@@ -76,9 +76,8 @@ def ablations(recipe: Recipe) -> list[Recipe]:
 
 
 def is_pretrained(recipe: Recipe) -> bool:
-    """Whether its network is an encoder that has learnt already, our own by an earlier run."""
-    model = recipe.model
-    return model.name == "encoder" and (model.encoder != "mel" or model.start != "")
+    """Whether its network is an encoder that has learnt already."""
+    return recipe.model.name == "encoder"
 
 
 def is_solved(recipe: Recipe) -> bool:

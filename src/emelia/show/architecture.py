@@ -13,8 +13,12 @@ from emelia.config import SAMPLE_RATE, Recipe
 
 SECONDS = 4.0  # of the clip whose shapes are shown
 _ATTENTION = 64  # hidden channels of the attentive pooling
-_WHISPER = {"whisper-tiny.en": (384, 4), "whisper-base": (512, 4)}  # width, blocks
-_OURS, _OUR_WIDTH, _OUR_BLOCKS, _STEM = "mel", 256, 4, (32, 48, 64)
+_OURS, _AROUND = "mel", 31  # frames that its blocks gather
+_ENCODERS = {
+    _OURS: (384, 1),
+    "whisper-tiny.en": (384, 4),
+    "whisper-base": (512, 4),
+}  # width, blocks
 
 Shape = tuple[int, ...]
 
@@ -49,7 +53,7 @@ class Architecture:
 
 def is_known(recipe: Recipe) -> bool:
     """Whether its network can be counted through here: encoders of others come in any shape."""
-    return recipe.model.name != "encoder" or recipe.model.encoder in (_OURS, *_WHISPER)
+    return recipe.model.name != "encoder" or recipe.model.encoder in _ENCODERS
 
 
 def architecture(recipe: Recipe, classes: int, frames: int = 0) -> Architecture:
@@ -108,10 +112,10 @@ class _Stack:
         self.widen(2, (2, 2))
         self.add("max-pooling 2 × 2", (channels, bands // 2, frames // 2), 0)
 
-    def attend(self) -> None:
-        """Attentive statistics pooling over frames, bands and channels taken as one."""
+    def attend(self, levels: int = 1) -> None:
+        """Attentive statistics pooling over frames, bands and channels of all levels as one."""
         channels, bands, _ = self.shape
-        values = channels * bands
+        values = channels * bands * levels
         weights = (values * _ATTENTION + _ATTENTION) + (_ATTENTION * values + values)
         self.add("attentive mean and deviation over frames", (2 * values,), weights, True)
 
@@ -153,17 +157,10 @@ def _emelia(stack: _Stack, recipe: Recipe, classes: int) -> None:
 
 
 def _encoder(stack: _Stack, recipe: Recipe, classes: int) -> None:
-    if recipe.model.encoder == _OURS:
-        _mel(stack, recipe.model.blocks or _OUR_BLOCKS)
-    else:
-        width, known = _WHISPER[recipe.model.encoder]
-        _whisper(stack, width, recipe.model.blocks or known)
-    stack.attend()
-    stack.classify(classes, recipe.model.dropout)
-
-
-def _whisper(stack: _Stack, width: int, blocks: int) -> None:
-    """Two convolutions over time, which see all bands, and blocks that see the whole clip."""
+    """Two convolutions over time, which see all bands, blocks, and pooling of one or of all."""
+    model = recipe.model
+    width, known = _ENCODERS[model.encoder]
+    blocks = model.blocks or known
     _, bands, frames = stack.shape
     stack.widen(3, (1, 1))
     stack.sees = bands, stack.sees[1]
@@ -173,33 +170,21 @@ def _whisper(stack: _Stack, width: int, blocks: int) -> None:
     shape = (width, 1, _half(frames))
     stack.add("convolution of 3 frames, step 2, GELU", shape, 3 * width**2 + width)
     for number in range(1, blocks + 1):
+        _block(stack, number, model.encoder == _OURS)
+    stack.attend(blocks if model.levels == "all" else 1)
+    stack.classify(classes, model.dropout)
+
+
+def _block(stack: _Stack, number: int, ours: bool) -> None:
+    """What gathers from other frames, and a perceptron."""
+    width, bands = stack.shape[0], stack.sees[0]
+    if ours:
+        stack.sees = bands, stack.sees[1] + (_AROUND - 1) * stack.step[1]
+        name = f"block {number}: convolution of {_AROUND} frames, perceptron"
+        stack.add(name, stack.shape, 9 * width**2 + (_AROUND + 10) * width)
+    else:
         name = f"transformer block {number}: attention to the whole clip, perceptron"
-        stack.add(name, shape, 12 * width**2 + 12 * width, True)
-
-
-def _mel(stack: _Stack, blocks: int) -> None:
-    """A stem in two dimensions, and blocks over time that weigh features by the whole clip."""
-    _, bands, frames = stack.shape
-    first, *planes = _STEM
-    stack.widen(3, (2, 2))
-    shape = (first, _half(bands), _half(frames))
-    stack.add("convolution 3 × 3, step 2, batch norm, ReLU", shape, 9 * first + 2 * first)
-    for channels, stride in zip(planes, ((2, 2), (2, 1)), strict=True):
-        _residual(stack, channels, stride)
-    channels, left, frames = stack.shape
-    shape, values = (_OUR_WIDTH, 1, frames), channels * left
-    stack.sees = bands, stack.sees[1]
-    stack.add("all bands as one, linear", shape, values * _OUR_WIDTH + _OUR_WIDTH)
-    for dilation in range(1, blocks + 1):
-        name = f"residual block over time, dilation {dilation}, squeeze-and-excitation"
-        stack.add(name, shape, _line(_OUR_WIDTH), True)
-
-
-def _line(width: int) -> int:
-    """Weights of three convolutions with batch norm, and of two linear layers that weigh."""
-    quarter = width // 4
-    convolutions = 5 * width**2 + 6 * width
-    return convolutions + (2 * width * quarter + quarter) + (quarter * width + width)
+        stack.add(name, stack.shape, 12 * width**2 + 12 * width, True)
 
 
 def _residual(stack: _Stack, channels: int, stride: tuple[int, int]) -> None:

@@ -157,7 +157,9 @@ def origins(recipe: Recipe) -> str:
     told = []
     if model.start:
         told.append(f"Begins with the weights of {model.start}")
-    elif model.name == "encoder" and model.encoder != "mel":
+    elif model.name == "encoder" and model.encoder == "mel":
+        told.append("Begins with convolutions and a perceptron of whisper-tiny.en, by others")
+    elif model.name == "encoder":
         told.append(f"Begins as the first blocks of {model.encoder}, which others have trained")
     if is_solved(recipe):
         told.append(

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
-from typing import cast
 
 from safetensors import SafetensorError
 from safetensors.torch import load
@@ -17,11 +16,9 @@ from torch import Tensor
 from emelia.config import FeatureConfig, Recipe
 from emelia.errors import ConfigError, ModelError
 from emelia.learn.encoders import hub
-from emelia.learn.encoders.mel import MelEncoder
+from emelia.learn.encoders.mel import MelEncoder, inherited
 from emelia.learn.encoders.whisper import WhisperEncoder
 from emelia.storage import cache_root
-
-Module = hub.HubEncoder | MelEncoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +32,18 @@ class Pretrained:
     file: str
     digest: str  # SHA-256 of the file
     licence: str
+    attends: bool = True  # False: ours, which begins with these weights and has no attention
 
 
 HUB = "hub:"  # what names of the hub's encoders begin with
-OURS = "mel"  # the small one of this project, which has no weights before it is taught
-WIDTH, BLOCKS = 256, 4  # of it
+TINY = Pretrained(
+    80, 384, 6, 4, "whisper-tiny.en-encoder.safetensors",
+    "0f18f10ff820bb2f29f47eeb3ac46eb3e511957fc72f80750be9accd42c94098",
+    "MIT, Copyright (c) 2022 OpenAI",
+)  # fmt: skip
 KNOWN = {
-    "whisper-tiny.en": Pretrained(
-        80, 384, 6, 4, "whisper-tiny.en-encoder.safetensors",
-        "0f18f10ff820bb2f29f47eeb3ac46eb3e511957fc72f80750be9accd42c94098",
-        "MIT, Copyright (c) 2022 OpenAI",
-    ),
+    "mel": replace(TINY, blocks=1, attends=False),
+    "whisper-tiny.en": TINY,
     "whisper-base": Pretrained(
         80, 512, 8, 4, "whisper-base-encoder-4blocks.safetensors",
         "8e19a71d9b53d40d139a005602ea7f70a609dff68ace0221318f7a38da7f4402",
@@ -54,7 +52,7 @@ KNOWN = {
 }  # fmt: skip
 
 
-def new_encoder(name: str, blocks: int, bands: int, architecture: str = "") -> Module:
+def new_encoder(name: str, blocks: int, bands: int, architecture: str = "") -> hub.HubEncoder:
     """An encoder of random weights, cut after a block; 0 takes all that are known.
 
     Args:
@@ -65,8 +63,6 @@ def new_encoder(name: str, blocks: int, bands: int, architecture: str = "") -> M
     """
     if name.startswith(HUB):
         return hub.new_encoder(json.loads(architecture or _described(name)), blocks)
-    if name == OURS:
-        return MelEncoder(bands, WIDTH, blocks or BLOCKS)
     known = find(name)
     if not 0 <= blocks <= known.blocks:
         raise ConfigError(
@@ -76,7 +72,9 @@ def new_encoder(name: str, blocks: int, bands: int, architecture: str = "") -> M
         raise ConfigError(
             f"features: {name} takes {known.bands} mel bands, got {bands}. Set features=whisper."
         )
-    return WhisperEncoder(bands, known.width, known.heads, blocks or known.blocks)
+    if known.attends:
+        return WhisperEncoder(bands, known.width, known.heads, blocks or known.blocks)
+    return MelEncoder(bands, known.width, blocks or known.blocks)
 
 
 def has_weights(name: str) -> bool:
@@ -120,7 +118,7 @@ def _described(name: str) -> str:
     return json.dumps(hub.find(name).config, sort_keys=True)
 
 
-def load_weights(encoder: Module, name: str, digest: str = "") -> None:
+def load_weights(encoder: hub.HubEncoder, name: str, digest: str = "") -> None:
     """Fill an encoder with what it learnt before.
 
     Args:
@@ -133,11 +131,13 @@ def load_weights(encoder: Module, name: str, digest: str = "") -> None:
         source = hub.find(name)
         if digest not in ("", source.digest):
             raise ModelError(f"{name}: its weights have changed. Pin a commit with @.")
-        hub.load_weights(cast(hub.HubEncoder, encoder), source)
+        hub.load_weights(encoder, source)
         return
     weights = _read(weights_file(name), find(name))
-    wanted = encoder.state_dict()
-    encoder.load_state_dict({key: weights[key].float() for key in wanted})
+    if isinstance(encoder, MelEncoder):
+        encoder.load_state_dict(inherited(weights, encoder))
+    else:
+        encoder.load_state_dict({key: weights[key].float() for key in encoder.state_dict()})
 
 
 def weights_file(name: str) -> Path:
@@ -169,7 +169,7 @@ def find(name: str) -> Pretrained:
     if name in KNOWN:
         return KNOWN[name]
     near = get_close_matches(name, KNOWN, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join((OURS, *KNOWN))}."
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(KNOWN)}."
     raise ConfigError(f"model.encoder: no encoder is called {name!r}; {hint}")
 
 
