@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from test_models import assert_near, clips_of, gradients, pad
-from tiny_encoder import BANDS, NAME, make_known
+from tiny_encoder import BANDS, NAME, WIDTH, make_known
 from torch import nn
 
 from emelia.config import ModelConfig
@@ -25,6 +26,7 @@ from emelia.learn.models import Encoder, build
 CLASSES = 5
 LENGTHS = [31, 64, 5, 1, 40]
 Array = NDArray[np.float64]
+Levels = Literal["last", "all"]
 
 
 @pytest.fixture(autouse=True)
@@ -35,9 +37,9 @@ def file(one_thread: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> I
         yield make_known(monkeypatch, tmp_path / "weights")
 
 
-def make(name: str) -> Encoder:
+def make(name: str, levels: Levels = "last") -> Encoder:
     """A network in evaluation of which no part is as it was made: norms, attention, scales."""
-    network = build(ModelConfig("encoder", encoder=name), CLASSES, BANDS)
+    network = build(ModelConfig("encoder", encoder=name, levels=levels), CLASSES, BANDS)
     assert isinstance(network, Encoder)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -49,9 +51,12 @@ def make(name: str) -> Encoder:
     return network.eval()
 
 
+@pytest.mark.parametrize("levels", ["last", "all"])
 @pytest.mark.parametrize("name", [NAME, "mel"])
-def test_a_batch_of_clips_equals_each_alone_in_output_and_gradient(name: str) -> None:
-    network, clips = make(name), clips_of(LENGTHS, BANDS)
+def test_a_batch_of_clips_equals_each_alone_in_output_and_gradient(
+    name: str, levels: Levels
+) -> None:
+    network, clips = make(name, levels), clips_of(LENGTHS, BANDS)
     logits = network(*pad(clips, extra=3))
     for place, clip in enumerate(clips):
         alone = network(clip[None, None], torch.tensor([clip.shape[1]]))
@@ -76,15 +81,28 @@ def test_frames_of_every_level_are_those_of_the_clip_alone(name: str) -> None:
     assert torch.equal(levels[-1], encoder(batch.squeeze(1), lengths)[0])
 
 
+@pytest.mark.parametrize("levels", ["last", "all"])
 @pytest.mark.parametrize("name", [NAME, "mel"])
-def test_what_columns_contribute_adds_up_to_the_logits(name: str) -> None:
-    network = make(name)
+def test_what_columns_contribute_adds_up_to_the_logits(name: str, levels: Levels) -> None:
+    network = make(name, levels)
     batch, lengths = pad(clips_of(LENGTHS, BANDS))
     with torch.no_grad():
         found, counts = network.contributions(batch, lengths)
         assert_near([found.sum(2) + network.output.bias], [network(batch, lengths)])
     for row, count in zip(found, counts, strict=True):
         assert (row[:, int(count) :] == 0).all()
+
+
+def test_all_levels_are_pooled_side_by_side_and_the_last_alone_is_imitated() -> None:
+    network, (batch, lengths) = make(NAME, "all"), pad(clips_of(LENGTHS, BANDS))
+    with torch.no_grad():
+        levels, counts = network.encoder.each(batch.squeeze(1), lengths)
+        pooled, also = network.frames(batch, lengths)
+        _, last, _ = network.listen(batch, lengths)
+    assert torch.equal(counts, also)
+    assert network.output.in_features == 2 * 3 * WIDTH
+    assert torch.equal(pooled, torch.cat(levels[1:], 1)), "not what comes before the first block"
+    assert torch.equal(last, levels[-1])
 
 
 def test_an_untaught_encoder_attends_to_all_frames_alike() -> None:

@@ -118,6 +118,30 @@ def test_the_second_fit_ends_where_validation_chose_though_the_first_went_on(
     assert counts == [4, 2]
 
 
+def test_whoever_is_tested_with_another_corpus_is_chosen_for_by_corpora_left_out(
+    fold: Fold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In turn each corpus that is heard; where the test is of one of them, its speakers."""
+    one, two = (
+        [replace(u, corpus=corpus) for u in part]
+        for corpus, part in (("a", fold.train), ("b", fold.validation))
+    )
+    home = [*two[:1], *one[:1]]  # both corpora validate
+    asked: list[list[set[str]]] = []
+    real = probe.choose
+
+    def choose(x: Any, clips: Any, weights: Any, left_out: Any, *rest: Any) -> Any:
+        asked.append([{c.utterance.corpus for c in np.array(clips)[o]} for o in left_out])
+        return real(x, clips, weights, left_out, *rest)
+
+    monkeypatch.setattr(probe, "choose", choose)
+    for corpus in ("c", "a"):
+        test = tuple(replace(u, corpus=corpus) for u in fold.test)
+        teach(SOLVED, Fold("1", (*one[1:], *two[1:]), tuple(home), test))
+    assert asked[0] == [{"a"}, {"b"}]
+    assert len(asked[1]) > 2, "speakers"
+
+
 # Breaks
 
 

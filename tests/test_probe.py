@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -42,8 +43,8 @@ def clips(number: int = 60, speakers: int = 5) -> list[Clip]:
     ]
 
 
-def encoder() -> Encoder:
-    network = build(ModelConfig("encoder", encoder=NAME), CLASSES, BANDS)
+def encoder(levels: Literal["last", "all"] = "last") -> Encoder:
+    network = build(ModelConfig("encoder", encoder=NAME, levels=levels), CLASSES, BANDS)
     assert isinstance(network, Encoder)
     return network.eval()
 
@@ -84,12 +85,16 @@ def test_a_feature_that_never_changes_does_no_harm() -> None:
     assert found.weight[:, 1].abs().max() < 1e-4
 
 
-@pytest.mark.parametrize("columns", [WIDTH, 2 * WIDTH])
-def test_a_network_answers_as_the_solution_whatever_it_attended_to_before(columns: int) -> None:
-    network, some = encoder(), clips(12)
+@pytest.mark.parametrize("levels", ["last", "all"])
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_network_answers_as_the_solution_whatever_it_attended_to_before(
+    parts: int, levels: Literal["last", "all"]
+) -> None:
+    network, some = encoder(levels), clips(12)
     nn.init.normal_(network.pool.score.weight)
     nn.init.normal_(network.output.weight)
-    x = probe.pooled(network, some)[:, -1]
+    x = probe.features(probe.pooled(network, some), 3, levels == "all")
+    columns = parts * x.shape[1] // 2
     solution = probe.solve(x, probe.labels(some), probe.alike(some), 0.1, CLASSES, columns)
     probe.put(solution, network)
     batch = collate(some, network, CLASSES)
@@ -156,6 +161,37 @@ def test_the_features_in_which_the_class_is_said_are_chosen(in_deviations: bool)
         assert found.columns == 10 or not in_deviations
         only = probe.choose(x, some, probe.alike(some), turns, CLASSES, blocks=2)
         assert only.blocks == 2
+
+
+def test_features_of_every_block_are_their_means_and_then_their_deviations() -> None:
+    x = np.arange(2 * 4 * 6, dtype=np.float32).reshape(2, 4, 6)  # 3 blocks of 3 features
+    found = probe.features(x, 2, every=True)
+    assert found.shape == (2, 12)
+    np.testing.assert_array_equal(found[:, :6], np.hstack([x[:, 1, :3], x[:, 2, :3]]))
+    np.testing.assert_array_equal(found[:, 6:], np.hstack([x[:, 1, 3:], x[:, 2, 3:]]))
+    np.testing.assert_array_equal(probe.features(x, 2, every=False), x[:, 2])
+
+
+def test_what_two_blocks_say_together_is_heard_where_every_block_is_pooled() -> None:
+    some, rng = clips(), np.random.default_rng(0)
+    x = rng.standard_normal((len(some), 3, 4)).astype(np.float32)
+    truth = probe.labels(some)
+    x[:, 1, 0] += np.where(truth == 0, 4, -4)  # each block tells a part:
+    x[:, 2, 0] += np.where((truth == 1) | ((truth == 0) & (rng.random(len(some)) < 0.5)), 4, -4)
+    turns = probe.turns(some, {"home"})
+    alone, both = (
+        probe.choose(x, some, probe.alike(some), turns, CLASSES, 2, every=every)
+        for every in (False, True)
+    )
+    right = [np.mean(c.answers.argmax(1) == probe.labels(c.clips)) for c in (alone, both)]
+    assert right[0] < 0.8 < 0.95 < right[1]
+    assert both.columns in (4, 8), "means of two blocks, or deviations too"
+
+
+def test_each_corpus_is_left_out_where_the_test_is_of_another() -> None:
+    some = [clip(i, 0, str(i), "abc"[i % 3]) for i in range(9)]
+    found = probe.corpus_turns(some)
+    assert [turn.tolist() for turn in found] == [[i % 3 == k for i in range(9)] for k in range(3)]
 
 
 def test_the_answers_are_of_layers_that_had_not_heard_the_speaker() -> None:

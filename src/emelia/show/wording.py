@@ -151,6 +151,10 @@ def _steps(train: TrainConfig) -> list[str]:
     return told
 
 
+def _frames(recipe: Recipe) -> str:
+    return "the frames after each block" if recipe.model.levels == "all" else "its frames"
+
+
 def origins(recipe: Recipe) -> str:
     """What the network had learnt before, and whom it learns from; empty where from nobody."""
     model, train = recipe.model, recipe.train
@@ -163,13 +167,13 @@ def origins(recipe: Recipe) -> str:
         told.append(f"Begins as the first blocks of {model.encoder}, which others have trained")
     if is_solved(recipe):
         told.append(
-            "It stays as it is: a linear layer on the mean of its frames, and on their deviation "
-            "where that helps, is learnt"
+            f"It stays as it is: a linear layer on the mean of {_frames(recipe)}, and on their "
+            "deviation where that helps, is learnt"
         )
     elif is_pretrained(recipe):
         told.append(
-            "In the first epoch it is frozen, and a linear layer on the mean of its frames, and on "
-            "their deviation where that helps, is solved"
+            "In the first epoch it is frozen, and a linear layer is solved, on the mean of "
+            f"{_frames(recipe)} and on their deviation where that helps"
         )
         told.append(
             f"Afterwards the last block learns at {train.encoder_lr:g} of the learning rate, each "

@@ -1,0 +1,180 @@
+"""What holds on a corpus that was never heard? A linear layer on a frozen encoder, in several ways.
+
+    python benchmarks/unheard_corpus.py [CORPORA] [--emotions A,B] [--recipe NAME] [--into FILE]
+
+Leave one corpus out, UAR on its clips, four emotions. The first table's ways need the clip alone:
+one block's frames or those of every block; each clip's features standardised within the clip
+(instance normalisation); a penalty on whatever tells corpora apart, the linear form of training
+against a classifier of domains. Those of the second need unlabelled clips of the same source, by
+which features are standardised, drawn at random where every emotion is about as frequent.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from emelia import console, metrics, read_corpus
+from emelia.learn import probe
+from emelia.learn.balance import draw_chances
+from emelia.learn.catalogue import find_recipes
+from emelia.learn.data import Clip, Loader
+from emelia.learn.encoders import load_weights
+from emelia.learn.models import Encoder
+from emelia.learn.runs import new_network
+from emelia.show.tables import Table, write_block
+
+CORPORA, EMOTIONS = "aesdd+ravdess+emodb+nemo", "anger,happiness,neutral,sadness"
+PENALTY = probe.PENALTIES[0]  # fixed: nothing is chosen on a corpus that tests
+APART = 10.0  # how much an offset between corpora counts, against PENALTY
+COUNTS = (10, 50)  # unlabelled clips of the source
+Features = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Speech:
+    """Statistics (N, L, 2D) of clips, their labels and corpora (N,)."""
+
+    x: Features
+    clips: Sequence[Clip]
+    labels: NDArray[np.int64]
+    corpora: NDArray[np.str_]
+    classes: int
+
+
+Way = Callable[[Speech, Mask], Features]  # what is heard (N, K) where `Mask` tells the test
+
+
+def block(number: int) -> Way:
+    """Frames after one block."""
+    return lambda speech, test: probe.features(speech.x, number, every=False)
+
+
+def every(speech: Speech, test: Mask) -> Features:
+    """Frames after every block."""
+    return probe.features(speech.x, speech.x.shape[1] - 1, every=True)
+
+
+def within(speech: Speech, test: Mask) -> Features:
+    """The same, each block's means and deviations standardised within the clip."""
+    n, levels, _ = speech.x.shape
+    parts = speech.x.reshape(n, levels, 2, -1)
+    parts = (parts - parts.mean(3, keepdims=True)) / parts.std(3, keepdims=True)
+    return probe.features(parts.reshape(speech.x.shape), levels - 1, every=True)
+
+
+def apart(speech: Speech, test: Mask) -> Features:
+    """The same as `every`, shrunk along the directions that tell the corpora of training apart.
+
+    Shrinking a direction makes its weights dear, which is what the penalty is for.
+    """
+    x = every(speech, test)
+    known = x[~test]
+    mean, deviation = known.mean(0), known.std(0) + probe.SMALL
+    z = (x - mean) / deviation
+    directions = _offsets(z[~test], speech.labels[~test], speech.corpora[~test])
+    _, sizes, basis = np.linalg.svd(directions, full_matrices=False)
+    shrink = 1 / np.sqrt(1 + APART * sizes**2 / PENALTY) - 1
+    return np.asarray(z + (z @ basis.T * shrink) @ basis, np.float32)
+
+
+def _offsets(
+    z: Features, labels: NDArray[np.int64], corpora: NDArray[np.str_]
+) -> NDArray[np.float32]:
+    """How far a corpus lies from the mean of all, class by class: a row each."""
+    rows = []
+    for label in np.unique(labels):
+        names = np.unique(corpora[labels == label])
+        means = np.stack([z[(labels == label) & (corpora == name)].mean(0) for name in names])
+        rows.append((means - means.mean(0)) / np.sqrt(len(means)))
+    return np.concatenate(rows) / np.sqrt(len(rows))
+
+
+def source(count: int) -> Way:
+    """As `every`, standardised corpus by corpus: the test by `count` of its clips, 0 for all."""
+
+    def standardised(speech: Speech, test: Mask) -> Features:
+        rng, x = np.random.default_rng(0), every(speech, test).copy()
+        for name in np.unique(speech.corpora):
+            members = np.flatnonzero(speech.corpora == name)
+            heard = members
+            if count and test[members[0]]:
+                heard = rng.choice(members, count, replace=False)
+            x[members] = (x[members] - x[heard].mean(0)) / (x[heard].std(0) + probe.SMALL)
+        return x
+
+    return standardised
+
+
+def answer(speech: Speech, test: Mask, way: Way) -> float:
+    """UAR on a corpus that was left out."""
+    x = way(speech, test)
+    fitted = [clip for clip, out in zip(speech.clips, test, strict=True) if not out]
+    weights = draw_chances(fitted, "corpora") * len(fitted)
+    truth, classes = speech.labels, speech.classes
+    solution = probe.solve(x[~test], truth[~test], weights, PENALTY, classes, x.shape[1])
+    return metrics.uar(truth[test], solution(torch.from_numpy(x[test])).argmax(1).numpy())
+
+
+def hear(where: str, emotions: str, name: str) -> Speech:
+    """Encode the clips of all corpora, once: they are kept in the cache."""
+    corpus = read_corpus(where, emotions=emotions.split(","))
+    recipe = find_recipes(name)[0]
+    clips = Loader(recipe, corpus.emotions).load(corpus.utterances)
+    network = new_network(recipe, len(corpus.emotions))
+    assert isinstance(network, Encoder)
+    load_weights(network.encoder, recipe.model.encoder)
+    names = np.array([clip.utterance.corpus for clip in clips])
+    classes = len(corpus.emotions)
+    return Speech(probe.pooled(network, clips), clips, probe.labels(clips), names, classes)
+
+
+def measure(speech: Speech, title: str, ways: dict[str, Way], note: str) -> Table:
+    """A line for each way, a column for each corpus left out."""
+    names = list(dict.fromkeys(speech.corpora.tolist()))
+    rows = []
+    for label, way in ways.items():
+        found = [answer(speech, speech.corpora == name, way) for name in names]
+        rows.append((label, *(f"{100 * value:.1f}" for value in (*found, np.mean(found)))))
+        console.say(" ".join(rows[-1]))
+    return Table(title, ("UAR % without", *names, "mean"), tuple(rows), note)
+
+
+def main() -> None:
+    """Read the options and print the tables."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("corpora", nargs="?", default=CORPORA)
+    options.add_argument("--emotions", default=EMOTIONS)
+    options.add_argument("--recipe", default="whisper-base")
+    options.add_argument("--into", type=Path, help="write the tables into this Markdown file")
+    chosen = options.parse_args()
+    speech = hear(chosen.corpora, chosen.emotions, chosen.recipe)
+    blocks = {f"block {n}": block(n) for n in range(1, speech.x.shape[1])}
+    alone = {
+        **blocks,
+        "every block": every,
+        "every block, standardised within the clip": within,
+        "every block, penalty on what tells corpora apart": apart,
+    }
+    more = {f"{n} clips of the source": source(n) for n in COUNTS}
+    more["all clips of the source"] = source(0)
+    note = f"{len(speech.clips)} clips, {chosen.recipe} frozen, a penalty of {PENALTY}."
+    tables = [
+        measure(speech, "The clip alone", alone, note),
+        measure(speech, "Standardised by unlabelled clips of the source", more, note),
+    ]
+    for table in tables:
+        console.table(table.title, table.columns, table.rows, table.note)
+    if chosen.into:
+        write_block(chosen.into, "unheard", "\n\n".join(t.markdown() for t in tables))
+
+
+if __name__ == "__main__":
+    main()
