@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -340,6 +340,19 @@ def test_blocks_that_were_chosen_before_are_kept(fold: Fold) -> None:
     first = teach(first.recipe, fold)
     found = teach(SOLVED, fold, start=as_run(first))
     assert found.recipe.model.blocks == 1
+
+
+@pytest.mark.parametrize("levels", ["last", "all"])
+def test_a_run_that_pooled_other_levels_gives_its_encoder(
+    fold: Fold, levels: Literal["last", "all"]
+) -> None:
+    first = teach(replace(TUNED, train=replace(TUNED.train, choose="last")), fold)
+    other = replace(SOLVED, model=replace(TUNED.model, levels=levels))
+    found = teach(other, fold, start=as_run(first)).network
+    assert isinstance(found, Encoder) and isinstance(first.network, Encoder)
+    assert same(found.encoder.state_dict(), first.network.encoder.state_dict())
+    width = first.network.output.in_features * (2 if levels == "all" else 1)
+    assert found.output.in_features == width
 
 
 def test_our_own_encoder_is_solved_once_it_has_learnt(fold: Fold) -> None:

@@ -28,7 +28,7 @@ from emelia.learn.runs import (
     versions,
 )
 from emelia.learn.tasks import Task, ids
-from emelia.learn.training import logits, predict
+from emelia.learn.training import logits
 from emelia.results import Cell
 
 Tell = Callable[[int, int, str], None]  # done, total, facts
@@ -76,17 +76,18 @@ def run_cell(task: Task, folder: Path, tell: Tell, hardware: Hardware = CPU) -> 
         on_epoch=note,
     )
     learnt = learn(lesson, loader, validation)
-    training, heat = learnt.training, 1.0
-    if training.best_epoch:
-        asked = logits(learnt.network, test, len(classes))
-        checked = logit_records(learnt.checked, learnt.answers)
-        save_answers(folder, validation=checked, test=logit_records(test, asked))
-        heat = _temperature(checked, len(classes))
-        known = about(task, training)
-        save_run(folder, learnt.recipe, classes, learnt.network, training.history, known)
+    training = learnt.training
+    if not training.best_epoch:
+        raise Interrupted
+    asked = logits(learnt.network, test, len(classes))
+    checked = logit_records(learnt.checked, learnt.answers)
+    save_answers(folder, validation=checked, test=logit_records(test, asked))
+    known = about(task, training)
+    save_run(folder, learnt.recipe, classes, learnt.network, training.history, known)
     if training.interrupted:
         raise Interrupted
-    cell = _cell(task, learnt.network, training, test, heat)
+    found, heat = answers(test, asked.softmax(1).numpy()), _temperature(checked, len(classes))
+    cell = _cell(task, learnt.network, training, found, heat)
     return replace(cell, blocks=learnt.recipe.model.blocks)
 
 
@@ -134,9 +135,13 @@ def _temperature(checked: Sequence[dict[str, Any]], classes: int) -> float:
 
 
 def _cell(
-    task: Task, network: Network, training: Training, test: Sequence[Clip], heat: float
+    task: Task,
+    network: Network,
+    training: Training,
+    found: Sequence[dict[str, Any]],
+    heat: float,
 ) -> Cell:
-    setting, chances = task.setting, predict(network, test, len(task.setting.classes))
+    setting = task.setting
     return Cell(
         key=task.key,
         corpus=setting.corpus,
@@ -155,7 +160,7 @@ def _cell(
         validation_clips=len(task.fold.validation),
         best_epoch=training.best_epoch,
         history=tuple(_rounded(line) for line in training.history),
-        predictions=tuple(answers(test, chances)),
+        predictions=tuple(found),
         audit=task.audit,
         versions=versions(),
         demo=setting.demo,

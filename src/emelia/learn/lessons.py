@@ -28,7 +28,14 @@ from emelia.learn.checkpoint import Epoch, Progress
 from emelia.learn.data import Clip, Loader
 from emelia.learn.encoders import has_weights, load_weights
 from emelia.learn.models import Encoder, Network
-from emelia.learn.runs import CHECKPOINT, Run, new_network, take_over
+from emelia.learn.runs import (
+    ALL_BUT_ENCODER,
+    CHECKPOINT,
+    LAST,
+    Run,
+    new_network,
+    take_over,
+)
 from emelia.learn.training import fit, logits
 
 AGAIN = f"again-{CHECKPOINT}"  # of the second fit
@@ -173,7 +180,9 @@ def _begin(lesson: Lesson) -> Network:
         weights = lesson.start.network.state_dict()
         if lesson.start.classes != lesson.classes:  # what tells other classes apart begins anew
             weights = {k: v for k, v in weights.items() if not k.startswith("output.")}
-        take_over(weights, network)
+        # Where other levels are pooled, so does all that follows the encoder.
+        alike = lesson.start.recipe.model.levels == lesson.recipe.model.levels
+        take_over(weights, network, LAST if alike else ALL_BUT_ENCODER)
     elif isinstance(network, Encoder) and has_weights(lesson.recipe.model.encoder):
         model = lesson.recipe.model
         load_weights(network.encoder, model.encoder, model.weights)

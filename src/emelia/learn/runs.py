@@ -47,15 +47,23 @@ def new_network(recipe: Recipe, classes: int) -> Network:
     return build(recipe.model, classes, FrontEnd(recipe.features).bands)
 
 
-def take_over(weights: Mapping[str, Tensor], network: Network) -> None:
-    """Put weights into a network; only those of the last layer may be missing.
+LAST, ALL_BUT_ENCODER = ("output.",), ("output.", "pool.", "shift", "scale")
+
+
+def take_over(
+    weights: Mapping[str, Tensor], network: Network, anew: tuple[str, ...] = LAST
+) -> None:
+    """Put weights into a network.
+
+    Args:
+        anew: what the names of those begin with that may be missing, for example the last layer's.
 
     Raises:
         ConfigError: they are of another kind of network.
     """
     own = network.state_dict()
     fits = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
-    if lacking := [key for key in own if key not in fits and not key.startswith("output.")]:
+    if lacking := [key for key in own if key not in fits and not key.startswith(anew)]:
         raise ConfigError(
             f"the run to start from is no network of this recipe: {lacking[0]} does not fit. "
             "Start from a run of the same recipe."
