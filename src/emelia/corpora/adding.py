@@ -28,10 +28,11 @@ def add(split: Split, corpus: Corpus, others: Corpus) -> Split:
     added = tuple(_fitting(other, corpus) for other in others.sources)
     clips = join(added).utterances
     names = [other.name for other in added]
+    are = f"{in_words(names)} {'is' if len(names) == 1 else 'are'}"
     return replace(
         split,
         name="+".join([split.name, *names]),
-        protocol=f"{split.protocol.removesuffix('.')}; {_listed(names)} added to training.",
+        protocol=f"{split.protocol.removesuffix('.')}; {are} added to training.",
         folds=tuple(replace(fold, train=(*fold.train, *clips)) for fold in split.folds),
         added=added,
     )
@@ -56,7 +57,7 @@ def _fitting(other: Corpus, corpus: Corpus) -> Corpus:
     return replace(other, utterances=kept)
 
 
-def _listed(names: list[str]) -> str:
-    """`a is`, or `a, b and c are`."""
+def in_words(names: list[str]) -> str:
+    """`a`, or `a, b and c`."""
     *first, last = names
-    return f"{', '.join(first)} and {last} are" if first else f"{last} is"
+    return f"{', '.join(first)} and {last}" if first else last

@@ -12,6 +12,7 @@ from typing import Any
 
 from emelia.config import Card, Recipe
 from emelia.corpora import CORPORA
+from emelia.corpora.adding import in_words
 from emelia.learn.calibrate import Answers, Threshold
 from emelia.learn.card_figures import figures
 from emelia.learn.encoders import KNOWN
@@ -91,8 +92,8 @@ def _begun(recipe: Recipe) -> str:
 
 
 def _usual_title(run: Run, corpora: tuple[Mapping[str, Any], ...]) -> str:
-    languages = dict.fromkeys(str(c["language"]) for c in corpora if c.get("language"))
-    spoken = f"{' and '.join(languages)} speech" if languages else "speech"
+    languages = list(dict.fromkeys(str(c["language"]) for c in corpora if c.get("language")))
+    spoken = f"{in_words(languages)} speech" if languages else "speech"
     return f"{len(run.classes)} emotions in {spoken}"
 
 
