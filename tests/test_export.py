@@ -60,10 +60,12 @@ RECIPES = {
     "emelia": Recipe(features=SHORT, model=ModelConfig("emelia", width=4)),
     "as it comes": Recipe(features=SHORT, audio=AudioConfig(dc=False, level="none")),
     "trimmed": Recipe(features=SHORT, audio=AudioConfig(trim_db=30)),
-    "mel": Recipe(features=SHORT, model=ModelConfig("encoder", encoder="mel", blocks=1)),
+    "mel": Recipe(
+        features=PRESETS["whisper"], model=ModelConfig("encoder", encoder="mel", levels="all")
+    ),
     "whisper": Recipe(
         features=PRESETS["whisper"],
-        model=ModelConfig("encoder", encoder="whisper-tiny.en", blocks=1),
+        model=ModelConfig("encoder", encoder="whisper-tiny.en", blocks=2, levels="all"),
     ),
 }
 SHIPPED = sorted(Path(export.__file__).parents[1].glob("use/models/*.onnx"))

@@ -17,11 +17,12 @@ import pytest
 import soundfile
 from conftest import RATE, voice
 from tiny import ROOT, same
+from tiny_encoder import BANDS, make_known
 
 from emelia import load
 from emelia.cli import finetune as command
 from emelia.cli import main
-from emelia.config import FeatureConfig, ModelConfig, Recipe, TrainConfig
+from emelia.config import PRESETS, FeatureConfig, ModelConfig, Recipe, TrainConfig
 from emelia.corpora import Corpus, Utterance, read_corpus
 from emelia.corpora.splits import make_split
 from emelia.corpora.utterance import UNKNOWN_SPEAKER
@@ -41,6 +42,7 @@ RECIPE = Recipe(
 )
 ENCODER = replace(
     RECIPE,
+    features=replace(PRESETS["whisper"], mels=BANDS),
     model=ModelConfig("encoder", encoder="mel", blocks=1, dropout=0.0),
     train=TrainConfig(3, 0, 4, lr=0.001),
 )
@@ -96,6 +98,7 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     room = tmp_path_factory.mktemp("rooms")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EMELIA_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        make_known(patch, room / "weights")
         acted = record(room / "acted", ("anger", "fear"), ("a", "b", "c"), 3)
         train(room / "model", acted, ENCODER)
         record(room / "calls", ("tired", "stressed"), ("x", "y", "z"), 5)
