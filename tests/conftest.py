@@ -22,7 +22,7 @@ EMOTIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surp
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a person's settings and cache out of the tests; one cache a session, made once."""
-    for name in [n for n in os.environ if n.startswith("EMELIA_") and n != "EMELIA_CORPORA"]:
+    for name in [n for n in os.environ if n.startswith("EMELIA_")]:  # CORPORA has been read
         monkeypatch.delenv(name)
     monkeypatch.setenv("EMELIA_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
