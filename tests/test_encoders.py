@@ -236,6 +236,16 @@ def test_an_encoder_that_cannot_be_is_refused(
         build(ModelConfig("encoder", encoder=name, blocks=blocks), CLASSES, bands)
 
 
+def test_weights_that_are_missing_are_told_with_the_hub_only_where_it_has_them(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.unlink()
+    with pytest.raises(ModelError, match="name its folder, or take the hub's"):
+        load_weights(new_encoder(NAME, 1, BANDS), NAME)
+    with pytest.raises(ModelError, match=r"name its folder\.$"):
+        load_weights(new_encoder("mel", 1, BANDS), "mel")
+
+
 def test_our_own_encoder_is_whispers_whose_frames_attend_to_their_neighbours_alike() -> None:
     """What both have in common is the same; attention that is even is a mean over frames."""
     ours, theirs = new_encoder("mel", 2, BANDS), new_encoder(NAME, 2, BANDS)

@@ -279,8 +279,11 @@ def test_a_silent_clip_is_zero_once_standardised(name: str, standardise: Any) ->
     (spec,), _, (silence,) = run(config, [np.zeros(16_000, np.float32)])
     if not (name == "mfcc" and standardise == "clip"):  # there, coefficient 0 stands out
         np.testing.assert_allclose(spec, 0, atol=1e-3)
-    # What is divided by no deviation is rounding, which differs from processor to processor.
-    np.testing.assert_allclose(silence, spec[:, 0], atol=5e-3)
+    # Coefficient 0 is near -1000, and its rounding, which differs from processor to processor, is
+    # divided by no deviation: there alone the bound is wider.
+    bounds = np.full(len(silence), 1e-3)
+    bounds[0] = 5e-3 if (name, standardise) == ("mfcc", "band") else 1e-3
+    assert (np.abs(silence - spec[:, 0]) <= bounds).all()
 
 
 # A module

@@ -13,7 +13,7 @@ import torch
 from safetensors import safe_open
 from test_models import clips_of, pad
 from tiny import Trained, same, timeless, toy, train
-from tiny_encoder import BANDS, NAME, SOLVED, TUNED, make_known
+from tiny_encoder import BANDS, NAME, SOLVED, TUNED, WIDTH, make_known
 from torch import nn
 
 from emelia.config import AugmentConfig, FeatureConfig, ModelConfig, Recipe, TrainConfig
@@ -21,6 +21,7 @@ from emelia.corpora.splits import Fold
 from emelia.errors import ConfigError
 from emelia.learn.data import Clip, Loader, collate, mixed, training_batches
 from emelia.learn.hardware import CPU
+from emelia.learn.layers import statistics
 from emelia.learn.lessons import Lesson, learn
 from emelia.learn.models import Encoder, Network, build
 from emelia.learn.rates import make_optimizer
@@ -148,6 +149,19 @@ def test_a_pupil_that_hears_as_its_teacher_does_differs_in_nothing() -> None:
     assert apart == pytest.approx(0.25 + 0.5, abs=1e-5)
 
 
+def test_deviations_are_told_apart_from_frames_that_cannot_be_guessed() -> None:
+    """Frames of a mean guess vary in nothing; what they vary by at the teacher's costs nothing."""
+    teacher = Teacher(make(TEACHER), make(PUPIL), TrainConfig(imitate=1))
+    assert teacher.project is not None
+    wanted, counts = torch.randn(1, WIDTH, 40), torch.tensor([40])
+    for layer in (teacher.project.frames, teacher.project.statistics):
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    teacher.project.statistics.bias.data = statistics(wanted, counts)[0]
+    apart = teacher.difference(torch.randn(1, WIDTH, 40), counts, wanted).item()
+    assert apart == pytest.approx(wanted.square().mean().item(), rel=1e-5)
+
+
 def test_frames_are_kept_in_the_cache_and_those_of_another_teacher_are_not_taken() -> None:
     clips = [replace(clip, key=f"clip-{i}") for i, clip in enumerate(spoken([31, 64], BANDS))]
     network, pupil = make(TEACHER), make(PUPIL)
@@ -250,6 +264,13 @@ def test_frames_that_cannot_be_imitated_are_refused(
     with pytest.raises(ConfigError, match=message):
         Teacher(make(teacher), make(pupil), IMITATING)
     assert Teacher(make(teacher), make(pupil), replace(IMITATING, imitate=0)).project is None
+
+
+def test_frames_of_other_lengths_cannot_be_imitated() -> None:
+    pupil = make(PUPIL)
+    pupil.stride = 4
+    with pytest.raises(ConfigError, match=r"a frame of the pupil, 4 .* as the teacher's, 2"):
+        Teacher(make(TEACHER), pupil, IMITATING)
 
 
 def test_an_encoder_may_teach_one_that_hears_as_often() -> None:

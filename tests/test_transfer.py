@@ -170,6 +170,11 @@ def test_words_say_where_a_network_begins_and_whom_it_learns_from() -> None:
     assert wording.origins(Recipe()) == ""
     assert "first blocks of whisper-base" in wording.origins(solved)
     assert "It stays as it is" in wording.origins(solved)
+    every = replace(solved, model=replace(solved.model, levels="all"))
+    assert "the mean of the frames after each block" in wording.origins(every)
+    assert "the mean of its frames" in wording.origins(solved)
+    ours = replace(solved, model=replace(solved.model, encoder="mel"))
+    assert "a perceptron of whisper-tiny.en" in wording.origins(ours)
     assert wording.training(solved) == (
         "Logistic regression, solved, then once more, with the validation clips among the "
         "training clips."

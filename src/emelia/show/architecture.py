@@ -14,11 +14,8 @@ from emelia.config import SAMPLE_RATE, Recipe
 SECONDS = 4.0  # of the clip whose shapes are shown
 _ATTENTION = 64  # hidden channels of the attentive pooling
 _OURS, _AROUND = "mel", 31  # frames that its blocks gather
-_ENCODERS = {
-    _OURS: (384, 1),
-    "whisper-tiny.en": (384, 4),
-    "whisper-base": (512, 4),
-}  # width, blocks
+# Width and blocks.
+_ENCODERS = {_OURS: (384, 1), "whisper-tiny.en": (384, 4), "whisper-base": (512, 4)}
 
 Shape = tuple[int, ...]
 

@@ -146,7 +146,8 @@ def weights_file(name: str) -> Path:
     Raises:
         ModelError: they are in neither.
     """
-    file = find(name).file
+    known = find(name)
+    file = known.file
     chosen = os.environ.get("EMELIA_WEIGHTS")
     folders = [Path(chosen).expanduser()] if chosen else []
     folders.append(cache_root() / "weights")
@@ -154,9 +155,9 @@ def weights_file(name: str) -> Path:
         if (folder / file).is_file():
             return folder / file
     places = " nor ".join(str(folder) for folder in folders)
+    other = f", or take the hub's: --set model.encoder={HUB}openai/{name}" if known.attends else "."
     raise ModelError(
-        f"{name}: {file} is not in {places}. Let EMELIA_WEIGHTS name its folder, or take the "
-        f"hub's: --set model.encoder={HUB}openai/{name}"
+        f"{name}: {file} is not in {places}. Let EMELIA_WEIGHTS name its folder{other}"
     )
 
 
