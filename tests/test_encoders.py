@@ -19,7 +19,6 @@ from torch import nn
 from emelia.config import ModelConfig
 from emelia.errors import ConfigError, ModelError
 from emelia.learn.encoders import catalogue, load_weights, new_encoder
-from emelia.learn.encoders.mel import AROUND, MelEncoder
 from emelia.learn.encoders.whisper import WhisperEncoder, sinusoids
 from emelia.learn.models import Encoder, build
 
@@ -244,24 +243,3 @@ def test_weights_that_are_missing_are_told_with_the_hub_only_where_it_has_them(
         load_weights(new_encoder(NAME, 1, BANDS), NAME)
     with pytest.raises(ModelError, match=r"name its folder\.$"):
         load_weights(new_encoder("mel", 1, BANDS), "mel")
-
-
-def test_our_own_encoder_is_whispers_whose_frames_attend_to_their_neighbours_alike() -> None:
-    """What both have in common is the same; attention that is even is a mean over frames."""
-    ours, theirs = new_encoder("mel", 2, BANDS), new_encoder(NAME, 2, BANDS)
-    assert isinstance(ours, MelEncoder) and isinstance(theirs, WhisperEncoder)
-    load_weights(ours, "mel")
-    load_weights(theirs, NAME)
-    for block in theirs.blocks:
-        for part in (block.attn.query, block.attn.key):
-            nn.init.zeros_(part.weight)
-        nn.init.zeros_(block.attn.query.bias)
-    frames = AROUND // 2 + 1  # the middle one has as many on either side as are gathered
-    x, lengths = torch.randn(1, BANDS, 2 * frames), torch.tensor([2 * frames])
-    for block in ours.blocks:  # what is beyond a clip's ends is not heard, so the mean is of these
-        block.near.weight.data *= AROUND / frames
-    with torch.no_grad():
-        found, expected = (encoder.each(x, lengths)[0] for encoder in (ours, theirs))
-    assert_near([found[0]], [expected[0]])
-    middle = (frames - 1) // 2
-    assert_near([found[1][..., middle]], [expected[1][..., middle]], most=1e-4)

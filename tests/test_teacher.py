@@ -16,10 +16,10 @@ from tiny import Trained, same, timeless, toy, train
 from tiny_encoder import BANDS, NAME, SOLVED, TUNED, WIDTH, make_known
 from torch import nn
 
-from emelia.config import AugmentConfig, FeatureConfig, ModelConfig, Recipe, TrainConfig
+from emelia.config import FeatureConfig, ModelConfig, Recipe, TrainConfig
 from emelia.corpora.splits import Fold
 from emelia.errors import ConfigError
-from emelia.learn.data import Clip, Loader, collate, mixed, training_batches
+from emelia.learn.data import Clip, Loader, collate
 from emelia.learn.hardware import CPU
 from emelia.learn.layers import statistics
 from emelia.learn.lessons import Lesson, learn
@@ -66,112 +66,76 @@ def taught(config: TrainConfig = IMITATING, **options: Any) -> Trained:
 @pytest.mark.parametrize("share", [0.3, 1.0])
 def test_labels_and_the_teachers_answers_are_mixed(share: float) -> None:
     clips = toy(7)
-    teacher = Teacher(make(TEACHER), make(PUPIL), TrainConfig(teacher_share=share))
-    learnt = teacher.teach(clips)
+    teacher = Teacher(make(PUPIL), TrainConfig(teacher_share=share), make(TEACHER))
+    learnt = teacher.teach(clips, make(PUPIL))
     inputs, lengths = pad([torch.from_numpy(clip.spec) for clip in clips])
     answers = teacher.network(inputs, lengths).softmax(1)
     for clip, found, answer in zip(clips, learnt, answers, strict=True):
         wanted = (1 - share) * torch.eye(CLASSES)[clip.label] + share * answer
         torch.testing.assert_close(torch.from_numpy(found.target), wanted)
-        assert found.frames is None, "nobody asked for them"
         assert found.spec is clip.spec
 
 
-def test_frames_are_standardised_over_all_clips_each_as_the_teacher_hears_it_alone() -> None:
-    clips, network = spoken([31, 64, 5, 33], BANDS), make(TEACHER)
-    learnt = Teacher(network, make(PUPIL), TrainConfig(imitate=1)).teach(clips)
-    rows = []
-    for clip in clips:
-        frames, counts = network.encoder(*spec_and_length(clip))  # type: ignore[operator]
-        rows.append(frames[0, :, : int(counts)].T)
-    every = torch.cat(rows)
-    for clip, row in zip(learnt, rows, strict=True):
-        wanted = (row - every.mean(0)) / (every.std(0, correction=0) + 1e-3)
-        assert clip.frames is not None
-        torch.testing.assert_close(
-            torch.from_numpy(clip.frames).float(), wanted, atol=0.02, rtol=0.02
-        )
-        assert clip.stride == 2
+def test_frames_are_standardised_over_all_clips_each_as_it_is_heard_alone() -> None:
+    clips, pupil = spoken([31, 64, 5, 33], BANDS), make(PUPIL)
+    teacher = Teacher(pupil, TrainConfig(imitate=1), make(TEACHER))
+    teacher.teach(clips, pupil)
+    rows = [heard(teacher, clip) for clip in clips]
+    every = torch.cat(rows, 1)
+    torch.testing.assert_close(teacher.mean, every.mean(1))
+    torch.testing.assert_close(1 / teacher.scale, every.std(1) + 1e-3)
+    standard = [(row - every.mean(1)[:, None]) / (every.std(1) + 1e-3)[:, None] for row in rows]
+    told = [torch.cat([x.mean(1), (x.var(1, correction=0) + 1e-5).sqrt()]) for x in standard]
+    torch.testing.assert_close(teacher.spread, torch.stack(told).std(0) + 1e-3)
 
 
-def spec_and_length(clip: Clip) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.from_numpy(clip.spec)[None], torch.tensor([clip.spec.shape[1]])
+def heard(teacher: Teacher, clip: Clip) -> torch.Tensor:
+    """The frames (D, N) that are imitated."""
+    assert teacher.imitated is not None
+    spec = torch.from_numpy(clip.spec)
+    frames, counts = teacher.imitated(spec[None], torch.tensor([spec.shape[1]]))
+    return frames[0, :, : int(counts)].detach()
 
 
-def test_a_piece_of_a_clip_comes_with_its_own_frames() -> None:
-    clips = spoken([99, 64, 41], BANDS)
-    for clip in clips:  # every column says which it is
-        clip.spec[:] = np.arange(clip.spec.shape[1])
-    heard = [np.arange(0, clip.spec.shape[1], 4, dtype=np.float16)[:, None] for clip in clips]
-    clips = [replace(c, frames=x, stride=4) for c, x in zip(clips, heard, strict=True)]
-    recipe = Recipe(model=PUPIL, augment=AugmentConfig(crop=30), train=TrainConfig(4, 0, 3))
-    starts = set()
-    for seed in range(20):
-        rng = np.random.default_rng(seed)
-        for batch in training_batches(clips, recipe, make(PUPIL), CLASSES, rng):
-            assert batch.frames is not None
-            assert torch.equal(batch.frames[:, 0], batch.inputs[:, 0, 0, ::4])
-            assert batch.frames.shape[2] == 8
-            starts |= set(batch.frames[:, 0, 0].tolist())
-    assert len(starts) > 8
-
-
-def test_what_is_mixed_is_mixed_with_what_the_teacher_hears() -> None:
-    clips = spoken([20, 12], BANDS)
-    heard = [np.full((5, 2), 1, np.float16), np.full((3, 2), 2, np.float16)]
-    clips = [replace(c, frames=x, stride=4) for c, x in zip(clips, heard, strict=True)]
-    batch = collate(clips, make(PUPIL), CLASSES)
-    assert batch.frames is not None
-    assert batch.frames[1, :, 3:].abs().max() == 0, "past the end"
-    mix = mixed(batch, 1.0, np.random.default_rng(3))
-    assert mix.frames is not None
-    share = (mix.frames[:, 0, 0] - batch.frames[:, 0, 0]).abs()  # of the partner
-    assert share.min() > 0.01
-    wanted = (mix.inputs - batch.inputs).abs() / (batch.inputs - batch.inputs.flip(0)).abs()
-    torch.testing.assert_close(wanted[:, 0, 0, 0], share)
-
-
-def test_a_pupil_that_hears_as_its_teacher_does_differs_in_nothing() -> None:
-    teacher = Teacher(make(TEACHER), make(TEACHER), TrainConfig(imitate=1))
-    assert teacher.project is not None
-    nn.init.dirac_(teacher.project.frames.weight)  # the identity
-    nn.init.zeros_(teacher.project.frames.bias)  # type: ignore[arg-type]
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_pupil_that_hears_as_its_teacher_does_differs_in_nothing(hidden: bool) -> None:
+    """What both hear is the same piece with the same parts hidden, whatever it is."""
+    pupil = make(TEACHER)
+    assert isinstance(pupil, Encoder)
+    teacher = Teacher(pupil, TrainConfig(imitate=1), make(TEACHER))
+    assert teacher.imitated is not None
+    pupil.encoder.load_state_dict(teacher.imitated.state_dict())
     clips = spoken([31, 64, 5, 33], BANDS)
-    batch = collate(teacher.teach(clips), make(TEACHER), CLASSES)
-    frames, counts = batch.frames, (batch.lengths + 1) // 2
-    assert frames is not None
-    assert teacher.difference(frames, counts, frames).item() < 1e-10
-    teacher.spread.fill_(1e6)  # statistics count for nothing
-    apart = teacher.difference(frames + 0.5, counts, frames).item()
-    assert apart == pytest.approx(0.25, abs=1e-5), "the mean square, whatever the padding"
-    teacher.spread.fill_(0.5)  # means are 0.5 apart, deviations are alike
-    apart = teacher.difference(frames + 0.5, counts, frames).item()
-    assert apart == pytest.approx(0.25 + 0.5, abs=1e-5)
+    teacher.teach(clips, pupil)
+    batch = collate(clips, pupil, CLASSES)
+    inputs = batch.inputs * (torch.rand_like(batch.inputs) > 0.3) if hidden else batch.inputs
+    with torch.no_grad():
+        _, frames, counts = pupil.listen(inputs, batch.lengths)
+        assert teacher.difference(frames, counts, inputs, batch.lengths).item() < 1e-10
+        teacher.spread.fill_(1e6)  # statistics count for nothing
+        moved = frames + 0.5 / teacher.scale[:, None]
+        apart = teacher.difference(moved, counts, inputs, batch.lengths).item()
+        assert apart == pytest.approx(0.25, abs=1e-4), "the mean square, whatever the padding"
+        teacher.spread.fill_(0.5)  # means are 0.5 apart, deviations are alike
+        apart = teacher.difference(moved, counts, inputs, batch.lengths).item()
+        assert apart == pytest.approx(0.25 + 0.5, abs=1e-4)
 
 
 def test_deviations_are_told_apart_from_frames_that_cannot_be_guessed() -> None:
     """Frames of a mean guess vary in nothing; what they vary by at the teacher's costs nothing."""
-    teacher = Teacher(make(TEACHER), make(PUPIL), TrainConfig(imitate=1))
+    pupil, clips = make(PUPIL), spoken([80], BANDS)
+    teacher = Teacher(pupil, TrainConfig(imitate=1), make(TEACHER))
+    teacher.teach([*clips, *spoken([40, 60], BANDS)], pupil)
     assert teacher.project is not None
-    wanted, counts = torch.randn(1, WIDTH, 40), torch.tensor([40])
-    for layer in (teacher.project.frames, teacher.project.statistics):
-        nn.init.zeros_(layer.weight)
-        nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-    teacher.project.statistics.bias.data = statistics(wanted, counts)[0]
-    apart = teacher.difference(torch.randn(1, WIDTH, 40), counts, wanted).item()
-    assert apart == pytest.approx(wanted.square().mean().item(), rel=1e-5)
-
-
-def test_frames_are_kept_in_the_cache_and_those_of_another_teacher_are_not_taken() -> None:
-    clips = [replace(clip, key=f"clip-{i}") for i, clip in enumerate(spoken([31, 64], BANDS))]
-    network, pupil = make(TEACHER), make(PUPIL)
-    first = Teacher(network, pupil, TrainConfig(imitate=1)).teach(clips)
-    silent = [replace(clip, spec=clip.spec * 0) for clip in clips]  # of the same name
-    again = Teacher(network, pupil, TrainConfig(imitate=1)).teach(silent)
-    other = Teacher(make(TEACHER), pupil, TrainConfig(imitate=1)).teach(clips)
-    for one, two, three in zip(first, again, other, strict=True):
-        assert np.array_equal(one.frames, two.frames)  # type: ignore[arg-type]
-        assert not np.array_equal(one.frames, three.frames)  # type: ignore[arg-type]
+    wanted = (heard(teacher, clips[0]) - teacher.mean[:, None]) * teacher.scale[:, None]
+    nn.init.zeros_(teacher.project.frames.weight)
+    teacher.project.frames.bias.data = teacher.mean.clone()  # standardised: 0
+    nn.init.zeros_(teacher.project.statistics.weight)
+    teacher.project.statistics.bias.data = statistics(wanted[None], torch.tensor([40]))[0]
+    batch = collate(clips, pupil, CLASSES)
+    frames = torch.randn(1, WIDTH, 40)
+    apart = teacher.difference(frames, torch.tensor([40]), batch.inputs, batch.lengths).item()
+    assert apart == pytest.approx(wanted.square().mean().item(), rel=1e-4)
 
 
 def test_a_pupil_learns_what_its_teacher_hears() -> None:
@@ -199,19 +163,21 @@ def test_the_teacher_never_changes_and_is_not_in_the_file_of_the_training(tmp_pa
 
 
 def test_the_teacher_answers_as_in_use_while_the_pupil_trains() -> None:
-    teacher = Teacher(make(replace(TEACHER, dropout=0.9)), make(PUPIL), IMITATING)
+    pupil = make(PUPIL)
+    teacher = Teacher(pupil, IMITATING, make(replace(TEACHER, dropout=0.9)))
     teacher.train()
-    one, two = ([clip.target for clip in teacher.teach(toy(4))] for _ in range(2))
+    one, two = ([clip.target for clip in teacher.teach(toy(4), pupil)] for _ in range(2))
     assert np.array_equal(one, two)
 
 
 def test_what_brings_frames_together_learns_along() -> None:
     pupil = make(PUPIL)
-    teacher = Teacher(make(TEACHER), pupil, IMITATING)
+    teacher = Teacher(pupil, IMITATING, make(TEACHER))
     optimizer = make_optimizer(pupil, IMITATING, teacher)
     learning = {id(p) for group in optimizer.param_groups for p in group["params"]}
     assert teacher.project is not None
     assert {id(p) for p in teacher.project.parameters()} <= learning
+    assert teacher.network is not None
     assert not {id(p) for p in teacher.network.parameters()} & learning
 
 
@@ -262,18 +228,18 @@ def test_frames_that_cannot_be_imitated_are_refused(
     teacher: ModelConfig, pupil: ModelConfig, message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        Teacher(make(teacher), make(pupil), IMITATING)
-    assert Teacher(make(teacher), make(pupil), replace(IMITATING, imitate=0)).project is None
+        Teacher(make(pupil), IMITATING, make(teacher))
+    assert Teacher(make(pupil), replace(IMITATING, imitate=0), make(teacher)).project is None
 
 
 def test_frames_of_other_lengths_cannot_be_imitated() -> None:
     pupil = make(PUPIL)
     pupil.stride = 4
     with pytest.raises(ConfigError, match=r"a frame of the pupil, 4 .* as the teacher's, 2"):
-        Teacher(make(TEACHER), pupil, IMITATING)
+        Teacher(pupil, IMITATING, make(TEACHER))
 
 
 def test_an_encoder_may_teach_one_that_hears_as_often() -> None:
     pupil = make(PUPIL)
     assert isinstance(pupil, Encoder)
-    assert Teacher(make(PUPIL), pupil, IMITATING).project is not None
+    assert Teacher(pupil, IMITATING, make(PUPIL)).project is not None

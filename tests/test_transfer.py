@@ -174,7 +174,12 @@ def test_words_say_where_a_network_begins_and_whom_it_learns_from() -> None:
     assert "the mean of the frames after each block" in wording.origins(every)
     assert "the mean of its frames" in wording.origins(solved)
     ours = replace(solved, model=replace(solved.model, encoder="mel"))
-    assert "a perceptron of whisper-tiny.en" in wording.origins(ours)
+    assert "Stands in for the first blocks of whisper-tiny.en" in wording.origins(ours)
+    imitating = replace(ours, train=TrainConfig(4, imitate=1.0, frozen=1))
+    assert "The frames of the encoder that it stands in for are imitated" in wording.origins(
+        imitating
+    )
+    assert "The first 1 of the encoder's layers do not learn" in wording.origins(imitating)
     assert wording.training(solved) == (
         "Logistic regression, solved, then once more, with the validation clips among the "
         "training clips."

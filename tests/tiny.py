@@ -21,6 +21,7 @@ from emelia.corpora import Utterance
 from emelia.learn.checkpoint import Epoch, Progress
 from emelia.learn.data import Clip
 from emelia.learn.models import Network, build
+from emelia.learn.teacher import Teacher
 from emelia.learn.training import fit
 from emelia.results import Cell
 
@@ -87,6 +88,7 @@ def train(recipe: Recipe = PLAIN, seed: int = 0, start: int = -1, **options: Any
 
     Args:
         start: seed of the first weights, where it is not `seed`.
+        options: `teacher` is a network, of which one for this training is made.
     """
     made = Trained(Progress(), network(recipe, seed if start < 0 else start))
 
@@ -94,6 +96,8 @@ def train(recipe: Recipe = PLAIN, seed: int = 0, start: int = -1, **options: Any
         made.told.append(epoch)
         made.states.append({k: v.clone() for k, v in made.weights.items()})
 
+    if teacher := options.pop("teacher", None):
+        options["teacher"] = Teacher(made.network, recipe.train, teacher)
     training = options.pop("training", toy())
     clips: Callable[[int], Sequence[Clip]] = training if callable(training) else lambda _: training
     validation = options.pop("validation", toy(seed=1))

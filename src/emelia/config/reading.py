@@ -55,6 +55,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "train.clip_norm": (0, 1e9),
     "train.encoder_lr": (0, 1000),
     "train.layer_decay": (0, 1000),
+    "train.frozen": (0, 1000),
     "train.draws": (0, 1_000_000_000),
     "train.teacher_share": (0, 1),
     "train.imitate": (0, 1e9),

@@ -116,9 +116,12 @@ class TrainConfig:
     refit: bool = False
     encoder_lr: float = 1.0  # rate of a pre-trained encoder's last block, as a share of lr
     layer_decay: float = 1.0  # rate of each earlier block, as a share of the next one's
+    frozen: int = 0  # of an encoder's layers, that stay as they are; its convolutions are the first
     draws: int = 0  # clips of an epoch, drawn; 0 takes as many as there are
     teacher_share: float = 0.0  # of a teacher's answer in what is to be learnt; 0 has no teacher
-    imitate: float = 0.0  # weight of the difference from a teacher's frames in the loss
+    # Weight in the loss of the difference from a teacher's frames, or from those of the encoder
+    # that it stands in for where it has no teacher.
+    imitate: float = 0.0
     teacher: str = ""  # the run that teaches, NAME@DIGEST; --teacher fills it in
 
     @property

@@ -173,8 +173,7 @@ def mixup(
     lengths: Tensor,
     alpha: float,
     rng: np.random.Generator,
-    *more: Tensor,
-) -> tuple[Tensor, ...]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Mix each clip of a batch with another one of it (mixup, Zhang et al. 2018).
 
     Each clip draws its own share from Beta(alpha, alpha). A mix is as long as the longer of
@@ -186,14 +185,13 @@ def mixup(
         lengths: (B,), frames of each clip.
         alpha: 0 leaves the batch as it is.
         rng: draws partners and shares.
-        more: (B, ...), what else is mixed.
 
     Returns:
-        The mixed inputs, soft targets (in the type of the inputs), lengths and what else there is.
+        The mixed inputs, soft targets (in the type of the inputs) and lengths.
     """
     soft = targets.to(inputs.dtype)
     if alpha == 0:
-        return inputs, soft, lengths, *more
+        return inputs, soft, lengths
     partner = rng.permutation(len(inputs)).tolist()
     share = inputs.new_tensor(rng.beta(alpha, alpha, len(inputs)))  # (B,)
 
@@ -202,7 +200,7 @@ def mixup(
         return wide * x + (1 - wide) * x[partner]
 
     longer = lengths.maximum(lengths[partner])
-    return blend(inputs), blend(soft), longer, *map(blend, more)
+    return blend(inputs), blend(soft), longer
 
 
 def copies_per_clip(labels: Sequence[int], config: AugmentConfig) -> list[int]:

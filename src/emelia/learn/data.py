@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pad_sequence
 
 from emelia.audio import decode, prepare
 from emelia.config import AugmentConfig, Recipe, digest
@@ -44,8 +43,6 @@ class Clip:
     silence: Array  # (M,) what a silent frame of this clip looks like
     key: str = ""  # names all it was made from
     target: Array | None = None  # (C,) what a teacher makes of the label
-    frames: NDArray[np.float16] | None = None  # (N, D) what a teacher hears
-    stride: int = 1  # columns of `spec` to one of these frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,6 @@ class Batch:
     inputs: Tensor  # (B, 1, M, F)
     lengths: Tensor  # (B,) frames
     targets: Tensor  # (B, C) each row sums to 1
-    frames: Tensor | None = None  # (B, D, N) what a teacher hears
 
 
 class Loader:
@@ -208,19 +204,14 @@ def collate(clips: Sequence[Clip], network: Network, classes: int) -> Batch:
     for row, clip in zip(targets, clips, strict=True):
         if clip.target is not None:
             row[:] = torch.from_numpy(clip.target)
-    heard = [torch.from_numpy(clip.frames).float() for clip in clips if clip.frames is not None]
-    frames = pad_sequence(heard, batch_first=True).transpose(1, 2) if heard else None
     # Channels last is the faster layout for these convolutions on a CPU.
-    return Batch(inputs.contiguous(memory_format=torch.channels_last), lengths, targets, frames)
+    return Batch(inputs.contiguous(memory_format=torch.channels_last), lengths, targets)
 
 
 def mixed(batch: Batch, alpha: float, rng: np.random.Generator) -> Batch:
-    """Mix the clips of a batch, their targets and what a teacher hears."""
-    frames = () if batch.frames is None else (batch.frames,)
-    inputs, targets, lengths, *more = mixup(
-        batch.inputs, batch.targets, batch.lengths, alpha, rng, *frames
-    )
-    return Batch(inputs, lengths, targets, *more)
+    """Mix the clips of a batch, and their targets."""
+    inputs, targets, lengths = mixup(batch.inputs, batch.targets, batch.lengths, alpha, rng)
+    return Batch(inputs, lengths, targets)
 
 
 def resize(clip: Clip, network: Network) -> Array:
@@ -239,13 +230,10 @@ def resize(clip: Clip, network: Network) -> Array:
 
 def _vary(clip: Clip, config: AugmentConfig, rng: np.random.Generator) -> Clip:
     """Cut a random piece and mask it, where the recipe does so each epoch."""
-    spec, frames = clip.spec, clip.frames
+    spec = clip.spec
     if config.crop and spec.shape[1] > config.crop:
         start = int(rng.integers(spec.shape[1] - config.crop + 1))
-        start -= start % clip.stride
-        if frames is not None:
-            frames = frames[start // clip.stride : -(-(start + config.crop) // clip.stride)]
         spec = spec[:, start : start + config.crop]
     if config.masks_each_epoch:
         spec = mask_spectrogram(spec, config, rng, clip.silence)
-    return replace(clip, spec=spec, frames=frames)
+    return replace(clip, spec=spec)

@@ -1,14 +1,14 @@
 """How the network of a recipe learns from a fold: begin, fit, and fit once more on all there is.
 
-A network begins with random weights, with those of an earlier run, or as a pre-trained
-encoder with a linear layer that is solved on its frozen features. Then it is fitted, and
-validation chooses the epoch. Where the recipe says `refit`, it is made once more with the
-validation clips among the training clips, for as many epochs as were chosen.
+A network begins with what `beginning` gives it; a pre-trained encoder gets a linear layer that
+is solved on its frozen features. Then it is fitted, and validation chooses the epoch. Where the
+recipe says `refit`, it is made once more with the validation clips among the training clips, for
+as many epochs as were chosen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,20 +22,14 @@ from emelia.config import Recipe
 from emelia.corpora import Utterance
 from emelia.corpora.splits import Fold
 from emelia.errors import ConfigError
-from emelia.learn import probe
+from emelia.learn import beginning, probe
 from emelia.learn.balance import draw_chances, home_of
 from emelia.learn.checkpoint import Epoch, Progress
 from emelia.learn.data import Clip, Loader
-from emelia.learn.encoders import has_weights, load_weights
+from emelia.learn.encoders import has_weights, load_source
 from emelia.learn.models import Encoder, Network
-from emelia.learn.runs import (
-    ALL_BUT_ENCODER,
-    CHECKPOINT,
-    LAST,
-    Run,
-    new_network,
-    take_over,
-)
+from emelia.learn.runs import CHECKPOINT, Run
+from emelia.learn.teacher import Teacher
 from emelia.learn.training import fit, logits
 
 AGAIN = f"again-{CHECKPOINT}"  # of the second fit
@@ -58,6 +52,7 @@ class Lesson:
     watch: Sequence[Clip] = ()  # clips whose figures are written down each epoch
     tell: Tell = lambda done, total, facts: None
     on_epoch: Callable[[Epoch], None] = lambda epoch: None
+    solved: Mapping[str, Tensor] = field(default_factory=dict)  # of an encoder; filled in
 
     @property
     def has_probe(self) -> bool:
@@ -116,7 +111,9 @@ def learn(lesson: Lesson, loader: Loader, validation: Sequence[Clip]) -> Learnt:
     train, every = lesson.fold.train, (*lesson.fold.train, *lesson.fold.validation)
     frozen = None
     if lesson.has_probe:
-        frozen = _choose(lesson, [*loader.load(train), *validation], validation)
+        heard = loader.load(train)
+        lesson = _with_solved(lesson, heard)
+        frozen = _choose(lesson, [*heard, *validation], validation)
         lesson = _with_blocks(lesson, frozen.choice.blocks)
     network, training = _fit(lesson, loader, train, validation, frozen)
     checked, answers = validation, logits(network, validation, len(lesson.classes))
@@ -136,6 +133,15 @@ def _with_blocks(lesson: Lesson, blocks: int) -> Lesson:
     if model.name != "encoder" or model.blocks:
         return lesson
     return replace(lesson, recipe=replace(lesson.recipe, model=replace(model, blocks=blocks)))
+
+
+def _with_solved(lesson: Lesson, heard: Sequence[Clip]) -> Lesson:
+    """Solve an encoder that stands in for another, on what training hears."""
+    if lesson.start or not beginning.stands_in(lesson.recipe.model):
+        return lesson
+    lesson.tell(0, lesson.recipe.train.epochs, "solving the encoder")
+    solved = beginning.solve_encoder(lesson.recipe, len(lesson.classes), heard)
+    return replace(lesson, solved=solved)
 
 
 def _fit(
@@ -166,7 +172,7 @@ def _fit(
         watch=() if stop else lesson.watch,
         probed=loss,
         stop=stop,
-        teacher=lesson.teacher.network if lesson.teacher else None,
+        teacher=_teacher(lesson, network),
         on_epoch=again if stop else lesson.on_epoch,
     )
     network.cpu()
@@ -175,18 +181,17 @@ def _fit(
 
 def _begin(lesson: Lesson) -> Network:
     """The network before it learns from this fold."""
-    network = new_network(lesson.recipe, len(lesson.classes))
-    if lesson.start:
-        weights = lesson.start.network.state_dict()
-        if lesson.start.classes != lesson.classes:  # what tells other classes apart begins anew
-            weights = {k: v for k, v in weights.items() if not k.startswith("output.")}
-        # Where other levels are pooled, so does all that follows the encoder.
-        alike = lesson.start.recipe.model.levels == lesson.recipe.model.levels
-        take_over(weights, network, LAST if alike else ALL_BUT_ENCODER)
-    elif isinstance(network, Encoder) and has_weights(lesson.recipe.model.encoder):
-        model = lesson.recipe.model
-        load_weights(network.encoder, model.encoder, model.weights)
-    return network
+    return beginning.begin(lesson.recipe, lesson.classes, lesson.start, lesson.solved)
+
+
+def _teacher(lesson: Lesson, network: Network) -> Teacher | None:
+    """Who teaches; where no run does, an encoder imitates the one that it stands in for."""
+    model, train = lesson.recipe.model, lesson.recipe.train
+    if not train.taught:
+        return None
+    if lesson.teacher:
+        return Teacher(network, train, lesson.teacher.network)
+    return Teacher(network, train, imitated=load_source(model.encoder, model.blocks))
 
 
 def _choose(lesson: Lesson, heard: list[Clip], validation: Sequence[Clip]) -> Frozen:

@@ -258,5 +258,5 @@ def _check_size(config: ModelConfig, bands: int) -> None:
 
 
 def parameters(network: nn.Module) -> int:
-    """Number of trainable values."""
-    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+    """Number of values that are learnt, here or before."""
+    return sum(p.numel() for p in network.parameters())

@@ -13,6 +13,7 @@ from emelia.config import Recipe, digest
 from emelia.corpora.splits import Fold
 from emelia.errors import ConfigError, RunError
 from emelia.learn.card import corpora_of
+from emelia.learn.encoders import source
 from emelia.learn.heard import Heard
 from emelia.learn.runs import Run, load_run
 
@@ -79,9 +80,10 @@ def check_teaching(recipes: Sequence[Recipe], teacher: str) -> None:
         ConfigError: a recipe lacks its teacher, or no recipe has a use for one.
     """
     pupils = [recipe.name for recipe in recipes if recipe.train.taught]
-    if pupils and not teacher:
+    lacking = [recipe.name for recipe in recipes if recipe.train.taught and not _imitates(recipe)]
+    if lacking and not teacher:
         raise ConfigError(
-            f"{pupils[0]}: train.teacher_share or train.imitate asks for a teacher. Name a run "
+            f"{lacking[0]}: train.teacher_share or train.imitate asks for a teacher. Name a run "
             "folder with --teacher, or set both to 0."
         )
     if teacher and recipes and not pupils:
@@ -89,6 +91,11 @@ def check_teaching(recipes: Sequence[Recipe], teacher: str) -> None:
             f"--teacher: {recipes[0].name} learns from none. Say how much it should, for example "
             "--set train.teacher_share=0.5."
         )
+
+
+def _imitates(recipe: Recipe) -> bool:
+    """Whether all that it is taught comes from the encoder that its own stands in for."""
+    return not recipe.train.teacher_share and source(recipe.model.encoder) != ""
 
 
 def origin(place: Path | None, split: str, fold: Fold) -> Origin | None:

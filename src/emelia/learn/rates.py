@@ -17,6 +17,8 @@ def make_optimizer(
 ) -> Optimizer:
     """Make the optimizer a recipe names; an encoder's blocks learn at rates of their own."""
     kind = AdamW if config.optimizer == "adamw" else Adam
+    for part in network.layers()[: config.frozen]:
+        part.requires_grad_(False)
     *old, (new, share) = paces(network, config)
     if teacher and teacher.project:
         new = [*new, *teacher.project.parameters()]

@@ -124,7 +124,12 @@ def tasks(
         Origins.of(place, split.name, [fold for fold, _ in folds]) for place in (start, teacher)
     )
     recipes = [
-        with_origins(ready(recipe, not start), begun.name, taught.name) for recipe in recipes
+        with_origins(
+            ready(recipe, not start or (recipe.train.imitate > 0 and not teacher)),
+            begun.name,
+            taught.name,
+        )
+        for recipe in recipes
     ]
     check_teaching(recipes, taught.name)
     for recipe in recipes:

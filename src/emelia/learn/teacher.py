@@ -1,106 +1,133 @@
-"""A trained network as a teacher: its answers for the training clips, and its frames.
+"""Who teaches a network: a trained one whose answers it learns, an encoder that it imitates.
 
-The teacher hears each clip once, whole and unmasked; the pupil hears a piece of it with parts
-hidden and learns what the teacher heard there. So the teacher costs one pass, not one an epoch.
-Both have one front end. B clips, C classes, D features, N frames.
+Answers are for whole clips, and each is asked for once. What is imitated is heard anew in every
+batch: the very piece, with the same parts hidden, that the pupil hears. B clips, C classes,
+D features, N frames.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from emelia.config import TrainConfig
 from emelia.errors import ConfigError
 from emelia.learn.data import Array, Clip, evaluation_batches
+from emelia.learn.encoders.hub import HubEncoder
 from emelia.learn.layers import statistics, valid
 from emelia.learn.models import Encoder, Network
-from emelia.learn.probe import SMALL, fingerprint, remembered
 
-FORMAT = 2  # of cached frames; raised when what is computed from the same teacher changes
-Half = NDArray[np.float16]
+SAMPLE = 200  # clips by which frames are standardised
+SMALL = 1e-3  # added to deviations, so that a constant feature is not blown up
 
 
 class Imitation(nn.Module):
-    """From a pupil's frames to the teacher's, and from their statistics to those of the teacher's.
+    """From a pupil's frames to those of who is imitated, and from their statistics to theirs.
 
-    What the best guess of a frame is varies less than the frame. Held to the teacher's deviations
-    itself it would have to guess worse, so these are told by a layer of their own.
+    What the best guess of a frame is varies less than the frame. Held to the deviations of what
+    is imitated it would have to guess worse, so these are told by a layer of their own. Where both
+    are as wide, the pupil's frames are the first guess.
     """
 
-    def __init__(self, pupil: int, teacher: int) -> None:
+    def __init__(self, pupil: int, imitated: int) -> None:
         super().__init__()
-        self.frames = nn.Conv1d(pupil, teacher, 1)
-        self.statistics = nn.Linear(2 * teacher, 2 * teacher)
+        self.frames = nn.Conv1d(pupil, imitated, 1)
+        self.statistics = nn.Linear(2 * imitated, 2 * imitated)
         nn.init.eye_(self.statistics.weight)
         nn.init.zeros_(self.statistics.bias)
+        if pupil == imitated:
+            nn.init.dirac_(self.frames.weight)
+            nn.init.zeros_(self.frames.bias)  # type: ignore[arg-type]
 
     def forward(self, frames: Tensor) -> Tensor:
-        """(B, D of the pupil, N) to (B, D of the teacher, N)."""
+        """(B, D of the pupil, N) to (B, D of who is imitated, N)."""
         found: Tensor = self.frames(frames)
         return found
 
 
 class Teacher(nn.Module):
-    """What is learnt from a teacher; `project` learns along with the pupil and is thrown away."""
+    """What is learnt from others; `project` learns along with the pupil and is thrown away."""
 
+    mean: Tensor  # (D,) of the frames that are imitated
+    scale: Tensor  # (D,) one over their deviation
     spread: Tensor  # (2D,) how far clips differ in mean and deviation of standardised frames
 
-    def __init__(self, network: Network, pupil: Network, config: TrainConfig) -> None:
+    def __init__(
+        self,
+        pupil: Network,
+        config: TrainConfig,
+        network: Network | None = None,
+        imitated: HubEncoder | None = None,
+    ) -> None:
+        """Check who is to teach.
+
+        Args:
+            network: whose answers are learnt.
+            imitated: whose frames are; the network's own encoder where it is left out.
+
+        Raises:
+            ConfigError: frames are to be imitated that no encoder gives, or of another length.
+        """
         super().__init__()
-        self.network = network.eval().requires_grad_(False)
-        self.share, self.weight = config.teacher_share, config.imitate
+        if imitated is None and isinstance(network, Encoder):
+            imitated = network.encoder
+        self.network, self.imitated = network, imitated
+        self.share, self.weight = config.teacher_share if network else 0.0, config.imitate
         self.project: Imitation | None = None
+        for part in filter(None, (network, imitated)):
+            part.eval().requires_grad_(False)
         if self.weight:
-            if not (isinstance(network, Encoder) and isinstance(pupil, Encoder)):
-                raise ConfigError("train.imitate: teacher and pupil must both be encoders.")
-            if network.stride != pupil.stride:
-                raise ConfigError(
-                    f"train.imitate: a frame of the pupil, {pupil.stride} of the spectrogram, must "
-                    f"be as long as the teacher's, {network.stride}."
-                )
-            width = network.encoder.width
-            self.project = Imitation(pupil.encoder.width, width)
-            self.register_buffer("spread", torch.ones(2 * width), persistent=False)
+            self._begin_to_imitate(pupil)
+
+    def _begin_to_imitate(self, pupil: Network) -> None:
+        if self.imitated is None or not isinstance(pupil, Encoder):
+            raise ConfigError("train.imitate: who teaches and who learns must both be encoders.")
+        if self.imitated.stride != pupil.stride:
+            raise ConfigError(
+                f"train.imitate: a frame of the pupil, {pupil.stride} of the spectrogram, must "
+                f"be as long as the teacher's, {self.imitated.stride}."
+            )
+        width = self.imitated.width
+        self.project = Imitation(pupil.encoder.width, width)
+        for name, size in (("mean", width), ("scale", width), ("spread", 2 * width)):
+            self.register_buffer(name, torch.ones(size), persistent=False)
 
     def train(self, mode: bool = True) -> Teacher:
-        """The teacher itself always answers as in use."""
+        """Who teaches always answers as in use."""
         super().train(mode)
-        self.network.eval()
+        for part in filter(None, (self.network, self.imitated)):
+            part.eval()
         return self
 
     @torch.no_grad()
-    def teach(self, clips: Sequence[Clip]) -> list[Clip]:
-        """The clips with what is to be learnt of each: soft labels (C,) and frames (N, D)."""
-        found = list(clips)
-        if self.share:
-            for place, answers in self._answers(clips):
-                label = np.eye(len(answers), dtype=np.float32)[clips[place].label]
-                target = (1 - self.share) * label + self.share * answers
-                found[place] = replace(found[place], target=target)
+    def teach(self, clips: Sequence[Clip], pupil: Network) -> list[Clip]:
+        """The clips with soft labels (C,), in which the teacher's answers share."""
         if self.project:
-            frames = self._standardised(self._heard(clips))
-            stride = self.network.stride
-            found = [
-                replace(clip, frames=x, stride=stride)
-                for clip, x in zip(found, frames, strict=True)
-            ]
+            self._standardise(clips[:: max(1, len(clips) // SAMPLE)], pupil)
+        found = list(clips)
+        for place, answers in self._answers(clips):
+            label = np.eye(len(answers), dtype=np.float32)[clips[place].label]
+            target = (1 - self.share) * label + self.share * answers
+            found[place] = replace(found[place], target=target)
         return found
 
-    def difference(self, frames: Tensor, counts: Tensor, wanted: Tensor) -> Tensor:
-        """How far the pupil's frames (B, D, N) are from the teacher's, and their statistics too.
+    def difference(self, frames: Tensor, counts: Tensor, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """How far the pupil's frames, and their statistics, are from those that are imitated.
 
         Both are mean squares of what is standardised. Without the second, what a frame says of
         its phoneme outweighs what all of them together say of the voice.
+
+        Args:
+            frames: (B, D, N), and `counts`: (B,), what the pupil made of the inputs.
+            inputs: (B, 1, M, F), and `lengths`: (B,), what both hear.
         """
         assert self.project is not None
-        found = self.project(frames)
+        wanted = self._hear(inputs, lengths)
+        found = self._standard(self.project(frames))
         mask = valid(found, counts)
         frame = ((found - wanted).square() * mask).sum() / (mask.sum() * found.shape[1])
         told = self.project.statistics(statistics(found, counts))
@@ -108,38 +135,41 @@ class Teacher(nn.Module):
         loss: Tensor = frame + apart.square().mean()
         return loss
 
+    @torch.no_grad()
+    def _hear(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """The frames that are imitated, standardised (B, D, N)."""
+        assert self.imitated is not None
+        frames, _ = self.imitated(inputs.squeeze(1), lengths)
+        return self._standard(frames)
+
+    def _standard(self, frames: Tensor) -> Tensor:
+        return (frames - self.mean[:, None]) * self.scale[:, None]
+
     def _answers(self, clips: Sequence[Clip]) -> Iterator[tuple[int, Array]]:
-        for places, inputs, lengths in self._batches(clips):
+        if not self.share:
+            return
+        assert self.network is not None
+        for places, inputs, lengths in _batches(clips, self.network, self.network):
             answers = self.network(inputs, lengths).softmax(1).cpu().numpy()
             yield from zip(places, answers, strict=True)
 
-    def _heard(self, clips: Sequence[Clip]) -> list[Half]:
-        """The teacher's frames for each clip (N, D); kept in the cache."""
-        encoder = cast(Encoder, self.network).encoder
+    def _standardise(self, clips: Sequence[Clip], pupil: Network) -> None:
+        """Measure what brings frames to mean 0 and deviation 1, and how far clips then differ."""
+        assert self.imitated is not None
+        heard = []
+        for _, inputs, lengths in _batches(clips, pupil, self.imitated):
+            frames, counts = self.imitated(inputs.squeeze(1), lengths)
+            heard += [row[:, :n] for row, n in zip(frames, counts.tolist(), strict=True)]
+        every = torch.cat(heard, 1)  # (D, N of all)
+        self.mean, self.scale = every.mean(1), 1 / (every.std(1) + SMALL)
+        told = [statistics(self._standard(x[None]), counts.new_tensor([x.shape[1]])) for x in heard]
+        self.spread = torch.cat(told).std(0) + SMALL
 
-        def compute(missing: Sequence[Clip]) -> Iterator[tuple[int, Half]]:
-            for places, inputs, lengths in self._batches(missing):
-                frames, counts = encoder(inputs.squeeze(1), lengths)
-                for row, count, place in zip(frames, counts.tolist(), places, strict=True):
-                    yield place, row[:, :count].T.half().cpu().numpy()
 
-        return remembered("frames", (FORMAT, fingerprint(encoder)), clips, compute)
-
-    def _standardised(self, clips: Sequence[Half]) -> list[Half]:
-        """Frames with mean 0 and deviation 1 over all clips; their statistics' spread is kept."""
-        total = sum(len(x) for x in clips)
-        mean = sum(x.sum(0, dtype=np.float64) for x in clips) / total
-        square = sum(np.square(x - mean).sum(0) for x in clips) / total
-        scale = 1 / (np.sqrt(square) + SMALL)
-        found = [((x - mean) * scale).astype(np.float16) for x in clips]
-        means = np.stack([x.mean(0, dtype=np.float32) for x in found])
-        deviations = np.stack([x.std(0, dtype=np.float32) for x in found])
-        spread = np.concatenate([means.std(0), deviations.std(0)]) + SMALL
-        self.spread = torch.from_numpy(spread).to(self.spread)
-        return found
-
-    def _batches(self, clips: Sequence[Clip]) -> Iterator[tuple[list[int], Tensor, Tensor]]:
-        network = self.network
-        device = next(network.parameters()).device
-        for places, batch in evaluation_batches(clips, network, network.output.out_features):
-            yield places, batch.inputs.to(device), batch.lengths.to(device)
+def _batches(
+    clips: Sequence[Clip], network: Network, part: nn.Module
+) -> Iterator[tuple[list[int], Tensor, Tensor]]:
+    """Clips as a network takes them, where a part that is to hear them is."""
+    device = next(part.parameters()).device
+    for places, batch in evaluation_batches(clips, network, network.output.out_features):
+        yield places, batch.inputs.to(device), batch.lengths.to(device)

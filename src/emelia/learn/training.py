@@ -53,7 +53,7 @@ def fit(
     watch: Sequence[Clip] = (),
     probed: float | None = None,
     stop: int = 0,
-    teacher: Network | None = None,
+    teacher: Teacher | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Progress:
     """Train until early stopping or the last epoch; leave the chosen epoch's weights in `network`.
@@ -66,7 +66,7 @@ def fit(
         probed: training loss of a linear layer that is already fitted to a frozen encoder; the
             network as it comes is then the first epoch.
         stop: the epoch after which to end, kept whatever validation says; 0 is the recipe's.
-        teacher: a network for the same spectrograms whose answers are learnt from too.
+        teacher: who is learnt from too, made for this network.
         on_epoch: called with every line of the history, past ones too after a resume.
 
     Ctrl-C ends it early with the best so far and `interrupted` set.
@@ -77,16 +77,13 @@ def fit(
     """
     fabric = fabric or Fabric(accelerator="cpu", devices=1)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    taught = Teacher(teacher, network, recipe.train) if teacher else None
-    optimizer = make_optimizer(network, recipe.train, taught)
+    optimizer = make_optimizer(network, recipe.train, teacher)
     model, optimizer = fabric.setup(network, optimizer)
-    if taught:
-        taught = taught.to(fabric.device)
-    lessons: Callable[[Sequence[Clip]], Sequence[Clip]] = _once(taught.teach) if taught else list
+    lessons = _lessons(teacher.to(fabric.device), network) if teacher else list
     name = f"{recipe.digest}-{seed}-{name}"
     learning = nn.ModuleDict({"network": network})
-    if taught and taught.project:
-        learning["project"] = taught.project
+    if teacher and teacher.project:
+        learning["project"] = teacher.project
     progress, best = restore(checkpoint, name, learning, optimizer)
     home, choose = home_of(validation), "last" if stop else recipe.train.choose
     for epoch in progress.history:
@@ -96,7 +93,7 @@ def fit(
             began = time.perf_counter()
             now = progress.epoch
             if probed is None or now:
-                work = Work(fabric, model, optimizer, recipe, classes, seed, home, taught)
+                work = Work(fabric, model, optimizer, recipe, classes, seed, home, teacher)
                 loss = _learn(work, lessons(training(now)), now)
             else:
                 loss = probed
@@ -116,14 +113,14 @@ def fit(
     return progress
 
 
-def _once(teach: Callable[[Sequence[Clip]], list[Clip]]) -> Callable[[Sequence[Clip]], list[Clip]]:
-    """Teach clips that come again unchanged only once."""
+def _lessons(teacher: Teacher, pupil: Network) -> Callable[[Sequence[Clip]], Sequence[Clip]]:
+    """Let a teacher hear clips; those that come again unchanged only once."""
     last: tuple[Sequence[Clip], list[Clip]] = ((), [])
 
     def taught(clips: Sequence[Clip]) -> list[Clip]:
         nonlocal last
         if last[0] is not clips:
-            last = clips, teach(clips)
+            last = clips, teacher.teach(clips, pupil)
         return last[1]
 
     return taught
@@ -188,16 +185,16 @@ def _see_that_it_is_a_number(loss: float, recipe: Recipe, epoch: int) -> None:
 
 
 def _loss(work: Work, batch: Batch, weights: Tensor | None) -> Tensor:
-    inputs, lengths, targets, wanted, weights = work.fabric.to_device(
-        (batch.inputs, batch.lengths, batch.targets, batch.frames, weights)
+    inputs, lengths, targets, weights = work.fabric.to_device(
+        (batch.inputs, batch.lengths, batch.targets, weights)
     )
     teacher, smoothing = work.teacher, work.recipe.train.label_smoothing
-    if wanted is None or teacher is None:
+    if teacher is None or not teacher.project:
         found = work.model(inputs, lengths)
         return F.cross_entropy(found, targets, weight=weights, label_smoothing=smoothing)
     with work.fabric.autocast():  # frames are wanted too, which the wrapped model does not give
         found, frames, counts = work.model.module.listen(inputs, lengths)
-        apart = teacher.difference(frames, counts, wanted)
+        apart = teacher.difference(frames, counts, inputs, lengths)
     entropy = F.cross_entropy(found, targets, weight=weights, label_smoothing=smoothing)
     return entropy + teacher.weight * apart
 

@@ -15,7 +15,7 @@ SECONDS = 4.0  # of the clip whose shapes are shown
 _ATTENTION = 64  # hidden channels of the attentive pooling
 _OURS, _AROUND = "mel", 31  # frames that its blocks gather
 # Width and blocks.
-_ENCODERS = {_OURS: (384, 1), "whisper-tiny.en": (384, 4), "whisper-base": (512, 4)}
+_ENCODERS = {_OURS: (384, 2), "whisper-tiny.en": (384, 4), "whisper-base": (512, 4)}
 
 Shape = tuple[int, ...]
 
@@ -39,7 +39,7 @@ class Architecture:
 
     @property
     def parameters(self) -> int:
-        """Number of trainable values."""
+        """Number of values that are learnt."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
@@ -178,7 +178,9 @@ def _block(stack: _Stack, number: int, ours: bool) -> None:
     if ours:
         stack.sees = bands, stack.sees[1] + (_AROUND - 1) * stack.step[1]
         name = f"block {number}: convolution of {_AROUND} frames, perceptron"
-        stack.add(name, stack.shape, 9 * width**2 + (_AROUND + 10) * width)
+        gathered, hidden = 5 * width // 12, 23 * width // 12
+        between = gathered * (2 * width + _AROUND) + hidden * (2 * width + 1)
+        stack.add(name, stack.shape, between + 6 * width)
     else:
         name = f"transformer block {number}: attention to the whole clip, perceptron"
         stack.add(name, stack.shape, 12 * width**2 + 12 * width, True)

@@ -162,7 +162,10 @@ def origins(recipe: Recipe) -> str:
     if model.start:
         told.append(f"Begins with the weights of {model.start}")
     elif model.name == "encoder" and model.encoder == "mel":
-        told.append("Begins with convolutions and a perceptron of whisper-tiny.en, by others")
+        told.append(
+            "Stands in for the first blocks of whisper-tiny.en, which others have trained: without "
+            "attention and half as large, solved by least squares on the training clips"
+        )
     elif model.name == "encoder":
         told.append(f"Begins as the first blocks of {model.encoder}, which others have trained")
     if is_solved(recipe):
@@ -179,13 +182,18 @@ def origins(recipe: Recipe) -> str:
             f"Afterwards the last block learns at {train.encoder_lr:g} of the learning rate, each "
             f"earlier one at {train.layer_decay:g} of the next"
         )
+        if train.frozen:
+            told.append(f"The first {train.frozen} of the encoder's layers do not learn")
     if train.taught:
-        told += _teaching(train)
+        told += _teaching(recipe)
     return f"{'. '.join(told)}." if told else ""
 
 
-def _teaching(train: TrainConfig) -> list[str]:
-    teacher, told = train.teacher or "a teacher", []
+def _teaching(recipe: Recipe) -> list[str]:
+    train = recipe.train
+    stands_in = recipe.model.encoder == "mel" and not train.teacher_share
+    whom = "the encoder that it stands in for" if stands_in else "a teacher"
+    teacher, told = train.teacher or whom, []
     if train.teacher_share:
         told.append(
             f"{100 * train.teacher_share:g} % of what is to be answered comes from {teacher}"

@@ -8,17 +8,21 @@ theirs. It has a `width` D, a `stride` (spectrogram frames to each of its own) a
 from emelia.learn.encoders.catalogue import (
     KNOWN,
     has_weights,
+    load_source,
     load_weights,
     new_encoder,
     ready,
+    source,
     weights_file,
 )
 
 __all__ = [
     "KNOWN",
     "has_weights",
+    "load_source",
     "load_weights",
     "new_encoder",
     "ready",
+    "source",
     "weights_file",
 ]

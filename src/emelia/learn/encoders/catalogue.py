@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from hashlib import sha256
@@ -16,7 +17,8 @@ from torch import Tensor
 from emelia.config import FeatureConfig, Recipe
 from emelia.errors import ConfigError, ModelError
 from emelia.learn.encoders import hub
-from emelia.learn.encoders.mel import MelEncoder, inherited
+from emelia.learn.encoders.mel import MelEncoder
+from emelia.learn.encoders.standing_in import stand_in
 from emelia.learn.encoders.whisper import WhisperEncoder
 from emelia.storage import cache_root
 
@@ -32,7 +34,7 @@ class Pretrained:
     file: str
     digest: str  # SHA-256 of the file
     licence: str
-    attends: bool = True  # False: ours, which begins with these weights and has no attention
+    stands_in: str = ""  # for which encoder: ours, solved for with that one's weights
 
 
 HUB = "hub:"  # what names of the hub's encoders begin with
@@ -42,7 +44,7 @@ TINY = Pretrained(
     "MIT, Copyright (c) 2022 OpenAI",
 )  # fmt: skip
 KNOWN = {
-    "mel": replace(TINY, blocks=1, attends=False),
+    "mel": replace(TINY, blocks=2, stands_in="whisper-tiny.en"),
     "whisper-tiny.en": TINY,
     "whisper-base": Pretrained(
         80, 512, 8, 4, "whisper-base-encoder-4blocks.safetensors",
@@ -72,9 +74,9 @@ def new_encoder(name: str, blocks: int, bands: int, architecture: str = "") -> h
         raise ConfigError(
             f"features: {name} takes {known.bands} mel bands, got {bands}. Set features=whisper."
         )
-    if known.attends:
-        return WhisperEncoder(bands, known.width, known.heads, blocks or known.blocks)
-    return MelEncoder(bands, known.width, blocks or known.blocks)
+    if known.stands_in:
+        return MelEncoder(bands, known.width, blocks or known.blocks)
+    return WhisperEncoder(bands, known.width, known.heads, blocks or known.blocks)
 
 
 def has_weights(name: str) -> bool:
@@ -118,11 +120,28 @@ def _described(name: str) -> str:
     return json.dumps(hub.find(name).config, sort_keys=True)
 
 
-def load_weights(encoder: hub.HubEncoder, name: str, digest: str = "") -> None:
+def source(name: str) -> str:
+    """The name of the encoder that ours stands in for; empty for others."""
+    return KNOWN[name].stands_in if name in KNOWN else ""
+
+
+def load_source(name: str, blocks: int) -> hub.HubEncoder:
+    """The encoder that ours stands in for, cut after as many blocks, with what it learnt before."""
+    theirs = KNOWN[name].stands_in
+    weights_file(name)  # what is said where they are missing is about ours
+    found = new_encoder(theirs, blocks or KNOWN[name].blocks, KNOWN[name].bands)
+    load_weights(found, theirs)
+    return found
+
+
+def load_weights(
+    encoder: hub.HubEncoder, name: str, digest: str = "", clips: Sequence[Tensor] = ()
+) -> None:
     """Fill an encoder with what it learnt before.
 
     Args:
         digest: SHA-256 that weights of the hub must have; empty takes any.
+        clips: spectrograms (M, F), of which an encoder that stands in for another is solved.
 
     Raises:
         ModelError: the file is missing, or is not the one that is known.
@@ -133,11 +152,13 @@ def load_weights(encoder: hub.HubEncoder, name: str, digest: str = "") -> None:
             raise ModelError(f"{name}: its weights have changed. Pin a commit with @.")
         hub.load_weights(encoder, source)
         return
-    weights = _read(weights_file(name), find(name))
     if isinstance(encoder, MelEncoder):
-        encoder.load_state_dict(inherited(weights, encoder))
-    else:
-        encoder.load_state_dict({key: weights[key].float() for key in encoder.state_dict()})
+        theirs = load_source(name, len(encoder.blocks))
+        assert isinstance(theirs, WhisperEncoder)
+        stand_in(encoder, theirs, clips)
+        return
+    weights = _read(weights_file(name), find(name))
+    encoder.load_state_dict({key: weights[key].float() for key in encoder.state_dict()})
 
 
 def weights_file(name: str) -> Path:
@@ -155,7 +176,11 @@ def weights_file(name: str) -> Path:
         if (folder / file).is_file():
             return folder / file
     places = " nor ".join(str(folder) for folder in folders)
-    other = f", or take the hub's: --set model.encoder={HUB}openai/{name}" if known.attends else "."
+    other = (
+        f", or take the hub's: --set model.encoder={HUB}openai/{name}"
+        if not known.stands_in
+        else "."
+    )
     raise ModelError(
         f"{name}: {file} is not in {places}. Let EMELIA_WEIGHTS name its folder{other}"
     )

@@ -49,19 +49,18 @@ class WhisperEncoder(nn.Module):
 
     def each(self, x: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
         """Features (B, D, N) before the first block and after each, and frames of each clip."""
-        x, lengths = self.convolve(x, lengths)
-        x = x.transpose(1, 2)  # (B, D, N) -> (B, N, D)
-        x = x + sinusoids(x.shape[1], self.width).to(x)
+        x, lengths = self.begin(x, lengths)
         heard = valid(x.transpose(1, 2), lengths)[:, :, None] > 0  # (B, 1, 1, N)
         found = [x]
         for block in self.blocks:
             found.append(block(found[-1], heard))
         return [y.transpose(1, 2) for y in found], lengths
 
-    def convolve(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """What comes before the blocks: (B, M, F) -> (B, D, N), and the frames of each clip."""
+    def begin(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What the first block hears: (B, M, F) -> (B, N, D), and the frames of each clip."""
         x = hide(F.gelu(self.conv1(hide(x, lengths))), lengths)
-        return F.gelu(self.conv2(x)), halve(lengths)
+        x = F.gelu(self.conv2(x)).transpose(1, 2)  # (B, D, N) -> (B, N, D)
+        return x + sinusoids(x.shape[1], self.width).to(x), halve(lengths)
 
 
 class Block(nn.Module):
