@@ -173,6 +173,6 @@ def test_without_a_teacher_it_imitates_whom_it_stands_in_for() -> None:
         check_teaching([replace(TUNED, train=TrainConfig(imitate=1.0))], "")
     pupil = new_network(imitating, 3)
     teacher = Teacher(pupil, imitating.train, imitated=load_source("mel", 2))
-    assert teacher.project is not None and teacher.network is None
+    assert teacher.project is None and teacher.network is None
     clips = toy(4)
     assert teacher.teach(clips, pupil) == clips, "no labels change"

@@ -102,8 +102,10 @@ def test_a_pupil_that_hears_as_its_teacher_does_differs_in_nothing(hidden: bool)
     """What both hear is the same piece with the same parts hidden, whatever it is."""
     pupil = make(TEACHER)
     assert isinstance(pupil, Encoder)
-    teacher = Teacher(pupil, TrainConfig(imitate=1), make(TEACHER))
-    assert teacher.imitated is not None
+    theirs = make(TEACHER)
+    assert isinstance(theirs, Encoder)
+    teacher = Teacher(pupil, TrainConfig(imitate=1), imitated=theirs.encoder)
+    assert teacher.imitated is not None and teacher.project is None, "nothing to learn but it"
     pupil.encoder.load_state_dict(teacher.imitated.state_dict())
     clips = spoken([31, 64, 5, 33], BANDS)
     teacher.teach(clips, pupil)
@@ -128,9 +130,9 @@ def test_deviations_are_told_apart_from_frames_that_cannot_be_guessed() -> None:
     teacher.teach([*clips, *spoken([40, 60], BANDS)], pupil)
     assert teacher.project is not None
     wanted = (heard(teacher, clips[0]) - teacher.mean[:, None]) * teacher.scale[:, None]
-    nn.init.zeros_(teacher.project.frames.weight)
-    teacher.project.frames.bias.data = teacher.mean.clone()  # standardised: 0
-    nn.init.zeros_(teacher.project.statistics.weight)
+    for layer in (teacher.project.frames, teacher.project.statistics):
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
     teacher.project.statistics.bias.data = statistics(wanted[None], torch.tensor([40]))[0]
     batch = collate(clips, pupil, CLASSES)
     frames = torch.randn(1, WIDTH, 40)

@@ -23,7 +23,7 @@ from emelia.errors import EmeliaError, RunError
 from emelia.learn.checkpoint import Progress
 from emelia.learn.data import Clip, collate
 from emelia.learn.rates import make_optimizer, rate_at
-from emelia.learn.training import class_weights, predict
+from emelia.learn.training import class_weights, logits, predict
 
 RECIPES = {
     "variable": FULL,
@@ -178,18 +178,19 @@ def test_a_finished_training_started_again_gives_its_weights_at_once(tmp_path: P
 
 
 def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path) -> None:
-    path, whole = tmp_path / "checkpoint.safetensors", train(FULL)
+    recipe = changed(FULL, average=0.0)  # so that what learns is what is kept
+    path, whole = tmp_path / "checkpoint.safetensors", train(recipe)
 
     def clips(epoch: int) -> list[Clip]:
         if epoch == 5:
             raise KeyboardInterrupt
         return toy()
 
-    cut = train(FULL, training=clips, checkpoint=path)
+    cut = train(recipe, training=clips, checkpoint=path)
     assert cut.progress.interrupted and not whole.progress.interrupted
     assert cut.history == whole.history[:5]
     assert same(cut.weights, whole.states[cut.progress.best_epoch - 1])
-    rest = train(FULL, checkpoint=path)
+    rest = train(recipe, checkpoint=path)
     assert not rest.progress.interrupted
     assert rest.history == whole.history and same(rest.weights, whole.weights)
 
@@ -382,3 +383,30 @@ def test_a_loss_that_is_no_number_stops_the_training(batch_size: int, tmp_path: 
     with pytest.raises(EmeliaError, match=r"no longer a number in epoch 1.*--set train\.lr=1e\+29"):
         train(recipe, checkpoint=path)
     assert not path.exists(), "nothing to go on from"
+
+
+# Averaged weights
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_averaged_weights_follow_those_of_every_step(seed: int) -> None:
+    """One step an epoch, so that every step's weights are seen."""
+    decay = 0.7
+    config = TrainConfig(6, 0, 30, lr=0.05, choose="last", average=decay)
+    found = train(Recipe(model=PLAIN.model, train=config), seed)
+    wanted = network(PLAIN, seed).state_dict()
+    for state in found.states:
+        wanted = {key: decay * old + (1 - decay) * state[key] for key, old in wanted.items()}
+    for key, value in found.weights.items():
+        torch.testing.assert_close(value, wanted[key])
+
+
+def test_averaged_weights_are_validated_and_kept() -> None:
+    config = TrainConfig(6, 0, 30, lr=0.05, average=0.7)
+    validation = toy(seed=1)
+    found = train(Recipe(model=PLAIN.model, train=config), validation=validation)
+    best = found.history[found.progress.best_epoch - 1]
+    answers = logits(found.network, validation, CLASSES)
+    truth = torch.tensor([clip.label for clip in validation])
+    loss = F.cross_entropy(answers, truth).item()
+    assert loss == pytest.approx(best["validation_loss"], rel=1e-5)

@@ -53,6 +53,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "train.label_smoothing": (0, 1),
     "train.home_share": (0, 1),
     "train.clip_norm": (0, 1e9),
+    "train.average": (0, 0.9999),
     "train.encoder_lr": (0, 1000),
     "train.layer_decay": (0, 1000),
     "train.frozen": (0, 1000),

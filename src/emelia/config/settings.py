@@ -110,6 +110,7 @@ class TrainConfig:
     # training; classes and corpora are then drawn as with `corpora`. 0 leaves it to `balance`.
     home_share: float = 0.0
     clip_norm: float = 0.0  # largest gradient norm; 0 is off
+    average: float = 0.0  # of the weights, what each step leaves of their running mean; 0 is off
     # Which epoch is kept: the best on validation, or the last, for which nothing is stopped early.
     choose: Literal["best", "last"] = "best"
     # Train once more, on the validation clips too, for as many epochs as validation chose.

@@ -55,6 +55,7 @@ def gentler(
         draws=0,
         teacher_share=0.0,
         imitate=0.0,
+        average=0.0,
         teacher="",
     )
     name = f"{model}, fine-tuned"

@@ -26,31 +26,30 @@ SMALL = 1e-3  # added to deviations, so that a constant feature is not blown up
 
 
 class Imitation(nn.Module):
-    """From a pupil's frames to those of who is imitated, and from their statistics to theirs.
+    """From a pupil's frames to the teacher's, and from their statistics to those of the teacher's.
 
-    What the best guess of a frame is varies less than the frame. Held to the deviations of what
-    is imitated it would have to guess worse, so these are told by a layer of their own. Where both
-    are as wide, the pupil's frames are the first guess.
+    What the best guess of a frame is varies less than the frame. Held to the teacher's deviations
+    itself it would have to guess worse, so these are told by a layer of their own.
     """
 
-    def __init__(self, pupil: int, imitated: int) -> None:
+    def __init__(self, pupil: int, teacher: int) -> None:
         super().__init__()
-        self.frames = nn.Conv1d(pupil, imitated, 1)
-        self.statistics = nn.Linear(2 * imitated, 2 * imitated)
+        self.frames = nn.Conv1d(pupil, teacher, 1)
+        self.statistics = nn.Linear(2 * teacher, 2 * teacher)
         nn.init.eye_(self.statistics.weight)
         nn.init.zeros_(self.statistics.bias)
-        if pupil == imitated:
-            nn.init.dirac_(self.frames.weight)
-            nn.init.zeros_(self.frames.bias)  # type: ignore[arg-type]
 
     def forward(self, frames: Tensor) -> Tensor:
-        """(B, D of the pupil, N) to (B, D of who is imitated, N)."""
+        """(B, D of the pupil, N) to (B, D of the teacher, N)."""
         found: Tensor = self.frames(frames)
         return found
 
 
 class Teacher(nn.Module):
-    """What is learnt from others; `project` learns along with the pupil and is thrown away."""
+    """What is learnt from others; `project` learns along with the pupil and is thrown away.
+
+    An encoder that stands in for the one it imitates has none: its frames are to be the same.
+    """
 
     mean: Tensor  # (D,) of the frames that are imitated
     scale: Tensor  # (D,) one over their deviation
@@ -78,6 +77,7 @@ class Teacher(nn.Module):
         self.network, self.imitated = network, imitated
         self.share, self.weight = config.teacher_share if network else 0.0, config.imitate
         self.project: Imitation | None = None
+        self.stands_in = network is None
         for part in filter(None, (network, imitated)):
             part.eval().requires_grad_(False)
         if self.weight:
@@ -92,7 +92,8 @@ class Teacher(nn.Module):
                 f"be as long as the teacher's, {self.imitated.stride}."
             )
         width = self.imitated.width
-        self.project = Imitation(pupil.encoder.width, width)
+        if not self.stands_in:
+            self.project = Imitation(pupil.encoder.width, width)
         for name, size in (("mean", width), ("scale", width), ("spread", 2 * width)):
             self.register_buffer(name, torch.ones(size), persistent=False)
 
@@ -106,7 +107,7 @@ class Teacher(nn.Module):
     @torch.no_grad()
     def teach(self, clips: Sequence[Clip], pupil: Network) -> list[Clip]:
         """The clips with soft labels (C,), in which the teacher's answers share."""
-        if self.project:
+        if self.weight:
             self._standardise(clips[:: max(1, len(clips) // SAMPLE)], pupil)
         found = list(clips)
         for place, answers in self._answers(clips):
@@ -125,12 +126,12 @@ class Teacher(nn.Module):
             frames: (B, D, N), and `counts`: (B,), what the pupil made of the inputs.
             inputs: (B, 1, M, F), and `lengths`: (B,), what both hear.
         """
-        assert self.project is not None
         wanted = self._hear(inputs, lengths)
-        found = self._standard(self.project(frames))
+        found = self.project(frames) if self.project else self._standard(frames)
         mask = valid(found, counts)
         frame = ((found - wanted).square() * mask).sum() / (mask.sum() * found.shape[1])
-        told = self.project.statistics(statistics(found, counts))
+        told = statistics(found, counts)
+        told = self.project.statistics(told) if self.project else told
         apart = (told - statistics(wanted, counts)) / self.spread  # (B, 2D)
         loss: Tensor = frame + apart.square().mean()
         return loss

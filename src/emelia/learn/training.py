@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from emelia.config import Recipe
 from emelia.errors import EmeliaError
@@ -84,6 +85,10 @@ def fit(
     learning = nn.ModuleDict({"network": network})
     if teacher and teacher.project:
         learning["project"] = teacher.project
+    average = _average(network, recipe.train.average)
+    if average:
+        learning["average"] = average
+    kept = cast(Network, average.module) if average else network  # validated
     progress, best = restore(checkpoint, name, learning, optimizer)
     home, choose = home_of(validation), "last" if stop else recipe.train.choose
     for epoch in progress.history:
@@ -93,17 +98,17 @@ def fit(
             began = time.perf_counter()
             now = progress.epoch
             if probed is None or now:
-                work = Work(fabric, model, optimizer, recipe, classes, seed, home, teacher)
+                work = Work(fabric, model, optimizer, recipe, classes, seed, home, teacher, average)
                 loss = _learn(work, lessons(training(now)), now)
             else:
                 loss = probed
-            line = _examine(network, validation, watch, classes)
+            line = _examine(kept, validation, watch, classes)
             _see_that_it_is_a_number(loss + line["validation_loss"], recipe, now + 1)
             rate = optimizer.param_groups[-1]["lr"]
             seconds = time.perf_counter() - began
             epoch = {"epoch": now + 1, "loss": loss, **line, "lr": rate, "seconds": seconds}
             if progress.note(epoch, choose):
-                best = {key: value.clone() for key, value in network.state_dict().items()}
+                best = {key: value.clone() for key, value in kept.state_dict().items()}
             save_checkpoint(checkpoint, name, learning, optimizer, best, progress)
             on_epoch(epoch)
     except KeyboardInterrupt:
@@ -111,6 +116,17 @@ def fit(
     if best:
         network.load_state_dict(best)
     return progress
+
+
+def _average(network: Network, decay: float) -> AveragedModel | None:
+    """A network whose weights follow those of one that learns (Izmailov et al. 2018); None: off."""
+    if not decay:
+        return None
+    follow = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=follow, use_buffers=True)
+    # Its first update copies: those weights are to be the ones before anything was learnt.
+    average.update_parameters(network)
+    return average
 
 
 def _lessons(teacher: Teacher, pupil: Network) -> Callable[[Sequence[Clip]], Sequence[Clip]]:
@@ -149,6 +165,7 @@ class Work:
     seed: int
     home: Collection[str]
     teacher: Teacher | None
+    average: AveragedModel | None
 
 
 def _learn(work: Work, clips: Sequence[Clip], epoch: int) -> float:
@@ -170,6 +187,8 @@ def _learn(work: Work, clips: Sequence[Clip], epoch: int) -> float:
         if config.clip_norm:
             work.fabric.clip_gradients(work.model, optimizer, max_norm=config.clip_norm)
         optimizer.step()
+        if work.average:
+            work.average.update_parameters(work.model.module)
         total += loss.item() * len(batch.lengths)
         seen += len(batch.lengths)
     return total / seen
@@ -189,7 +208,7 @@ def _loss(work: Work, batch: Batch, weights: Tensor | None) -> Tensor:
         (batch.inputs, batch.lengths, batch.targets, weights)
     )
     teacher, smoothing = work.teacher, work.recipe.train.label_smoothing
-    if teacher is None or not teacher.project:
+    if teacher is None or not teacher.weight:
         found = work.model(inputs, lengths)
         return F.cross_entropy(found, targets, weight=weights, label_smoothing=smoothing)
     with work.fabric.autocast():  # frames are wanted too, which the wrapped model does not give

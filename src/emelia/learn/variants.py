@@ -30,6 +30,8 @@ _TECHNIQUES: dict[str, dict[str, Any]] = {
     "constant learning rate": {"train.schedule": "constant", "train.warmup": 0.0},
     "no weight decay": {"train.weight_decay": 0.0},
     "no gradient clipping": {"train.clip_norm": 0.0},
+    "no averaged weights": {"train.average": 0.0},
+    "nothing frozen": {"train.frozen": 0},
     "no noise reduction": {"audio.denoise": "none"},
     "no home share": {"train.home_share": 0.0},
     "no refit": {"train.refit": False},

@@ -146,6 +146,8 @@ def _steps(train: TrainConfig) -> list[str]:
         told.append(f"stopped after {train.patience} without a better UAR on validation data")
     if train.weight_decay:
         told.append(f"weight decay {train.weight_decay:g}")
+    if train.average:
+        told.append(f"weights averaged over about {1 / (1 - train.average):.0f} steps")
     if train.label_smoothing:
         told.append(f"label smoothing {train.label_smoothing:g}")
     return told
