@@ -308,10 +308,10 @@ def test_emelia_has_less_than_a_million_parameters_on_every_preset(preset: str) 
     assert parameters(build(EMELIA, 8, FrontEnd(PRESETS[preset]).bands)) < 1_000_000
 
 
-def test_only_what_is_learnt_counts_as_a_parameter() -> None:
-    layer = nn.Linear(3, 2)
-    layer.bias.requires_grad_(False)
-    assert parameters(layer) == 6
+def test_what_is_learnt_counts_as_a_parameter_frozen_or_not_and_statistics_do_not() -> None:
+    network = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    network[0].bias.requires_grad_(False)
+    assert parameters(network) == 8 + 4
 
 
 @pytest.mark.parametrize(
