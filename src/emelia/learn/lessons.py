@@ -21,15 +21,14 @@ from torch import Tensor
 from emelia.config import Recipe
 from emelia.corpora import Utterance
 from emelia.corpora.splits import Fold
-from emelia.errors import ConfigError
 from emelia.learn import beginning, probe
 from emelia.learn.balance import draw_chances, home_of
 from emelia.learn.checkpoint import Epoch, Progress
 from emelia.learn.data import Clip, Loader
-from emelia.learn.encoders import has_weights, load_source
+from emelia.learn.encoders import has_weights
 from emelia.learn.models import Encoder, Network
 from emelia.learn.runs import CHECKPOINT, Run
-from emelia.learn.teacher import Teacher
+from emelia.learn.teacher import check_teacher, teacher_of
 from emelia.learn.training import fit, logits
 
 AGAIN = f"again-{CHECKPOINT}"  # of the second fit
@@ -106,7 +105,7 @@ def learn(lesson: Lesson, loader: Loader, validation: Sequence[Clip]) -> Learnt:
         Diverged: the loss is no longer a number.
         ModelError: the weights of an encoder are not there.
     """
-    _check_teacher(lesson)
+    check_teacher(lesson.recipe, lesson.classes, lesson.teacher)
     lesson = _with_blocks(lesson, lesson.start.recipe.model.blocks if lesson.start else 0)
     train, every = lesson.fold.train, (*lesson.fold.train, *lesson.fold.validation)
     frozen = None
@@ -172,7 +171,7 @@ def _fit(
         watch=() if stop else lesson.watch,
         probed=loss,
         stop=stop,
-        teacher=_teacher(lesson, network),
+        teacher=teacher_of(network, lesson.recipe, lesson.teacher),
         on_epoch=again if stop else lesson.on_epoch,
     )
     network.cpu()
@@ -182,16 +181,6 @@ def _fit(
 def _begin(lesson: Lesson) -> Network:
     """The network before it learns from this fold."""
     return beginning.begin(lesson.recipe, lesson.classes, lesson.start, lesson.solved)
-
-
-def _teacher(lesson: Lesson, network: Network) -> Teacher | None:
-    """Who teaches; where no run does, an encoder imitates the one that it stands in for."""
-    model, train = lesson.recipe.model, lesson.recipe.train
-    if not train.taught:
-        return None
-    if lesson.teacher:
-        return Teacher(network, train, lesson.teacher.network)
-    return Teacher(network, train, imitated=load_source(model.encoder, model.blocks))
 
 
 def _choose(lesson: Lesson, heard: list[Clip], validation: Sequence[Clip]) -> Frozen:
@@ -253,19 +242,3 @@ def _clips(lesson: Lesson, loader: Loader, utterances: Sequence[Utterance]) -> C
             lesson.tell(0, lesson.recipe.train.epochs, f"{made} clips made ready")
 
     return Clips(loader, utterances, tick)
-
-
-def _check_teacher(lesson: Lesson) -> None:
-    teacher, recipe = lesson.teacher, lesson.recipe
-    if not teacher:
-        return
-    if (teacher.recipe.features, teacher.recipe.audio) != (recipe.features, recipe.audio):
-        raise ConfigError(
-            f"{recipe.name}: its teacher hears other spectrograms. Give both the same audio "
-            "and features settings."
-        )
-    if teacher.classes != lesson.classes:
-        raise ConfigError(
-            f"{recipe.name}: its teacher knows {', '.join(teacher.classes)}, not "
-            f"{', '.join(lesson.classes)}."
-        )

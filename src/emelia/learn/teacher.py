@@ -14,12 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from emelia.config import TrainConfig
+from emelia.config import Recipe, TrainConfig
 from emelia.errors import ConfigError
 from emelia.learn.data import Array, Clip, evaluation_batches
+from emelia.learn.encoders import load_source
 from emelia.learn.encoders.hub import HubEncoder
 from emelia.learn.layers import statistics, valid
 from emelia.learn.models import Encoder, Network
+from emelia.learn.runs import Run
 
 SAMPLE = 200  # clips by which frames are standardised
 SMALL = 1e-3  # added to deviations, so that a constant feature is not blown up
@@ -174,3 +176,32 @@ def _batches(
     device = next(part.parameters()).device
     for places, batch in evaluation_batches(clips, network, network.output.out_features):
         yield places, batch.inputs.to(device), batch.lengths.to(device)
+
+
+def teacher_of(pupil: Network, recipe: Recipe, run: Run | None) -> Teacher | None:
+    """Who teaches a network; where no run does, whom its encoder stands in for."""
+    model, train = recipe.model, recipe.train
+    if not train.taught:
+        return None
+    if run:
+        return Teacher(pupil, train, run.network)
+    return Teacher(pupil, train, imitated=load_source(model.encoder, model.blocks))
+
+
+def check_teacher(recipe: Recipe, classes: Sequence[str], run: Run | None) -> None:
+    """See that a run can teach.
+
+    Raises:
+        ConfigError: it hears other spectrograms or knows other classes.
+    """
+    if not run:
+        return
+    if (run.recipe.features, run.recipe.audio) != (recipe.features, recipe.audio):
+        raise ConfigError(
+            f"{recipe.name}: its teacher hears other spectrograms. Give both the same audio "
+            "and features settings."
+        )
+    if run.classes != tuple(classes):
+        raise ConfigError(
+            f"{recipe.name}: its teacher knows {', '.join(run.classes)}, not {', '.join(classes)}."
+        )
