@@ -130,6 +130,20 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture
+def small_encoders(
+    one_thread: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[None]:
+    """Make the known encoders tiny, and torch's draws the same every time."""
+    torch = pytest.importorskip("torch")
+    from tiny_encoder import make_known
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        make_known(monkeypatch, tmp_path / "weights")
+        yield
+
+
 def voice(pitch: float, seconds: float, seed: int) -> NDArray[np.float32]:
     """Harmonics of a gliding pitch (Hz) in syllables with pauses; float32 (T,) at 16 kHz."""
     rng = np.random.default_rng(seed)

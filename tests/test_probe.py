@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from test_models import assert_near
-from tiny_encoder import BANDS, NAME, WIDTH, make_known
+from tiny_encoder import BANDS, NAME, WIDTH
 from torch import nn
 from torch.nn import functional as F
 
@@ -22,13 +22,7 @@ from emelia.learn.models import Encoder, build
 
 CLASSES = 3
 
-
-@pytest.fixture(autouse=True)
-def _small(one_thread: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        make_known(monkeypatch, tmp_path / "weights")
-        yield
+pytestmark = pytest.mark.usefixtures("small_encoders")
 
 
 def clip(number: int, label: int, speaker: str, corpus: str = "home", frames: int = 20) -> Clip:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from test_models import clips_of
 from tiny import same, toy
-from tiny_encoder import BANDS, NAME, TUNED, WIDTH, make_known
+from tiny_encoder import BANDS, NAME, TUNED, WIDTH
 from torch import Tensor, nn
 
 from emelia.config import ModelConfig, Recipe, TrainConfig
@@ -29,13 +27,7 @@ from emelia.learn.teacher import Teacher
 FRAMES = 24  # of the spectrogram: 12 of the encoder
 OURS = replace(TUNED, name="ours", model=ModelConfig("encoder", encoder="mel", blocks=2))
 
-
-@pytest.fixture(autouse=True)
-def _small(one_thread: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        make_known(monkeypatch, tmp_path / "weights")
-        yield
+pytestmark = pytest.mark.usefixtures("small_encoders")
 
 
 def speech(clips: int, frames: int = FRAMES) -> list[Tensor]:

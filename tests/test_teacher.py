@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import torch
 from safetensors import safe_open
 from test_models import clips_of, pad
 from tiny import Trained, same, timeless, toy, train
-from tiny_encoder import BANDS, NAME, SOLVED, TUNED, WIDTH, make_known
+from tiny_encoder import BANDS, NAME, SOLVED, TUNED, WIDTH
 from torch import nn
 
 from emelia.config import FeatureConfig, ModelConfig, Recipe, TrainConfig
@@ -33,13 +32,7 @@ TEACHER = ModelConfig("encoder", encoder=NAME)  # a frame of 2
 PUPIL = ModelConfig("encoder", encoder="mel", blocks=1)  # a frame of 2, too
 IMITATING = TrainConfig(4, 0, 4, lr=0.02, teacher_share=0.5, imitate=0.3)
 
-
-@pytest.fixture(autouse=True)
-def _small(one_thread: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        make_known(monkeypatch, tmp_path / "weights")
-        yield
+pytestmark = pytest.mark.usefixtures("small_encoders")
 
 
 def make(config: ModelConfig) -> Network:

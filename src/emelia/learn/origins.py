@@ -12,8 +12,8 @@ from typing import Any
 from emelia.config import Recipe, digest
 from emelia.corpora.splits import Fold
 from emelia.errors import ConfigError, RunError
+from emelia.learn.beginning import stands_in
 from emelia.learn.card import corpora_of
-from emelia.learn.encoders import source
 from emelia.learn.heard import Heard
 from emelia.learn.runs import Run, load_run
 
@@ -95,7 +95,7 @@ def check_teaching(recipes: Sequence[Recipe], teacher: str) -> None:
 
 def _imitates(recipe: Recipe) -> bool:
     """Whether all that it is taught comes from the encoder that its own stands in for."""
-    return not recipe.train.teacher_share and source(recipe.model.encoder) != ""
+    return not recipe.train.teacher_share and stands_in(recipe.model)
 
 
 def origin(place: Path | None, split: str, fold: Fold) -> Origin | None:

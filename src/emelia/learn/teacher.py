@@ -79,7 +79,6 @@ class Teacher(nn.Module):
         self.network, self.imitated = network, imitated
         self.share, self.weight = config.teacher_share if network else 0.0, config.imitate
         self.project: Imitation | None = None
-        self.stands_in = network is None
         for part in filter(None, (network, imitated)):
             part.eval().requires_grad_(False)
         if self.weight:
@@ -94,7 +93,7 @@ class Teacher(nn.Module):
                 f"be as long as the teacher's, {self.imitated.stride}."
             )
         width = self.imitated.width
-        if not self.stands_in:
+        if self.network:
             self.project = Imitation(pupil.encoder.width, width)
         for name, size in (("mean", width), ("scale", width), ("spread", 2 * width)):
             self.register_buffer(name, torch.ones(size), persistent=False)

@@ -3,8 +3,8 @@
 N frames of speech, D features, R gathered, H hidden. Block by block, on what the encoder itself
 hears by then: of what attention adds, most is a linear function of the frame and of means over
 its neighbours, so that is solved for and cut to its R strongest directions; then the hidden units
-that matter most are kept and the way out of them is solved anew. No gradient, no labels: half a
-minute for two blocks of Whisper tiny, after which training begins with an encoder that hears.
+that matter most are kept and the way out of them is solved anew. No gradient, no labels; training
+then begins with an encoder that hears.
 """
 
 from __future__ import annotations
