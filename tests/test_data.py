@@ -581,6 +581,7 @@ def test_every_setting_of_augmentation_is_known_to_the_cache() -> None:
         "frequency_mask",
         "time_mask",
         "masks_each_epoch",
+        "spectral",
         "mixup",
         "crop",
     }

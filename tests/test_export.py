@@ -138,6 +138,7 @@ CONFIGS = [
     FeatureConfig(n_fft=64, window=3, hop=3, mels=4, standardise="none"),
     FeatureConfig(kind="mfcc", mfccs=40, standardise="band"),
     FeatureConfig(kind="mfcc", mfccs=13, standardise="none", top_db=60),
+    FeatureConfig(kind="pcen", n_fft=512, window=400, hop=160, mels=40, standardise="none"),
 ]
 
 

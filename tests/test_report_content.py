@@ -60,10 +60,12 @@ def test_a_front_end_is_told_in_milliseconds() -> None:
         "64 mel bands from 0 to 8,000 Hz; windows of 25 ms every 10 ms (FFT of 512)"
     )
     assert "20 cepstral coefficients" in wording.features(FeatureConfig(kind="mfcc"))
+    assert "(PCEN); mean 0" in wording.features(FeatureConfig(kind="pcen"))
 
 
 def test_only_changes_that_are_on_are_told() -> None:
     assert wording.augmentation(AugmentConfig()) == ""
+    assert "with probability 0.7" in wording.augmentation(AugmentConfig(spectral=0.7))
     told = wording.augmentation(AugmentConfig(copies=10, stretch_rate=(1.0, 1.0)))
     assert "Each clip 10 times" in told
     assert "pitch by −4 to 4 semitones" in told

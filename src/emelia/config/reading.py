@@ -37,6 +37,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "augment.mask_probability": (0, 1),
     "augment.frequency_mask": (0, 10_000),
     "augment.time_mask": (0, 1_000_000),
+    "augment.spectral": (0, 1),
     "augment.mixup": (0, 100),
     "augment.crop": (0, 1_000_000),
     "model.layers": (1, 8),
@@ -130,6 +131,11 @@ def check(recipe: Recipe) -> None:
         raise ConfigError("features.hop: a waveform has a frame a sample; set features.hop=1.")
     if f.kind == "mfcc" and f.mfccs > f.mels:
         raise ConfigError(f"features.mfccs: {f.mfccs} are more than mels, {f.mels}.")
+    if recipe.augment.spectral and not f.decibels:
+        raise ConfigError(
+            "augment.spectral: only spectrograms in decibels can be changed so; set "
+            "features.standardise=none and features.kind=logmel, or leave it at 0."
+        )
 
 
 def build(cls: type, values: Mapping[str, Any], where: str) -> Any:

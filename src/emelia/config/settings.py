@@ -29,8 +29,9 @@ class AudioConfig:
 class FeatureConfig:
     """How a waveform becomes a spectrogram (M, F). The defaults are the seed study's."""
 
-    # wave: the samples (1, T) for encoders of waveforms; of what follows only standardise counts
-    kind: Literal["logmel", "mfcc", "wave"] = "logmel"
+    # pcen: mel bands in which each is compared with how loud it has been, instead of a logarithm.
+    # wave: the samples (1, T) for encoders of waveforms; of what follows only standardise counts.
+    kind: Literal["logmel", "mfcc", "pcen", "wave"] = "logmel"
     n_fft: int = 2048  # samples
     window: int = 2048  # samples, Hann, centred in n_fft
     hop: int = 512  # samples: 32 ms
@@ -46,7 +47,14 @@ class FeatureConfig:
     @property
     def rows(self) -> int:
         """M, the height of a spectrogram."""
-        return {"logmel": self.mels, "mfcc": self.mfccs, "wave": 1}[self.kind]
+        return {"mfcc": self.mfccs, "wave": 1}.get(self.kind, self.mels)
+
+    @property
+    def decibels(self) -> float:
+        """Decibels to a unit of a spectrogram; 0 where units are no decibels."""
+        if self.kind != "logmel" or self.standardise != "none":
+            return 0.0
+        return 40.0 if self.scale == "whisper" else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,8 @@ class AugmentConfig:
     frequency_mask: tuple[int, int] = (10, 30)  # mel bands
     time_mask: tuple[int, int] = (10, 50)  # frames
     masks_each_epoch: bool = False  # draw masks anew each epoch, also for fixed copies
+    # Of changing a piece's spectrogram anew each epoch: throat, tempo, colour, noise, background.
+    spectral: float = 0.0
     mixup: float = 0.0  # alpha of the Beta distribution; 0 is off
     crop: int = 0  # frames of a random training crop; 0 uses whole clips
 
@@ -169,6 +179,7 @@ PRESETS = {
         n_fft=400, window=400, hop=160, mels=80, scale="whisper", standardise="none"
     ),
     "mfcc": FeatureConfig(kind="mfcc", mfccs=40, standardise="band"),
+    "pcen": FeatureConfig(kind="pcen", n_fft=512, window=400, hop=160, mels=64),
 }
 
 

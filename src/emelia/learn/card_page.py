@@ -185,6 +185,7 @@ def _facts(card: Card) -> Iterator[str]:
     kind = {
         "logmel": f"{f.mels} mel bands",
         "mfcc": f"{f.mfccs} MFCC of {f.mels} mel bands",
+        "pcen": f"PCEN of {f.mels} mel bands",
         "wave": "the waveform itself",
     }[f.kind]
     yield (

@@ -26,6 +26,7 @@ from emelia.learn.augment import augment_wave, copies_per_clip, copy_seed, mask_
 from emelia.learn.balance import pick
 from emelia.learn.features import FrontEnd
 from emelia.learn.models import Network
+from emelia.learn.spectral import vary
 from emelia.storage import ArrayCache, cache_root
 
 FORMAT = 1  # of cached features; raised when what is computed from the same settings changes
@@ -164,7 +165,8 @@ def training_batches(
     lengths = np.array([clip.spec.shape[1] for clip in picked])
     bucket = train.bucket and not network.fixed_frames
     for group in plan(lengths, train.batch_size, bucket, rng):
-        batch = collate([_vary(picked[i], augment, rng) for i in group], network, classes)
+        varied = [_vary(picked[i], clips, recipe, rng) for i in group]
+        batch = collate(varied, network, classes)
         if augment.mixup and len(group) > 1:
             batch = mixed(batch, augment.mixup, rng)
         yield batch
@@ -228,12 +230,10 @@ def resize(clip: Clip, network: Network) -> Array:
     return spec
 
 
-def _vary(clip: Clip, config: AugmentConfig, rng: np.random.Generator) -> Clip:
-    """Cut a random piece and mask it, where the recipe does so each epoch."""
-    spec = clip.spec
-    if config.crop and spec.shape[1] > config.crop:
-        start = int(rng.integers(spec.shape[1] - config.crop + 1))
-        spec = spec[:, start : start + config.crop]
-    if config.masks_each_epoch:
-        spec = mask_spectrogram(spec, config, rng, clip.silence)
-    return replace(clip, spec=spec)
+def _vary(clip: Clip, others: Sequence[Clip], recipe: Recipe, rng: np.random.Generator) -> Clip:
+    """A piece of a clip, with the changes that are drawn anew each epoch."""
+
+    def other() -> Array:
+        return others[int(rng.integers(len(others)))].spec
+
+    return replace(clip, spec=vary(clip.spec, clip.silence, other, recipe, rng))

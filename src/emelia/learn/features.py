@@ -1,9 +1,9 @@
-"""Waveforms to spectrograms: log-mel and MFCC as one torch module.
+"""Waveforms to spectrograms: log-mel, MFCC and PCEN as one torch module.
 
 Shapes: B clips, T samples, F frames, M bands (mel bands or cepstral coefficients).
 The same module computes features for training and travels inside the exported model,
 so training and use cannot drift apart. It equals librosa's `melspectrogram` +
-`power_to_db(ref=max)` and `mfcc`; frames are centred and the signal is followed by
+`power_to_db(ref=max)`, `mfcc` and `pcen`; frames are centred and the signal is followed by
 zeros, so a clip has the same frames alone as in a batch of longer ones.
 
 There are two ways to the power spectrum, equal to rounding: `FrontEnd` takes torch's FFT,
@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from emelia.audio.mel import hz_to_mel, mel_to_hz
 from emelia.config import SAMPLE_RATE, FeatureConfig
+from emelia.learn import pcen
 
 AMIN = 1e-10  # power below which librosa's power_to_db does not go
 FLAT = 0.1  # dB; what deviates less is constant, and is not scaled up
@@ -34,6 +35,7 @@ class FrontEnd(nn.Module):
     window: Tensor
     filters: Tensor
     dct: Tensor
+    past: Tensor
 
     def __init__(self, config: FeatureConfig, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
@@ -42,13 +44,13 @@ class FrontEnd(nn.Module):
         self.register_buffer("window", window.to(dtype))
         self.register_buffer("filters", torch.from_numpy(mel_filters(config)).to(dtype))
         self.register_buffer("dct", torch.from_numpy(dct(config.mfccs, config.mels)).to(dtype))
+        weights = pcen.past(SAMPLE_RATE / config.hop) if config.kind == "pcen" else np.zeros(0)
+        self.register_buffer("past", torch.from_numpy(weights).to(dtype))
 
     @property
     def bands(self) -> int:
         """M, the height of a spectrogram."""
-        if self.config.kind == "wave":
-            return 1
-        return self.config.mfccs if self.config.kind == "mfcc" else self.config.mels
+        return self.config.rows
 
     def frames(self, samples: Tensor) -> Tensor:
         """Number of frames of clips with so many samples."""
@@ -73,7 +75,11 @@ class FrontEnd(nn.Module):
         frames = self.frames(samples)
         power = self._power(waves)  # (B, n_fft / 2 + 1, F)
         mask = (torch.arange(power.shape[2], device=waves.device) < frames[:, None])[:, None, :]
-        spec, silence = self._decibels(self.filters @ power, mask)  # (B, M, F), (B, M)
+        if self.config.kind == "pcen":
+            spec = pcen.compare(self.filters @ power.sqrt(), self.past)
+            silence = spec.new_zeros(spec.shape[:2])
+        else:
+            spec, silence = self._decibels(self.filters @ power, mask)  # (B, M, F), (B, M)
         if self.config.kind == "mfcc":
             spec, silence = self.dct @ spec, silence @ self.dct.T
         spec, silence = self._standardise(spec, silence, mask)

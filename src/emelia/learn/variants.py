@@ -24,6 +24,7 @@ _TECHNIQUES: dict[str, dict[str, Any]] = {
     "no augmentation": {"augment": AugmentConfig()},
     "no changed copies": _NO_COPIES,
     "no masks": _NO_MASKS,
+    "no spectral changes": {"augment.spectral": 0.0},
     "no mixup": {"augment.mixup": 0.0},
     "no crops": {"augment.crop": 0},
     "no label smoothing": {"train.label_smoothing": 0.0},

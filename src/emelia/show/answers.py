@@ -120,6 +120,8 @@ def _draw_spectrogram(
 def _unit(features: FeatureConfig) -> str:
     if features.standardise != "none":
         return "standardised"
+    if features.kind == "pcen":
+        return "PCEN"
     return "dB" if features.scale == "db" else "Whisper's scale"
 
 

@@ -61,7 +61,7 @@ def architecture(recipe: Recipe, classes: int, frames: int = 0) -> Architecture:
         classes: C, the number of logits.
         frames: F of the clip; 0 for one of four seconds. Resized networks take their own.
     """
-    bands = recipe.features.mfccs if recipe.features.kind == "mfcc" else recipe.features.mels
+    bands = recipe.features.rows
     frames = frames or round(SECONDS * SAMPLE_RATE) // recipe.features.hop + 1
     if recipe.model.name == "resized":
         frames = recipe.model.frames

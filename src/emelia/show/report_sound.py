@@ -73,6 +73,8 @@ def _example(
     )
     if recipe.features.kind == "mfcc":
         text += " The coefficients are made from this spectrogram."
+    if recipe.features.kind == "pcen":
+        text += " Drawn in decibels, before PCEN."
     alt = f"Wave and mel spectrogram of a recording of {answer.meant}, {seconds:.1f} s long. {text}"
     caption = titled(row.cells[0], "From sound to mel spectrogram")
     drawn = conversion(speech, values, recipe.features)

@@ -89,9 +89,12 @@ def features(config: FeatureConfig) -> str:
         return f"None: the network hears the waveform itself; {_STANDARD[config.standardise]}."
     window, hop = (1000 * n / SAMPLE_RATE for n in (config.window, config.hop))
     scale = "decibels" if config.scale == "db" else "logarithm as Whisper takes it"
+    scale += f", down to {config.top_db:g} dB below the loudest point"
+    if config.kind == "pcen":
+        scale = "each band against how loud it has been (PCEN)"
     return (
-        f"{bands}; windows of {window:g} ms every {hop:g} ms (FFT of {config.n_fft:,}); {scale}, "
-        f"down to {config.top_db:g} dB below the loudest point; {_STANDARD[config.standardise]}."
+        f"{bands}; windows of {window:g} ms every {hop:g} ms (FFT of {config.n_fft:,}); {scale}; "
+        f"{_STANDARD[config.standardise]}."
     )
 
 
@@ -106,6 +109,11 @@ def augmentation(config: AugmentConfig) -> str:
         told.append("Rare classes copied more often")
     if config.copies > 1 or config.online or config.balanced:
         told.append(f"Each change with probability {config.probability:g}: {_changes(config)}")
+    if config.spectral:
+        told.append(
+            "Throat, tempo, colour, noise and background of the spectrogram changed anew each "
+            f"epoch, with probability {config.spectral:g}"
+        )
     if config.mask_probability:
         bands, frames = (_between(span) for span in (config.frequency_mask, config.time_mask))
         often = ", drawn anew each epoch" if config.masks_each_epoch else ""

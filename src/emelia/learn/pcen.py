@@ -1,0 +1,49 @@
+"""Per-channel energy normalisation: each mel band against how loud it has been of late.
+
+Wang, Getreuer, Hughes, Lyon and Saurous, Trainable Frontend for Robust and Far-Field Keyword
+Spotting, ICASSP 2017, with the constants of librosa's `pcen` (Lostanlen et al. 2019). What is
+steady, such as the colour of a microphone or the hum of a room, cancels out. B clips, M bands,
+F frames, K frames of the past.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+GAIN, BIAS, POWER, EPS = 0.98, 2.0, 0.5, 1e-6
+SECONDS = 0.4  # time constant of the smoother
+FORGOTTEN = 1e-6  # weight of all that is further in the past than K frames
+LOUDNESS = 2.0**31  # a sample of 1 as an integer of 32 bits, for which the constants were chosen
+
+
+def past(rate: float) -> NDArray[np.float64]:
+    """Weights (K,) of the frames up to this one, of which the sum is 1.
+
+    A first-order smoother, m[t] = (1 - s) m[t - 1] + s e[t], begun as if the first frame had
+    always been heard; cut where hardly anything is left.
+
+    Args:
+        rate: frames a second.
+    """
+    t = SECONDS * rate
+    s = (math.sqrt(1 + 4 * t * t) - 1) / (2 * t * t)
+    frames = 1 + math.ceil(math.log(FORGOTTEN) / math.log1p(-s)) if s < 1 else 1
+    weights = s * (1 - s) ** np.arange(frames - 1, -1, -1)
+    weights[0] = 1 - weights[1:].sum()
+    return np.asarray(weights)
+
+
+def compare(mel: Tensor, past: Tensor) -> Tensor:
+    """Mel magnitudes (B, M, F) to PCEN (B, M, F); silence is 0."""
+    mel = mel * LOUDNESS
+    rows = F.pad(mel.flatten(0, 1)[:, None], (len(past) - 1, 0), mode="replicate")
+    smooth = F.conv1d(rows, past[None, None]).squeeze(1).view_as(mel)
+    steady = torch.exp(-GAIN * torch.log(EPS + smooth))
+    found: Tensor = (mel * steady + BIAS) ** POWER - BIAS**POWER
+    return found
