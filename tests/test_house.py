@@ -106,3 +106,12 @@ def test_the_wheel_carries_all_that_is_not_code(tmp_path: Path) -> None:
     needed = [p for p in PACKAGE.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     assert {str(p.relative_to(ROOT / "src")) for p in needed} <= inside
     assert "emelia/py.typed" in inside
+
+
+def test_what_make_bench_runs_needs_nothing_to_be_told() -> None:
+    line = next(x for x in (ROOT / "Makefile").read_text().splitlines() if x.startswith("SPEED :="))
+    scripts = [ROOT / name for name in line.split()[2:]]
+    assert len(scripts) == 3
+    for script in scripts:
+        positional = re.findall(r'add_argument\(\s*"[a-z].*', script.read_text())
+        assert all("nargs" in option for option in positional), script

@@ -60,7 +60,7 @@ def test_a_front_end_is_told_in_milliseconds() -> None:
         "64 mel bands from 0 to 8,000 Hz; windows of 25 ms every 10 ms (FFT of 512)"
     )
     assert "20 cepstral coefficients" in wording.features(FeatureConfig(kind="mfcc"))
-    assert "(PCEN); mean 0" in wording.features(FeatureConfig(kind="pcen"))
+    assert "(PCEN); each clip standardised" in wording.features(FeatureConfig(kind="pcen"))
 
 
 def test_only_changes_that_are_on_are_told() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -120,7 +121,7 @@ class Loader:
         recipe = self.recipe
         parts = [FORMAT, utterance.digest, asdict(recipe.audio), asdict(recipe.features)]
         if copy:
-            parts += [asdict(_of_waveforms(recipe.augment)), copy, self.seed]
+            parts += [_of_waveforms(recipe.augment), copy, self.seed]
         return digest(parts, length=64)
 
     def _compute(self, utterance: Utterance, copy: int, seed: int) -> Array:
@@ -141,10 +142,10 @@ class Loader:
         return self._wave[1]
 
 
-def _of_waveforms(config: AugmentConfig) -> AugmentConfig:
-    """Return only the settings that change a copy's waveform, others at their default."""
+def _of_waveforms(config: AugmentConfig) -> dict[str, Any]:
+    """Only the settings that change a copy's waveform: others make no new copies."""
     kept = ("probability", "noise_snr_db", "pitch_semitones", "stretch_rate", "gain_db", "room")
-    return replace(AugmentConfig(), **{name: getattr(config, name) for name in kept})
+    return {name: getattr(config, name) for name in kept}
 
 
 def training_batches(
