@@ -5,7 +5,8 @@
 STUDY is a study's folder. Each of its networks that learnt from pieces of a fixed length answers
 for the validation and test clips of its fold again: whole, and as the mean probability of pieces
 as long as those it learnt from, spread evenly over the clip, at most two or four to a length.
-What validation speaks for is what one would take; the test is only counted.
+What validation speaks for is what one would take; the test is only counted. A network that was made
+once more with its validation clips is no longer asked for them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +57,8 @@ def answer(run: Run, corpus: Corpus) -> dict[tuple[str, int], Answers]:
     loader, known = Loader(run.recipe, run.classes), {u.id: u for u in corpus.utterances}
     found = {}
     for part in PARTS:
+        if part == "validation" and run.recipe.train.refit:
+            continue
         clips = loader.load([known[name] for name in run.about["parts"][part]])
         truth = np.array([clip.label for clip in clips])
         for density in DENSITIES:
@@ -73,18 +77,21 @@ def measure(runs: Sequence[Run], corpus: Corpus) -> Table:
     rows = []
     for name in dict.fromkeys(name for name, _, _ in told):
         row = [name]
-        for part in PARTS:
-            for density in DENSITIES:
-                truth, found = (
-                    np.concatenate(x) for x in zip(*told[name, part, density], strict=True)
-                )
-                row.append(f"{100 * metrics.uar(truth, found):.1f}")
+        for part, density in product(PARTS, DENSITIES):
+            row.append(_uar(told[name, part, density]))
         rows.append(tuple(row))
     ways = ("whole", *(f"{density} to a length" for density in DENSITIES[1:]))
     columns = ("UAR %", *(f"{part}, {way}" for part in PARTS for way in ways))
     seeds = sorted({run.about["seed"] for run in runs})
     note = f"{len(runs)} networks of {corpus.name}, seeds {', '.join(map(str, seeds))}."
     return Table("Whole clips against pieces", columns, tuple(rows), note)
+
+
+def _uar(answers: Sequence[Answers]) -> str:
+    if not answers:
+        return "–"
+    truth, found = (np.concatenate(each) for each in zip(*answers, strict=True))
+    return f"{100 * metrics.uar(truth, found):.1f}"
 
 
 def main() -> None:
