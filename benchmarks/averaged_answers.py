@@ -41,7 +41,7 @@ def answers(cells: Sequence[Cell]) -> tuple[list[tuple[str, str]], NDArray[np.fl
 
 def line(title: str, cells: Sequence[Cell], chances: NDArray[np.float64]) -> tuple[str, ...]:
     """A row: accuracy and UAR with their intervals, over all folds."""
-    truth = np.concatenate([cell.truth for cell in cells])
+    truth = _truth(cells)
     speakers = [speaker for cell in cells for speaker in cell.speakers]
     found = chances.argmax(1)
     row = [title]
@@ -49,6 +49,10 @@ def line(title: str, cells: Sequence[Cell], chances: NDArray[np.float64]) -> tup
         ends = metrics.interval(truth, found, speakers, name)  # type: ignore[arg-type]
         row.append(f"{100 * figure(truth, found):.1f} ({100 * ends.low:.1f}–{100 * ends.high:.1f})")
     return tuple(row)
+
+
+def _truth(cells: Sequence[Cell]) -> NDArray[np.int64]:
+    return np.concatenate([cell.truth for cell in cells])
 
 
 def table(split: str, cells: Sequence[Cell]) -> Table | None:
@@ -61,7 +65,11 @@ def table(split: str, cells: Sequence[Cell]) -> Table | None:
     rows = [line(title, found, chances) for title, found, _, chances in told]
     together = np.mean([chances for *_, chances in told], axis=0)
     rows.append(line(f"all {len(told)} together", told[0][1], together))
-    note = f"{len(ids)} test clips of {told[0][1][0].corpus}, {split}."
+    alone = [100 * metrics.accuracy(_truth(found), each.argmax(1)) for _, found, _, each in told]
+    note = (
+        f"{len(ids)} test clips of {told[0][1][0].corpus}, {split}. Alone, mean and standard "
+        f"deviation of the accuracy: {np.mean(alone):.1f} ± {np.std(alone, ddof=1):.1f} %."
+    )
     return Table(
         f"Averaged answers, {split}", ("training", "accuracy %", "UAR %"), tuple(rows), note
     )

@@ -48,6 +48,7 @@ from emelia.learn.tasks import tasks
 
 Wave = NDArray[np.float32]
 SHORT = FeatureConfig(n_fft=256, window=200, hop=80, mels=16)
+PCEN = replace(SHORT, kind="pcen")
 MFCC = replace(SHORT, kind="mfcc", mfccs=12, standardise="band")
 RECIPES = {
     "variable": Recipe(features=SHORT, model=ModelConfig("variable", 3, 4)),
@@ -56,6 +57,7 @@ RECIPES = {
         model=ModelConfig("variable", 4, 2, padding="mean"),
     ),
     "resized": Recipe(features=SHORT, model=ModelConfig("resized", 2, 3, frames=50)),
+    "pcen": Recipe(features=PCEN, model=ModelConfig("emelia", width=3)),
     "resized mfcc": Recipe(features=MFCC, model=ModelConfig("resized", 2, 3, frames=50)),
     "emelia": Recipe(features=SHORT, model=ModelConfig("emelia", width=4)),
     "as it comes": Recipe(features=SHORT, audio=AudioConfig(dc=False, level="none")),

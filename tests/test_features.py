@@ -47,8 +47,8 @@ def one(config: FeatureConfig, wave: Array, dtype: torch.dtype = torch.float32) 
     return run(config, [wave], dtype)[0][0]
 
 
-def by_librosa(config: FeatureConfig, wave: Array) -> Array:
-    mel = librosa.feature.melspectrogram(
+def mel_by_librosa(config: FeatureConfig, wave: Array, power: float = 2.0) -> Array:
+    return librosa.feature.melspectrogram(
         y=wave,
         sr=SAMPLE_RATE,
         n_fft=config.n_fft,
@@ -57,9 +57,14 @@ def by_librosa(config: FeatureConfig, wave: Array) -> Array:
         n_mels=config.mels,
         fmin=config.fmin,
         fmax=config.fmax,
+        power=power,
     )
+
+
+def by_librosa(config: FeatureConfig, wave: Array) -> Array:
     if config.kind == "pcen":
         return pcen_by_librosa(config, wave)
+    mel = mel_by_librosa(config, wave)
     if config.scale == "whisper":
         return (librosa.power_to_db(mel, top_db=config.top_db) / 10 + 4) / 4
     if config.kind == "logmel":
@@ -70,20 +75,10 @@ def by_librosa(config: FeatureConfig, wave: Array) -> Array:
 
 
 def pcen_by_librosa(config: FeatureConfig, wave: Array) -> Array:
-    magnitudes = librosa.feature.melspectrogram(
-        y=wave,
-        sr=SAMPLE_RATE,
-        n_fft=config.n_fft,
-        win_length=config.window,
-        hop_length=config.hop,
-        n_mels=config.mels,
-        fmin=config.fmin,
-        fmax=config.fmax,
-        power=1.0,
-    )
+    loud = mel_by_librosa(config, wave, power=1.0) * 2**31
     # librosa's smoother begins as after a steady 1; ours as after a steady first frame.
-    begin = (1 - smoother(config)) * 2**31 * magnitudes[:, :1].astype(np.float64)
-    return librosa.pcen(magnitudes * 2**31, sr=SAMPLE_RATE, hop_length=config.hop, zi=begin)
+    begin = (1 - smoother(config)) * loud[:, :1].astype(np.float64)
+    return librosa.pcen(loud, sr=SAMPLE_RATE, hop_length=config.hop, zi=begin)
 
 
 def smoother(config: FeatureConfig) -> float:

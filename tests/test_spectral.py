@@ -25,7 +25,7 @@ def speech(frames: int = 400, bands: int = 80) -> Spec:
 
 
 def test_a_longer_throat_moves_bands_down_and_a_shorter_one_up() -> None:
-    assert spectral.move_bands(speech(), 1.1)[18, 0] == pytest.approx(0, abs=13)  # 18 x 1.1 = 19.8
+    assert spectral.move_bands(speech(), 1.1)[18, 0] == pytest.approx(-12, abs=3)  # 19.8
     assert spectral.move_bands(speech(), 0.8)[25].max() == 0  # 25 x 0.8 = 20
     np.testing.assert_array_equal(spectral.move_bands(speech(), 1.0), speech())
 
@@ -72,6 +72,26 @@ def test_changes_follow_from_the_generator_and_leave_what_they_were_given() -> N
         assert made.max() - made.min() <= 50.0 + 1e-3
         shapes.add(made.shape[1])
     assert min(shapes) >= 320 and max(shapes) <= 500 and 400 in shapes and len(shapes) > 5
+
+
+@pytest.mark.parametrize("name", spectral.CHANCES)
+def test_each_change_does_its_own(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spectral, "CHANCES", {one: float(one == name) for one in spectral.CHANCES})
+    spec, other = speech(), np.full((80, 400), -20, np.float32)
+    apart = []
+    for seed in range(10):
+        made = spectral.change(spec, other, rng(seed), 300.0)
+        assert (made.shape == spec.shape) == (name != "tempo")
+        if name != "tempo":
+            apart.append(made - spec)
+    if name == "throat":
+        assert {int(d[:, 0].argmax()) for d in apart} - {20}  # the loud band is elsewhere
+    elif name == "colour":
+        assert max(d.std(1).max() for d in apart) < 1e-4 < min(d.std(0).max() for d in apart)
+    elif name == "noise":
+        assert all(d.min() > -1e-3 and d.max() > 3 for d in apart)
+    elif name == "other":  # 24 to 44 dB below the loud band, above all others
+        assert all(14 < d[30].mean() < 36 and abs(d[20]).max() < 1 for d in apart)
 
 
 def made(features: str, *settings: str, seed: int = 0, frames: int = 400) -> Spec:
