@@ -248,6 +248,11 @@ def test_a_number_that_makes_no_sense_is_refused(setting: str) -> None:
         (["features.n_fft=512"], "features.window: 2048 is longer than n_fft, 512"),
         (["features.fmin=8000"], "features.fmin: 8000 is not below fmax, 8000"),
         (["features=mfcc", "features.mels=20"], "features.mfccs: 40 are more than mels, 20"),
+        (["augment.place=9"], "augment.place: only encoders of spectrograms hear where"),
+        (
+            ["augment.place=9", "model.name=encoder", "features.kind=wave", "features.hop=1"],
+            "augment.place: only encoders of spectrograms hear where",
+        ),
     ],
 )
 def test_numbers_that_do_not_fit_each_other_are_refused(settings: list[str], message: str) -> None:

@@ -348,6 +348,21 @@ def test_a_clip_shorter_than_the_crop_stays_whole() -> None:
     assert batch.lengths.tolist() == [20]
 
 
+def test_pieces_are_said_to_begin_somewhere_and_nothing_else_is_drawn_otherwise() -> None:
+    network = build(ModelConfig("encoder", encoder="whisper-tiny.en", blocks=1), 3, 80)
+    clips = fake_clips([20 + n for n in range(60)], bands=80)
+    plain = AugmentConfig(crop=15, mask_probability=0.5, masks_each_epoch=True, mixup=0.2)
+    moved = [
+        epoch(clips, recipe_of(replace(plain, place=place), batch_size=2), 4, network)
+        for place in (0, 9, 9)
+    ]
+    starts = [[batch.start for batch in batches] for batches in moved]
+    assert set(starts[0]) == {0} and set(starts[1]) == {0, 1, 2, 3, 4}, "encoder frames: 9 / 2"
+    assert starts[1] == starts[2]
+    first, other = moved[0][0], moved[1][0]
+    assert torch.equal(first.inputs, other.inputs) and torch.equal(first.targets, other.targets)
+
+
 def test_masks_are_drawn_anew_each_epoch_where_the_recipe_says_so() -> None:
     augment = replace(MASKS, masks_each_epoch=True, frequency_mask=(2, 3))
     (clip,) = fake_clips([40])
@@ -584,6 +599,7 @@ def test_every_setting_of_augmentation_is_known_to_the_cache() -> None:
         "spectral",
         "mixup",
         "crop",
+        "place",
     }
     assert waveform | later == {f.name for f in fields(AugmentConfig)}
 

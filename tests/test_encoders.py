@@ -183,6 +183,7 @@ def test_whispers_own_weights_are_read_and_its_positions_are_those_computed(
     torch.testing.assert_close(encoder.conv1.weight, file["conv1.weight"].float())  # type: ignore[union-attr]
     positions = file["positional_embedding"].float()
     torch.testing.assert_close(sinusoids(*positions.shape), positions, atol=1e-3, rtol=0)
+    torch.testing.assert_close(sinusoids(30, 384, 70), positions[70:100], atol=1e-3, rtol=0)
     with torch.no_grad():
         frames, counts = encoder(torch.zeros(1, 80, 100), torch.tensor([100]))
     assert frames.shape == (1, 384, 50) and counts.tolist() == [50]

@@ -15,7 +15,7 @@ from tiny import Trained, same, timeless, toy, train
 from tiny_encoder import BANDS, NAME, SOLVED, TUNED, WIDTH
 from torch import nn
 
-from emelia.config import FeatureConfig, ModelConfig, Recipe, TrainConfig
+from emelia.config import AugmentConfig, FeatureConfig, ModelConfig, Recipe, TrainConfig
 from emelia.corpora.splits import Fold
 from emelia.errors import ConfigError
 from emelia.learn.data import Clip, Loader, collate
@@ -25,7 +25,7 @@ from emelia.learn.lessons import Lesson, learn
 from emelia.learn.models import Encoder, Network, build
 from emelia.learn.rates import make_optimizer
 from emelia.learn.runs import Run, new_network
-from emelia.learn.teacher import Teacher
+from emelia.learn.teacher import Teacher, check_teacher
 
 CLASSES = 3
 TEACHER = ModelConfig("encoder", encoder=NAME)  # a frame of 2
@@ -114,6 +114,45 @@ def test_a_pupil_that_hears_as_its_teacher_does_differs_in_nothing(hidden: bool)
         teacher.spread.fill_(0.5)  # means are 0.5 apart, deviations are alike
         apart = teacher.difference(moved, counts, inputs, batch.lengths).item()
         assert apart == pytest.approx(0.25 + 0.5, abs=1e-4)
+
+
+def test_both_are_told_where_a_piece_begins() -> None:
+    """Said to begin later a piece is heard otherwise, by both alike."""
+    pupil, theirs = make(TEACHER), make(TEACHER)
+    assert isinstance(pupil, Encoder) and isinstance(theirs, Encoder)
+    pupil.encoder.load_state_dict(theirs.encoder.state_dict())
+    teacher = Teacher(pupil, TrainConfig(imitate=1), imitated=theirs.encoder)
+    clips = spoken([31, 64])
+    teacher.teach(clips, pupil)
+    heard = collate(clips, pupil, CLASSES)
+    with torch.no_grad():
+        _, there, counts = pupil.listen(heard.inputs, heard.lengths, 50)
+        apart = [
+            teacher.difference(there, counts, heard.inputs, heard.lengths, start).item()
+            for start in (50, 0)
+        ]
+    assert apart[0] < 1e-10 < 1e-2 < apart[1]
+
+
+@pytest.mark.parametrize("teacher", [False, True])
+def test_a_training_tells_the_places_that_its_batches_have(
+    monkeypatch: pytest.MonkeyPatch, teacher: bool
+) -> None:
+    told: list[int] = []
+    frames = Encoder.frames
+
+    def listen(self: Encoder, x: torch.Tensor, lengths: torch.Tensor, start: int = 0) -> Any:
+        if self.training:
+            told.append(start)
+        return frames(self, x, lengths, start)
+
+    monkeypatch.setattr(Encoder, "frames", listen)
+    recipe = Recipe(augment=AugmentConfig(place=40), model=PUPIL, train=IMITATING)
+    if not teacher:
+        recipe = replace(recipe, train=replace(IMITATING, imitate=0.0, teacher_share=0.0))
+    train(recipe, **({"teacher": make(TEACHER)} if teacher else {}))
+    assert len(told) == 4 * 8, "epochs of 30 clips in batches of 4"
+    assert len(set(told)) > 8 and max(told) <= 20
 
 
 def test_deviations_are_told_apart_from_frames_that_cannot_be_guessed() -> None:
@@ -208,8 +247,14 @@ def lesson(pupil: Recipe, teacher: Recipe, classes: tuple[str, ...] = ("a", "b")
 def test_a_teacher_of_other_sounds_or_classes_is_refused(
     teacher: Recipe, classes: tuple[str, ...], message: str
 ) -> None:
+    pupil = replace(TUNED, train=replace(TUNED.train, teacher_share=0.5))
     with pytest.raises(ConfigError, match=message):
-        learn(lesson(TUNED, teacher, classes), Loader(TUNED, ("a", "b")), toy(4))
+        learn(lesson(pupil, teacher, classes), Loader(pupil, ("a", "b")), toy(4))
+
+
+def test_whose_frames_alone_are_imitated_may_know_other_classes() -> None:
+    run = Run(SOLVED, ("b", "a", "c"), new_network(SOLVED, 3), {})
+    check_teacher(replace(TUNED, train=replace(TUNED.train, imitate=1.0)), ("a", "b"), run)
 
 
 @pytest.mark.parametrize(
@@ -232,6 +277,15 @@ def test_frames_of_other_lengths_cannot_be_imitated() -> None:
     pupil.stride = 4
     with pytest.raises(ConfigError, match=r"a frame of the pupil, 4 .* as the teacher's, 2"):
         Teacher(pupil, IMITATING, make(TEACHER))
+
+
+def test_whom_ours_can_stand_in_for_it_is_not_projected_to() -> None:
+    """Block for block and of one width: its own frames are to be those."""
+    two, three = replace(TEACHER, blocks=2), TEACHER
+    pupil = make(replace(PUPIL, blocks=2))
+    assert Teacher(pupil, IMITATING, make(two)).project is None
+    assert Teacher(pupil, IMITATING, make(three)).project is not None
+    assert Teacher(make(two), IMITATING, make(two)).project is not None, "not of our own kind"
 
 
 def test_an_encoder_may_teach_one_that_hears_as_often() -> None:

@@ -40,6 +40,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "augment.spectral": (0, 1),
     "augment.mixup": (0, 100),
     "augment.crop": (0, 1_000_000),
+    "augment.place": (0, 1_000_000),
     "model.layers": (1, 8),
     "model.width": (1, 1024),
     "model.dropout": (0, 1),
@@ -135,6 +136,11 @@ def check(recipe: Recipe) -> None:
         raise ConfigError(
             "augment.spectral: only spectrograms in decibels can be changed so; set "
             "features.standardise=none and features.kind=logmel, or leave it at 0."
+        )
+    if recipe.augment.place and (recipe.model.name != "encoder" or f.kind == "wave"):
+        raise ConfigError(
+            "augment.place: only encoders of spectrograms hear where a frame stands; set "
+            "model.name=encoder, or leave it at 0."
         )
 
 

@@ -79,6 +79,9 @@ class AugmentConfig:
     spectral: float = 0.0
     mixup: float = 0.0  # alpha of the Beta distribution; 0 is off
     crop: int = 0  # frames of a random training crop; 0 uses whole clips
+    # Frames by which the pieces of a batch may be said to begin later, to an encoder that hears
+    # where a frame stands: of long clips it then knows the end, however short the crops.
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from torch import Tensor
 from emelia.config import ModelConfig, Recipe
 from emelia.learn.data import Clip
 from emelia.learn.encoders import has_weights, load_weights, source
+from emelia.learn.encoders.mel import MelEncoder
+from emelia.learn.encoders.standing_in import can_stand_in, stand_in
+from emelia.learn.encoders.whisper import WhisperEncoder
 from emelia.learn.models import Encoder, Network
 from emelia.learn.runs import ALL_BUT_ENCODER, LAST, Run, new_network, take_over
 
@@ -18,8 +21,13 @@ JOINED = 4  # of them to a long one, so that the end of a long recording is hear
 LONGEST = 1000  # frames that are heard of each
 
 
-def solve_encoder(recipe: Recipe, classes: int, clips: Sequence[Clip]) -> Mapping[str, Tensor]:
+def solve_encoder(
+    recipe: Recipe, classes: int, clips: Sequence[Clip], teacher: Run | None = None
+) -> Mapping[str, Tensor]:
     """Weights of an encoder that stands in for another, solved on speech; none for others.
+
+    Args:
+        teacher: it stands in for that one's encoder, where it can.
 
     Raises:
         ModelError: the other's weights are not there.
@@ -27,8 +35,14 @@ def solve_encoder(recipe: Recipe, classes: int, clips: Sequence[Clip]) -> Mappin
     network = new_network(recipe, classes)
     if not isinstance(network, Encoder) or not stands_in(recipe.model):
         return {}
-    load_weights(network.encoder, recipe.model.encoder, clips=_speech(clips))
-    weights: Mapping[str, Tensor] = network.encoder.state_dict()
+    ours, speech = network.encoder, _speech(clips)
+    theirs = teacher.network.encoder if teacher and isinstance(teacher.network, Encoder) else None
+    if theirs and can_stand_in(ours, theirs):
+        assert isinstance(ours, MelEncoder) and isinstance(theirs, WhisperEncoder)
+        stand_in(ours, theirs, speech)
+    else:
+        load_weights(ours, recipe.model.encoder, clips=speech)
+    weights: Mapping[str, Tensor] = ours.state_dict()
     return weights
 
 

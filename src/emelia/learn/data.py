@@ -54,6 +54,7 @@ class Batch:
     inputs: Tensor  # (B, 1, M, F)
     lengths: Tensor  # (B,) frames
     targets: Tensor  # (B, C) each row sums to 1
+    start: int = 0  # encoder frames that are said to have gone before
 
 
 class Loader:
@@ -170,6 +171,9 @@ def training_batches(
         batch = collate(varied, network, classes)
         if augment.mixup and len(group) > 1:
             batch = mixed(batch, augment.mixup, rng)
+        if augment.place:
+            start = int(rng.integers(augment.place + 1)) // network.stride
+            batch = replace(batch, start=start)
         yield batch
 
 

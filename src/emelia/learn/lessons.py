@@ -139,7 +139,8 @@ def _with_solved(lesson: Lesson, heard: Sequence[Clip]) -> Lesson:
     if lesson.start or not beginning.stands_in(lesson.recipe.model):
         return lesson
     lesson.tell(0, lesson.recipe.train.epochs, "solving the encoder")
-    solved = beginning.solve_encoder(lesson.recipe, len(lesson.classes), heard)
+    classes = len(lesson.classes)
+    solved = beginning.solve_encoder(lesson.recipe, classes, heard, lesson.teacher)
     return replace(lesson, solved=solved)
 
 

@@ -196,22 +196,25 @@ class Encoder(Network):
         nn.init.zeros_(self.pool.score.weight)
         nn.init.zeros_(cast(Tensor, self.pool.score.bias))
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        logits, _, _ = self.listen(x, lengths)
+    def forward(self, x: Tensor, lengths: Tensor, start: int = 0) -> Tensor:
+        logits, _, _ = self.listen(x, lengths, start)
         return logits
 
-    def listen(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (B, C), the encoder's last frames (B, D, N) and how many each clip has (B,)."""
-        frames, counts = self.frames(x, lengths)
+    def listen(self, x: Tensor, lengths: Tensor, start: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (B, C), the encoder's last frames (B, D, N) and how many each clip has (B,).
+
+        `start` counts the encoder frames that went before, where clips are pieces of longer ones.
+        """
+        frames, counts = self.frames(x, lengths, start)
         pooled = (self.pool(frames, counts) - self.shift) * self.scale  # (B, 2D)
         return self.output(self.dropout(pooled)), frames[:, -self.encoder.width :], counts
 
-    def frames(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def frames(self, x: Tensor, lengths: Tensor, start: int = 0) -> tuple[Tensor, Tensor]:
         """What is pooled: frames after the last block, or after each, one above the other."""
         if not self.every:
-            found: tuple[Tensor, Tensor] = self.encoder(x.squeeze(1), lengths)
+            found: tuple[Tensor, Tensor] = self.encoder(x.squeeze(1), lengths, start)
             return found
-        levels, counts = self.encoder.each(x.squeeze(1), lengths)
+        levels, counts = self.encoder.each(x.squeeze(1), lengths, start)
         return torch.cat(levels[1:], 1), counts  # (B, blocks x D, N)
 
     def contributions(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,6 +19,7 @@ from emelia.errors import ConfigError
 from emelia.learn.data import Array, Clip, evaluation_batches
 from emelia.learn.encoders import load_source
 from emelia.learn.encoders.hub import HubEncoder
+from emelia.learn.encoders.standing_in import can_stand_in
 from emelia.learn.layers import statistics, valid
 from emelia.learn.models import Encoder, Network
 from emelia.learn.runs import Run
@@ -93,7 +94,7 @@ class Teacher(nn.Module):
                 f"be as long as the teacher's, {self.imitated.stride}."
             )
         width = self.imitated.width
-        if self.network:
+        if self.network and not can_stand_in(pupil.encoder, self.imitated):
             self.project = Imitation(pupil.encoder.width, width)
         for name, size in (("mean", width), ("scale", width), ("spread", 2 * width)):
             self.register_buffer(name, torch.ones(size), persistent=False)
@@ -117,7 +118,9 @@ class Teacher(nn.Module):
             found[place] = replace(found[place], target=target)
         return found
 
-    def difference(self, frames: Tensor, counts: Tensor, inputs: Tensor, lengths: Tensor) -> Tensor:
+    def difference(
+        self, frames: Tensor, counts: Tensor, inputs: Tensor, lengths: Tensor, start: int = 0
+    ) -> Tensor:
         """How far the pupil's frames, and their statistics, are from those that are imitated.
 
         Both are mean squares of what is standardised. Without the second, what a frame says of
@@ -126,8 +129,9 @@ class Teacher(nn.Module):
         Args:
             frames: (B, D, N), and `counts`: (B,), what the pupil made of the inputs.
             inputs: (B, 1, M, F), and `lengths`: (B,), what both hear.
+            start: encoder frames that went before, for both.
         """
-        wanted = self._hear(inputs, lengths)
+        wanted = self._hear(inputs, lengths, start)
         found = self.project(frames) if self.project else self._standard(frames)
         mask = valid(found, counts)
         frame = ((found - wanted).square() * mask).sum() / (mask.sum() * found.shape[1])
@@ -138,10 +142,10 @@ class Teacher(nn.Module):
         return loss
 
     @torch.no_grad()
-    def _hear(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+    def _hear(self, inputs: Tensor, lengths: Tensor, start: int) -> Tensor:
         """The frames that are imitated, standardised (B, D, N)."""
         assert self.imitated is not None
-        frames, _ = self.imitated(inputs.squeeze(1), lengths)
+        frames, _ = self.imitated(inputs.squeeze(1), lengths, start)
         return self._standard(frames)
 
     def _standard(self, frames: Tensor) -> Tensor:
@@ -191,7 +195,8 @@ def check_teacher(recipe: Recipe, classes: Sequence[str], run: Run | None) -> No
     """See that a run can teach.
 
     Raises:
-        ConfigError: it hears other spectrograms or knows other classes.
+        ConfigError: it hears other spectrograms, or is to be learnt answers from and knows other
+            classes.
     """
     if not run:
         return
@@ -200,7 +205,7 @@ def check_teacher(recipe: Recipe, classes: Sequence[str], run: Run | None) -> No
             f"{recipe.name}: its teacher hears other spectrograms. Give both the same audio "
             "and features settings."
         )
-    if run.classes != tuple(classes):
+    if recipe.train.teacher_share and run.classes != tuple(classes):
         raise ConfigError(
             f"{recipe.name}: its teacher knows {', '.join(run.classes)}, not {', '.join(classes)}."
         )

@@ -208,12 +208,13 @@ def _loss(work: Work, batch: Batch, weights: Tensor | None) -> Tensor:
         (batch.inputs, batch.lengths, batch.targets, weights)
     )
     teacher, smoothing = work.teacher, work.recipe.train.label_smoothing
+    place = (batch.start,) if batch.start else ()  # only encoders are told
     if teacher is None or not teacher.weight:
-        found = work.model(inputs, lengths)
+        found = work.model(inputs, lengths, *place)
         return F.cross_entropy(found, targets, weight=weights, label_smoothing=smoothing)
     with work.fabric.autocast():  # frames are wanted too, which the wrapped model does not give
-        found, frames, counts = work.model.module.listen(inputs, lengths)
-        apart = teacher.difference(frames, counts, inputs, lengths)
+        found, frames, counts = work.model.module.listen(inputs, lengths, *place)
+        apart = teacher.difference(frames, counts, inputs, lengths, *place)
     entropy = F.cross_entropy(found, targets, weight=weights, label_smoothing=smoothing)
     return entropy + teacher.weight * apart
 

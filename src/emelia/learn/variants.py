@@ -27,6 +27,7 @@ _TECHNIQUES: dict[str, dict[str, Any]] = {
     "no spectral changes": {"augment.spectral": 0.0},
     "no mixup": {"augment.mixup": 0.0},
     "no crops": {"augment.crop": 0},
+    "no moved places": {"augment.place": 0},
     "no label smoothing": {"train.label_smoothing": 0.0},
     "constant learning rate": {"train.schedule": "constant", "train.warmup": 0.0},
     "no weight decay": {"train.weight_decay": 0.0},

@@ -125,6 +125,8 @@ def augmentation(config: AugmentConfig) -> str:
         told.append(f"Two clips mixed (alpha {config.mixup:g})")
     if config.crop:
         told.append(f"A random stretch of {config.crop} frames")
+    if config.place:
+        told.append(f"Pieces said to begin up to {config.place} frames later")
     return f"{'. '.join(told)}."
 
 

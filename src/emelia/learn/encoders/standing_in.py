@@ -40,6 +40,16 @@ class Heard:
         return x[self.mask[:, 0, 0]]
 
 
+def can_stand_in(encoder: nn.Module, source: nn.Module) -> bool:
+    """Whether one encoder may become what another is: of ours, of one width, block for block."""
+    return (
+        isinstance(encoder, MelEncoder)
+        and isinstance(source, WhisperEncoder)
+        and not isinstance(source, MelEncoder)
+        and (encoder.width, len(encoder.blocks)) == (source.width, len(source.blocks))
+    )
+
+
 @torch.no_grad()
 def stand_in(encoder: MelEncoder, source: WhisperEncoder, clips: Sequence[Tensor]) -> None:
     """Give an encoder the weights with which it hears clips most as its source does.

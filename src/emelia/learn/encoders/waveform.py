@@ -66,17 +66,18 @@ class WaveEncoder(nn.Module):
         for kernel, stride in zip(config.conv_kernel[::-1], config.conv_stride[::-1], strict=True):
             self.min_frames = (self.min_frames - 1) * stride + kernel
 
-    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, lengths: Tensor, start: int = 0) -> tuple[Tensor, Tensor]:
         """Features after the last block.
 
         Args:
             x: (B, 1, T) waveforms in the scale of the front end, and `lengths` (B,), samples
                 of each clip.
+            start: changes nothing, as places are found in the frames.
 
         Returns:
             (B, D, N), and encoder frames of each clip (B,).
         """
-        levels, lengths = self.each(x, lengths)
+        levels, lengths = self.each(x, lengths, start)
         return levels[-1], lengths
 
     def layers(self) -> list[nn.Module]:
@@ -84,7 +85,7 @@ class WaveEncoder(nn.Module):
         before = [self.convolutions, self.projection, self.positions, self.norm]
         return [nn.ModuleList(before), *self.blocks]
 
-    def each(self, x: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+    def each(self, x: Tensor, lengths: Tensor, start: int = 0) -> tuple[list[Tensor], Tensor]:
         """Features (B, D, N) before the first block and after each, and frames of each clip."""
         x, lengths = self.convolve(x, lengths)
         x = x + self.locate(x, lengths)

@@ -31,36 +31,37 @@ class WhisperEncoder(nn.Module):
         self.conv2 = nn.Conv1d(width, width, 3, stride=2, padding=1)
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(blocks))
 
-    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, lengths: Tensor, start: int = 0) -> tuple[Tensor, Tensor]:
         """Features after the last block.
 
         Args:
             x: (B, M, F) in Whisper's scale, and `lengths` (B,), frames of each clip.
+            start: encoder frames that went before, as a piece's place in a longer clip.
 
         Returns:
             (B, D, N), and encoder frames of each clip (B,).
         """
-        levels, lengths = self.each(x, lengths)
+        levels, lengths = self.each(x, lengths, start)
         return levels[-1], lengths
 
     def layers(self) -> list[nn.Module]:
         """What comes before the first block, and the blocks."""
         return [nn.ModuleList([self.conv1, self.conv2]), *self.blocks]
 
-    def each(self, x: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+    def each(self, x: Tensor, lengths: Tensor, start: int = 0) -> tuple[list[Tensor], Tensor]:
         """Features (B, D, N) before the first block and after each, and frames of each clip."""
-        x, lengths = self.begin(x, lengths)
+        x, lengths = self.begin(x, lengths, start)
         heard = valid(x.transpose(1, 2), lengths)[:, :, None] > 0  # (B, 1, 1, N)
         found = [x]
         for block in self.blocks:
             found.append(block(found[-1], heard))
         return [y.transpose(1, 2) for y in found], lengths
 
-    def begin(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def begin(self, x: Tensor, lengths: Tensor, start: int = 0) -> tuple[Tensor, Tensor]:
         """What the first block hears: (B, M, F) -> (B, N, D), and the frames of each clip."""
         x = hide(F.gelu(self.conv1(hide(x, lengths))), lengths)
         x = F.gelu(self.conv2(x)).transpose(1, 2)  # (B, D, N) -> (B, N, D)
-        return x + sinusoids(x.shape[1], self.width).to(x), halve(lengths)
+        return x + sinusoids(x.shape[1], self.width, start).to(x), halve(lengths)
 
 
 class Block(nn.Module):
@@ -104,9 +105,9 @@ class Attention(nn.Module):
         return split.transpose(1, 2)  # (B, N, D) -> (B, H, N, D/H)
 
 
-def sinusoids(frames: int, width: int) -> Tensor:
+def sinusoids(frames: int, width: int, start: int = 0) -> Tensor:
     """Positions (N, D): sines, then cosines, of geometrically spaced time scales."""
     half = width // 2
     scale = torch.exp(-math.log(POSITIONS) / (half - 1) * torch.arange(half))
-    angle = torch.arange(frames)[:, None] * scale
+    angle = torch.arange(start, start + frames)[:, None] * scale
     return torch.cat([angle.sin(), angle.cos()], 1)
