@@ -174,8 +174,9 @@ def origins(recipe: Recipe) -> str:
     if model.start:
         told.append(f"Begins with the weights of {model.start}")
     elif model.name == "encoder" and model.encoder == "mel":
+        who = "its teacher or others have" if train.teacher else "others have"
         told.append(
-            "Stands in for the first blocks of whisper-tiny.en, which others have trained: without "
+            f"Stands in for the first blocks of whisper-tiny.en, which {who} trained: without "
             "attention and half as large, solved by least squares on the training clips"
         )
     elif model.name == "encoder":
