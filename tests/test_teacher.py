@@ -134,6 +134,21 @@ def test_both_are_told_where_a_piece_begins() -> None:
     assert apart[0] < 1e-10 < 1e-2 < apart[1]
 
 
+def test_places_are_among_what_frames_vary_by() -> None:
+    """Clips that are all alike differ in where they stand, and else in nothing."""
+    clips = [replace(clip, spec=np.zeros((BANDS, 40), np.float32)) for clip in spoken([40] * 64)]
+    pupil = make(PUPIL)
+    still, moved = (
+        Teacher(pupil, TrainConfig(imitate=1), make(TEACHER), place=place) for place in (0, 300)
+    )
+    assert moved.imitated is not None and still.imitated is not None
+    moved.imitated.load_state_dict(still.imitated.state_dict())
+    for teacher in (still, moved):
+        teacher.teach(clips, pupil)
+    assert still.spread.max() < 2e-3, "nothing but what is added to it"
+    assert moved.spread.median() > 0.1
+
+
 @pytest.mark.parametrize("teacher", [False, True])
 def test_a_training_tells_the_places_that_its_batches_have(
     monkeypatch: pytest.MonkeyPatch, teacher: bool

@@ -64,12 +64,14 @@ class Teacher(nn.Module):
         config: TrainConfig,
         network: Network | None = None,
         imitated: HubEncoder | None = None,
+        place: int = 0,
     ) -> None:
         """Check who is to teach.
 
         Args:
             network: whose answers are learnt.
             imitated: whose frames are; the network's own encoder where it is left out.
+            place: encoder frames by which pieces may be said to begin later.
 
         Raises:
             ConfigError: frames are to be imitated that no encoder gives, or of another length.
@@ -77,7 +79,7 @@ class Teacher(nn.Module):
         super().__init__()
         if imitated is None and isinstance(network, Encoder):
             imitated = network.encoder
-        self.network, self.imitated = network, imitated
+        self.network, self.imitated, self.place = network, imitated, place
         self.share, self.weight = config.teacher_share if network else 0.0, config.imitate
         self.project: Imitation | None = None
         for part in filter(None, (network, imitated)):
@@ -160,11 +162,16 @@ class Teacher(nn.Module):
             yield from zip(places, answers, strict=True)
 
     def _standardise(self, clips: Sequence[Clip], pupil: Network) -> None:
-        """Measure what brings frames to mean 0 and deviation 1, and how far clips then differ."""
+        """Measure what brings frames to mean 0 and deviation 1, and how far clips then differ.
+
+        They differ by their places too: heard at one place alone, what tells the place would
+        seem never to vary, and count for more than all else.
+        """
         assert self.imitated is not None
-        heard = []
-        for _, inputs, lengths in _batches(clips, pupil, self.imitated):
-            frames, counts = self.imitated(inputs.squeeze(1), lengths)
+        heard, batches = [], list(_batches(clips, pupil, self.imitated))
+        places = np.linspace(0, self.place, len(batches)).astype(int).tolist()
+        for start, (_, inputs, lengths) in zip(places, batches, strict=True):
+            frames, counts = self.imitated(inputs.squeeze(1), lengths, start)
             heard += [row[:, :n] for row, n in zip(frames, counts.tolist(), strict=True)]
         every = torch.cat(heard, 1)  # (D, N of all)
         self.mean, self.scale = every.mean(1), 1 / (every.std(1) + SMALL)
@@ -183,12 +190,12 @@ def _batches(
 
 def teacher_of(pupil: Network, recipe: Recipe, run: Run | None) -> Teacher | None:
     """Who teaches a network; where no run does, whom its encoder stands in for."""
-    model, train = recipe.model, recipe.train
+    model, train, place = recipe.model, recipe.train, recipe.augment.place // pupil.stride
     if not train.taught:
         return None
     if run:
-        return Teacher(pupil, train, run.network)
-    return Teacher(pupil, train, imitated=load_source(model.encoder, model.blocks))
+        return Teacher(pupil, train, run.network, place=place)
+    return Teacher(pupil, train, imitated=load_source(model.encoder, model.blocks), place=place)
 
 
 def check_teacher(recipe: Recipe, classes: Sequence[str], run: Run | None) -> None:
