@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,8 @@ def test_models_are_compared_with_the_first(
     file = tmp_path / "mine.onnx"
     file.write_bytes(shipped()["free"].read_bytes())
     table = bench.compare(["aesdd", str(file)], "demo", 2)
-    (name, size, *_, times, _), (other, *_) = table.rows
+    (name, size, first, _, times, _), (other, _, second, _, ratio, _) = table.rows
     assert (name, other) == ("aesdd", "mine")
     assert times == "1.00" and float(size) == pytest.approx(8.8, abs=0.1)
+    assert float(ratio) == pytest.approx(float(second) / float(first), abs=0.03)
     assert table.columns[4] == "x aesdd"
-    sys.modules.pop("model_speed", None)

@@ -18,14 +18,15 @@ from torch import nn
 from emelia.config import AugmentConfig, FeatureConfig, ModelConfig, Recipe, TrainConfig
 from emelia.corpora.splits import Fold
 from emelia.errors import ConfigError
+from emelia.learn.beginning import solve_encoder
 from emelia.learn.data import Clip, Loader, collate
 from emelia.learn.hardware import CPU
 from emelia.learn.layers import statistics
-from emelia.learn.lessons import Lesson, learn
+from emelia.learn.lessons import Lesson, _with_solved, learn
 from emelia.learn.models import Encoder, Network, build
 from emelia.learn.rates import make_optimizer
 from emelia.learn.runs import Run, new_network
-from emelia.learn.teacher import Teacher, check_teacher
+from emelia.learn.teacher import Teacher, check_teacher, teacher_of
 
 CLASSES = 3
 TEACHER = ModelConfig("encoder", encoder=NAME)  # a frame of 2
@@ -161,13 +162,31 @@ def test_a_training_tells_the_places_that_its_batches_have(
             told.append(start)
         return frames(self, x, lengths, start)
 
+    compared: list[int] = []
+    difference = Teacher.difference
+
+    def compare(self: Teacher, *heard: Any) -> torch.Tensor:
+        compared.append(heard[4] if len(heard) > 4 else 0)
+        return difference(self, *heard)
+
     monkeypatch.setattr(Encoder, "frames", listen)
+    monkeypatch.setattr(Teacher, "difference", compare)
     recipe = Recipe(augment=AugmentConfig(place=40), model=PUPIL, train=IMITATING)
     if not teacher:
         recipe = replace(recipe, train=replace(IMITATING, imitate=0.0, teacher_share=0.0))
     train(recipe, **({"teacher": make(TEACHER)} if teacher else {}))
     assert len(told) == 4 * 8, "epochs of 30 clips in batches of 4"
     assert len(set(told)) > 8 and max(told) <= 20
+    assert compared == (told if teacher else []), "both hear the same place"
+
+
+def test_whoever_teaches_a_recipe_knows_how_far_its_places_move() -> None:
+    recipe = replace(TUNED, augment=AugmentConfig(place=41), train=TrainConfig(imitate=1))
+    pupil = new_network(replace(recipe, model=PUPIL), 2)
+    run = Run(SOLVED, ("a", "b"), new_network(SOLVED, 2), {})
+    for teacher in (run, None):
+        found = teacher_of(pupil, replace(recipe, model=PUPIL), teacher)
+        assert found is not None and found.place == 20, "encoder frames"
 
 
 def test_deviations_are_told_apart_from_frames_that_cannot_be_guessed() -> None:
@@ -301,6 +320,17 @@ def test_whom_ours_can_stand_in_for_it_is_not_projected_to() -> None:
     assert Teacher(pupil, IMITATING, make(two)).project is None
     assert Teacher(pupil, IMITATING, make(three)).project is not None
     assert Teacher(make(two), IMITATING, make(two)).project is not None, "not of our own kind"
+
+
+def test_a_lesson_begins_with_what_its_teacher_hears() -> None:
+    ours = replace(TUNED, model=replace(PUPIL, blocks=2), train=replace(TUNED.train, imitate=1.0))
+    taught_by = lesson(ours, TUNED)
+    assert taught_by.teacher is not None
+    clips = spoken([24] * 12)
+    solved = _with_solved(taught_by, clips).solved
+    wanted = solve_encoder(ours, 2, clips, taught_by.teacher)
+    assert same(dict(solved), dict(wanted))
+    assert not same(dict(solved), dict(solve_encoder(ours, 2, clips)))
 
 
 def test_an_encoder_may_teach_one_that_hears_as_often() -> None:
