@@ -46,39 +46,6 @@ def encoder(levels: Literal["last", "all"] = "last") -> Encoder:
 # The solution
 
 
-@pytest.mark.parametrize("penalty", [1.0, 0.1, 0.01])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_the_solution_is_that_of_scikit_learn(penalty: float, weighted: bool) -> None:
-    linear = pytest.importorskip("sklearn.linear_model")
-    rng = np.random.default_rng(1)
-    labels = rng.integers(CLASSES, size=90)
-    x = (rng.standard_normal((90, 6)) * [1, 5, 0.1, 1, 2, 30] + 3).astype(np.float32)
-    x[:, :3] += labels[:, None] * [0.7, 3.0, -0.1]
-    weights = rng.uniform(0.1, 3, 90) if weighted else np.ones(90)
-    found = probe.solve(x, labels, weights, penalty, CLASSES, 6)
-
-    share = weights / weights.sum()
-    mean = share @ x
-    deviation = np.sqrt(share @ (x - mean) ** 2) + probe.SMALL
-    # There the penalty is divided by C and the losses are added up.
-    theirs = linear.LogisticRegression(C=1 / penalty, tol=1e-8, max_iter=10_000)
-    theirs.fit((x - mean) / deviation, labels, sample_weight=share)
-    chances = found(torch.from_numpy(x)).softmax(1).numpy()
-    expected = theirs.predict_proba((x - mean) / deviation)
-    np.testing.assert_allclose(chances, expected, atol=2e-3)
-    np.testing.assert_allclose(found.weight.numpy(), theirs.coef_, atol=5e-3)
-    entropy = -(share * np.log(expected[np.arange(90), labels])).sum()
-    assert found.loss == pytest.approx(entropy, abs=2e-3)
-
-
-def test_a_feature_that_never_changes_does_no_harm() -> None:
-    x = np.random.default_rng(0).standard_normal((30, 3)).astype(np.float32)
-    x[:, 1] = 7
-    found = probe.solve(x, np.arange(30) % CLASSES, np.ones(30), 0.1, CLASSES, 3)
-    assert found(torch.from_numpy(x)).isfinite().all()
-    assert found.weight[:, 1].abs().max() < 1e-4
-
-
 @pytest.mark.parametrize("levels", ["last", "all"])
 @pytest.mark.parametrize("parts", [1, 2])
 def test_a_network_answers_as_the_solution_whatever_it_attended_to_before(
@@ -89,7 +56,8 @@ def test_a_network_answers_as_the_solution_whatever_it_attended_to_before(
     nn.init.normal_(network.output.weight)
     x = probe.features(probe.pooled(network, some), 3, levels == "all")
     columns = parts * x.shape[1] // 2
-    solution = probe.solve(x, probe.labels(some), probe.alike(some), 0.1, CLASSES, columns)
+    heard = probe.Heard(x, some, probe.alike(some))
+    solution = heard.solve(CLASSES, columns, 0.1)
     probe.put(solution, network)
     batch = collate(some, network, CLASSES)
     with torch.no_grad():
@@ -196,17 +164,34 @@ def test_the_answers_are_of_layers_that_had_not_heard_the_speaker() -> None:
     assert sorted(c.utterance.id for c in found.clips) == sorted(c.utterance.id for c in some)
     place = {id(one): i for i, one in enumerate(some)}
     for turn in turns:
-        alone = probe.solve(
-            x[~turn, 1],
-            probe.labels(some)[~turn],
-            np.ones((~turn).sum()),
-            found.penalty,
-            CLASSES,
-            found.columns,
-        )
+        rest = [one for one, out in zip(some, turn, strict=True) if not out]
+        heard = probe.Heard(x[~turn, 1], rest, probe.alike(rest))
+        alone = heard.solve(CLASSES, found.columns, found.penalty)
         expected = alone(torch.from_numpy(x[turn, 1])).numpy()
         ours = [a for c, a in zip(found.clips, found.answers, strict=True) if turn[place[id(c)]]]
         np.testing.assert_allclose(np.stack(ours), expected, atol=5e-3)
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_speakers_who_are_left_out_choose_whether_what_tells_them_apart_is_shunned(
+    apart: bool,
+) -> None:
+    some, rng = clips(240, speakers=8), np.random.default_rng(1)
+    x = rng.standard_normal((len(some), 2, 12)).astype(np.float32)
+    said = np.eye(CLASSES, dtype=np.float32)[probe.labels(some)]
+    x[:, 1, :3] += 1.5 * said
+    x[:, 1, 6:9] += 3 * said  # clearer, but here voices differ too
+    voices = 4 * rng.standard_normal((8, 1)) * [1, -1, 0]
+    if apart:
+        x[:, 1, 6:9] += voices[[int(c.utterance.speaker) for c in some]].astype(np.float32)
+    turns = probe.turns(some, {"home"})
+    plain, found = (
+        probe.choose(x, some, probe.alike(some), turns, CLASSES, strengths=strengths)
+        for strengths in ((), (4.0,))
+    )
+    assert (plain.shun, found.shun) == (0, 4.0 if apart else 0)
+    right = [np.mean(c.answers.argmax(1) == probe.labels(c.clips)) for c in (plain, found)]
+    assert right[1] > right[0] + 0.01 if apart else right[1] == right[0]
 
 
 @pytest.mark.parametrize("speakers", [1, 2, 6, 7, 20])

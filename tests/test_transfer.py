@@ -145,6 +145,8 @@ def test_the_techniques_of_transfer_are_left_out_one_by_one() -> None:
 
 def test_only_what_can_change_a_solution_is_left_out_of_a_solved_recipe() -> None:
     assert names(SOLVED) == ["", "no refit"]
+    shunning = replace(SOLVED, train=replace(SOLVED.train, shun=True))
+    assert names(shunning) == ["", "nothing shunned", "no refit"]
 
 
 def test_a_search_turns_an_encoders_rates_and_not_its_width() -> None:
@@ -184,6 +186,8 @@ def test_words_say_where_a_network_begins_and_whom_it_learns_from() -> None:
         "Logistic regression, solved, then once more, with the validation clips among the "
         "training clips."
     )
+    shunning = replace(solved, train=replace(solved.train, shun=True))
+    assert "solved, what tells speakers and corpora apart shunned" in wording.training(shunning)
     told = wording.origins(replace(WHISPER, train=replace(WHISPER.train, teacher="a@1")))
     assert "the last block learns at 0.1 of the learning rate, each earlier one at 0.7" in told
     assert "50 % of what is to be answered comes from a@1" in told

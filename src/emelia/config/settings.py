@@ -128,6 +128,9 @@ class TrainConfig:
     choose: Literal["best", "last"] = "best"
     # Train once more, on the validation clips too, for as many epochs as validation chose.
     refit: bool = False
+    # Of a linear layer that is solved: let those left out choose how much it shuns what tells
+    # speakers and corpora apart.
+    shun: bool = False
     encoder_lr: float = 1.0  # rate of a pre-trained encoder's last block, as a share of lr
     layer_decay: float = 1.0  # rate of each earlier block, as a share of the next one's
     frozen: int = 0  # of an encoder's layers, that stay as they are; its convolutions are the first

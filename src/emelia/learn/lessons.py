@@ -26,7 +26,9 @@ from emelia.learn.balance import draw_chances, home_of
 from emelia.learn.checkpoint import Epoch, Progress
 from emelia.learn.data import Clip, Loader
 from emelia.learn.encoders import has_weights
+from emelia.learn.logistic import Weights
 from emelia.learn.models import Encoder, Network
+from emelia.learn.nuisance import STRENGTHS
 from emelia.learn.runs import CHECKPOINT, Run
 from emelia.learn.teacher import check_teacher, teacher_of
 from emelia.learn.training import fit, logits
@@ -195,7 +197,10 @@ def _choose(lesson: Lesson, heard: list[Clip], validation: Sequence[Clip]) -> Fr
         turns = [probe.places(validation, heard)]
     weights = _weights(lesson, heard, home)
     classes, every = len(lesson.classes), lesson.recipe.model.levels == "all"
-    return Frozen(network, probe.choose(x, heard, weights, turns, classes, wanted, every))
+    strengths = STRENGTHS if lesson.recipe.train.shun else ()
+    return Frozen(
+        network, probe.choose(x, heard, weights, turns, classes, wanted, every, strengths)
+    )
 
 
 def _turns(lesson: Lesson, heard: Sequence[Clip], home: set[str]) -> list[NDArray[np.bool_]]:
@@ -216,24 +221,19 @@ def _solve(
     assert isinstance(network, Encoder)
     epochs, choice = lesson.recipe.train.epochs, frozen.choice
     x = probe.pooled(frozen.network, fitted, lambda n: lesson.tell(0, epochs, f"{n} clips encoded"))
-    solution = probe.solve(
-        probe.features(x, choice.blocks, lesson.recipe.model.levels == "all"),
-        probe.labels(fitted),
-        _weights(lesson, fitted, home_of(validation)),
-        choice.penalty,
-        len(lesson.classes),
-        choice.columns,
-    )
+    x = probe.features(x, choice.blocks, lesson.recipe.model.levels == "all")
+    heard = probe.Heard(x, fitted, _weights(lesson, fitted, home_of(validation)))
+    solution = heard.solve(len(lesson.classes), choice.columns, choice.penalty, choice.shun)
     probe.put(solution, network)
     return solution.loss
 
 
-def _weights(lesson: Lesson, clips: Sequence[Clip], home: set[str]) -> probe.Weights:
+def _weights(lesson: Lesson, clips: Sequence[Clip], home: set[str]) -> Weights:
     """What each clip counts: as often as it would be drawn."""
     train = lesson.recipe.train
     if train.balance == "none" and not train.home_share:
         return probe.alike(clips)
-    weights: probe.Weights = draw_chances(clips, train.balance, home, train.home_share)
+    weights: Weights = draw_chances(clips, train.balance, home, train.home_share)
     return weights * len(clips)
 
 

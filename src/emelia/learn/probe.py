@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from itertools import product
 from typing import Any
@@ -23,20 +24,21 @@ from torch.nn import functional as F
 
 from emelia.config import digest
 from emelia.errors import StorageError
+from emelia.learn import nuisance
 from emelia.learn.data import Batch, Clip, evaluation_batches
 from emelia.learn.layers import statistics
+from emelia.learn.logistic import STEPS, Solution, Weights, solve
 from emelia.learn.models import Encoder
 from emelia.metrics import uar
 from emelia.storage import ArrayCache, cache_root
 
 PENALTIES = (0.3, 0.1, 0.03)  # on squared weights of standardised features
-STEPS = 100  # of L-BFGS; more change no answer
-GLANCE = 25  # of them while candidates are compared; 30 give answers within 0.2 points of 100
+GLANCE = (
+    25  # steps of L-BFGS while candidates are compared; 30 give answers within 0.2 points of 100
+)
 GROUPS = 6  # speakers are left out in turn, or in so many groups
-SMALL = 1e-3  # deviation added, so that a constant feature is not blown up
 FORMAT = 2  # of what is cached; raised when what is computed from the same encoder changes
 Tick = Callable[[int], None]
-Weights = NDArray[np.float64]
 Compute = Callable[[Sequence[Clip]], Iterable[tuple[int, NDArray[Any]]]]
 
 
@@ -47,24 +49,31 @@ class Choice:
     blocks: int
     columns: int  # D: the mean alone; 2D: the deviation too
     penalty: float
+    shun: float  # how much of what tells speakers and corpora apart is added to it
     answers: NDArray[np.float32]  # logits (V, C) for `clips`, by layers that had not heard them
     clips: tuple[Clip, ...]  # V of them
 
 
-@dataclass(frozen=True, slots=True)
-class Solution:
-    """A linear layer for standardised features, of which it may use the first K alone."""
+@dataclass(frozen=True)
+class Heard:
+    """What a linear layer learns from."""
 
-    mean: Tensor  # (2D,)
-    deviation: Tensor  # (2D,)
-    weight: Tensor  # (C, K)
-    bias: Tensor  # (C,)
-    loss: float
+    x: NDArray[np.float32]  # (N, 2D)
+    clips: Sequence[Clip]
+    weights: Weights  # (N,)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Logits (N, C) of features (N, 2D)."""
-        used = self.weight.shape[1]
-        return ((x - self.mean) / self.deviation)[:, :used] @ self.weight.T + self.bias
+    @cached_property
+    def offsets(self) -> NDArray[np.float32]:
+        """What tells speakers and corpora apart (G, 2D)."""
+        return nuisance.offsets(self.x, labels(self.clips), [c.utterance for c in self.clips])
+
+    def solve(
+        self, classes: int, columns: int, penalty: float, shun: float = 0.0, steps: int = STEPS
+    ) -> Solution:
+        """The linear layer that answers these clips best under a penalty."""
+        offsets = self.offsets * np.float32(shun**0.5) if shun else None
+        truth = labels(self.clips)
+        return solve(self.x, truth, self.weights, penalty, classes, columns, steps, offsets)
 
 
 def pooled(
@@ -137,7 +146,7 @@ def choose(
     classes: int,
     blocks: int = 0,
     every: bool = False,
-    tick: Tick = lambda done: None,
+    strengths: Sequence[float] = (),
 ) -> Choice:
     """Choose the block and the penalty with which left-out clips are answered best.
 
@@ -147,28 +156,51 @@ def choose(
         left_out: for each turn, which clips are answered and not learnt from (N,).
         blocks: the only candidate, unless 0.
         every: whether the levels before a block's count too.
+        strengths: candidates, beside none, for how much what tells speakers and corpora apart
+            is shunned.
     """
     order = np.concatenate([np.flatnonzero(out) for out in left_out])
-    truth = labels(clips)
-    levels = [blocks] if blocks else range(1, x.shape[1])
-    best: tuple[float, float, Choice] | None = None
-    for level, parts, penalty in product(levels, (1, 2), PENALTIES):
-        part = features(x, level, every)
-        columns = parts * part.shape[1] // 2
-        solved = [
-            solve(part[~out], truth[~out], weights[~out], penalty, classes, columns, GLANCE)
-            for out in left_out
+    there, best = tuple(clips[i] for i in order), []
+    for level in [blocks] if blocks else range(1, x.shape[1]):
+        heard = Heard(features(x, level, every), clips, weights)
+        turns = [(_some(heard, ~out), torch.from_numpy(heard.x[out])) for out in left_out]
+        asked = _Asked(level, turns, there, classes)
+        width = heard.x.shape[1]
+        settings = product((width // 2, width), PENALTIES)
+        plain = max((asked.answer(*one) for one in settings), key=_score)
+        # The rest is as good with what is shunned as without, so it is chosen once.
+        best += [plain, *(asked.answer(plain.columns, plain.penalty, s) for s in strengths)]
+    return max(best, key=_score)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Clips of a level that are answered, each in its turn, by what is learnt from the others."""
+
+    level: int
+    turns: Sequence[tuple[Heard, Tensor]]
+    clips: tuple[Clip, ...]  # in the order of the turns
+    classes: int
+
+    def answer(self, columns: int, penalty: float, shun: float = 0.0) -> Choice:
+        found = [
+            heard.solve(self.classes, columns, penalty, shun, GLANCE)(asked)
+            for heard, asked in self.turns
         ]
-        answers = [f(torch.from_numpy(part[o])) for f, o in zip(solved, left_out, strict=True)]
-        logits = torch.cat(answers)
-        score = uar(truth[order], logits.argmax(1).numpy())
-        loss = F.cross_entropy(logits, torch.from_numpy(truth[order])).item()
-        if best is None or (score, -loss) > best[:2]:
-            there = tuple(clips[i] for i in order)
-            best = score, -loss, Choice(level, columns, penalty, logits.numpy(), there)
-        tick(level)
-    assert best is not None
-    return best[2]
+        answers = torch.cat(found).numpy()
+        return Choice(self.level, columns, penalty, shun, answers, self.clips)
+
+
+def _score(choice: Choice) -> tuple[float, float]:
+    """UAR, then the smaller loss."""
+    truth = labels(choice.clips)
+    loss = F.cross_entropy(torch.from_numpy(choice.answers), torch.from_numpy(truth))
+    return uar(truth, choice.answers.argmax(1)), -loss.item()
+
+
+def _some(heard: Heard, kept: NDArray[np.bool_]) -> Heard:
+    clips = [clip for clip, keep in zip(heard.clips, kept, strict=True) if keep]
+    return Heard(heard.x[kept], clips, heard.weights[kept])
 
 
 def labels(clips: Sequence[Clip]) -> NDArray[np.int64]:
@@ -198,40 +230,6 @@ def corpus_turns(clips: Sequence[Clip]) -> list[NDArray[np.bool_]]:
     """Which clips each turn leaves out where a corpus is tested that was never heard: a corpus."""
     corpora = np.array([clip.utterance.corpus for clip in clips])
     return [corpora == corpus for corpus in np.unique(corpora)]
-
-
-def solve(
-    x: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    weights: Weights,
-    penalty: float,
-    classes: int,
-    columns: int,
-    steps: int = STEPS,
-) -> Solution:
-    """Weighted multinomial logistic regression of the first K = `columns` features (N, 2D)."""
-    inputs, truth = torch.from_numpy(x), torch.from_numpy(labels)
-    share = torch.from_numpy(weights / weights.sum()).float()[:, None]
-    mean = (share * inputs).sum(0)
-    deviation = (share * (inputs - mean).square()).sum(0).sqrt() + SMALL
-    inputs = ((inputs - mean) / deviation)[:, :columns]
-    layer = torch.nn.Linear(columns, classes)
-    torch.nn.init.zeros_(layer.weight)
-    torch.nn.init.zeros_(layer.bias)
-    search = torch.optim.LBFGS(
-        layer.parameters(), max_iter=steps, line_search_fn="strong_wolfe", tolerance_grad=1e-5
-    )
-
-    def cost() -> Tensor:
-        search.zero_grad()
-        entropy = F.cross_entropy(layer(inputs), truth, reduction="none")
-        total = (share[:, 0] * entropy).sum() + penalty / 2 * layer.weight.square().sum()
-        total.backward()  # type: ignore[no-untyped-call]
-        return total
-
-    search.step(cost)  # type: ignore[no-untyped-call]
-    loss = (share[:, 0] * F.cross_entropy(layer(inputs), truth, reduction="none")).sum().item()
-    return Solution(mean, deviation, layer.weight.detach(), layer.bias.detach(), loss)
 
 
 def put(solution: Solution, network: Encoder) -> None:

@@ -36,6 +36,7 @@ _TECHNIQUES: dict[str, dict[str, Any]] = {
     "nothing frozen": {"train.frozen": 0},
     "no noise reduction": {"audio.denoise": "none"},
     "no home share": {"train.home_share": 0.0},
+    "nothing shunned": {"train.shun": False},
     "no refit": {"train.refit": False},
     "no layer-wise rates": {"train.encoder_lr": 1.0, "train.layer_decay": 1.0},
     "no teacher": {"train.teacher_share": 0.0, "train.imitate": 0.0},
@@ -47,6 +48,7 @@ _OF_SOLVED = (
     "no changed copies",
     "no noise reduction",
     "no home share",
+    "nothing shunned",
     "no refit",
 )
 _ENCODER: dict[str, dict[str, Any]] = {

@@ -134,6 +134,8 @@ def training(recipe: Recipe) -> str:
     """How the network learns."""
     train = recipe.train
     told = ["Logistic regression, solved"] if is_solved(recipe) else _steps(train)
+    if train.shun:
+        told.append("what tells speakers and corpora apart shunned as much as those left out chose")
     if train.balance != "none":
         told.append(f"unequal classes met by {_BALANCE[train.balance]}")
     if train.home_share:
