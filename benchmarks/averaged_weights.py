@@ -1,20 +1,24 @@
 """Make one network of several that began alike: the mean of their weights, as a run folder.
 
-    python benchmarks/averaged_weights.py RUN RUN [RUN ...] --out FOLDER
+    python benchmarks/averaged_weights.py RUN [RUN ...] [--pretrained SHARE] --out FOLDER
 
 Fine-tunings of one pre-trained encoder, with other seeds, often lie in one valley, where the mean
 of their weights is a better network than each (model soups, Wortsman et al. 2022). It costs what
-one costs. Go on from it with `--from FOLDER`.
+one costs. So may lie, for other speech, what is between a fine-tuned encoder and what it was before
+(WiSE-FT, Wortsman et al. 2022). Go on from it with `--from FOLDER`.
 """
 
 from __future__ import annotations
 
 import argparse
+from copy import deepcopy
 from pathlib import Path
 
 import torch
 
 from emelia import console
+from emelia.learn.encoders import has_weights, load_weights
+from emelia.learn.models import Encoder
 from emelia.learn.runs import Run, load_run, save_run
 
 
@@ -35,16 +39,35 @@ def mean_of(runs: list[Run]) -> Run:
     return Run(first.recipe, first.classes, first.network, {**first.about, "heard": heard})
 
 
+def back(run: Run, share: float) -> Run:
+    """A run whose encoder has gone back by a share of the way to its pre-trained weights.
+
+    Raises:
+        SystemExit: it has no pre-trained encoder.
+    """
+    if not isinstance(run.network, Encoder) or not has_weights(run.recipe.model.encoder):
+        raise SystemExit("These runs have no pre-trained encoder: leave out --pretrained.")
+    now = run.network.encoder.state_dict()
+    before = deepcopy(run.network.encoder)
+    load_weights(before, run.recipe.model.encoder, run.recipe.model.weights)
+    mixed = {k: (1 - share) * now[k] + share * old for k, old in before.state_dict().items()}
+    run.network.encoder.load_state_dict(mixed)
+    return run
+
+
 def main() -> None:
     """Read the options and write the folder."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("runs", nargs="+", type=Path)
+    options.add_argument("--pretrained", type=float, default=0.0, help="share of what was before")
     options.add_argument("--out", type=Path, required=True)
     chosen = options.parse_args()
     made = mean_of([load_run(folder) for folder in chosen.runs])
+    if chosen.pretrained:
+        made = back(made, chosen.pretrained)
     chosen.out.mkdir(parents=True, exist_ok=True)
     save_run(chosen.out, made.recipe, made.classes, made.network, [], made.about)
-    console.say(f"Mean of {len(chosen.runs)} runs: {chosen.out}")
+    console.say(f"{len(chosen.runs)} runs as one: {chosen.out}")
 
 
 if __name__ == "__main__":

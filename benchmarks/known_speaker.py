@@ -27,6 +27,7 @@ from emelia.learn.balance import draw_chances
 from emelia.learn.catalogue import find_recipes
 from emelia.learn.data import Clip, Loader
 from emelia.learn.encoders import load_weights
+from emelia.learn.logistic import SMALL
 from emelia.learn.models import Encoder
 from emelia.learn.runs import new_network
 from emelia.show.tables import Table, write_block
@@ -77,7 +78,7 @@ def _by(
     for name in np.unique(names):
         members = names == name
         known = x[heard(members)]
-        found[members] = (x[members] - known.mean(0)) / (known.std(0) + probe.SMALL)
+        found[members] = (x[members] - known.mean(0)) / (known.std(0) + SMALL)
     return found
 
 
@@ -102,9 +103,8 @@ def asked(
     turns = probe.turns(fitted, home)
     choice = probe.choose(known[~test], fitted, weights, turns, classes, blocks)
     part = np.ascontiguousarray(known[:, choice.blocks])
-    solution = probe.solve(
-        part[~test], probe.labels(fitted), weights, choice.penalty, classes, choice.columns
-    )
+    heard = probe.Heard(part[~test], fitted, weights)
+    solution = heard.solve(classes, choice.columns, choice.penalty)
     return np.asarray(solution(torch.from_numpy(part[test])).argmax(1).numpy())
 
 

@@ -4,8 +4,8 @@
 
 Leave one corpus out, UAR on its clips, four emotions. The first table's ways need the clip alone:
 one block's frames or those of every block; each clip's features standardised within the clip
-(instance normalisation); a penalty on whatever tells corpora apart, the linear form of training
-against a classifier of domains. Those of the second need unlabelled clips of the same source, by
+(instance normalisation); a larger penalty on what tells speakers and corpora apart
+(`train.shun`). Those of the second need unlabelled clips of the same source, by
 which features are standardised, drawn at random where every emotion is about as frequent.
 """
 
@@ -26,13 +26,14 @@ from emelia.learn.balance import draw_chances
 from emelia.learn.catalogue import find_recipes
 from emelia.learn.data import Clip, Loader
 from emelia.learn.encoders import load_weights
+from emelia.learn.logistic import SMALL
 from emelia.learn.models import Encoder
+from emelia.learn.nuisance import STRENGTHS
 from emelia.learn.runs import new_network
 from emelia.show.tables import Table, write_block
 
 CORPORA, EMOTIONS = "aesdd+ravdess+emodb+nemo", "anger,happiness,neutral,sadness"
 PENALTY = probe.PENALTIES[0]  # fixed: nothing is chosen on a corpus that tests
-APART = 10.0  # how much an offset between corpora counts, against PENALTY
 COUNTS = (10, 50)  # unlabelled clips of the source
 Features = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -70,33 +71,6 @@ def within(speech: Speech, test: Mask) -> Features:
     return probe.features(parts.reshape(speech.x.shape), levels - 1, every=True)
 
 
-def apart(speech: Speech, test: Mask) -> Features:
-    """The same as `every`, shrunk along the directions that tell the corpora of training apart.
-
-    Shrinking a direction makes its weights dear, which is what the penalty is for.
-    """
-    x = every(speech, test)
-    known = x[~test]
-    mean, deviation = known.mean(0), known.std(0) + probe.SMALL
-    z = (x - mean) / deviation
-    directions = _offsets(z[~test], speech.labels[~test], speech.corpora[~test])
-    _, sizes, basis = np.linalg.svd(directions, full_matrices=False)
-    shrink = 1 / np.sqrt(1 + APART * sizes**2 / PENALTY) - 1
-    return np.asarray(z + (z @ basis.T * shrink) @ basis, np.float32)
-
-
-def _offsets(
-    z: Features, labels: NDArray[np.int64], corpora: NDArray[np.str_]
-) -> NDArray[np.float32]:
-    """How far a corpus lies from the mean of all, class by class: a row each."""
-    rows = []
-    for label in np.unique(labels):
-        names = np.unique(corpora[labels == label])
-        means = np.stack([z[(labels == label) & (corpora == name)].mean(0) for name in names])
-        rows.append((means - means.mean(0)) / np.sqrt(len(means)))
-    return np.concatenate(rows) / np.sqrt(len(rows))
-
-
 def source(count: int) -> Way:
     """As `every`, standardised corpus by corpus: the test by `count` of its clips, 0 for all."""
 
@@ -107,20 +81,21 @@ def source(count: int) -> Way:
             heard = members
             if count and test[members[0]]:
                 heard = rng.choice(members, count, replace=False)
-            x[members] = (x[members] - x[heard].mean(0)) / (x[heard].std(0) + probe.SMALL)
+            x[members] = (x[members] - x[heard].mean(0)) / (x[heard].std(0) + SMALL)
         return x
 
     return standardised
 
 
-def answer(speech: Speech, test: Mask, way: Way) -> float:
+def answer(speech: Speech, test: Mask, way: Way, shun: float = 0.0) -> float:
     """UAR on a corpus that was left out."""
     x = way(speech, test)
     fitted = [clip for clip, out in zip(speech.clips, test, strict=True) if not out]
     weights = draw_chances(fitted, "corpora") * len(fitted)
-    truth, classes = speech.labels, speech.classes
-    solution = probe.solve(x[~test], truth[~test], weights, PENALTY, classes, x.shape[1])
-    return metrics.uar(truth[test], solution(torch.from_numpy(x[test])).argmax(1).numpy())
+    heard = probe.Heard(x[~test], fitted, weights)
+    solution = heard.solve(speech.classes, x.shape[1], PENALTY, shun)
+    truth = speech.labels[test]
+    return metrics.uar(truth, solution(torch.from_numpy(x[test])).argmax(1).numpy())
 
 
 def hear(where: str, emotions: str, name: str) -> Speech:
@@ -136,12 +111,12 @@ def hear(where: str, emotions: str, name: str) -> Speech:
     return Speech(probe.pooled(network, clips), clips, probe.labels(clips), names, classes)
 
 
-def measure(speech: Speech, title: str, ways: dict[str, Way], note: str) -> Table:
-    """A line for each way, a column for each corpus left out."""
+def measure(speech: Speech, title: str, ways: dict[str, tuple[Way, float]], note: str) -> Table:
+    """A line for each way, with how much is shunned; a column for each corpus left out."""
     names = list(dict.fromkeys(speech.corpora.tolist()))
     rows = []
-    for label, way in ways.items():
-        found = [answer(speech, speech.corpora == name, way) for name in names]
+    for label, (way, shun) in ways.items():
+        found = [answer(speech, speech.corpora == name, way, shun) for name in names]
         rows.append((label, *(f"{100 * value:.1f}" for value in (*found, np.mean(found)))))
         console.say(" ".join(rows[-1]))
     return Table(title, ("UAR % without", *names, "mean"), tuple(rows), note)
@@ -156,15 +131,16 @@ def main() -> None:
     options.add_argument("--into", type=Path, help="write the tables into this Markdown file")
     chosen = options.parse_args()
     speech = hear(chosen.corpora, chosen.emotions, chosen.recipe)
-    blocks = {f"block {n}": block(n) for n in range(1, speech.x.shape[1])}
+    blocks: dict[str, Way] = {f"block {n}": block(n) for n in range(1, speech.x.shape[1])}
+    whole: dict[str, Way] = {**blocks, "every block": every}
     alone = {
-        **blocks,
-        "every block": every,
-        "every block, standardised within the clip": within,
-        "every block, penalty on what tells corpora apart": apart,
+        **{label: (way, 0.0) for label, way in whole.items()},
+        "every block, standardised within the clip": (within, 0.0),
     }
-    more = {f"{n} clips of the source": source(n) for n in COUNTS}
-    more["all clips of the source"] = source(0)
+    for shun in STRENGTHS:
+        alone |= {f"{label}, shunning by {shun:g}": (way, shun) for label, way in whole.items()}
+    more = {f"{n} clips of the source": (source(n), 0.0) for n in COUNTS}
+    more["all clips of the source"] = source(0), 0.0
     note = f"{len(speech.clips)} clips, {chosen.recipe} frozen, a penalty of {PENALTY}."
     tables = [
         measure(speech, "The clip alone", alone, note),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 import sys
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ import pytest
 import torch
 from fake_study import loso, study, utterances
 from tiny import PLAIN, network
+from tiny_encoder import NAME, TUNED
 
+from emelia.learn.encoders import load_weights
+from emelia.learn.models import Encoder
 from emelia.learn.runs import load_run, save_run
 from emelia.metrics import accuracy
 
@@ -87,3 +91,28 @@ def test_runs_of_other_classes_or_recipes_have_no_mean(
     save_run(tmp_path / "two", other, CLASSES, network(PLAIN), [], {"heard": []})
     with pytest.raises(SystemExit, match="different recipes or classes"):
         average(monkeypatch, tmp_path / "one", tmp_path / "two", "--out", tmp_path / "mean")
+
+
+@pytest.mark.usefixtures("small_encoders")
+def test_a_share_of_what_an_encoder_was_before_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned = network(TUNED, 0)
+    assert isinstance(tuned, Encoder)
+    save_run(tmp_path / "one", TUNED, CLASSES, tuned, [], {"heard": ["0"]})
+    average(monkeypatch, tmp_path / "one", "--pretrained", 0.25, "--out", tmp_path / "back")
+    found, before = load_run(tmp_path / "back").network, deepcopy(tuned)
+    assert isinstance(found, Encoder)
+    load_weights(before.encoder, NAME)
+    for key, value in found.state_dict().items():
+        ours = 0.75 * tuned.state_dict()[key] + 0.25 * before.state_dict()[key]
+        torch.testing.assert_close(value, ours)
+    assert not torch.equal(found.encoder.conv1.weight, tuned.encoder.conv1.weight)  # type: ignore[arg-type,union-attr]
+
+
+def test_only_an_encoder_has_something_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = folders(tmp_path)
+    with pytest.raises(SystemExit, match="no pre-trained encoder"):
+        average(monkeypatch, made[0], "--pretrained", 0.5, "--out", tmp_path / "back")
