@@ -105,16 +105,17 @@ def after(bench: Bench, fold: Fold, model: str, seed: int) -> list[str]:
     network = learn(lesson, loader, [bench.clips[u.id] for u in fold.validation]).network
     test = [bench.clips[u.id] for u in fold.test]
     if bench.epochs == 1 and isinstance(network, Encoder):
-        found = from_features(network, test)
+        found = from_features(network, test, lesson.recipe.model.levels == "all")
     else:
         found = predict(network, test, len(lesson.classes)).argmax(1)
     return [lesson.classes[i] for i in found]
 
 
 @torch.no_grad()
-def from_features(network: Encoder, clips: Sequence[Clip]) -> NDArray[np.int64]:
+def from_features(network: Encoder, clips: Sequence[Clip], every: bool) -> NDArray[np.int64]:
     """Answers of a linear layer on a frozen encoder, whose features are computed but once."""
-    x = torch.from_numpy(probe.pooled(network, clips)[:, -1])
+    pooled = probe.pooled(network, clips)
+    x = torch.from_numpy(probe.features(pooled, pooled.shape[1] - 1, every))
     return network.output((x - network.shift) * network.scale).argmax(1).numpy()
 
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
 from conftest import RATE, voice
 from tiny import ROOT, same
-from tiny_encoder import BANDS, make_known
+from tiny_encoder import BANDS, NAME, make_known
 
 from emelia import load
 from emelia.cli import finetune as command
@@ -27,10 +28,11 @@ from emelia.corpora import Corpus, Utterance, read_corpus
 from emelia.corpora.splits import make_split
 from emelia.corpora.utterance import UNKNOWN_SPEAKER
 from emelia.errors import ConfigError, CorpusError, SplitError
-from emelia.learn import export, training
+from emelia.learn import export, probe, training
 from emelia.learn.cells import run_cell
-from emelia.learn.data import Loader
+from emelia.learn.data import Clip, Loader
 from emelia.learn.finetuning import check_sizes, gentler, unheard, usual_split
+from emelia.learn.models import Encoder, build
 from emelia.learn.runs import load_run
 from emelia.learn.tasks import tasks
 from emelia.learn.training import predict
@@ -175,7 +177,31 @@ def test_an_encoder_gets_its_linear_layer_first(rooms: Path, tmp_path: Path) -> 
     run, data = load_run(out), read_corpus(rooms / "calls")
     clips = Loader(run.recipe, run.classes).load(data.utterances)
     answers = predict(run.network, clips, 2).argmax(1)
-    assert (BENCH["from_features"](run.network, clips) == answers).all()  # as the curve takes them
+    found = BENCH["from_features"](run.network, clips, every=False)  # as the curve takes them
+    assert (found == answers).all()
+
+
+@pytest.mark.usefixtures("small_encoders", "one_thread")
+@pytest.mark.parametrize("every", [False, True])
+def test_the_curve_answers_as_the_network_whichever_blocks_it_hears(every: bool) -> None:
+    model = ModelConfig("encoder", encoder=NAME, levels="all" if every else "last")
+    network = build(model, 3, BANDS)
+    assert isinstance(network, Encoder)
+    rng = np.random.default_rng(0)
+    clips = [
+        Clip(
+            Utterance(str(i), Path(), "", str(i)),
+            i % 3,
+            rng.standard_normal((BANDS, 12 + i % 5)).astype(np.float32),
+            np.zeros(BANDS, np.float32),
+        )
+        for i in range(24)
+    ]
+    x = probe.features(probe.pooled(network, clips), 3, every)
+    probe.put(probe.Heard(x, clips, probe.alike(clips)).solve(3, x.shape[1], 0.1), network)
+    answers = predict(network, clips, 3).argmax(1)
+    assert len(set(answers)) == 3, "or this would prove little"
+    assert (BENCH["from_features"](network, clips, every) == answers).all()
 
 
 @pytest.mark.usefixtures("no_file")
