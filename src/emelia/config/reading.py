@@ -142,6 +142,11 @@ def check(recipe: Recipe) -> None:
             "augment.place: only encoders of spectrograms hear where a frame stands; set "
             "model.name=encoder, or leave it at 0."
         )
+    if recipe.train.shun and recipe.model.name != "encoder":
+        raise ConfigError(
+            "train.shun: only the linear layer on an encoder is solved and can shun anything; set "
+            "model.name=encoder, or leave it at false."
+        )
 
 
 def build(cls: type, values: Mapping[str, Any], where: str) -> Any:
