@@ -11,13 +11,13 @@ one costs. So may lie, for other speech, what is between a fine-tuned encoder an
 from __future__ import annotations
 
 import argparse
-from copy import deepcopy
 from pathlib import Path
 
 import torch
 
 from emelia import console
-from emelia.learn.encoders import has_weights, load_weights
+from emelia.learn.beginning import begin, stands_in
+from emelia.learn.encoders import has_weights
 from emelia.learn.models import Encoder
 from emelia.learn.runs import Run, load_run, save_run
 
@@ -45,13 +45,12 @@ def back(run: Run, share: float) -> Run:
     Raises:
         SystemExit: it has no pre-trained encoder.
     """
-    if not isinstance(run.network, Encoder) or not has_weights(run.recipe.model.encoder):
+    model, network = run.recipe.model, run.network
+    if not isinstance(network, Encoder) or stands_in(model) or not has_weights(model.encoder):
         raise SystemExit("These runs have no pre-trained encoder: leave out --pretrained.")
-    now = run.network.encoder.state_dict()
-    before = deepcopy(run.network.encoder)
-    load_weights(before, run.recipe.model.encoder, run.recipe.model.weights)
-    mixed = {k: (1 - share) * now[k] + share * old for k, old in before.state_dict().items()}
-    run.network.encoder.load_state_dict(mixed)
+    before = begin(run.recipe, run.classes).state_dict()
+    for key, value in network.encoder.state_dict().items():
+        value.lerp_(before[f"encoder.{key}"], share)
     return run
 
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from emelia.config import ModelConfig
 from emelia.corpora import Utterance
-from emelia.learn import probe
+from emelia.learn import logistic, nuisance, probe
 from emelia.learn.data import Batch, Clip, collate
 from emelia.learn.models import Encoder, build
 
@@ -65,6 +65,19 @@ def test_a_network_answers_as_the_solution_whatever_it_attended_to_before(
     assert_near([found], [solution(torch.from_numpy(x))], most=1e-4)
     truth = torch.from_numpy(probe.labels(some))
     assert F.cross_entropy(found, truth).item() == pytest.approx(solution.loss, abs=1e-4)
+
+
+def test_a_strength_multiplies_the_variance_that_is_shunned() -> None:
+    some, rng = clips(), np.random.default_rng(0)
+    x = rng.standard_normal((len(some), 4)).astype(np.float32)
+    x[:, 1] += 2 * np.array([int(c.utterance.speaker) for c in some], np.float32)
+    labels, weights = probe.labels(some), probe.alike(some)
+    found = probe.Heard(x, some, weights).solve(CLASSES, 4, 0.1, shun=9.0)
+    offsets = nuisance.offsets(x, labels, [c.utterance for c in some])
+    expected = logistic.solve(x, labels, weights, 0.1, CLASSES, 4, shun=3 * offsets)
+    torch.testing.assert_close(found.weight, expected.weight)
+    less = logistic.solve(x, labels, weights, 0.1, CLASSES, 4, shun=offsets)
+    assert (found.weight - less.weight).abs().max() > 1e-4
 
 
 # What it is solved on

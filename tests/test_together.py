@@ -110,9 +110,13 @@ def test_a_share_of_what_an_encoder_was_before_is_taken_back(
     assert not torch.equal(found.encoder.conv1.weight, tuned.encoder.conv1.weight)  # type: ignore[arg-type,union-attr]
 
 
-def test_only_an_encoder_has_something_before(
+@pytest.mark.usefixtures("small_encoders")
+def test_only_a_pretrained_encoder_has_something_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = folders(tmp_path)
-    with pytest.raises(SystemExit, match="no pre-trained encoder"):
-        average(monkeypatch, made[0], "--pretrained", 0.5, "--out", tmp_path / "back")
+    solved = replace(TUNED, model=replace(TUNED.model, encoder="mel", blocks=1))
+    save_run(tmp_path / "mel", solved, CLASSES, network(solved, 0), [], {"heard": ["0"]})
+    for run in (made[0], tmp_path / "mel"):
+        with pytest.raises(SystemExit, match="no pre-trained encoder"):
+            average(monkeypatch, run, "--pretrained", 0.5, "--out", tmp_path / "back")

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
 from itertools import product
 from typing import Any
@@ -33,9 +32,7 @@ from emelia.metrics import uar
 from emelia.storage import ArrayCache, cache_root
 
 PENALTIES = (0.3, 0.1, 0.03)  # on squared weights of standardised features
-GLANCE = (
-    25  # steps of L-BFGS while candidates are compared; 30 give answers within 0.2 points of 100
-)
+GLANCE = 25  # steps of L-BFGS to compare candidates; 30 answer within 0.2 points of 100
 GROUPS = 6  # speakers are left out in turn, or in so many groups
 FORMAT = 2  # of what is cached; raised when what is computed from the same encoder changes
 Tick = Callable[[int], None]
@@ -54,7 +51,7 @@ class Choice:
     clips: tuple[Clip, ...]  # V of them
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Heard:
     """What a linear layer learns from."""
 
@@ -62,18 +59,20 @@ class Heard:
     clips: Sequence[Clip]
     weights: Weights  # (N,)
 
-    @cached_property
-    def offsets(self) -> NDArray[np.float32]:
-        """What tells speakers and corpora apart (G, 2D)."""
-        return nuisance.offsets(self.x, labels(self.clips), [c.utterance for c in self.clips])
-
     def solve(
         self, classes: int, columns: int, penalty: float, shun: float = 0.0, steps: int = STEPS
     ) -> Solution:
         """The linear layer that answers these clips best under a penalty."""
-        offsets = self.offsets * np.float32(shun**0.5) if shun else None
-        truth = labels(self.clips)
+        truth, offsets = labels(self.clips), None
+        if shun:
+            said_by = [clip.utterance for clip in self.clips]
+            offsets = nuisance.offsets(self.x, truth, said_by) * np.float32(shun**0.5)
         return solve(self.x, truth, self.weights, penalty, classes, columns, steps, offsets)
+
+    def only(self, kept: NDArray[np.bool_]) -> Heard:
+        """Some of the clips: those that are marked (N,)."""
+        clips = [clip for clip, keep in zip(self.clips, kept, strict=True) if keep]
+        return Heard(self.x[kept], clips, self.weights[kept])
 
 
 def pooled(
@@ -159,16 +158,13 @@ def choose(
         strengths: candidates, beside none, for how much what tells speakers and corpora apart
             is shunned.
     """
-    order = np.concatenate([np.flatnonzero(out) for out in left_out])
-    there, best = tuple(clips[i] for i in order), []
+    best = []
     for level in [blocks] if blocks else range(1, x.shape[1]):
         heard = Heard(features(x, level, every), clips, weights)
-        turns = [(_some(heard, ~out), torch.from_numpy(heard.x[out])) for out in left_out]
-        asked = _Asked(level, turns, there, classes)
-        width = heard.x.shape[1]
+        asked, width = _Asked(level, heard, left_out, classes), heard.x.shape[1]
         settings = product((width // 2, width), PENALTIES)
         plain = max((asked.answer(*one) for one in settings), key=_score)
-        # The rest is as good with what is shunned as without, so it is chosen once.
+        # Every strength with every setting would take three times as long.
         best += [plain, *(asked.answer(plain.columns, plain.penalty, s) for s in strengths)]
     return max(best, key=_score)
 
@@ -178,17 +174,20 @@ class _Asked:
     """Clips of a level that are answered, each in its turn, by what is learnt from the others."""
 
     level: int
-    turns: Sequence[tuple[Heard, Tensor]]
-    clips: tuple[Clip, ...]  # in the order of the turns
+    heard: Heard
+    left_out: Sequence[NDArray[np.bool_]]
     classes: int
 
     def answer(self, columns: int, penalty: float, shun: float = 0.0) -> Choice:
-        found = [
-            heard.solve(self.classes, columns, penalty, shun, GLANCE)(asked)
-            for heard, asked in self.turns
-        ]
-        answers = torch.cat(found).numpy()
-        return Choice(self.level, columns, penalty, shun, answers, self.clips)
+        answers: list[Tensor] = []
+        clips: list[Clip] = []
+        for out in self.left_out:
+            rest, asked = self.heard.only(~out), self.heard.only(out)
+            layer = rest.solve(self.classes, columns, penalty, shun, GLANCE)
+            answers.append(layer(torch.from_numpy(asked.x)))
+            clips += asked.clips
+        logits = torch.cat(answers).numpy()
+        return Choice(self.level, columns, penalty, shun, logits, tuple(clips))
 
 
 def _score(choice: Choice) -> tuple[float, float]:
@@ -196,11 +195,6 @@ def _score(choice: Choice) -> tuple[float, float]:
     truth = labels(choice.clips)
     loss = F.cross_entropy(torch.from_numpy(choice.answers), torch.from_numpy(truth))
     return uar(truth, choice.answers.argmax(1)), -loss.item()
-
-
-def _some(heard: Heard, kept: NDArray[np.bool_]) -> Heard:
-    clips = [clip for clip, keep in zip(heard.clips, kept, strict=True) if keep]
-    return Heard(heard.x[kept], clips, heard.weights[kept])
 
 
 def labels(clips: Sequence[Clip]) -> NDArray[np.int64]:
