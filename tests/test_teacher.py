@@ -12,7 +12,8 @@ import torch
 from safetensors import safe_open
 from test_models import clips_of, pad
 from tiny import Trained, same, timeless, toy, train
-from tiny_encoder import BANDS, NAME, SOLVED, TUNED
+from tiny_encoder import BANDS, NAME, SOLVED, TUNED, WIDTH
+from torch import nn
 
 from emelia.config import AugmentConfig, FeatureConfig, ModelConfig, Recipe, TrainConfig
 from emelia.corpora.splits import Fold
@@ -20,11 +21,12 @@ from emelia.errors import ConfigError
 from emelia.learn.beginning import solve_encoder
 from emelia.learn.data import Clip, Loader, collate
 from emelia.learn.hardware import CPU
+from emelia.learn.layers import statistics
 from emelia.learn.lessons import Lesson, _with_solved, learn
 from emelia.learn.models import Encoder, Network, build
 from emelia.learn.rates import make_optimizer
 from emelia.learn.runs import Run, new_network
-from emelia.learn.teacher import MEANS, Teacher, check_teacher, teacher_of
+from emelia.learn.teacher import Teacher, check_teacher, teacher_of
 
 CLASSES = 3
 TEACHER = ModelConfig("encoder", encoder=NAME)  # a frame of 2
@@ -77,8 +79,8 @@ def test_frames_are_standardised_over_all_clips_each_as_it_is_heard_alone() -> N
     torch.testing.assert_close(teacher.mean, every.mean(1))
     torch.testing.assert_close(1 / teacher.scale, every.std(1) + 1e-3)
     standard = [(row - every.mean(1)[:, None]) / (every.std(1) + 1e-3)[:, None] for row in rows]
-    means = torch.stack([x.mean(1) for x in standard])
-    torch.testing.assert_close(teacher.spread, means.std(0) + 1e-3)
+    told = [torch.cat([x.mean(1), (x.var(1, correction=0) + 1e-5).sqrt()]) for x in standard]
+    torch.testing.assert_close(teacher.spread, torch.stack(told).std(0) + 1e-3)
 
 
 def heard(teacher: Teacher, clip: Clip) -> torch.Tensor:
@@ -106,13 +108,13 @@ def test_a_pupil_that_hears_as_its_teacher_does_differs_in_nothing(hidden: bool)
     with torch.no_grad():
         _, frames, counts = pupil.listen(inputs, batch.lengths)
         assert teacher.difference(frames, counts, inputs, batch.lengths).item() < 1e-10
-        teacher.spread.fill_(1e6)  # means count for nothing
+        teacher.spread.fill_(1e6)  # statistics count for nothing
         moved = frames + 0.5 / teacher.scale[:, None]
         apart = teacher.difference(moved, counts, inputs, batch.lengths).item()
         assert apart == pytest.approx(0.25, abs=1e-4), "the mean square, whatever the padding"
-        teacher.spread.fill_(0.5)  # by which means are apart as well
+        teacher.spread.fill_(0.5)  # means are 0.5 apart, deviations are alike
         apart = teacher.difference(moved, counts, inputs, batch.lengths).item()
-        assert apart == pytest.approx(0.25 + MEANS * 1, abs=1e-4)
+        assert apart == pytest.approx(0.25 + 0.5, abs=1e-4)
 
 
 def test_both_are_told_where_a_piece_begins() -> None:
@@ -187,26 +189,21 @@ def test_whoever_teaches_a_recipe_knows_how_far_its_places_move() -> None:
         assert found is not None and found.place == 20, "encoder frames"
 
 
-def test_what_evens_out_over_a_clip_costs_less_than_what_does_not() -> None:
-    """Guesses that are wrong by as much, now up and now down or always up."""
-    pupil, clips = make(PUPIL), spoken([80, 40, 60], BANDS)
-    theirs = make(TEACHER)
-    assert isinstance(theirs, Encoder)
-    teacher = Teacher(make(TEACHER), TrainConfig(imitate=1), imitated=theirs.encoder)
-    teacher.teach(clips, pupil)
+def test_deviations_are_told_apart_from_frames_that_cannot_be_guessed() -> None:
+    """Frames of a mean guess vary in nothing; what they vary by at the teacher's costs nothing."""
+    pupil, clips = make(PUPIL), spoken([80], BANDS)
+    teacher = Teacher(pupil, TrainConfig(imitate=1), make(TEACHER))
+    teacher.teach([*clips, *spoken([40, 60], BANDS)], pupil)
+    assert teacher.project is not None
+    wanted = (heard(teacher, clips[0]) - teacher.mean[:, None]) * teacher.scale[:, None]
+    for layer in (teacher.project.frames, teacher.project.statistics):
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    teacher.project.statistics.bias.data = statistics(wanted[None], torch.tensor([40]))[0]
     batch = collate(clips, pupil, CLASSES)
-    with torch.no_grad():
-        frames, counts = theirs.encoder(batch.inputs.squeeze(1), batch.lengths)
-        wrong = 0.5 / teacher.scale[:, None]
-        waves = torch.tensor([1.0, -1.0]).repeat(frames.shape[2] // 2)
-        waving, shifted = (
-            teacher.difference(frames + wrong * w, counts, batch.inputs, batch.lengths).item()
-            for w in (waves, 1)
-        )
-    assert counts.tolist() == [40, 20, 30]
-    assert waving == pytest.approx(0.25, rel=1e-4)
-    every = (0.5 / teacher.spread).square().mean().item()
-    assert shifted == pytest.approx(0.25 + MEANS * every, rel=1e-4)
+    frames = torch.randn(1, WIDTH, 40)
+    apart = teacher.difference(frames, torch.tensor([40]), batch.inputs, batch.lengths).item()
+    assert apart == pytest.approx(wanted.square().mean().item(), rel=1e-4)
 
 
 def test_a_pupil_learns_what_its_teacher_hears() -> None:

@@ -20,13 +20,32 @@ from emelia.learn.data import Array, Clip, evaluation_batches
 from emelia.learn.encoders import load_source
 from emelia.learn.encoders.hub import HubEncoder
 from emelia.learn.encoders.standing_in import can_stand_in
-from emelia.learn.layers import valid
+from emelia.learn.layers import statistics, valid
 from emelia.learn.models import Encoder, Network
 from emelia.learn.runs import Run
 
 SAMPLE = 200  # clips by which frames are standardised
 SMALL = 1e-3  # added to deviations, so that a constant feature is not blown up
-MEANS = 3.0  # what the mean over a clip counts: it is what a linear layer hears
+
+
+class Imitation(nn.Module):
+    """From a pupil's frames to the teacher's, and from their statistics to those of the teacher's.
+
+    What the best guess of a frame is varies less than the frame. Held to the teacher's deviations
+    itself it would have to guess worse, so these are told by a layer of their own.
+    """
+
+    def __init__(self, pupil: int, teacher: int) -> None:
+        super().__init__()
+        self.frames = nn.Conv1d(pupil, teacher, 1)
+        self.statistics = nn.Linear(2 * teacher, 2 * teacher)
+        nn.init.eye_(self.statistics.weight)
+        nn.init.zeros_(self.statistics.bias)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(B, D of the pupil, N) to (B, D of the teacher, N)."""
+        found: Tensor = self.frames(frames)
+        return found
 
 
 class Teacher(nn.Module):
@@ -37,7 +56,7 @@ class Teacher(nn.Module):
 
     mean: Tensor  # (D,) of the frames that are imitated
     scale: Tensor  # (D,) one over their deviation
-    spread: Tensor  # (D,) how far clips differ in the mean of standardised frames
+    spread: Tensor  # (2D,) how far clips differ in mean and deviation of standardised frames
 
     def __init__(
         self,
@@ -62,7 +81,7 @@ class Teacher(nn.Module):
             imitated = network.encoder
         self.network, self.imitated, self.place = network, imitated, place
         self.share, self.weight = config.teacher_share if network else 0.0, config.imitate
-        self.project: nn.Conv1d | None = None
+        self.project: Imitation | None = None
         for part in filter(None, (network, imitated)):
             part.eval().requires_grad_(False)
         if self.weight:
@@ -78,9 +97,9 @@ class Teacher(nn.Module):
             )
         width = self.imitated.width
         if self.network and not can_stand_in(pupil.encoder, self.imitated):
-            self.project = nn.Conv1d(pupil.encoder.width, width, 1)
-        for name in ("mean", "scale", "spread"):
-            self.register_buffer(name, torch.ones(width), persistent=False)
+            self.project = Imitation(pupil.encoder.width, width)
+        for name, size in (("mean", width), ("scale", width), ("spread", 2 * width)):
+            self.register_buffer(name, torch.ones(size), persistent=False)
 
     def train(self, mode: bool = True) -> Teacher:
         """Who teaches always answers as in use."""
@@ -104,7 +123,7 @@ class Teacher(nn.Module):
     def difference(
         self, frames: Tensor, counts: Tensor, inputs: Tensor, lengths: Tensor, start: int = 0
     ) -> Tensor:
-        """How far the pupil's frames, and their means, are from those that are imitated.
+        """How far the pupil's frames, and their statistics, are from those that are imitated.
 
         Both are mean squares of what is standardised. Without the second, what a frame says of
         its phoneme outweighs what all of them together say of the voice.
@@ -117,10 +136,11 @@ class Teacher(nn.Module):
         wanted = self._hear(inputs, lengths, start)
         found = self.project(frames) if self.project else self._standard(frames)
         mask = valid(found, counts)
-        apart = (found - wanted) * mask
-        frame = apart.square().sum() / (mask.sum() * apart.shape[1])
-        means = apart.sum(2) / counts[:, None] / self.spread  # (B, D)
-        loss: Tensor = frame + MEANS * means.square().mean()
+        frame = ((found - wanted).square() * mask).sum() / (mask.sum() * found.shape[1])
+        told = statistics(found, counts)
+        told = self.project.statistics(told) if self.project else told
+        apart = (told - statistics(wanted, counts)) / self.spread  # (B, 2D)
+        loss: Tensor = frame + apart.square().mean()
         return loss
 
     @torch.no_grad()
@@ -155,7 +175,7 @@ class Teacher(nn.Module):
             heard += [row[:, :n] for row, n in zip(frames, counts.tolist(), strict=True)]
         every = torch.cat(heard, 1)  # (D, N of all)
         self.mean, self.scale = every.mean(1), 1 / (every.std(1) + SMALL)
-        told = [self._standard(x[None]).mean(2) for x in heard]
+        told = [statistics(self._standard(x[None]), counts.new_tensor([x.shape[1]])) for x in heard]
         self.spread = torch.cat(told).std(0) + SMALL
 
 
