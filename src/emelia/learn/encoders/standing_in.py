@@ -121,8 +121,8 @@ def _means(y: Tensor, clips: Heard) -> Tensor:
 def _keep_strongest(ours: Neighbours, sums: Sums) -> None:
     """Keep the directions in which most is added: each one feature, of one window."""
     weight, _ = sums.solve()  # (windows x D, D)
-    size, parts = weight.shape[1], list[tuple[float, tuple[int, int], Tensor]]()
-    vary = sums.covariance()
+    size, vary = weight.shape[1], sums.covariance()
+    parts: list[tuple[float, tuple[int, int], Tensor]] = []
     for place, window in enumerate(WINDOWS):
         own = slice(place * size, (place + 1) * size)
         w = weight[own]
