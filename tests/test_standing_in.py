@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LinearRegression
 from test_models import clips_of
 from tiny import same, toy
 from tiny_encoder import BANDS, NAME, TUNED, WIDTH
@@ -17,8 +15,8 @@ from emelia.config import ModelConfig, Recipe, TrainConfig
 from emelia.errors import ConfigError
 from emelia.learn import beginning
 from emelia.learn.encoders import load_source, load_weights, new_encoder, source, standing_in
-from emelia.learn.encoders.mel import AROUND, MelEncoder, Neighbours
-from emelia.learn.encoders.standing_in import MEANS, WINDOWS, Heard, stand_in
+from emelia.learn.encoders.mel import MelEncoder
+from emelia.learn.encoders.standing_in import stand_in
 from emelia.learn.encoders.whisper import Block, WhisperEncoder
 from emelia.learn.models import Encoder, parameters
 from emelia.learn.origins import check_teaching
@@ -100,81 +98,6 @@ def test_clips_of_other_lengths_in_another_order_give_the_same_encoder() -> None
         torch.testing.assert_close(one(x, lengths)[0], two(x, lengths)[0], atol=1e-2, rtol=1e-2)
 
 
-def test_windows_are_means_over_neighbours_and_nought_past_the_ends() -> None:
-    clips = torch.randn(2, 40, WIDTH)
-    own = torch.ones(2, 40, dtype=torch.bool)
-    own[1, 25:] = False
-    found = standing_in._means(clips, Heard(clips, clips, own[:, None, None]))
-    parts = found.chunk(len(WINDOWS), 2)
-    for (first, last), part in zip(WINDOWS, parts, strict=True):
-        for place, frame in ((0, 0), (0, 39), (0, 20), (1, 3), (1, 24)):
-            around = range(max(0, frame + first), min(int(own[place].sum()), frame + last + 1))
-            total = sum((clips[place, near] for near in around), torch.zeros(WIDTH))
-            torch.testing.assert_close(part[place, frame], total / (last - first + 1))
-
-
-def test_a_convolution_gathers_what_was_solved_for() -> None:
-    """Each direction kept is a feature of one window, and the kernel is that window."""
-    ours, theirs = MelEncoder(BANDS, WIDTH, 1), simple(1)
-    stand_in(ours, theirs, speech(40))
-    block = ours.blocks[0]
-    assert isinstance(block, Neighbours)
-    torch.testing.assert_close(block.down.weight.norm(dim=1), torch.ones(block.down.out_features))
-    kernels = {tuple(row.tolist()) for row in block.near.weight[:, 0]}
-    windows = set()
-    for first, last in WINDOWS:
-        kernel = torch.zeros(AROUND)
-        kernel[AROUND // 2 + first : AROUND // 2 + last + 1] = 1 / (last - first + 1)
-        windows.add(tuple(kernel.tolist()))
-    assert kernels <= windows
-
-
-def test_frames_and_means_are_solved_together_as_weighted_least_squares() -> None:
-    """As scikit-learn solves it where every clip's mean is one more row, weighted."""
-    lengths = [30, 17, 25]
-    own = torch.arange(30) < torch.tensor(lengths)[:, None]
-    x, y = torch.randn(3, 30, 4), torch.randn(3, 30, 2)
-    sums = standing_in._sums([Heard(y, torch.zeros_like(y), own[:, None, None])], lambda c: x)
-    rows, wanted, weights = [], [], []
-    for place, n in enumerate(lengths):
-        rows += [*x[place, :n], x[place, :n].mean(0)]
-        wanted += [*y[place, :n], y[place, :n].mean(0)]
-        weights += [1.0] * n + [MEANS * n]
-    from_rows = LinearRegression().fit(torch.stack(rows), torch.stack(wanted), weights)
-    weight, bias = sums.solve()
-    np.testing.assert_allclose(weight.T, from_rows.coef_, atol=5e-3)
-    np.testing.assert_allclose(bias, from_rows.intercept_, atol=5e-3)
-    vary = np.cov(torch.stack(rows).T, aweights=weights, ddof=0) * sum(weights)
-    np.testing.assert_allclose(sums.covariance(), vary, rtol=1e-3, atol=1e-2)
-
-
-def test_what_clips_have_in_common_is_told_better_for_its_weight(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Means over clips, of speech that was not solved on, for some loss of single frames."""
-    torch.manual_seed(0)
-    theirs = WhisperEncoder(BANDS, WIDTH, 2, 2).eval()
-    for parameter in theirs.blocks.parameters():
-        parameter.data += 0.3 * torch.randn_like(parameter)
-    some, other = (voices(n) for n in (200, 100))
-    means, frames = [], []
-    for weight in (0.0, MEANS):
-        monkeypatch.setattr(standing_in, "MEANS", weight)
-        ours = MelEncoder(BANDS, WIDTH, 2)
-        stand_in(ours, theirs, some)
-        x, lengths = torch.stack(other), torch.tensor([FRAMES] * len(other))
-        with torch.no_grad():
-            apart = ours(x, lengths)[0] - theirs(x, lengths)[0]
-        means.append(apart.mean(2).square().mean().item())
-        frames.append(apart.square().mean().item())
-    assert means[1] < 0.9 * means[0] and frames[1] > frames[0]
-
-
-def voices(clips: int) -> list[Tensor]:
-    """Speech of which each clip has a colour of its own."""
-    return [clip + 0.5 * torch.randn(BANDS, 1) for clip in speech(clips)]
-
-
 def test_each_block_is_solved_for_what_is_heard_by_then() -> None:
     """So the first of two is the only one of one."""
     theirs, clips = simple(), speech(30)
@@ -228,7 +151,7 @@ def test_speech_is_taken_evenly_half_of_it_joined() -> None:
     assert [x.shape[1] // FRAMES for x in found] == [1] * 10 + [4, 4, 2]
     long = [replace(clip, spec=clip.spec.repeat(60, 1)) for clip in clips]
     assert max(x.shape[1] for x in beginning._speech(long)) == beginning.LONGEST
-    assert len(beginning._speech(clips * 240)) == beginning.SPEECH * 5 / 8
+    assert len(beginning._speech(clips * 100)) == pytest.approx(beginning.SPEECH * 5 / 8, rel=0.1)
 
 
 def test_what_is_frozen_stays_and_still_counts() -> None:

@@ -16,7 +16,7 @@ from emelia.learn.encoders.whisper import WhisperEncoder
 from emelia.learn.models import Encoder, Network
 from emelia.learn.runs import ALL_BUT_ENCODER, LAST, Run, new_network, take_over
 
-SPEECH = 1200  # clips, or nearly, of which an encoder that stands in for another is solved
+SPEECH = 240  # clips of which an encoder that stands in for another is solved
 JOINED = 4  # of them to a long one, so that the end of a long recording is heard too
 LONGEST = 1000  # frames that are heard of each
 
@@ -89,7 +89,7 @@ def _go_on(network: Network, recipe: Recipe, classes: Sequence[str], start: Run)
 
 def _speech(clips: Sequence[Clip]) -> list[Tensor]:
     """Some clips evenly taken: half of them alone, half joined."""
-    picked = clips[:: max(1, round(len(clips) / SPEECH))]
+    picked = clips[:: max(1, len(clips) // SPEECH)]
     specs = [torch.from_numpy(clip.spec[:, :LONGEST]) for clip in picked]
     alone, others = specs[::2], specs[1::2]
     joined = [torch.cat(others[i : i + JOINED], 1) for i in range(0, len(others), JOINED)]

@@ -1,16 +1,15 @@
 """What a convolutional encoder must be to stand in for one with attention: least squares.
 
-B clips, N frames of speech, D features, R gathered, H hidden. Block by block, on what the encoder
-itself hears by then: of what attention adds, most is a linear function of the frame and of means
-over its neighbours, so that is solved for and cut to its R strongest directions; then the hidden
-units that matter most are kept and the way out of them is solved anew. A clip's mean counts beside
-its frames, for that is what a linear layer hears. No gradient, no labels; training then begins
-with an encoder that hears.
+N frames of speech, D features, R gathered, H hidden. Block by block, on what the encoder itself
+hears by then: of what attention adds, most is a linear function of the frame and of means over
+its neighbours, so that is solved for and cut to its R strongest directions; then the hidden units
+that matter most are kept and the way out of them is solved anew. No gradient, no labels; training
+then begins with an encoder that hears.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -23,10 +22,7 @@ from emelia.learn.encoders.mel import AROUND, MelEncoder, Neighbours
 from emelia.learn.encoders.whisper import Block, WhisperEncoder
 from emelia.learn.layers import valid
 
-HALF = AROUND // 2
-# First and last frame of what is meant, from the frame itself on: it, and before and after it.
-WINDOWS = ((0, 0), (-2, 2), (-8, -1), (1, 8), (-HALF, HALF))
-MEANS = 30.0  # what a clip's mean counts, times its frames
+SPANS = (1, 5, AROUND)  # frames whose means stand for what is attended to
 RIDGE = 1e-3  # of the mean square of what is solved on
 BATCH = 8  # clips heard at a time
 
@@ -39,30 +35,9 @@ class Heard:
     ours: Tensor  # (B, N, D)
     mask: Tensor  # (B, 1, 1, N) a clip's own frames
 
-    @property
-    def missing(self) -> Tensor:
-        """What ours is short of: (B, N, D)."""
-        return self.theirs - self.ours
-
-
-@dataclass
-class Sums:
-    """Products of what is solved from, K columns and one of ones, summed over frames and means."""
-
-    square: Tensor  # (K + 1, K + 1)
-    right: Tensor  # (K + 1, D) with what is solved for
-
-    def solve(self) -> tuple[Tensor, Tensor]:
-        """Weight (K, D) and bias (D,) of the ridge regression."""
-        ridge = RIDGE * self.square.diagonal().mean()
-        even = ridge * torch.eye(len(self.square), dtype=self.square.dtype)
-        found = torch.linalg.solve(self.square + even, self.right).float()
-        return found[:-1], found[-1]
-
-    def covariance(self) -> Tensor:
-        """How the columns vary together (K, K), in all."""
-        total = self.square[-1]
-        return (self.square - torch.outer(total, total) / total[-1])[:-1, :-1].float()
+    def own(self, x: Tensor) -> Tensor:
+        """Frames of clips, without those past their ends: (B, N, D) -> (N of all, D)."""
+        return x[self.mask[:, 0, 0]]
 
 
 def can_stand_in(encoder: nn.Module, source: nn.Module) -> bool:
@@ -81,7 +56,7 @@ def stand_in(encoder: MelEncoder, source: WhisperEncoder, clips: Sequence[Tensor
 
     Args:
         encoder, source: of one width; the source has as many blocks, or more.
-        clips: spectrograms (M, F); an hour of speech, of which most is what it will hear.
+        clips: spectrograms (M, F); some minutes of speech, of which most is what it will hear.
     """
     encoder.conv1.load_state_dict(source.conv1.state_dict())
     encoder.conv2.load_state_dict(source.conv2.state_dict())
@@ -104,35 +79,44 @@ def _gather(ours: Neighbours, theirs: Block, heard: Sequence[Heard]) -> None:
     ours.attn_ln.load_state_dict(theirs.attn_ln.state_dict())
     for clips in heard:
         clips.theirs = clips.theirs + theirs.attn(theirs.attn_ln(clips.theirs), clips.mask)
-    _keep_strongest(ours, _sums(heard, lambda c: _means(ours.attn_ln(c.ours), c)))
-    _put(ours.up, _sums(heard, lambda c: ours.gather(c.ours, c.mask)))
+    around = [_means(ours.attn_ln(clips.ours), clips) for clips in heard]
+    missing = torch.cat([clips.own(clips.theirs - clips.ours) for clips in heard])
+    every = torch.cat(around)
+    weight, _ = _solve(every, missing)
+    _keep_strongest(ours, every, weight)
+    gathered = torch.cat([c.own(ours.gather(c.ours, c.mask)) for c in heard])
+    _put(ours.up, *_solve(gathered, missing))
     for clips in heard:
         clips.ours = clips.ours + ours.up(ours.gather(clips.ours, clips.mask))
 
 
 def _means(y: Tensor, clips: Heard) -> Tensor:
-    """Means over the windows of each frame: (B, N, D) -> (B, N, windows x D)."""
+    """Means around each frame over each of the spans: (B, N, D) -> (N of all, spans x D)."""
     hidden = (y * clips.mask[:, 0, 0, :, None]).transpose(1, 2)
-    padded, frames = F.pad(hidden, (HALF, HALF)), y.shape[1]
-    parts = [(padded[..., HALF + a : HALF + b + frames], b - a + 1) for a, b in WINDOWS]
-    return torch.cat([F.avg_pool1d(part, span, 1) for part, span in parts], 1).transpose(1, 2)
+    found = [F.avg_pool1d(hidden, span, 1, span // 2).transpose(1, 2) for span in SPANS]
+    return torch.cat([clips.own(x) for x in found], 1)
 
 
-def _keep_strongest(ours: Neighbours, sums: Sums) -> None:
-    """Keep the directions in which most is added: each one feature, of one window."""
-    weight, _ = sums.solve()  # (windows x D, D)
-    size, vary = weight.shape[1], sums.covariance()
-    parts: list[tuple[float, tuple[int, int], Tensor]] = []
-    for place, window in enumerate(WINDOWS):
-        own = slice(place * size, (place + 1) * size)
-        w = weight[own]
-        strengths, directions = torch.linalg.eigh(w.T @ vary[own, own] @ w)
-        parts += zip(strengths.tolist(), [window] * size, (w @ directions).T, strict=True)
+def _keep_strongest(ours: Neighbours, around: Tensor, weight: Tensor) -> None:
+    """Keep the directions in which most is added: each one feature, of one span.
+
+    Args:
+        around: (N, spans x D), and `weight`: (spans x D, D), what of it is added.
+    """
+    parts: list[tuple[float, int, Tensor]] = []
+    for span, x, w in zip(
+        SPANS, around.chunk(len(SPANS), 1), weight.chunk(len(SPANS)), strict=True
+    ):
+        added = x @ w
+        added = added - added.mean(0)
+        strengths, directions = torch.linalg.eigh(added.T @ added)
+        parts += zip(strengths.tolist(), [span] * len(w), (w @ directions).T, strict=True)
     parts.sort(key=lambda part: -part[0])
     ours.near.weight.zero_()
-    for place, (_, (first, last), row) in enumerate(parts[: ours.down.out_features]):
+    for place, (_, span, row) in enumerate(parts[: ours.down.out_features]):
         ours.down.weight[place] = row / row.norm().clamp(min=1e-9)
-        ours.near.weight[place, 0, HALF + first : HALF + last + 1] = 1 / (last - first + 1)
+        start = (AROUND - span) // 2
+        ours.near.weight[place, 0, start : start + span] = 1 / span
 
 
 def _perceive(ours: Neighbours, theirs: Block, heard: Sequence[Heard]) -> None:
@@ -143,37 +127,26 @@ def _perceive(ours: Neighbours, theirs: Block, heard: Sequence[Heard]) -> None:
     )
     for clips in heard:
         clips.theirs = clips.theirs + theirs.mlp(theirs.mlp_ln(clips.theirs))
-    every = _sums(heard, lambda c: F.gelu(first(ours.mlp_ln(c.ours))))
-    added = every.covariance().diagonal() * last.weight.square().sum(0)
+    hidden = torch.cat([c.own(F.gelu(first(ours.mlp_ln(c.ours)))) for c in heard])
+    missing = torch.cat([c.own(c.theirs - c.ours) for c in heard])
+    added = hidden.var(0) * last.weight.square().sum(0)
     kept = added.topk(into.out_features).indices.sort().values
     into.weight.copy_(first.weight[kept])
     into.bias.copy_(first.bias[kept])
-    columns = torch.cat([kept, torch.tensor([len(first.weight)])])
-    _put(out, Sums(every.square[columns][:, columns], every.right[columns]))
+    _put(out, *_solve(hidden[:, kept], missing))
     for clips in heard:
         clips.ours = clips.ours + ours.mlp(ours.mlp_ln(clips.ours))
 
 
-def _sums(heard: Sequence[Heard], see: Callable[[Heard], Tensor]) -> Sums:
-    """Sum up what ours sees of clips (B, N, K), and what it is short of there."""
-    square = right = torch.zeros(())
-    for clips in heard:
-        own = clips.mask[:, 0, 0]
-        x, y = (_rows(x, own) for x in (see(clips), clips.missing))
-        ones = _rows(x.new_ones(*own.shape, 1), own)
-        x = torch.cat([x, ones], 1)
-        square, right = square + (x.T @ x).double(), right + (x.T @ y).double()
-    return Sums(square, right)
+def _solve(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Weight (K, D) and bias (D,) of the ridge regression from x (N, K) to y (N, D)."""
+    ones = torch.cat([x, x.new_ones(len(x), 1)], 1)
+    square = (ones.T @ ones).double()
+    square += RIDGE * square.diagonal().mean() * torch.eye(len(square), dtype=square.dtype)
+    found = torch.linalg.solve(square, (ones.T @ y).double()).to(x.dtype)
+    return found[:-1], found[-1]
 
 
-def _rows(x: Tensor, own: Tensor) -> Tensor:
-    """Frames that are clips' own (B, N, D), and the means of clips: (N of all + B, D)."""
-    count = own.sum(1, keepdim=True)
-    mean = (x * own[:, :, None]).sum(1) / count
-    return torch.cat([x[own], mean * (MEANS * count).sqrt()])
-
-
-def _put(layer: nn.Linear, sums: Sums) -> None:
-    weight, bias = sums.solve()
+def _put(layer: nn.Linear, weight: Tensor, bias: Tensor) -> None:
     layer.weight.copy_(weight.T)
     layer.bias.copy_(bias)
