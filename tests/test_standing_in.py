@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from emelia.config import ModelConfig, Recipe, TrainConfig
 from emelia.errors import ConfigError
-from emelia.learn import beginning
-from emelia.learn.encoders import load_source, load_weights, new_encoder, source, standing_in
+from emelia.learn import beginning, leastsquares
+from emelia.learn.encoders import load_source, load_weights, new_encoder, source
 from emelia.learn.encoders.mel import MelEncoder
 from emelia.learn.encoders.standing_in import stand_in
 from emelia.learn.encoders.whisper import Block, WhisperEncoder
@@ -63,7 +63,7 @@ def simple(blocks: int = 2) -> WhisperEncoder:
 def test_what_can_be_stood_in_for_is_on_clips_that_were_not_solved_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(standing_in, "RIDGE", 1e-9)
+    monkeypatch.setattr(leastsquares, "RIDGE", 1e-9)
     theirs, ours = simple(), MelEncoder(BANDS, WIDTH, 2)
     before = told(ours, theirs, speech(20))
     stand_in(ours, theirs, speech(60))

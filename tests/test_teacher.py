@@ -206,6 +206,41 @@ def test_deviations_are_told_apart_from_frames_that_cannot_be_guessed() -> None:
     assert apart == pytest.approx(wanted.square().mean().item(), rel=1e-4)
 
 
+def test_frames_are_brought_together_by_least_squares_before_anything_is_learnt() -> None:
+    pupil, clips = make(PUPIL), spoken([60, 45, 80])
+    teacher = Teacher(pupil, replace(IMITATING, teacher_share=0), make(TEACHER))
+    teacher.teach(clips, pupil)
+    assert isinstance(pupil, Encoder) and teacher.project
+    own, wanted = [], []
+    for clip in clips:
+        batch = collate([clip], pupil, CLASSES)
+        with torch.no_grad():
+            own.append(pupil.encoder(batch.inputs.squeeze(1), batch.lengths)[0][0].T)
+            wanted.append(teacher._hear(batch.inputs, batch.lengths, 0)[0].T)
+    x, y = torch.cat(own), torch.cat(wanted)
+    x = torch.cat([x, torch.ones(len(x), 1)], 1)
+    best = (y - x @ torch.linalg.lstsq(x, y).solution).square().mean()
+    with torch.no_grad():
+        found = (y - teacher.project(torch.cat(own).T[None])[0].T).square().mean()
+    assert best <= found <= 1.02 * best
+    assert best < 0.9  # of 1, what guessing nothing leaves
+
+
+def test_what_brings_frames_together_is_solved_for_once() -> None:
+    pupil = make(PUPIL)
+    teacher = Teacher(pupil, IMITATING, make(TEACHER))
+    teacher.teach(spoken([60, 45]), pupil)
+    assert teacher.project
+    with torch.no_grad():
+        teacher.project.frames.weight.add_(1.0)  # as learning does
+    learnt = teacher.project.state_dict()
+    other = Teacher(pupil, IMITATING, teacher.network)
+    assert other.project
+    other.project.load_state_dict(learnt)  # as a checkpoint does
+    other.teach(spoken([60, 45]), pupil)
+    assert same(other.project.state_dict(), learnt)
+
+
 def test_a_pupil_learns_what_its_teacher_hears() -> None:
     share = TrainConfig(12, 0, 4, lr=0.02, imitate=1.0)
     found = taught(share)

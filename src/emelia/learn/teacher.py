@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from emelia.learn.encoders import load_source
 from emelia.learn.encoders.hub import HubEncoder
 from emelia.learn.encoders.standing_in import can_stand_in
 from emelia.learn.layers import statistics, valid
+from emelia.learn.leastsquares import ridge
 from emelia.learn.models import Encoder, Network
 from emelia.learn.runs import Run
 
@@ -32,8 +34,11 @@ class Imitation(nn.Module):
     """From a pupil's frames to the teacher's, and from their statistics to those of the teacher's.
 
     What the best guess of a frame is varies less than the frame. Held to the teacher's deviations
-    itself it would have to guess worse, so these are told by a layer of their own.
+    itself it would have to guess worse, so these are told by a layer of their own. The first is
+    solved for before anything is learnt: drawn at random, it would pull the pupil anywhere.
     """
+
+    begun: Tensor  # whether the first was solved for
 
     def __init__(self, pupil: int, teacher: int) -> None:
         super().__init__()
@@ -41,6 +46,17 @@ class Imitation(nn.Module):
         self.statistics = nn.Linear(2 * teacher, 2 * teacher)
         nn.init.eye_(self.statistics.weight)
         nn.init.zeros_(self.statistics.bias)
+        self.register_buffer("begun", torch.tensor(False))
+
+    @torch.no_grad()
+    def begin(self, frames: Tensor, wanted: Tensor) -> None:
+        """Solve for what brings a pupil's frames (N, D) closest to the teacher's (N, D'), once."""
+        if self.begun:
+            return
+        weight, bias = ridge(frames, wanted)
+        self.frames.weight.copy_(weight.T[:, :, None])
+        cast(Tensor, self.frames.bias).copy_(bias)
+        self.begun.fill_(True)
 
     def forward(self, frames: Tensor) -> Tensor:
         """(B, D of the pupil, N) to (B, D of the teacher, N)."""
@@ -167,16 +183,27 @@ class Teacher(nn.Module):
         They differ by their places too: heard at one place alone, what tells the place would
         seem never to vary, and count for more than all else.
         """
-        assert self.imitated is not None
-        heard, batches = [], list(_batches(clips, pupil, self.imitated))
+        assert self.imitated is not None and isinstance(pupil, Encoder)
+        heard, own, batches = [], [], list(_batches(clips, pupil, self.imitated))
         places = np.linspace(0, self.place, len(batches)).astype(int).tolist()
         for start, (_, inputs, lengths) in zip(places, batches, strict=True):
-            frames, counts = self.imitated(inputs.squeeze(1), lengths, start)
-            heard += [row[:, :n] for row, n in zip(frames, counts.tolist(), strict=True)]
+            heard += _of_clips(self.imitated, inputs, lengths, start)
+            own += _of_clips(pupil.encoder, inputs, lengths, start) if self.project else []
         every = torch.cat(heard, 1)  # (D, N of all)
         self.mean, self.scale = every.mean(1), 1 / (every.std(1) + SMALL)
-        told = [statistics(self._standard(x[None]), counts.new_tensor([x.shape[1]])) for x in heard]
+        told = [
+            statistics(self._standard(x[None]), torch.tensor([x.shape[1]], device=x.device))
+            for x in heard
+        ]
         self.spread = torch.cat(told).std(0) + SMALL
+        if self.project:
+            self.project.begin(torch.cat(own, 1).T, self._standard(every[None])[0].T)
+
+
+def _of_clips(encoder: HubEncoder, inputs: Tensor, lengths: Tensor, start: int) -> list[Tensor]:
+    """What an encoder makes of each clip's own frames: (D, N) each."""
+    frames, counts = encoder(inputs.squeeze(1), lengths, start)
+    return [row[:, :n] for row, n in zip(frames, counts.tolist(), strict=True)]
 
 
 def _batches(

@@ -21,9 +21,9 @@ from torch.nn.utils.rnn import pad_sequence
 from emelia.learn.encoders.mel import AROUND, MelEncoder, Neighbours
 from emelia.learn.encoders.whisper import Block, WhisperEncoder
 from emelia.learn.layers import valid
+from emelia.learn.leastsquares import ridge
 
 SPANS = (1, 5, AROUND)  # frames whose means stand for what is attended to
-RIDGE = 1e-3  # of the mean square of what is solved on
 BATCH = 8  # clips heard at a time
 
 
@@ -82,10 +82,10 @@ def _gather(ours: Neighbours, theirs: Block, heard: Sequence[Heard]) -> None:
     around = [_means(ours.attn_ln(clips.ours), clips) for clips in heard]
     missing = torch.cat([clips.own(clips.theirs - clips.ours) for clips in heard])
     every = torch.cat(around)
-    weight, _ = _solve(every, missing)
+    weight, _ = ridge(every, missing)
     _keep_strongest(ours, every, weight)
     gathered = torch.cat([c.own(ours.gather(c.ours, c.mask)) for c in heard])
-    _put(ours.up, *_solve(gathered, missing))
+    _put(ours.up, *ridge(gathered, missing))
     for clips in heard:
         clips.ours = clips.ours + ours.up(ours.gather(clips.ours, clips.mask))
 
@@ -133,18 +133,9 @@ def _perceive(ours: Neighbours, theirs: Block, heard: Sequence[Heard]) -> None:
     kept = added.topk(into.out_features).indices.sort().values
     into.weight.copy_(first.weight[kept])
     into.bias.copy_(first.bias[kept])
-    _put(out, *_solve(hidden[:, kept], missing))
+    _put(out, *ridge(hidden[:, kept], missing))
     for clips in heard:
         clips.ours = clips.ours + ours.mlp(ours.mlp_ln(clips.ours))
-
-
-def _solve(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Weight (K, D) and bias (D,) of the ridge regression from x (N, K) to y (N, D)."""
-    ones = torch.cat([x, x.new_ones(len(x), 1)], 1)
-    square = (ones.T @ ones).double()
-    square += RIDGE * square.diagonal().mean() * torch.eye(len(square), dtype=square.dtype)
-    found = torch.linalg.solve(square, (ones.T @ y).double()).to(x.dtype)
-    return found[:-1], found[-1]
 
 
 def _put(layer: nn.Linear, weight: Tensor, bias: Tensor) -> None:
