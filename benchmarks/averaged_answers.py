@@ -1,6 +1,7 @@
 """What are several networks worth together? Their calibrated answers averaged, clip by clip.
 
-    python benchmarks/averaged_answers.py RESULTS [RESULTS ...] [--split SPLIT] [--into FILE]
+    python benchmarks/averaged_answers.py RESULTS [RESULTS ...] [--split SPLIT]
+        [--digests DIGEST,DIGEST,...] [--into FILE [--name NAME]]
 
 RESULTS are files of a study's cells. Of each split, every training (a recipe with its settings
 and seed) that has answered the same clips is shown alone, and all of them together. An ensemble
@@ -65,14 +66,19 @@ def table(split: str, cells: Sequence[Cell]) -> Table | None:
     rows = [line(title, found, chances) for title, found, _, chances in told]
     together = np.mean([chances for *_, chances in told], axis=0)
     rows.append(line(f"all {len(told)} together", told[0][1], together))
-    alone = [100 * metrics.accuracy(_truth(found), each.argmax(1)) for _, found, _, each in told]
+    alone = [(_truth(found), each.argmax(1)) for _, found, _, each in told]
     note = (
         f"{len(ids)} test clips of {told[0][1][0].corpus}, {split}. Alone, mean and standard "
-        f"deviation of the accuracy: {np.mean(alone):.1f} ± {np.std(alone, ddof=1):.1f} %."
+        f"deviation of the accuracy: {_spread([metrics.accuracy(*each) for each in alone])}; "
+        f"of UAR: {_spread([metrics.uar(*each) for each in alone])}."
     )
     return Table(
         f"Averaged answers, {split}", ("training", "accuracy %", "UAR %"), tuple(rows), note
     )
+
+
+def _spread(shares: Sequence[float]) -> str:
+    return f"{100 * np.mean(shares):.1f} ± {100 * np.std(shares, ddof=1):.1f} %"
 
 
 def main() -> None:
@@ -80,9 +86,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("results", nargs="+", type=Path)
     parser.add_argument("--split", default="")
+    parser.add_argument("--digests", default="", help="of the recipes to take; all otherwise")
     parser.add_argument("--into", type=Path)
+    parser.add_argument("--name", default="averaged", help="of the block in that file")
     options = parser.parse_args()
     cells = [cell for path in options.results for cell in read_results(path)]
+    wanted = options.digests.split(",") if options.digests else []
+    if missing := sorted(set(wanted) - {cell.recipe_digest for cell in cells}):
+        parser.error(f"--digests: {', '.join(missing)} not found in those files.")
+    cells = [cell for cell in cells if not wanted or cell.recipe_digest in wanted]
     by_split = grouped(cells, lambda cell: (cell.corpus, cell.split))
     tables = [
         made
@@ -93,7 +105,7 @@ def main() -> None:
         console.table(made.title, made.columns, made.rows, made.note)
     if options.into:
         text = "\n\n".join(made.markdown() for made in tables)
-        write_block(options.into, "averaged", text)
+        write_block(options.into, options.name, text)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,10 @@ def test_averaged_answers_stand_below_those_of_each_training() -> None:
         truth.append(alike[0].truth)
     right = accuracy(np.concatenate(truth), np.concatenate(together))
     assert table.rows[-1][1].startswith(f"{100 * right:.1f} (")
+    alone = [float(row[2].partition(" ")[0]) for row in table.rows[:-1]]
+    mean, spread = table.note.rpartition("of UAR: ")[2].removesuffix(" %.").split(" ± ")
+    assert float(mean) == pytest.approx(np.mean(alone), abs=0.11)
+    assert float(spread) == pytest.approx(np.std(alone, ddof=1), abs=0.16)
 
 
 def test_one_training_is_no_ensemble_and_one_that_lacks_folds_is_left_out() -> None:
