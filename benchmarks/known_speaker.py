@@ -104,7 +104,7 @@ def asked(
     choice = probe.choose(known[~test], fitted, weights, turns, classes, blocks)
     part = np.ascontiguousarray(known[:, choice.blocks])
     heard = probe.Heard(part[~test], fitted, weights)
-    solution = heard.solve(classes, choice.columns, choice.penalty)
+    solution = heard.solve(classes, choice.settings)
     return np.asarray(solution(torch.from_numpy(part[test])).argmax(1).numpy())
 
 

@@ -93,7 +93,7 @@ def answer(speech: Speech, test: Mask, way: Way, shun: float = 0.0) -> float:
     fitted = [clip for clip, out in zip(speech.clips, test, strict=True) if not out]
     weights = draw_chances(fitted, "corpora") * len(fitted)
     heard = probe.Heard(x[~test], fitted, weights)
-    solution = heard.solve(speech.classes, x.shape[1], PENALTY, shun)
+    solution = heard.solve(speech.classes, [probe.Setting(x.shape[1], PENALTY, shun)])
     truth = speech.labels[test]
     return metrics.uar(truth, solution(torch.from_numpy(x[test])).argmax(1).numpy())
 

@@ -254,6 +254,10 @@ def test_a_number_that_makes_no_sense_is_refused(setting: str) -> None:
             "augment.place: only encoders of spectrograms hear where",
         ),
         (["train.shun=true"], "train.shun: only the linear layer on an encoder is solved"),
+        (
+            ["train.penalty=averaged"],
+            "train.penalty: only the linear layer on an encoder is solved",
+        ),
     ],
 )
 def test_numbers_that_do_not_fit_each_other_are_refused(settings: list[str], message: str) -> None:

@@ -198,7 +198,10 @@ def test_the_curve_answers_as_the_network_whichever_blocks_it_hears(every: bool)
         for i in range(24)
     ]
     x = probe.features(probe.pooled(network, clips), 3, every)
-    probe.put(probe.Heard(x, clips, probe.alike(clips)).solve(3, x.shape[1], 0.1), network)
+    probe.put(
+        probe.Heard(x, clips, probe.alike(clips)).solve(3, [probe.Setting(x.shape[1], 0.1)]),
+        network,
+    )
     answers = predict(network, clips, 3).argmax(1)
     assert len(set(answers)) == 3, "or this would prove little"
     assert (BENCH["from_features"](network, clips, every) == answers).all()

@@ -207,7 +207,7 @@ def test_a_recipe_of_one_epoch_is_solved_and_not_stepped(fold: Fold) -> None:
     x = probe.pooled(network, every)[:, -1]
     weights = probe.alike(every)  # as many of each class here
     given = [
-        probe.Heard(x, every, weights).solve(2, columns, p)(torch.from_numpy(x))
+        probe.Heard(x, every, weights).solve(2, [probe.Setting(columns, p)])(torch.from_numpy(x))
         for p in probe.PENALTIES
         for columns in (WIDTH, 2 * WIDTH)
     ]
@@ -239,17 +239,34 @@ def test_the_layer_shuns_what_those_left_out_chose(
     shun: bool, fold: Fold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lessons, "STRENGTHS", (5.0,))
-    monkeypatch.setattr(probe, "_score", lambda choice: choice.shun)  # the more the better
+    monkeypatch.setattr(
+        probe, "_score", lambda choice: choice.settings[0].shun
+    )  # the more the better
     recipe = replace(SOLVED, train=replace(SOLVED.train, shun=shun))
     network = teach(recipe, fold).network
     assert isinstance(network, Encoder)
     heard = Loader(recipe, ("anger", "disgust")).load((*fold.train, *fold.validation))
     x = probe.pooled(network, heard)[:, 1]  # the first of what is best
-    layer = probe.Heard(x, heard, probe.alike(heard)).solve(2, WIDTH, 0.3, 5.0 if shun else 0.0)
+    layer = probe.Heard(x, heard, probe.alike(heard)).solve(
+        2, [probe.Setting(WIDTH, 0.3, 5.0 if shun else 0.0)]
+    )
     ours = logits(network, heard, 2)
     assert (ours - layer(torch.from_numpy(x))).abs().max() < 1e-3
-    plain = probe.Heard(x, heard, probe.alike(heard)).solve(2, WIDTH, 0.3)
+    plain = probe.Heard(x, heard, probe.alike(heard)).solve(2, [probe.Setting(WIDTH, 0.3)])
     assert ((ours - plain(torch.from_numpy(x))).abs().max() > 0.01) == shun
+
+
+def test_the_layer_is_the_mean_of_those_with_every_penalty_where_so_asked(fold: Fold) -> None:
+    recipe = replace(SOLVED, train=replace(SOLVED.train, penalty="averaged"))
+    found = teach(recipe, fold)
+    heard = Loader(recipe, ("anger", "disgust")).load((*fold.train, *fold.validation))
+    assert isinstance(found.network, Encoder)
+    level = found.recipe.model.blocks
+    x = probe.pooled(found.network, heard)[:, level]
+    every = [probe.Setting(c, p) for c in (WIDTH, 2 * WIDTH) for p in probe.EVERY]
+    layers = [probe.Heard(x, heard, probe.alike(heard)).solve(2, [one]) for one in every]
+    wanted = torch.stack([layer(torch.from_numpy(x)) for layer in layers]).mean(0)
+    assert (logits(found.network, heard, 2) - wanted).abs().max() < 1e-3
 
 
 def test_a_single_speaker_is_enough_for_a_linear_layer(fold: Fold) -> None:

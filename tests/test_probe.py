@@ -19,6 +19,7 @@ from emelia.corpora import Utterance
 from emelia.learn import logistic, nuisance, probe
 from emelia.learn.data import Batch, Clip, collate
 from emelia.learn.models import Encoder, build
+from emelia.learn.probe import Setting
 
 CLASSES = 3
 
@@ -57,7 +58,7 @@ def test_a_network_answers_as_the_solution_whatever_it_attended_to_before(
     x = probe.features(probe.pooled(network, some), 3, levels == "all")
     columns = parts * x.shape[1] // 2
     heard = probe.Heard(x, some, probe.alike(some))
-    solution = heard.solve(CLASSES, columns, 0.1)
+    solution = heard.solve(CLASSES, [Setting(columns, 0.1)])
     probe.put(solution, network)
     batch = collate(some, network, CLASSES)
     with torch.no_grad():
@@ -72,7 +73,7 @@ def test_a_strength_multiplies_the_variance_that_is_shunned() -> None:
     x = rng.standard_normal((len(some), 4)).astype(np.float32)
     x[:, 1] += 2 * np.array([int(c.utterance.speaker) for c in some], np.float32)
     labels, weights = probe.labels(some), probe.alike(some)
-    found = probe.Heard(x, some, weights).solve(CLASSES, 4, 0.1, shun=9.0)
+    found = probe.Heard(x, some, weights).solve(CLASSES, [Setting(4, 0.1, 9.0)])
     offsets = nuisance.offsets(x, labels, [c.utterance for c in some])
     expected = logistic.solve(x, labels, weights, 0.1, CLASSES, 4, shun=3 * offsets)
     torch.testing.assert_close(found.weight, expected.weight)
@@ -133,7 +134,7 @@ def test_the_features_in_which_the_class_is_said_are_chosen(in_deviations: bool)
         turns = probe.turns(some, {"home"})
         found = probe.choose(x, some, probe.alike(some), turns, CLASSES)
         assert found.blocks == level, "and never the level before the first block"
-        assert found.columns == 10 or not in_deviations
+        assert found.settings[0].columns == 10 or not in_deviations
         only = probe.choose(x, some, probe.alike(some), turns, CLASSES, blocks=2)
         assert only.blocks == 2
 
@@ -160,7 +161,7 @@ def test_what_two_blocks_say_together_is_heard_where_every_block_is_pooled() -> 
     )
     right = [np.mean(c.answers.argmax(1) == probe.labels(c.clips)) for c in (alone, both)]
     assert right[0] < 0.8 < 0.95 < right[1]
-    assert both.columns in (4, 8), "means of two blocks, or deviations too"
+    assert both.settings[0].columns in (4, 8), "means of two blocks, or deviations too"
 
 
 def test_each_corpus_is_left_out_where_the_test_is_of_another() -> None:
@@ -179,10 +180,48 @@ def test_the_answers_are_of_layers_that_had_not_heard_the_speaker() -> None:
     for turn in turns:
         rest = [one for one, out in zip(some, turn, strict=True) if not out]
         heard = probe.Heard(x[~turn, 1], rest, probe.alike(rest))
-        alone = heard.solve(CLASSES, found.columns, found.penalty)
+        alone = heard.solve(CLASSES, found.settings)
         expected = alone(torch.from_numpy(x[turn, 1])).numpy()
         ours = [a for c, a in zip(found.clips, found.answers, strict=True) if turn[place[id(c)]]]
         np.testing.assert_allclose(np.stack(ours), expected, atol=5e-3)
+
+
+def test_layers_with_every_penalty_are_averaged_where_none_is_chosen() -> None:
+    some, rng = clips(), np.random.default_rng(0)
+    x = rng.standard_normal((len(some), 3, 4)).astype(np.float32)
+    x[:, 2, :CLASSES] += np.eye(CLASSES, dtype=np.float32)[probe.labels(some)]
+    turns = probe.turns(some, {"home"})
+    found = probe.choose(x, some, probe.alike(some), turns, CLASSES, averaged=True)
+    assert found.blocks == 2
+    assert {(s.columns, s.penalty, s.shun) for s in found.settings} == {
+        (columns, penalty, 0) for columns in (2, 4) for penalty in probe.EVERY
+    }
+    answers = []
+    for setting in found.settings:
+        rest = [
+            probe.Heard(x[~turn, 2], [c for c, t in zip(some, turn, strict=True) if not t],
+                        probe.alike(some)[~turn]).solve(CLASSES, [setting])
+            for turn in turns
+        ]  # fmt: skip
+        asked = [layer(torch.from_numpy(x[t, 2])) for layer, t in zip(rest, turns, strict=True)]
+        answers.append(torch.cat(asked).numpy())
+    np.testing.assert_allclose(found.answers, np.mean(answers, axis=0), atol=5e-3)
+
+
+def test_averaged_layers_shun_alike() -> None:
+    some, rng = clips(240, speakers=8), np.random.default_rng(1)
+    x = rng.standard_normal((len(some), 2, 12)).astype(np.float32)
+    said = np.eye(CLASSES, dtype=np.float32)[probe.labels(some)]
+    x[:, 1, :3] += 1.5 * said
+    x[:, 1, 3:6] += 3 * said  # clearer, but here voices differ too
+    voices = 4 * rng.standard_normal((8, 1)) * [1, -1, 0]
+    x[:, 1, 3:6] += voices[[int(c.utterance.speaker) for c in some]].astype(np.float32)
+    turns = probe.turns(some, {"home"})
+    found = probe.choose(
+        x, some, probe.alike(some), turns, CLASSES, strengths=(4.0,), averaged=True
+    )
+    assert len(found.settings) == 2 * len(probe.EVERY)
+    assert {setting.shun for setting in found.settings} == {4.0}
 
 
 @pytest.mark.parametrize("apart", [True, False])
@@ -202,7 +241,8 @@ def test_speakers_who_are_left_out_choose_whether_what_tells_them_apart_is_shunn
         probe.choose(x, some, probe.alike(some), turns, CLASSES, strengths=strengths)
         for strengths in ((), (4.0,))
     )
-    assert (plain.shun, found.shun) == (0, 4.0 if apart else 0)
+    shunned = [choice.settings[0].shun for choice in (plain, found)]
+    assert shunned == [0, 4.0 if apart else 0]
     right = [np.mean(c.answers.argmax(1) == probe.labels(c.clips)) for c in (plain, found)]
     assert right[1] > right[0] + 0.01 if apart else right[1] == right[0]
 

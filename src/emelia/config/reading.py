@@ -148,6 +148,11 @@ def check(recipe: Recipe) -> None:
             "train.shun: only the linear layer on an encoder is solved and can shun anything; set "
             "model.name=encoder, or leave it at false."
         )
+    if recipe.train.penalty != "chosen" and recipe.model.name != "encoder":
+        raise ConfigError(
+            "train.penalty: only the linear layer on an encoder is solved and has penalties to "
+            "average; set model.name=encoder, or leave it at chosen."
+        )
 
 
 def build(cls: type, values: Mapping[str, Any], where: str) -> Any:

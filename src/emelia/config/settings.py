@@ -136,6 +136,9 @@ class TrainConfig:
     # Of a linear layer that is solved: let those left out choose how much it shuns what tells
     # speakers and corpora apart.
     shun: bool = False
+    # Of such a layer: those left out choose its penalty, and whether deviations are heard, or the
+    # layers with every penalty, with and without deviations, are averaged.
+    penalty: Literal["chosen", "averaged"] = "chosen"
     encoder_lr: float = 1.0  # rate of a pre-trained encoder's last block, as a share of lr
     layer_decay: float = 1.0  # rate of each earlier block, as a share of the next one's
     frozen: int = 0  # of an encoder's layers, that stay as they are; its convolutions are the first

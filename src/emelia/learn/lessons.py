@@ -198,8 +198,9 @@ def _choose(lesson: Lesson, heard: list[Clip], validation: Sequence[Clip]) -> Fr
     weights = _weights(lesson, heard, home)
     classes, every = len(lesson.classes), lesson.recipe.model.levels == "all"
     strengths = STRENGTHS if lesson.recipe.train.shun else ()
+    averaged = lesson.recipe.train.penalty == "averaged"
     return Frozen(
-        network, probe.choose(x, heard, weights, turns, classes, wanted, every, strengths)
+        network, probe.choose(x, heard, weights, turns, classes, wanted, every, strengths, averaged)
     )
 
 
@@ -223,7 +224,7 @@ def _solve(
     x = probe.pooled(frozen.network, fitted, lambda n: lesson.tell(0, epochs, f"{n} clips encoded"))
     x = probe.features(x, choice.blocks, lesson.recipe.model.levels == "all")
     heard = probe.Heard(x, fitted, _weights(lesson, fitted, home_of(validation)))
-    solution = heard.solve(len(lesson.classes), choice.columns, choice.penalty, choice.shun)
+    solution = heard.solve(len(lesson.classes), choice.settings)
     probe.put(solution, network)
     return solution.loss
 

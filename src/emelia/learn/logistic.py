@@ -5,6 +5,7 @@ N clips, D features, C classes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,19 @@ class Solution:
         """Logits (N, C) of features (N, 2D)."""
         used = self.weight.shape[1]
         return ((x - self.mean) / self.deviation)[:, :used] @ self.weight.T + self.bias
+
+
+def average(solutions: Sequence[Solution]) -> Solution:
+    """The layer whose logits are the mean of those of layers that were solved on the same clips."""
+    width = max(each.weight.shape[1] for each in solutions)
+    weights = [F.pad(each.weight, (0, width - each.weight.shape[1])) for each in solutions]
+    return Solution(
+        solutions[0].mean,
+        solutions[0].deviation,
+        torch.stack(weights).mean(0),
+        torch.stack([each.bias for each in solutions]).mean(0),
+        sum(each.loss for each in solutions) / len(solutions),
+    )
 
 
 def solve(

@@ -3,16 +3,16 @@
 N clips, L levels (before the first block and after each), D features, C classes. Logistic
 regression on the mean of each clip's frames, or mean and deviation, solved to the end. Block,
 statistics and penalty are those that answer best for speakers that were left out, whose
-answers also serve calibration.
+answers also serve calibration; or layers with all statistics and penalties are averaged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from itertools import product
+from itertools import product, starmap
 from typing import Any
 
 import numpy as np
@@ -26,12 +26,13 @@ from emelia.errors import StorageError
 from emelia.learn import nuisance
 from emelia.learn.data import Batch, Clip, evaluation_batches
 from emelia.learn.layers import statistics
-from emelia.learn.logistic import STEPS, Solution, Weights, solve
+from emelia.learn.logistic import STEPS, Solution, Weights, average, solve
 from emelia.learn.models import Encoder
 from emelia.metrics import uar
 from emelia.storage import ArrayCache, cache_root
 
-PENALTIES = (0.3, 0.1, 0.03)  # on squared weights of standardised features
+PENALTIES = (0.3, 0.1, 0.03)  # on squared weights of standardised features, to choose from
+EVERY = (1.0, *PENALTIES, 0.01)  # to average over
 GLANCE = 25  # steps of L-BFGS to compare candidates; 30 answer within 0.2 points of 100
 GROUPS = 6  # speakers are left out in turn, or in so many groups
 FORMAT = 2  # of what is cached; raised when what is computed from the same encoder changes
@@ -40,13 +41,20 @@ Compute = Callable[[Sequence[Clip]], Iterable[tuple[int, NDArray[Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """How a linear layer is solved."""
+
+    columns: int  # D: the mean alone; 2D: the deviation too
+    penalty: float
+    shun: float = 0.0  # how much of what tells speakers and corpora apart is added to it
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """What left-out speakers chose."""
 
     blocks: int
-    columns: int  # D: the mean alone; 2D: the deviation too
-    penalty: float
-    shun: float  # how much of what tells speakers and corpora apart is added to it
+    settings: tuple[Setting, ...]  # of one layer, or of those that are averaged
     answers: NDArray[np.float32]  # logits (V, C) for `clips`, by layers that had not heard them
     clips: tuple[Clip, ...]  # V of them
 
@@ -59,14 +67,16 @@ class Heard:
     clips: Sequence[Clip]
     weights: Weights  # (N,)
 
-    def solve(
-        self, classes: int, columns: int, penalty: float, shun: float = 0.0, steps: int = STEPS
-    ) -> Solution:
-        """The linear layer that answers these clips best under a penalty."""
+    def solve(self, classes: int, settings: Sequence[Setting], steps: int = STEPS) -> Solution:
+        """The linear layer that answers these clips best, or the mean of those of each setting."""
+        return average([self._solve(classes, setting, steps) for setting in settings])
+
+    def _solve(self, classes: int, setting: Setting, steps: int) -> Solution:
         truth, offsets = labels(self.clips), None
-        if shun:
+        if setting.shun:
             said_by = [clip.utterance for clip in self.clips]
-            offsets = nuisance.offsets(self.x, truth, said_by) * np.float32(shun**0.5)
+            offsets = nuisance.offsets(self.x, truth, said_by) * np.float32(setting.shun**0.5)
+        penalty, columns = setting.penalty, setting.columns
         return solve(self.x, truth, self.weights, penalty, classes, columns, steps, offsets)
 
     def only(self, kept: NDArray[np.bool_]) -> Heard:
@@ -146,6 +156,7 @@ def choose(
     blocks: int = 0,
     every: bool = False,
     strengths: Sequence[float] = (),
+    averaged: bool = False,
 ) -> Choice:
     """Choose the block and the penalty with which left-out clips are answered best.
 
@@ -157,15 +168,19 @@ def choose(
         every: whether the levels before a block's count too.
         strengths: candidates, beside none, for how much what tells speakers and corpora apart
             is shunned.
+        averaged: whether the layers of all penalties and statistics are averaged instead of one
+            of them chosen; a few speakers choose by chance, and the wrong one for the next.
     """
     best = []
     for level in [blocks] if blocks else range(1, x.shape[1]):
         heard = Heard(features(x, level, every), clips, weights)
         asked, width = _Asked(level, heard, left_out, classes), heard.x.shape[1]
-        settings = product((width // 2, width), PENALTIES)
-        plain = max((asked.answer(*one) for one in settings), key=_score)
+        penalties = EVERY if averaged else PENALTIES
+        settings = tuple(starmap(Setting, product((width // 2, width), penalties)))
+        groups = [settings] if averaged else [(one,) for one in settings]
+        plain = max((asked.answer(group) for group in groups), key=_score)
         # Every strength with every setting would take three times as long.
-        best += [plain, *(asked.answer(plain.columns, plain.penalty, s) for s in strengths)]
+        best += [plain, *(asked.answer(_shunning(plain.settings, s)) for s in strengths)]
     return max(best, key=_score)
 
 
@@ -178,16 +193,19 @@ class _Asked:
     left_out: Sequence[NDArray[np.bool_]]
     classes: int
 
-    def answer(self, columns: int, penalty: float, shun: float = 0.0) -> Choice:
+    def answer(self, settings: tuple[Setting, ...]) -> Choice:
         answers: list[Tensor] = []
         clips: list[Clip] = []
         for out in self.left_out:
             rest, asked = self.heard.only(~out), self.heard.only(out)
-            layer = rest.solve(self.classes, columns, penalty, shun, GLANCE)
+            layer = rest.solve(self.classes, settings, GLANCE)
             answers.append(layer(torch.from_numpy(asked.x)))
             clips += asked.clips
-        logits = torch.cat(answers).numpy()
-        return Choice(self.level, columns, penalty, shun, logits, tuple(clips))
+        return Choice(self.level, settings, torch.cat(answers).numpy(), tuple(clips))
+
+
+def _shunning(settings: Sequence[Setting], strength: float) -> tuple[Setting, ...]:
+    return tuple(replace(setting, shun=strength) for setting in settings)
 
 
 def _score(choice: Choice) -> tuple[float, float]:

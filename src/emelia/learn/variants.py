@@ -37,6 +37,7 @@ _TECHNIQUES: dict[str, dict[str, Any]] = {
     "no noise reduction": {"audio.denoise": "none"},
     "no home share": {"train.home_share": 0.0},
     "nothing shunned": {"train.shun": False},
+    "one penalty": {"train.penalty": "chosen"},
     "no refit": {"train.refit": False},
     "no layer-wise rates": {"train.encoder_lr": 1.0, "train.layer_decay": 1.0},
     "no teacher": {"train.teacher_share": 0.0, "train.imitate": 0.0},
@@ -49,6 +50,7 @@ _OF_SOLVED = (
     "no noise reduction",
     "no home share",
     "nothing shunned",
+    "one penalty",
     "no refit",
 )
 _ENCODER: dict[str, dict[str, Any]] = {

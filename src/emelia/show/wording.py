@@ -134,6 +134,8 @@ def training(recipe: Recipe) -> str:
     """How the network learns."""
     train = recipe.train
     told = ["Logistic regression, solved"] if is_solved(recipe) else _steps(train)
+    if train.penalty == "averaged":
+        told.append("the layers with every penalty averaged")
     if train.shun:
         told.append("what tells speakers and corpora apart shunned as much as those left out chose")
     if train.balance != "none":
