@@ -166,6 +166,8 @@ def test_a_study_is_trained_told_and_reported(run: Run, corpus: Path, tmp_path: 
     more = run(*study, "--seeds", "2")
     assert more.code == 0
     assert "6 of 12 trainings" in more.out
+    told = re.findall(r"trainings: (\d+)/12", more.err)
+    assert told and int(told[0]) >= 7, "what was finished before counts as done"
     assert (out / "results.jsonl").read_bytes().startswith(before)
 
 

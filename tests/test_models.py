@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,12 +23,6 @@ VARIABLE_3, VARIABLE_4 = ModelConfig(layers=3), ModelConfig(layers=4)
 # Encoders that others have trained, in all their blocks, and the most that may be made of them.
 PRETRAINED = {"whisper-tiny.en": 8_000_000, "whisper-base": 15_000_000}
 EMELIA = ModelConfig(name="emelia", width=24, dropout=0.3)
-SHAPED = [
-    replace(EMELIA, norm="instance"),
-    replace(EMELIA, squeeze=8),
-    replace(EMELIA, position=True),
-    replace(EMELIA, norm="instance", squeeze=4, position=True),
-]
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +100,6 @@ def seed_network(network: Network, spec: Tensor) -> Tensor:
         (EMELIA, 64, 5),
         (EMELIA, 80, 6),
         (EMELIA, 65, 7),
-        *((config, 64, 11) for config in SHAPED),
     ],
 )
 def test_random_lengths_in_a_batch_equal_batch_size_1(

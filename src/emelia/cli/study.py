@@ -114,14 +114,14 @@ def study(
     chosen = with_variants(chosen, ablate, remedies)
 
     from emelia.learn.hardware import Hardware
-    from emelia.learn.study import run_study
+    from emelia.learn.study import finished, run_study
     from emelia.learn.tasks import tasks
 
     folder = out or Path("runs") / f"{data.name}-{parts.name.replace(':', '-').replace('/', '-')}"
     wanted = tasks(data, parts, chosen, range(seeds), start, teacher)
     tracker = _tracker(track, f"{data.name} {parts.name}", folder, wanted)
     with console.Progress() as progress:
-        bars = Bars(progress, len(wanted), tracker)
+        bars = Bars(progress, len(wanted), tracker, finished(wanted, folder))
         outcome = run_study(wanted, folder, bars.tell, jobs, Hardware(device), bars.end)
     _conclude(outcome, folder, tracker)
 
@@ -139,12 +139,16 @@ class Bars:
     """Progress of a study: a bar for each training under way."""
 
     def __init__(
-        self, progress: console.Progress, cells: int, tracker: Tracker | None = None
+        self,
+        progress: console.Progress,
+        cells: int,
+        tracker: Tracker | None = None,
+        finished: int = 0,  # of them, by an earlier start
     ) -> None:
-        self.progress, self.tracker = progress, tracker
+        self.progress, self.tracker, self.before = progress, tracker, finished
         self.running: set[str] = set()
         self.ended: set[str] = set()
-        progress.start("trainings", cells)
+        progress.start("trainings", cells, finished)
 
     def tell(self, name: str, done: int, total: int, facts: str) -> None:
         if name in self.ended:  # news that another process sent late
@@ -161,7 +165,7 @@ class Bars:
             self.running.remove(name)
             self.progress.finish(name, facts)
         self.ended.add(name)
-        self.progress.step("trainings", len(self.ended))
+        self.progress.step("trainings", self.before + len(self.ended))
         if self.tracker:
             self.tracker.end(name, facts)
 

@@ -44,7 +44,6 @@ LIMITS: dict[str, tuple[float, float]] = {
     "model.layers": (1, 8),
     "model.width": (1, 1024),
     "model.dropout": (0, 1),
-    "model.squeeze": (0, 1024),
     "model.frames": (1, 100_000),
     "model.blocks": (0, 1000),
     "train.epochs": (1, 1_000_000),

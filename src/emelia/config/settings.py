@@ -92,11 +92,6 @@ class ModelConfig:
     layers: int = 3  # convolutions of the seed's networks: 3 or 4
     width: int = 16  # channels of the first convolution; each next has twice as many
     dropout: float = 0.25
-    # Of the network called emelia: what it norms by, squeeze-excitation (channels to a hidden
-    # unit; 0 is off), and whether its convolutions are told where a band lies.
-    norm: Literal["batch", "instance"] = "batch"
-    squeeze: int = 0
-    position: bool = False
     frames: int = 256  # to which resized networks bring every clip
     padding: Literal["silence", "mean"] = "silence"  # of short clips; the seed study's was mean
     encoder: str = ""  # pre-trained, by name, for a network called encoder

@@ -41,90 +41,21 @@ def statistics(x: Tensor, lengths: Tensor) -> Tensor:
 class Residual(nn.Module):
     """Two convolutions and a way past them (He et al. 2016)."""
 
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        stride: tuple[int, int],
-        norm: str = "batch",
-        squeeze: int = 0,
-        position: bool = False,
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: tuple[int, int]) -> None:
         super().__init__()
         self.stride = stride
-        self.first = Convolution(inputs, outputs, stride, position)
-        self.second = Convolution(outputs, outputs, (1, 1), position)
+        self.first = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        self.second = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.past = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
-        self.norms = nn.ModuleList(new_norm(norm, outputs) for _ in range(3))
-        self.excite = SqueezeExcitation(outputs, squeeze) if squeeze else None
+        self.norms = nn.ModuleList(MaskedBatchNorm(outputs) for _ in range(3))
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         after = halve(lengths) if self.stride[1] == 2 else lengths
         y = hide(
-            self.norms[0](self.first(x, lengths), after).relu(), after
+            self.norms[0](self.first(x), after).relu(), after
         )  # (B, i, M, F) -> (B, o, M', F')
-        y = self.norms[1](self.second(y, after), after)
-        y = self.excite(y, after) if self.excite else y
-        y = y + self.norms[2](self.past(x), after)
+        y = self.norms[1](self.second(y), after) + self.norms[2](self.past(x), after)
         return hide(y.relu(), after), after
-
-
-class Convolution(nn.Conv2d):
-    """Of 3 x 3, without a bias; it may be told where a band lies (Koutini et al. 2019)."""
-
-    def __init__(
-        self, inputs: int, outputs: int, stride: tuple[int, int] = (1, 1), position: bool = False
-    ) -> None:
-        super().__init__(inputs + position, outputs, 3, stride=stride, padding=1, bias=False)
-        self.position = position
-
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
-        if self.position:
-            band = torch.linspace(-1, 1, x.shape[2], dtype=x.dtype, device=x.device)
-            band = band[:, None].expand(len(x), 1, -1, x.shape[3])
-            x = torch.cat([x, hide(band, lengths)], 1)
-        return super().forward(x)
-
-
-class SqueezeExcitation(nn.Module):
-    """A weight for each channel of a clip, told by the means of all (Hu et al. 2018)."""
-
-    def __init__(self, channels: int, reduction: int) -> None:
-        super().__init__()
-        hidden = max(1, channels // reduction)
-        self.weigh = nn.Sequential(
-            nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels), nn.Sigmoid()
-        )
-
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        mean = hide(x, lengths).mean(2).sum(2) / lengths[:, None].to(x.dtype)  # (B, C)
-        weight: Tensor = self.weigh(mean)
-        return x * weight[:, :, None, None]
-
-
-def new_norm(name: str, channels: int) -> nn.Module:
-    """By name, of ModelConfig.norm."""
-    return MaskedInstanceNorm(channels) if name == "instance" else MaskedBatchNorm(channels)
-
-
-class MaskedInstanceNorm(nn.Module):
-    """Each channel of each clip to mean 0 and deviation 1 (Ulyanov et al. 2016), then affine."""
-
-    def __init__(self, channels: int, eps: float = 1e-5) -> None:
-        super().__init__()
-        self.weight, self.bias = (
-            nn.Parameter(torch.ones(channels)),
-            nn.Parameter(torch.zeros(channels)),
-        )
-        self.eps = eps
-
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        mask = valid(x, lengths)  # (B, 1, 1, F)
-        count = (lengths * x.shape[2]).to(x.dtype)[:, None, None, None]
-        centred = x - (x * mask).sum((2, 3), keepdim=True) / count
-        variance = (centred * mask).square().sum((2, 3), keepdim=True) / count
-        scale = self.weight[:, None, None] * (variance + self.eps).rsqrt()
-        return centred * scale + self.bias[:, None, None]
 
 
 class MaskedBatchNorm(nn.BatchNorm2d):

@@ -19,15 +19,7 @@ from torch.nn import functional as F
 from emelia.config import ModelConfig
 from emelia.errors import ConfigError
 from emelia.learn.encoders import new_encoder
-from emelia.learn.layers import (
-    AttentiveStatistics,
-    Convolution,
-    Residual,
-    halve,
-    hide,
-    new_norm,
-    valid,
-)
+from emelia.learn.layers import AttentiveStatistics, MaskedBatchNorm, Residual, halve, hide, valid
 
 
 class Network(nn.Module):
@@ -144,12 +136,11 @@ class Emelia(Network):
     def __init__(self, config: ModelConfig, classes: int, bands: int) -> None:
         super().__init__()
         w = config.width
-        told = (config.norm, config.squeeze, config.position)
-        self.stem = Convolution(1, w, (2, 2), config.position)
-        self.norm = new_norm(config.norm, w)
+        self.stem = nn.Conv2d(1, w, 3, stride=2, padding=1, bias=False)
+        self.norm = MaskedBatchNorm(w)
         self.blocks = nn.ModuleList(
-            [Residual(w, 3 * w // 2, (2, 2), *told), Residual(3 * w // 2, 2 * w, (2, 1), *told),
-             Residual(2 * w, 3 * w, (2, 1), *told)]
+            [Residual(w, 3 * w // 2, (2, 2)), Residual(3 * w // 2, 2 * w, (2, 1)),
+             Residual(2 * w, 3 * w, (2, 1))]
         )  # fmt: skip
         features = 3 * w * -(-bands // 16)
         self.pool = AttentiveStatistics(features)
@@ -167,9 +158,9 @@ class Emelia(Network):
 
     def columns(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The last map, bands and channels as one, (B, D, G) and its columns of each clip (B,)."""
-        x = self.stem(hide(x, lengths), lengths)  # (B, 1, M, F)
+        x = hide(x, lengths)  # (B, 1, M, F)
         lengths = halve(lengths)
-        x = hide(self.norm(x, lengths).relu(), lengths)  # (B, w, M/2, F/2)
+        x = hide(self.norm(self.stem(x), lengths).relu(), lengths)  # (B, w, M/2, F/2)
         for block in self.blocks:
             x, lengths = block(x, lengths)  # (B, 1.5w, M/4, F/4), (B, 2w, M/8, F/4), ...
         return x.flatten(1, 2), lengths  # (B, 3w, M/16, F/4) -> (B, 3w * M/16, F/4)

@@ -77,6 +77,18 @@ def run_study(
     return outcome
 
 
+def finished(tasks: Sequence[Task], out: Path) -> int:
+    """How many cells an earlier start has left finished in a folder.
+
+    Raises:
+        StorageError: its results cannot be read.
+    """
+    if not out.is_dir():
+        return 0
+    before = {cell.key for cell in read_results(out / "results.jsonl")}
+    return sum(task.key in before for task in tasks)
+
+
 def _missing(tasks: Sequence[Task], before: dict[str, Cell]) -> list[Task]:
     """Tasks without a result, each once."""
     return list({task.key: task for task in tasks if task.key not in before}.values())
