@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from test_models import assert_near
 from tiny_encoder import BANDS, NAME, WIDTH
 from torch import nn
@@ -208,14 +209,22 @@ def test_layers_with_every_penalty_are_averaged_where_none_is_chosen() -> None:
     np.testing.assert_allclose(found.answers, np.mean(answers, axis=0), atol=5e-3)
 
 
-def test_averaged_layers_shun_alike() -> None:
-    some, rng = clips(240, speakers=8), np.random.default_rng(1)
+def said_twice(some: Sequence[Clip], clearer: slice, apart: bool = True) -> NDArray[np.float32]:
+    """Features (N, 2, 12) that tell the class twice, more clearly where voices may differ too."""
+    rng = np.random.default_rng(1)
     x = rng.standard_normal((len(some), 2, 12)).astype(np.float32)
     said = np.eye(CLASSES, dtype=np.float32)[probe.labels(some)]
     x[:, 1, :3] += 1.5 * said
-    x[:, 1, 3:6] += 3 * said  # clearer, but here voices differ too
-    voices = 4 * rng.standard_normal((8, 1)) * [1, -1, 0]
-    x[:, 1, 3:6] += voices[[int(c.utterance.speaker) for c in some]].astype(np.float32)
+    x[:, 1, clearer] += 3 * said
+    if apart:
+        voices = 4 * rng.standard_normal((8, 1)) * [1, -1, 0]
+        x[:, 1, clearer] += voices[[int(c.utterance.speaker) for c in some]].astype(np.float32)
+    return x
+
+
+def test_averaged_layers_shun_alike() -> None:
+    some = clips(240, speakers=8)
+    x = said_twice(some, slice(3, 6))
     turns = probe.turns(some, {"home"})
     found = probe.choose(
         x, some, probe.alike(some), turns, CLASSES, strengths=(4.0,), averaged=True
@@ -228,14 +237,8 @@ def test_averaged_layers_shun_alike() -> None:
 def test_speakers_who_are_left_out_choose_whether_what_tells_them_apart_is_shunned(
     apart: bool,
 ) -> None:
-    some, rng = clips(240, speakers=8), np.random.default_rng(1)
-    x = rng.standard_normal((len(some), 2, 12)).astype(np.float32)
-    said = np.eye(CLASSES, dtype=np.float32)[probe.labels(some)]
-    x[:, 1, :3] += 1.5 * said
-    x[:, 1, 6:9] += 3 * said  # clearer, but here voices differ too
-    voices = 4 * rng.standard_normal((8, 1)) * [1, -1, 0]
-    if apart:
-        x[:, 1, 6:9] += voices[[int(c.utterance.speaker) for c in some]].astype(np.float32)
+    some = clips(240, speakers=8)
+    x = said_twice(some, slice(6, 9), apart)
     turns = probe.turns(some, {"home"})
     plain, found = (
         probe.choose(x, some, probe.alike(some), turns, CLASSES, strengths=strengths)

@@ -114,15 +114,15 @@ def study(
     chosen = with_variants(chosen, ablate, remedies)
 
     from emelia.learn.hardware import Hardware
-    from emelia.learn.study import finished, run_study
+    from emelia.learn.study import run_study
     from emelia.learn.tasks import tasks
 
     folder = out or Path("runs") / f"{data.name}-{parts.name.replace(':', '-').replace('/', '-')}"
     wanted = tasks(data, parts, chosen, range(seeds), start, teacher)
     tracker = _tracker(track, f"{data.name} {parts.name}", folder, wanted)
     with console.Progress() as progress:
-        bars = Bars(progress, len(wanted), tracker, finished(wanted, folder))
-        outcome = run_study(wanted, folder, bars.tell, jobs, Hardware(device), bars.end)
+        bars = Bars(progress, len(wanted), tracker)
+        outcome = run_study(wanted, folder, bars.tell, jobs, Hardware(device), bars.end, bars.begin)
     _conclude(outcome, folder, tracker)
 
 
@@ -139,16 +139,16 @@ class Bars:
     """Progress of a study: a bar for each training under way."""
 
     def __init__(
-        self,
-        progress: console.Progress,
-        cells: int,
-        tracker: Tracker | None = None,
-        finished: int = 0,  # of them, by an earlier start
+        self, progress: console.Progress, cells: int, tracker: Tracker | None = None
     ) -> None:
-        self.progress, self.tracker, self.before = progress, tracker, finished
+        self.progress, self.tracker, self.cells = progress, tracker, cells
+        self.before = 0  # of them, finished by an earlier start
         self.running: set[str] = set()
         self.ended: set[str] = set()
-        progress.start("trainings", cells, finished)
+
+    def begin(self, reused: int) -> None:
+        self.before = reused
+        self.progress.start("trainings", self.cells, reused)
 
     def tell(self, name: str, done: int, total: int, facts: str) -> None:
         if name in self.ended:  # news that another process sent late

@@ -160,11 +160,11 @@ def _write(folder: Path, recipe: Recipe, best: Recipe, found: Found) -> None:
 
 def _test(wanted: Sequence[Task], folder: Path, hardware: Hardware) -> Outcome:
     """Train the recipe and the best settings on the outer fold, each tested once a seed."""
-    from emelia.learn.study import finished, run_study
+    from emelia.learn.study import run_study
 
     with console.Progress() as progress:
-        bars = Bars(progress, len(wanted), finished=finished(wanted, folder))
-        return run_study(wanted, folder, bars.tell, 1, hardware, bars.end)
+        bars = Bars(progress, len(wanted))
+        return run_study(wanted, folder, bars.tell, 1, hardware, bars.end, bars.begin)
 
 
 def _conclude(folder: Path, recipe: Recipe, found: Found, outcome: Outcome) -> None:

@@ -45,12 +45,14 @@ def run_study(
     jobs: int = 1,
     hardware: Hardware = CPU,
     end: End = lambda name, facts: None,
+    begin: Callable[[int], None] = lambda reused: None,
 ) -> Outcome:
     """Run what is not finished yet.
 
     Args:
         out: folder for results.jsonl and a run folder a cell.
         end: called with the name of each cell that ended, and how.
+        begin: called once, with how many cells an earlier start has finished.
         jobs: cells at the same time.
 
     Raises:
@@ -65,6 +67,7 @@ def run_study(
         before = {cell.key: cell for cell in read_results(results)}
         outcome = Outcome([before[t.key] for t in tasks if t.key in before])
         outcome.reused = len(outcome.cells)
+        begin(outcome.reused)
         for task, result in _run(_missing(tasks, before), out, tell, jobs, hardware):
             if isinstance(result, Cell):
                 append_line(results, result.to_json())
@@ -75,18 +78,6 @@ def run_study(
                 outcome.failed[task.name] = str(result)
                 end(task.name, "failed")
     return outcome
-
-
-def finished(tasks: Sequence[Task], out: Path) -> int:
-    """How many cells an earlier start has left finished in a folder.
-
-    Raises:
-        StorageError: its results cannot be read.
-    """
-    if not out.is_dir():
-        return 0
-    before = {cell.key for cell in read_results(out / "results.jsonl")}
-    return sum(task.key in before for task in tasks)
 
 
 def _missing(tasks: Sequence[Task], before: dict[str, Cell]) -> list[Task]:

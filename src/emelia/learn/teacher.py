@@ -50,9 +50,7 @@ class Imitation(nn.Module):
 
     @torch.no_grad()
     def begin(self, frames: Tensor, wanted: Tensor) -> None:
-        """Solve for what brings a pupil's frames (N, D) closest to the teacher's (N, D'), once."""
-        if self.begun:
-            return
+        """Solve for what brings a pupil's frames (N, D) closest to the teacher's (N, D')."""
         weight, bias = ridge(frames, wanted)
         self.frames.weight.copy_(weight.T[:, :, None])
         cast(Tensor, self.frames.bias).copy_(bias)
@@ -184,11 +182,12 @@ class Teacher(nn.Module):
         seem never to vary, and count for more than all else.
         """
         assert self.imitated is not None and isinstance(pupil, Encoder)
+        new = self.project if self.project and not self.project.begun else None
         heard, own, batches = [], [], list(_batches(clips, pupil, self.imitated))
         places = np.linspace(0, self.place, len(batches)).astype(int).tolist()
         for start, (_, inputs, lengths) in zip(places, batches, strict=True):
             heard += _of_clips(self.imitated, inputs, lengths, start)
-            own += _of_clips(pupil.encoder, inputs, lengths, start) if self.project else []
+            own += _of_clips(pupil.encoder, inputs, lengths, start) if new else []
         every = torch.cat(heard, 1)  # (D, N of all)
         self.mean, self.scale = every.mean(1), 1 / (every.std(1) + SMALL)
         told = [
@@ -196,8 +195,8 @@ class Teacher(nn.Module):
             for x in heard
         ]
         self.spread = torch.cat(told).std(0) + SMALL
-        if self.project:
-            self.project.begin(torch.cat(own, 1).T, self._standard(every[None])[0].T)
+        if new:
+            new.begin(torch.cat(own, 1).T, self._standard(every[None])[0].T)
 
 
 def _of_clips(encoder: HubEncoder, inputs: Tensor, lengths: Tensor, start: int) -> list[Tensor]:
