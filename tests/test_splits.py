@@ -142,9 +142,38 @@ def test_speakers_in_a_list_may_be_written_as_numbers(tmp_path: Path) -> None:
     assert speakers(fold.test) == {"3"}
 
 
+def test_folds_of_ones_own_are_kept_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('folds = [["01", "04"], ["02"], [3]]\n')
+    split = make_split(made(["01", "02", "3", "04", "05"]), f"list:{path}")
+    parts = [[speakers(part) for part in fold.parts().values()] for fold in split.folds]
+    assert parts == [
+        [{"3", "05"}, {"02"}, {"01", "04"}],
+        [{"01", "04", "05"}, {"3"}, {"02"}],
+        [{"02", "05"}, {"01", "04"}, {"3"}],
+    ]
+    assert split.protocol == (
+        "The folds of speakers listed in mine.toml: 1 01, 04; 2 02; 3 3; always in training 05; "
+        "the next fold validates."
+    )
+
+
+def test_emoboxs_folds_of_ravdess_test_each_actor_once() -> None:
+    path = Path(__file__).parents[1] / "docs" / "splits" / "emobox-ravdess.toml"
+    folds = make_split(made(24, sentences=1), f"list:{path}").folds
+    assert [len(speakers(fold.test)) for fold in folds] == [4] * 6
+    assert set.union(*(speakers(fold.test) for fold in folds)) == speakers(made(24).utterances)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ('folds = [["01"], ["02"], ["9"]]', "speakers 9, who are not in"),
+        ('folds = [["01"], ["02", "01"], ["03"]]', "speakers 01 more than once"),
+        ('folds = [["01"], ["02"]]', "has folds; expected train ="),
+        ('folds = ["01", "02", "03"]', "has folds; expected train ="),
+        ('folds = [["01"], [], ["03"]]', "no clips in its"),
+        ('folds = [["01"], ["02"], ["03"]]\ntest = ["04"]', "has folds, test; expected train ="),
         ('train = ["01"]\nvalidation = ["02"]\ntest = ["9", "8"]', "speakers 9, 8, who are not in"),
         ('train = ["01"]\nvalidation = ["02"]\ntest = ["01"]', "speakers 01 more than once"),
         ('train = ["01", "03"]\nvalidation = ["02"]\ntest = []', "no clips in its test part"),

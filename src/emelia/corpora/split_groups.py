@@ -38,8 +38,8 @@ def speaker_folds(corpus: Corpus, name: str) -> Split:
     """K folds of whole speakers, with like numbers of clips, and of women and men where known.
 
     folds-6 of RAVDESS is six folds of four actors, two men (odd numbers) and two women: 01, 02,
-    13, 14; 03, 04, 15, 16; and so on. EmoBox (github.com/emo-box/EmoBox, data/ravdess) also has
-    six folds of four actors, but others: its first has 01, 11 and 21, three men.
+    13, 14; 03, 04, 15, 16; and so on. EmoBox also has six folds of four actors, but others, drawn
+    without regard to sex: docs/splits/emobox-ravdess.toml lists them.
     """
     speakers, count = known_speakers(corpus), int(name.removeprefix("folds-"))
     if not 3 <= count <= len(speakers):
@@ -52,7 +52,7 @@ def speaker_folds(corpus: Corpus, name: str) -> Split:
     # One gender after the other, so that each fold hears women and men alike.
     order = sorted(speakers, key=lambda s: (genders[s], -sizes[s], s))
     groups = _balanced(order, sizes, count)
-    folds = _rotate(corpus, groups, lambda u: u.speaker)
+    folds = _rotate(corpus, groups, _speaker)
     protocol = f"{count} folds with disjoint speakers; the next fold validates."
     return Split(name, protocol, folds)
 
@@ -65,27 +65,53 @@ def published(corpus: Corpus, name: str) -> Split:
 
 
 def listed(corpus: Corpus, name: str) -> Split:
-    """Fixed speakers from a TOML file: `list:FILE.toml`."""
+    """Fixed speakers from a TOML file: `list:FILE.toml`; of three parts, or of folds."""
     path = Path(name.removeprefix("list:")).expanduser()
-    return _fixed(corpus, name, _read_list(path), f"The speakers listed in {path.name}")
+    lists = _read_list(path)
+    if set(lists) == set(PARTS):
+        return _fixed(corpus, name, lists, f"The speakers listed in {path.name}")
+    _check_listed(corpus, name, lists)
+    said = "; ".join(f"{fold} {', '.join(speakers)}" for fold, speakers in lists.items())
+    rest = _unlisted(corpus, lists, "always in training")
+    protocol = (
+        f"The folds of speakers listed in {path.name}: {said}{rest}; the next fold validates."
+    )
+    return Split(name, protocol, _rotate(corpus, list(map(set, lists.values())), _speaker))
 
 
 def _read_list(path: Path) -> dict[str, tuple[str, ...]]:
-    expected = 'expected train = ["1", "2"], validation = ["3"], test = ["4"], with speakers.'
+    """Speakers of each part or, by number, of each fold."""
+    expected = (
+        'expected train = ["1", "2"], validation = ["3"], test = ["4"], with speakers, or three '
+        'folds or more: folds = [["1", "2"], ["3"], ["4"]].'
+    )
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SplitError(f"{path}: cannot be read ({error.strerror}); {expected}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SplitError(f"{path}: not valid TOML ({error}); {expected}") from None
-    if set(values) != set(PARTS) or not all(isinstance(v, list) for v in values.values()):
+    lists = values
+    if set(values) == {"folds"} and isinstance(values["folds"], list) and len(values["folds"]) > 2:
+        lists = {str(i): fold for i, fold in enumerate(values["folds"], 1)}
+    elif set(values) != set(PARTS):
+        lists = {}
+    if not lists or not all(isinstance(listed, list) for listed in lists.values()):
         raise SplitError(f"{path}: has {', '.join(values) or 'nothing'}; {expected}")
-    return {part: tuple(str(speaker) for speaker in values[part]) for part in PARTS}
+    return {key: tuple(map(str, listed)) for key, listed in lists.items()}
 
 
 def _fixed(corpus: Corpus, name: str, parts: Mapping[str, Sequence[str]], title: str) -> Split:
+    _check_listed(corpus, name, parts)
+    who = "; ".join(f"{part} {', '.join(parts[part])}" for part in PARTS)
+    rest = _unlisted(corpus, parts, "not used")
+    fold = by_speakers(corpus, "1", parts["train"], parts["validation"], parts["test"])
+    return Split(name, f"{title}: {who}{rest}.", (fold,))
+
+
+def _check_listed(corpus: Corpus, name: str, lists: Mapping[str, Sequence[str]]) -> None:
     speakers = known_speakers(corpus)
-    listed = [speaker for part in PARTS for speaker in parts[part]]
+    listed = [speaker for some in lists.values() for speaker in some]
     if missing := [speaker for speaker in listed if speaker not in speakers]:
         raise SplitError(
             f"{name} lists the speakers {', '.join(missing)}, who are not in the corpus; "
@@ -93,11 +119,13 @@ def _fixed(corpus: Corpus, name: str, parts: Mapping[str, Sequence[str]], title:
         )
     if twice := [speaker for speaker, times in Counter(listed).items() if times > 1]:
         raise SplitError(f"{name} lists the speakers {', '.join(twice)} more than once.")
-    who = "; ".join(f"{part} {', '.join(parts[part])}" for part in PARTS)
-    unused = [speaker for speaker in speakers if speaker not in listed]
-    rest = f"; not used {', '.join(unused)}" if unused else ""
-    fold = by_speakers(corpus, "1", parts["train"], parts["validation"], parts["test"])
-    return Split(name, f"{title}: {who}{rest}.", (fold,))
+
+
+def _unlisted(corpus: Corpus, lists: Mapping[str, Sequence[str]], what: str) -> str:
+    """Speakers in none of the lists, in words; nothing where there are none."""
+    listed = {speaker for some in lists.values() for speaker in some}
+    unused = [speaker for speaker in corpus.speakers if speaker not in listed]
+    return f"; {what} {', '.join(unused)}" if unused else ""
 
 
 def known_speakers(corpus: Corpus) -> tuple[str, ...]:
@@ -153,6 +181,10 @@ def _balanced(order: Iterable[str], sizes: Mapping[str, int], count: int) -> lis
         groups[smallest].add(item)
         clips[smallest] += sizes[item]
     return groups
+
+
+def _speaker(utterance: Utterance) -> str:
+    return utterance.speaker
 
 
 def _rotate(

@@ -11,7 +11,7 @@ lack a class, which the audit tells.
     language        leave one language out, of joined corpora: one fold a language
     sentence        5 folds with disjoint sentences
     published       the fixed speakers others have published figures on, where there are such
-    list:FILE.toml  fixed speakers of one's own: train, validation and test
+    list:FILE.toml  fixed speakers of one's own: train, validation and test, or folds
     seed-70-20-10   the founding document's random split; speakers and sentences shared
     random-75-25    5 random draws; speakers and sentences shared
     author-80-20    the founding study's random split; speakers and sentences shared
