@@ -22,7 +22,16 @@ from torch import Tensor
 
 from emelia.config import PRESETS, FeatureConfig
 from emelia.errors import ConfigError, MissingExtraError, ModelError
-from emelia.learn.encoders.hub import HubEncoder, Source, find, load_weights, new_encoder
+from emelia.learn.encoders import catalogue
+from emelia.learn.encoders.hub import (
+    WHISPER_NAMES,
+    HubEncoder,
+    Source,
+    find,
+    load_weights,
+    new_encoder,
+)
+from emelia.learn.encoders.whisper import WhisperEncoder
 from emelia.learn.features import FrontEnd, TraceableFrontEnd
 
 transformers = pytest.importorskip(
@@ -225,6 +234,41 @@ def test_whisper_of_the_hub_is_that_of_transformers(saved: Saved) -> None:
         torch.testing.assert_close(ours.transpose(1, 2), theirs, rtol=0, atol=1e-4)
     last = model.layer_norm(found[-1].transpose(1, 2))
     torch.testing.assert_close(last, expected.last_hidden_state, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["whisper-tiny.en", "whisper-base"])
+@torch.no_grad()
+def test_whispers_own_weights_give_what_transformers_gives(
+    name: str, weights: Callable[[str], Path]
+) -> None:
+    file = load_file(weights(catalogue.KNOWN[name].file))
+    ours = catalogue.new_encoder(name, 0, 80)
+    assert isinstance(ours, WhisperEncoder)
+    catalogue.load_weights(ours, name)
+    config = transformers.WhisperConfig(
+        num_mel_bins=80, d_model=ours.width, encoder_layers=len(ours.blocks), decoder_layers=1,
+        encoder_attention_heads=ours.width // 64, decoder_attention_heads=1,
+        encoder_ffn_dim=4 * ours.width,
+    )  # fmt: skip
+    theirs = transformers.WhisperModel(config).encoder.eval()
+    named = {key: file.get(openais(key)) for key in theirs.state_dict()}
+    kept = {key: value.float() for key, value in named.items() if value is not None}
+    left = theirs.load_state_dict(kept, strict=False).missing_keys
+    assert {key.partition(".")[0] for key in left} <= {"embed_positions", "layer_norm"}
+    x = 0.5 * torch.randn(1, 80, 3000)  # as wide as speech in Whisper's scale
+    expected = theirs(x, output_hidden_states=True).hidden_states
+    found = [level.transpose(1, 2) for level in ours.each(x, torch.tensor([3000]))[0]]
+    found[-1] = theirs.layer_norm(found[-1])
+    for mine, hers in zip(found, expected, strict=True):
+        torch.testing.assert_close(mine, hers, rtol=1e-4, atol=1e-4)
+
+
+def openais(key: str) -> str:
+    """The name that OpenAI gives a parameter of transformers' encoder."""
+    key = f"encoder.{key}"
+    for theirs, ours in WHISPER_NAMES.items():
+        key = key.replace(theirs, ours)
+    return key
 
 
 def test_whisper_needs_no_transformers(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
