@@ -20,10 +20,12 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
 
 from emelia.config import ModelConfig, Recipe, TrainConfig
 from emelia.errors import EmeliaError, RunError
+from emelia.learn.cells import facts
 from emelia.learn.checkpoint import Progress
 from emelia.learn.data import Clip, collate
 from emelia.learn.rates import make_optimizer, rate_at
 from emelia.learn.training import class_weights, logits, predict
+from emelia.metrics import uar
 
 RECIPES = {
     "variable": FULL,
@@ -55,6 +57,26 @@ def test_probabilities_come_in_the_order_of_the_clips_whatever_their_company() -
     assert chances.sum(1) == pytest.approx(1, abs=1e-6)
     alone = np.stack([predict(done.network, [clip], CLASSES)[0] for clip in clips])
     assert chances == pytest.approx(alone, abs=1e-6)
+
+
+def test_validation_is_told_for_each_corpus_where_there_are_several() -> None:
+    easy, hard = toy(30, seed=1), relabelled(toy(30, seed=2), 3)
+    mixed = [of(clip, "easy") for clip in easy] + [of(clip, "hard") for clip in hard]
+    done = train(changed(epochs=6, choose="last"), validation=mixed)
+    line = done.history[-1]
+    for name, clips in (("easy", easy), ("hard", hard)):
+        found = predict(done.network, clips, CLASSES).argmax(1)
+        assert line[f"validation_uar_{name}"] == uar([clip.label for clip in clips], found)
+    assert line["validation_uar_easy"] > 0.9 > 0.6 > line["validation_uar_hard"]
+    assert facts(line).endswith(
+        f"% (easy {100 * line['validation_uar_easy']:.1f}, "
+        f"hard {100 * line['validation_uar_hard']:.1f})"
+    )
+    assert "(" not in facts(train(changed(epochs=1)).history[0])
+
+
+def of(clip: Clip, corpus: str) -> Clip:
+    return replace(clip, utterance=replace(clip.utterance, corpus=corpus))
 
 
 def test_the_weights_of_the_best_epoch_on_validation_are_kept() -> None:

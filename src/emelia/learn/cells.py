@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emelia.learn.calibrate import answers_of, temperature
-from emelia.learn.checkpoint import Epoch
+from emelia.learn.checkpoint import BY_CORPUS, Epoch
 from emelia.learn.checkpoint import Progress as Training
 from emelia.learn.data import Clip, Loader
 from emelia.learn.hardware import CPU, Hardware
@@ -123,7 +123,9 @@ def about(task: Task, training: Training) -> dict[str, Any]:
 
 def facts(epoch: Epoch) -> str:
     """One epoch in words."""
-    return f"loss {epoch['loss']:.3f}, validation UAR {100 * epoch['validation_uar']:.1f} %"
+    own = [f"{k.removeprefix(BY_CORPUS)} {100 * v:.1f}" for k, v in epoch.items() if BY_CORPUS in k]
+    each = f" ({', '.join(own)})" if own else ""
+    return f"loss {epoch['loss']:.3f}, validation UAR {100 * epoch['validation_uar']:.1f} %{each}"
 
 
 def _temperature(checked: Sequence[dict[str, Any]], classes: int) -> float:

@@ -17,6 +17,7 @@ from emelia.errors import RunError
 from emelia.storage import write_atomically
 
 Epoch = dict[str, float]  # one line of the history
+BY_CORPUS = "validation_uar_"  # begins the key of a corpus, where there are several
 
 
 @dataclass

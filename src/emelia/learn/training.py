@@ -26,7 +26,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from emelia.config import Recipe
 from emelia.errors import EmeliaError
 from emelia.learn.balance import home_of
-from emelia.learn.checkpoint import Epoch, Progress, restore, save_checkpoint
+from emelia.learn.checkpoint import BY_CORPUS, Epoch, Progress, restore, save_checkpoint
 from emelia.learn.data import Batch, Clip, evaluation_batches, training_batches
 from emelia.learn.models import Network
 from emelia.learn.rates import make_optimizer, rate_at
@@ -223,21 +223,23 @@ def _examine(
     network: Network, validation: Sequence[Clip], watch: Sequence[Clip], classes: int
 ) -> Epoch:
     """Figures of one epoch on validation and, where watched, test clips."""
-    loss, correct, recall = _figures(network, validation, classes)
-    line = {"validation_loss": loss, "validation_accuracy": correct, "validation_uar": recall}
+    found = logits(network, validation, classes)
+    truth = torch.tensor([clip.label for clip in validation])
+    line = {"validation_loss": F.cross_entropy(found, truth).item()}
+    line |= _figures("validation", validation, found)
+    corpora = np.array([clip.utterance.corpus for clip in validation])
+    for corpus in np.unique(corpora) if len(set(corpora)) > 1 else ():
+        own = corpora == corpus
+        line[f"{BY_CORPUS}{corpus}"] = uar(truth.numpy()[own], found.argmax(1).numpy()[own])
     if watch:
-        _, correct, recall = _figures(network, watch, classes)
-        line |= {"test_accuracy": correct, "test_uar": recall}
+        line |= _figures("test", watch, logits(network, watch, classes))
     return line
 
 
-def _figures(network: Network, clips: Sequence[Clip], classes: int) -> tuple[float, float, float]:
-    """Loss, accuracy and UAR."""
-    found_logits = logits(network, clips, classes)
-    truth = torch.tensor([clip.label for clip in clips])
-    found = found_logits.argmax(1).numpy()
-    loss = F.cross_entropy(found_logits, truth).item()
-    return loss, accuracy(truth.numpy(), found), uar(truth.numpy(), found)
+def _figures(part: str, clips: Sequence[Clip], found: Tensor) -> Epoch:
+    """Accuracy and UAR of logits (N, C)."""
+    truth, answers = [clip.label for clip in clips], found.argmax(1).numpy()
+    return {f"{part}_accuracy": accuracy(truth, answers), f"{part}_uar": uar(truth, answers)}
 
 
 @torch.no_grad()
