@@ -1,7 +1,7 @@
 """How much does a model gain from so many clips of a corpus that it has never heard?
 
     python benchmarks/finetune_curve.py [RUN] [CORPUS] [--emotions A,B,...]
-        [--sizes 5,10,20,40] [--seeds 3] [--epochs 1] [--into FILE]
+        [--sizes 5,10,20,40] [--seeds 3] [--epochs 1] [--set KEY=VALUE] [--into FILE] [--name BLOCK]
 
 For each seed two women and two men of the corpus are drawn, and so many clips of each emotion
 from them, shared out among the four. The run is fine-tuned on these as `emelia finetune` does,
@@ -52,10 +52,11 @@ class Bench:
     corpus: Corpus
     clips: Mapping[str, Clip]  # by id
     epochs: int
+    changes: Sequence[str] = ()  # of the recipe, as `emelia finetune --set` takes them
 
     def lesson(self, fold: Fold, model: str, seed: int) -> Lesson:
         """What `emelia finetune` would learn from."""
-        settings = [f"train.epochs={self.epochs}"]
+        settings = [f"train.epochs={self.epochs}", *self.changes]
         recipe = gentler(self.run.recipe, model, fold.train, settings)
         classes = self.corpus.emotions
         return Lesson(recipe, fold, classes, seed, CPU.fabric(), start=self.run)
@@ -148,7 +149,8 @@ def curve(bench: Bench, start: Origin, sizes: Sequence[int], seeds: int) -> Tabl
         f"neither has heard. {bench.epochs} epoch{'s' * (bench.epochs > 1)}; classes: "
         f"{', '.join(bench.corpus.emotions)}. Where a class has fewer clips, all of them."
     )
-    title = f"{start.name}, fine-tuned on clips of {bench.corpus.name}"
+    changes = "".join(f", {change}" for change in bench.changes)
+    title = f"{start.name}, fine-tuned on clips of {bench.corpus.name}{changes}"
     return Table(title, ("clips a class", "clips", "accuracy %", "UAR %"), tuple(rows), note)
 
 
@@ -172,7 +174,11 @@ def main() -> None:
     options.add_argument("--sizes", default=SIZES, help="clips a class")
     options.add_argument("--seeds", type=int, default=3)
     options.add_argument("--epochs", type=int, default=1)
+    options.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change of the recipe"
+    )
     options.add_argument("--into", help="also write the table into this Markdown file")
+    options.add_argument("--name", default="finetune", help="block of that file")
     chosen = options.parse_args()
     if not Path(chosen.run).exists():  # as where all benchmarks are run
         console.warn(
@@ -187,11 +193,11 @@ def main() -> None:
     run = start.run()
     loaded = Loader(run.recipe, corpus.emotions).load(corpus.utterances)
     clips = {clip.utterance.id: clip for clip in loaded}
-    bench = Bench(run, corpus, clips, chosen.epochs)
+    bench = Bench(run, corpus, clips, chosen.epochs, chosen.set)
     found = curve(bench, start, [int(size) for size in chosen.sizes.split(",")], chosen.seeds)
     console.table(found.title, found.columns, found.rows, found.note)
     if chosen.into:
-        write_block(Path(chosen.into), "finetune", found.markdown())
+        write_block(Path(chosen.into), chosen.name, found.markdown())
 
 
 if __name__ == "__main__":

@@ -169,6 +169,9 @@ def test_areas_by_hand() -> None:
     assert found.area == pytest.approx((1 / 3 + 1 / 4) / 4)
     assert list(found.coverage) == [0.25, 0.5, 0.75, 1.0]
     assert found.accuracy_at(0.5) == 1.0 and found.accuracy_at(0.51) == pytest.approx(2 / 3)
+    assert found.coverage_for(1.0) == 0.5 and found.coverage_for(0.76) == 0.5
+    assert found.coverage_for(0.75) == 1.0
+    assert metrics.risk_coverage([1, 0, 1, 0], chances).coverage_for(0.9) == 0.0
     assert found.accuracy_at(1.0) == 0.75 and found.accuracy_at(0.0) == 1.0
 
 

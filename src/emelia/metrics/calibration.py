@@ -33,6 +33,10 @@ class RiskCoverage:
         """Share of right answers where at least this share of answers is accepted."""
         return float(self.accuracy[np.searchsorted(self.coverage, coverage - 1e-12)])
 
+    def coverage_for(self, accuracy: float) -> float:
+        """The largest share of answers of which at least this share is right; 0 for none."""
+        return float(self.coverage[self.accuracy >= accuracy - 1e-12].max(initial=0))
+
 
 def with_temperature(probabilities: ArrayLike, temperature: float) -> Numbers:
     """Divide the logits behind probabilities (..., C): softmax(log p / T), also where p is 0."""
