@@ -6,7 +6,8 @@ Leave one corpus out, UAR on its clips, four emotions. The first table's ways ne
 one block's frames or those of every block; each clip's features standardised within the clip
 (instance normalisation); a larger penalty on what tells speakers and corpora apart
 (`train.shun`). Those of the second need unlabelled clips of the same source, by
-which features are standardised, drawn at random where every emotion is about as frequent.
+which features are standardised, drawn at random where every emotion is about as frequent; or by
+those that came before, as in a stream, which begins with what the other corpora have.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from emelia.show.tables import Table, write_block
 CORPORA, EMOTIONS = "aesdd+ravdess+emodb+nemo", "anger,happiness,neutral,sadness"
 PENALTY = probe.PENALTIES[0]  # fixed: nothing is chosen on a corpus that tests
 COUNTS = (10, 50)  # unlabelled clips of the source
+PRIORS = (10, 50)  # clips of it that count as much as what is known of the other corpora
 Features = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -82,6 +84,27 @@ def source(count: int) -> Way:
             if count and test[members[0]]:
                 heard = rng.choice(members, count, replace=False)
             x[members] = (x[members] - x[heard].mean(0)) / (x[heard].std(0) + SMALL)
+        return x
+
+    return standardised
+
+
+def running(prior: int) -> Way:
+    """As `source`, each test clip by those that came before it, in an order drawn at random.
+
+    They begin with the mean and variance of the other corpora, which count as `prior` clips.
+    """
+
+    def standardised(speech: Speech, test: Mask) -> Features:
+        plain, x = every(speech, test).astype(np.float64), source(0)(speech, test)
+        order = np.random.default_rng(0).permutation(np.flatnonzero(test))
+        so_far = np.arange(1, len(order) + 1)[:, None]  # the clip itself is among them
+        moments = []
+        for power in (1, 2):
+            known = prior * (plain[~test] ** power).mean(0)
+            moments.append((known + (plain[order] ** power).cumsum(0)) / (prior + so_far))
+        deviation = np.sqrt(np.maximum(moments[1] - moments[0] ** 2, 0)) + SMALL
+        x[order] = (plain[order] - moments[0]) / deviation
         return x
 
     return standardised
@@ -141,6 +164,7 @@ def main() -> None:
         alone |= {f"{label}, shunning by {shun:g}": (way, shun) for label, way in whole.items()}
     more = {f"{n} clips of the source": (source(n), 0.0) for n in COUNTS}
     more["all clips of the source"] = source(0), 0.0
+    more |= {f"those so far, prior of {n} clips": (running(n), 0.0) for n in PRIORS}
     note = f"{len(speech.clips)} clips, {chosen.recipe} frozen, a penalty of {PENALTY}."
     tables = [
         measure(speech, "The clip alone", alone, note),

@@ -637,6 +637,20 @@ def test_masks_are_laid_over_what_the_cache_keeps(corpus: Corpus, made: list[str
     assert (first[1].spec[hidden] == first[1].silence.repeat(hidden.sum(1))).all()
 
 
+def test_what_is_made_of_a_masked_copy_is_kept_under_a_name_of_its_own(corpus: Corpus) -> None:
+    few = corpus.utterances[:1]
+    wide = replace(MASKS, frequency_mask=(40, 50))
+    drawn = replace(MASKS, masks_each_epoch=True)
+    none = replace(MASKS, mask_probability=0.0)
+    keys = [
+        [clip.key for clip in Loader(recipe_of(augment), corpus.emotions).training(few)]
+        for augment in (MASKS, wide, drawn, none)
+    ]
+    assert len({own[0] for own in keys}) == 1  # the clip itself is the same
+    assert len({own[1] for own in keys[:3]}) == 3
+    assert keys[2] == keys[3]
+
+
 @pytest.mark.parametrize("damage", [b"", b"not an array", b"\x93NUMPY\x01\x00 cut short"])
 def test_a_damaged_entry_is_made_again(
     corpus: Corpus, made: list[str], tmp_path: Path, damage: bytes

@@ -252,6 +252,30 @@ def test_metadata_that_cannot_be_used_is_told(tmp_path: Path, text: str) -> None
         read_corpus(f"hf:{tmp_path}")
 
 
+def test_two_parts_may_name_their_recordings_alike(tmp_path: Path) -> None:
+    for seed, part in enumerate(("train", "test")):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "1.wav").write_bytes(sound(seed))
+        (tmp_path / part / "metadata.csv").write_text(f"file_name,label\n1.wav,mood{seed}\n")
+    assert len(read_corpus(f"hf:{tmp_path}").utterances) == 2
+
+
+def test_a_label_or_a_speaker_may_be_the_number_0(tmp_path: Path) -> None:
+    rows = []
+    for number in range(4):
+        (tmp_path / f"{number}.wav").write_bytes(sound(number))
+        rows.append({"file_name": f"{number}.wav", "label": number % 2, "speaker_id": number // 2})
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    corpus = read_corpus(f"hf:{tmp_path}")
+    assert corpus.counts() == {"0": 2, "1": 2} and corpus.speakers == ("0", "1")
+
+
+def test_a_row_with_a_cell_too_many_is_named(tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text("file_name,label\n1.wav,sad\n2.wav,sad, or so\n")
+    with pytest.raises(CorpusError, match="row 2 has more cells than there are columns"):
+        read_corpus(f"hf:{tmp_path}")
+
+
 # audformat
 
 HEADER = """name: emo
@@ -320,6 +344,14 @@ def test_an_audformat_database_is_read_with_what_its_schemes_tell(
         EXPECTED
     )
     assert {(u.speaker, u.gender) for u in corpus.utterances} == {("s0", "male"), ("s1", "female")}
+
+
+def test_a_row_of_a_database_with_a_cell_too_many_is_named(database: Make) -> None:
+    root = database()
+    with (root / "db.files.csv").open("a") as file:
+        file.write("wav/03a00Wa.wav,s0,more\n")
+    with pytest.raises(CorpusError, match="row 7 has more cells"):
+        read_corpus(f"audformat:{root}")
 
 
 def test_tables_and_columns_of_a_database_can_be_named(database: Make) -> None:

@@ -71,6 +71,11 @@ def test_calm_stays_apart_when_asked_for_by_name(home: Path) -> None:
     assert not any("count as" in text for text in corpus.warnings)
 
 
+def test_calm_stays_apart_where_it_is_known_and_nothing_is_left_out_for_it(home: Path) -> None:
+    corpus = read_corpus("ravdess", apart=["calm", "boredom"])
+    assert corpus.counts() == {"calm": 2, "neutral": 2, "anger": 2, "happiness": 2}
+
+
 def test_emotions_restrict_a_joined_corpus_and_its_parts(home: Path) -> None:
     corpus = read_corpus("aesdd+ravdess", emotions=["anger", "fear"])
     assert corpus.counts() == {"anger": 4, "fear": 2}

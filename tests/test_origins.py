@@ -18,8 +18,9 @@ from emelia.errors import ConfigError, ModelError, RunError
 from emelia.learn.origins import Origins, origin
 from emelia.learn.runs import load_run
 from emelia.learn.study import cell_folder, run_study
-from emelia.learn.tasks import Task, tasks
-from emelia.results import read_results, studies
+from emelia.learn.tasks import Setting, Task, tasks
+from emelia.learn.variants import with_variants
+from emelia.results import read_results, studies, variant_of
 
 PLAIN = Recipe("plain", model=ModelConfig(width=2), train=TrainConfig(1, lr=0.01))
 PUPIL = replace(PLAIN, name="pupil", train=TrainConfig(1, lr=0.01, teacher_share=0.5))
@@ -101,6 +102,26 @@ def test_what_start_and_teacher_have_heard_is_passed_on(
         assert set(about["heard"]) == {u.digest for u in (*fold.train, *fold.validation)}
         assert about[name]["name"] == folder.name
         assert len(about[name]["digest"]) == 16
+
+
+def test_variants_still_say_what_they_are_variants_of(
+    corpus: Corpus, split: Split, tmp_path: Path
+) -> None:
+    first, *_ = trained(corpus, split, tmp_path / "s")
+    plain, *variants = with_variants([PLAIN], ablate=True, remedy=False)
+    assert {one.group for one in variants} == {variant_of(plain.digest)}
+    started = tasks(corpus, split, [plain, *variants], [0], tmp_path / "s", only=first.fold.name)
+    base, *others = [task.recipe for task in started]
+    assert base.digest != plain.digest  # it says what it begins with
+    assert {one.group for one in others} == {variant_of(base.digest)}
+
+
+def test_other_folds_of_the_same_name_are_another_division(corpus: Corpus, split: Split) -> None:
+    setting = Setting.of(corpus, split)
+    assert setting.division == Setting.of(corpus, split).division
+    turned = replace(split, folds=tuple(reversed(split.folds)))
+    assert setting.division != Setting.of(corpus, turned).division
+    assert setting.division != Setting.of(corpus, replace(split, added=(corpus,))).division
 
 
 def test_a_recipe_says_what_it_began_with_so_that_results_are_not_mixed(

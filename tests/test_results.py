@@ -234,6 +234,25 @@ def test_other_splits_corpora_and_lists_are_other_studies(cells: list[Cell]) -> 
     assert [len(study.pairs) for study in found] == [1, 1, 1, 1]
 
 
+def test_cells_of_folds_that_were_made_otherwise_are_another_study(cells: list[Cell]) -> None:
+    """As where a column of the corpus's table was filled in and the folds made anew."""
+    before = [replace(cell, division="before") for cell in cells]
+    after = [replace(cell, division="after", key=f"{cell.key}b") for cell in cells]
+    found = studies([*before, *after])
+    assert [{cell.division for row in s.rows for cell in row.cells} for s in found] == [
+        {"before"}, {"after"},
+    ]  # fmt: skip
+
+
+def test_cells_that_do_not_tell_their_folds_belong_to_the_only_ones_told(
+    cells: list[Cell],
+) -> None:
+    told = [replace(cell, division="now") for cell in cells[6:]]
+    assert len(studies([*cells[:6], *told])) == 1
+    other = [replace(cell, division="other") for cell in cells]
+    assert len(studies([*cells[:6], *told, *other])) == 3
+
+
 def test_two_recipes_of_one_name_are_told_apart(cells: list[Cell]) -> None:
     changed = [replace(cell, recipe_digest="abcd0123") for cell in cells[:12]]
     assert [row.recipe for row in summarise([*cells, *changed])] == [

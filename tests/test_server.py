@@ -375,6 +375,16 @@ def test_live_sessions_have_limits() -> None:
         wait_for(client, 'emelia_requests_total{route="/v1/live",status="4429"} 1.0')
 
 
+def test_messages_without_sound_do_not_hold_a_live_place() -> None:
+    with served(max_live=1, live_idle=1.0) as client, session(client) as socket:
+        begun = time.monotonic()
+        with pytest.raises(ConnectionClosed):
+            while time.monotonic() - begun < 20:
+                socket.send(b"")
+                time.sleep(0.2)
+        assert socket.close_code == 4408 and time.monotonic() - begun < 10
+
+
 def test_live_sound_wants_the_token_too() -> None:
     with served(token="open-sesame") as client:
         for given in ({}, {"token": "other"}):
@@ -388,7 +398,9 @@ def test_live_sound_wants_the_token_too() -> None:
 
 def test_a_stranger_s_page_may_not_listen_in(client: httpx.Client) -> None:
     here = client.base_url
-    for host, origin in (("127.0.0.1", "http://evil.example"), ("evil.example", None)):
+    for host, origin in (
+        ("127.0.0.1", "http://evil.example"), ("127.0.0.1", "http://["), ("evil.example", None),
+    ):  # fmt: skip
         url = f"ws://{host}:{here.port}/v1/live?rate=16000"
         with (
             socket.create_connection((here.host, here.port or 80)) as line,
@@ -502,7 +514,9 @@ def test_hours_of_silence_in_few_bytes_are_refused(client: httpx.Client) -> None
 def test_a_stranger_s_page_may_not_ask(client: httpx.Client) -> None:
     here = {"origin": str(client.base_url).rstrip("/")}
     assert client.post("/v1/predict", headers=here).status_code == 415
-    for origin in ("http://evil.example", "null", "http://127.0.0.1:1", "http://localhost"):
+    for origin in (
+        "http://evil.example", "null", "http://127.0.0.1:1", "http://localhost", "http://[",
+    ):  # fmt: skip
         answer = client.post("/v1/predict", headers={"origin": origin})
         refused(answer, 403, "only the page of this server")
         assert "access-control-allow-origin" not in answer.headers

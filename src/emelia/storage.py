@@ -39,6 +39,11 @@ _REFUSALS = {
 }
 
 
+def expanded(place: str | Path) -> Path:
+    """A path without its `~`, as a shell has it: of a user who is unknown it stays as it is."""
+    return Path(os.path.expanduser(place))
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a whole file: readers see the old one or the new one, never half of one.
 
@@ -56,6 +61,8 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
     Raises:
         StorageError: it cannot be written; what was there before is untouched.
     """
+    if not path.name:
+        raise StorageError(f"{path}: a folder; expected the name of a file.")
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     with _refusals(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -152,7 +159,7 @@ def lock(path: Path) -> Iterator[None]:
 def cache_root() -> Path:
     """Where things that can be made again are kept: $EMELIA_CACHE, or the user's cache folder."""
     chosen = os.environ.get("EMELIA_CACHE")
-    return Path(chosen).expanduser() if chosen else user_cache_path("emelia", appauthor=False)
+    return expanded(chosen) if chosen else user_cache_path("emelia", appauthor=False)
 
 
 class ArrayCache:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import nullcontext
 from getpass import getuser
@@ -14,6 +15,14 @@ from filelock import FileLock
 from emelia.errors import MissingExtraError
 
 
+def _user() -> str:
+    """Tells users of a machine apart; in a container a number may have no name."""
+    try:
+        return getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
 def librosa(purpose: str) -> Any:
     """librosa, for a purpose that an error names.
 
@@ -24,7 +33,7 @@ def librosa(purpose: str) -> Any:
     Raises:
         MissingExtraError: librosa is not installed.
     """
-    lock = FileLock(Path(gettempdir()) / f"emelia-{getuser()}-numba.lock")
+    lock = FileLock(Path(gettempdir()) / f"emelia-{_user()}-numba.lock")
     try:
         with nullcontext() if "librosa.core.pitch" in sys.modules else lock:
             import librosa

@@ -104,19 +104,22 @@ ThreadsOption = Annotated[
 DeviceOption = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, mps or auto.")]
 
 
-def open_corpus(where: str, emotions: str = "") -> Corpus:
+def open_corpus(where: str, emotions: str = "", apart: Sequence[str] = ()) -> Corpus:
     """Read a corpus, showing progress, and tell what is odd about it.
 
     Args:
         emotions: the classes to keep, separated by commas; all where empty.
+        apart: classes that are known, which the corpus is not to count as others.
     """
-    corpus = _read(where, split_names(emotions))
+    corpus = _read(where, split_names(emotions), apart=apart)
     if corpus.parts:
         _show_parts("Joined corpora", corpus.parts, corpus.emotions)
     return corpus
 
 
-def _read(where: str, emotions: Sequence[str], *, complete: bool = True) -> Corpus:
+def _read(
+    where: str, emotions: Sequence[str], *, complete: bool = True, apart: Sequence[str] = ()
+) -> Corpus:
     with console.Progress() as progress:
         started = False
 
@@ -127,7 +130,7 @@ def _read(where: str, emotions: Sequence[str], *, complete: bool = True) -> Corp
                 started = True
             progress.step("reading", done)
 
-        corpus = read_corpus(where, tell, emotions, complete=complete)
+        corpus = read_corpus(where, tell, emotions, complete=complete, apart=apart)
         if started:
             progress.finish("reading", f"{len(corpus.utterances)} clips")
     for rejected in corpus.rejected:

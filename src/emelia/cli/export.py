@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,8 +65,8 @@ def export(
     if not name or Path(name).name != name:
         raise ConfigError(f"--name {name!r}: expected a plain word; --out takes a path.")
     out = out or Path(f"{name}.onnx")
-    small = out.with_name(f"{out.stem}.int8.onnx")
     _check(out, force)
+    small = out.with_name(f"{out.stem}.int8.onnx")
     if int8:
         _check(small, force)
     if accuracy is not None and not 0 < accuracy <= 1:  # nor is NaN
@@ -95,9 +96,9 @@ def export(
 def _check(path: Path, force: bool) -> None:
     if path.suffix != ".onnx":
         raise ConfigError(f"--out {path}: expected a name that ends with .onnx.")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise StorageError(f"{path}: a folder stands there. Choose another --out.")
-    if path.exists() and not force:
+    if os.path.exists(path) and not force:
         raise StorageError(
             f"{path}: is already there. Add --force to replace it, or choose another --out."
         )

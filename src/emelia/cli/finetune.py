@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,7 @@ from emelia.cli.training import fold_of, make_cell, show_cell
 from emelia.corpora import Corpus
 from emelia.corpora.splits import Fold
 from emelia.results import Cell
+from emelia.storage import expanded
 
 if TYPE_CHECKING:
     from emelia.learn.origins import Origin
@@ -99,8 +101,8 @@ def _place(model: str) -> Path:
     """A folder, a file, or the file of a shipped name."""
     from emelia.use.shipped import find_model
 
-    folder = Path(model).expanduser()
-    return folder if folder.is_dir() else find_model(model).expanduser()
+    folder = expanded(model)
+    return folder if os.path.isdir(folder) else expanded(find_model(model))
 
 
 def _usable(corpus: Corpus, start: Origin) -> Corpus:

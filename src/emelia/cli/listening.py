@@ -128,6 +128,7 @@ class Screen(Listener):
                 self._history.append(event)
 
     def _picture(self) -> RenderableType:
+        """Drawn by another thread, so what `tell` appends to is copied first."""
         from rich.console import Group
         from rich.text import Text
 
@@ -143,7 +144,7 @@ class Screen(Listener):
             Text(),
             Text(f"now  {self._words(best, shares)}", style="bold"),
             Text(),
-            *(Text(segment_line(segment)) for segment in self._history),
+            *(Text(segment_line(segment)) for segment in tuple(self._history)),
         ]
         for line in lines:
             line.no_wrap, line.overflow = True, "ellipsis"

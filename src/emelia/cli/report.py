@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -60,9 +61,9 @@ def report(
 
     if only_comparison and not into:
         raise ConfigError("--only-comparison says what --into writes; give --into PAGE.md too.")
-    files = [path / "results.jsonl" if path.is_dir() else path for path in results]
+    files = [path / "results.jsonl" if os.path.isdir(path) else path for path in results]
     for file in files:
-        if not file.is_file():
+        if not os.path.isfile(file):
             raise ConfigError(f"{file}: no such results. `emelia study` writes them.")
     cells = [cell for file in files for cell in read_results(file)]
     if not cells:

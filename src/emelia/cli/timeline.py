@@ -48,17 +48,19 @@ def run_timeline(
     _check(names, format_, out, picture)
     output = _Output(format_, out, names, recognizer.emotions)
     failures = 0
-    for name in names:
-        try:
-            found = _timeline(recognizer, name, window, hop)
-        except (AudioError, MissingExtraError) as error:
-            console.fail(str(error))
-            failures += 1
-            continue
-        output.add(found)
-        if picture:
-            _draw(found, picture)
-    output.finish()
+    try:
+        for name in names:
+            try:
+                found = _timeline(recognizer, name, window, hop)
+            except (AudioError, MissingExtraError) as error:
+                console.fail(str(error))
+                failures += 1
+                continue
+            output.add(found)
+            if picture:
+                _draw(found, picture)
+    finally:  # what was found before an end that came early is kept
+        output.finish()
     return failures
 
 
@@ -117,6 +119,10 @@ def _check(names: Sequence[str], format_: str, out: Path | None, picture: Path |
             f"--format {format_} of {len(names)} recordings needs a folder to write a file each: "
             "--out FOLDER/."
         )
+    if out:
+        from emelia.storage import ensure_writable
+
+        ensure_writable(out if _is_folder(out, names) else out.parent)
 
 
 def _format(name: str) -> Format:

@@ -211,7 +211,7 @@ def evaluate(
     from emelia.learn.runs import load_run
 
     trained = load_run(run)
-    data = open_corpus(corpus)
+    data = open_corpus(corpus, apart=trained.classes)
     found = ask(trained, data)
     if found.heard:
         console.warn(

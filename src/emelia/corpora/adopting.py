@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import parse_qsl
 
 from emelia.corpora.own import OPTIONAL, REQUIRED
@@ -27,7 +28,7 @@ from emelia.errors import CorpusError, StorageError
 from emelia.storage import cache_root
 
 NOTES = "notes.txt"
-_VERSION = "1"  # of what is written: raise it with any change
+_VERSION = "2"  # of what is written: raise it with any change
 _MAGIC = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3", b"\xff": ".mp3"}
 _GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
 # Names by which columns are found, the surer first.
@@ -86,6 +87,20 @@ def pick_columns(
         if name:
             picked[role] = name
     return picked
+
+
+def whole(records: Sequence[dict[str, Any]], table: Path) -> None:
+    """See that no row of a CSV file has more cells than the file has columns.
+
+    Raises:
+        CorpusError: one has; csv.DictReader keeps the rest under None.
+    """
+    for number, record in enumerate(records, 1):
+        if None in record:
+            raise CorpusError(
+                f"{table}: row {number} has more cells than there are columns. Put cells with a "
+                "comma inside into quotes."
+            )
 
 
 def adopt(name: str, rows: Iterable[Row], identity: object) -> Path:

@@ -13,8 +13,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from emelia.corpora.adopting import COLUMNS, Row, adopt, identity_of, parse_place, pick_columns
+from emelia.corpora.adopting import (
+    COLUMNS,
+    Row,
+    adopt,
+    identity_of,
+    parse_place,
+    pick_columns,
+    whole,
+)
 from emelia.errors import CorpusError, MissingExtraError
+from emelia.storage import expanded
 
 HEADER = "db.yaml"
 Record = dict[str, str]
@@ -28,7 +37,7 @@ def read_audformat(text: str) -> Path:
         MissingExtraError: PyYAML, or pyarrow for Parquet, is not installed.
     """
     place, options = parse_place(text)
-    root = Path(place).expanduser()
+    root = expanded(place)
     header = _header(root)
     tables = {name: _table_file(root, name) for name in _filewise(header, root)}
     rows = _rows(root, header, tables, options)
@@ -134,6 +143,7 @@ def _read(path: Path) -> list[Record]:
                 records = list(csv.DictReader(file, restval=""))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise CorpusError(f"{path}: cannot be read ({error}).") from None
+        whole(records, path)
     else:
         records = _read_parquet(path)
     if records and "file" not in records[0]:

@@ -13,14 +13,17 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from emelia.corpora.adopting import Row, adopt, identity_of, parse_place, pick_columns
+from emelia.corpora.adopting import Row, adopt, identity_of, parse_place, pick_columns, whole
 from emelia.corpora.places import home_of, local_name
 from emelia.errors import CorpusError, MissingExtraError
+from emelia.storage import expanded
 
 _METADATA = ("metadata.csv", "metadata.jsonl")
 _BATCH = 32  # rows held in memory at a time
@@ -37,14 +40,21 @@ def read_hugging_face(text: str) -> Path:
     root = _find(place)
     base = root if root.is_dir() else root.parent
     tables = _tables(root, options.get("split", ""))
-    rows = (row for table in tables for row in _rows(base, table, options))
+    rows = (_located(base, row) for table in tables for row in _rows(base, table, options))
     name = (home_of(local_name(place)) or base.resolve()).name if root.is_dir() else root.stem
     return adopt(name, rows, identity_of(base, tables, options))
 
 
+def _located(root: Path, row: Row) -> Row:
+    """Files of two parts may have one name; from the root of the data set they have two."""
+    if not isinstance(row.audio, Path):
+        return row
+    return replace(row, name=Path(os.path.relpath(row.audio, root)).as_posix())
+
+
 def _find(place: str) -> Path:
-    path = Path(place).expanduser()
-    if path.exists():
+    path = expanded(place)
+    if os.path.exists(path):
         return path
     if home := home_of(local_name(place)):
         return home
@@ -98,8 +108,8 @@ def _rows(root: Path, table: Path, options: Mapping[str, str]) -> Iterator[Row]:
             label = cells.pop("label")
             if names and isinstance(label, int):
                 label = names[label] if 0 <= label < len(names) else None
-            texts = {role: "" if cell is None else str(cell) for role, cell in cells.items()}
-            yield Row(name, content, "" if label is None else str(label), **texts)
+            texts = {role: _text(cell) for role, cell in cells.items()}
+            yield Row(name, content, _text(label), **texts)
 
 
 @contextmanager
@@ -120,17 +130,20 @@ def _listed(table: Path, options: Mapping[str, str]) -> Iterator[Row]:
         else:
             records = [json.loads(line) for line in text.splitlines() if line.strip()]
         there = list(records[0])
+        whole(records, table)
     except (OSError, ValueError, csv.Error, LookupError, TypeError) as error:
         raise CorpusError(f"{table}: not a table of recordings ({error}).") from None
     columns = pick_columns(there, {"audio": "file_name", **options}, table, ("label", "audio"))
     for record in records:
         texts = {
-            role: str(record.get(column) or "")
-            for role, column in columns.items()
-            if role != "audio"
+            role: _text(record.get(column)) for role, column in columns.items() if role != "audio"
         }
-        name = str(record.get(columns["audio"]) or "")
+        name = _text(record.get(columns["audio"]))
         yield Row(name, table.parent / name if name else None, **texts)
+
+
+def _text(cell: Any) -> str:
+    return "" if cell is None else str(cell)  # 0 is a label
 
 
 def _open(table: Path) -> tuple[Any, Any]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from emelia.storage import cache_root
+from emelia.storage import cache_root, expanded
 
 
 def fetch_folder() -> Path:
     """The folder that gets what is fetched: $EMELIA_CORPORA, or one in the cache folder."""
     chosen = os.environ.get("EMELIA_CORPORA")
-    return Path(chosen).expanduser() if chosen else cache_root() / "corpora"
+    return expanded(chosen) if chosen else cache_root() / "corpora"
 
 
 def local_name(name: str) -> str:

@@ -49,7 +49,7 @@ from emelia.corpora.scan import SUFFIXES, OnProgress, Scan, audio_files, scan
 from emelia.corpora.utterance import Corpus, CorpusSpec, Labels, Rejected, Utterance
 from emelia.emotions import canonical
 from emelia.errors import CorpusError
-from emelia.storage import cache_root
+from emelia.storage import cache_root, expanded
 
 _MODULES = (
     aesdd, cafe, cremad, demo, emodb, emovo, emozionalmente, esd, iemocap, mesd, nemo, ravdess,
@@ -67,6 +67,7 @@ def read_corpus(
     emotions: Sequence[str] = (),
     *,
     complete: bool = True,
+    apart: Sequence[str] = (),
 ) -> Corpus:
     """Read a corpus: `demo`, a name, a folder, a CSV manifest, `READER:PATH`, or several with `+`.
 
@@ -76,6 +77,7 @@ def read_corpus(
         emotions: the classes to keep; all where empty. Emotions a corpus counts as another
             one, RAVDESS's calm as neutral, stay apart if they are named here.
         complete: refuse a corpus that lacks one of these classes.
+        apart: more emotions that stay apart; no class is left out for their sake.
 
     Raises:
         CorpusError: there is no such place, or nothing in it can be used.
@@ -83,14 +85,15 @@ def read_corpus(
     """
     wanted = [canonical(name) for name in emotions]
     places = _places(where)
-    corpora = [merge(_read_one(place, on_progress), wanted) for place in places]
+    apart = [*wanted, *map(canonical, apart)]
+    corpora = [merge(_read_one(place, on_progress), apart) for place in places]
     corpus = join(corpora) if len(corpora) > 1 else corpora[0]
     return restrict(corpus, wanted if complete else [e for e in wanted if e in corpus.emotions])
 
 
 def _places(where: str | Path) -> Sequence[str | Path]:
     """Places joined by `+`; a path that exists may have one in its name."""
-    if isinstance(where, Path) or "+" not in where or Path(where).expanduser().exists():
+    if isinstance(where, Path) or "+" not in where or os.path.exists(expanded(where)):
         return [where]
     places = [place.strip() for place in where.split("+")]
     if not all(places):
@@ -132,18 +135,18 @@ def _resolve(where: str | Path) -> tuple[str, Path]:
         folder = cache_root() / f"demo-{demo.VERSION}"
         demo.make_demo(folder)
         return "demo", folder
-    path = Path(text).expanduser()
-    if path.exists():
+    path = expanded(text)
+    if os.path.exists(path):
         return "", path
     head, colon, rest = text.partition(":")
     if colon and head in ADOPTED and isinstance(where, str):
         return head, ADOPTED[head](rest)
     if isinstance(where, str) and text in CORPORA and (home := home_of(text)):
         return text, home
-    if colon and isinstance(where, str) and Path(rest).expanduser().exists():
+    if colon and isinstance(where, str) and os.path.exists(expanded(rest)):
         if head not in _readers():
             raise CorpusError(f"{text}: there is no reader {head!r}{_known(head, _readers())}")
-        return head, Path(rest).expanduser()
+        return head, expanded(rest)
     if text in CORPORA:
         raise CorpusError(
             f"{text}: emelia knows this corpus but not where it is; give its folder, or let "

@@ -21,7 +21,7 @@ import soundfile
 
 from emelia.audio import content_digest, decode
 from emelia.audio.files import files_below
-from emelia.errors import AudioError, CorpusError, StorageError
+from emelia.errors import AudioError, CorpusError, MissingExtraError, StorageError
 from emelia.storage import cache_root, write_atomically
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
@@ -91,7 +91,7 @@ def _digest(path: Path) -> tuple[str, str]:
     """Digest and no reason, or no digest and the reason."""
     try:
         return content_digest(*decode(path)), ""
-    except (AudioError, OSError) as error:
+    except (AudioError, MissingExtraError, OSError) as error:
         return "", str(error).removeprefix(f"{path}: ")
 
 

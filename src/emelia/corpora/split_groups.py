@@ -9,6 +9,7 @@ from pathlib import Path
 
 from emelia.corpora.utterance import PARTS, UNKNOWN_SPEAKER, Corpus, Fold, Split, Utterance
 from emelia.errors import SplitError
+from emelia.storage import expanded
 
 _SENTENCE_FOLDS = 5
 
@@ -66,7 +67,7 @@ def published(corpus: Corpus, name: str) -> Split:
 
 def listed(corpus: Corpus, name: str) -> Split:
     """Fixed speakers from a TOML file: `list:FILE.toml`; of three parts, or of folds."""
-    path = Path(name.removeprefix("list:")).expanduser()
+    path = expanded(name.removeprefix("list:"))
     lists = _read_list(path)
     if set(lists) == set(PARTS):
         return _fixed(corpus, name, lists, f"The speakers listed in {path.name}")

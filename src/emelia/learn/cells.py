@@ -167,6 +167,7 @@ def _cell(
         versions=versions(),
         demo=setting.demo,
         folds=setting.folds,
+        division=setting.division,
         temperature=heat,
     )
 

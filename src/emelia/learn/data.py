@@ -112,8 +112,9 @@ class Loader:
                     self.cache.put(key, made)
         spec, silence = made[:, :-1], np.ascontiguousarray(made[:, -1])
         config = self.recipe.augment
-        if copy and not config.masks_each_epoch:
+        if copy and config.mask_probability and not config.masks_each_epoch:
             spec = mask_spectrogram(spec, config, np.random.default_rng(seed), silence)
+            key = digest([key, *_of_masks(config)], length=64)  # what is made of it is kept too
         label = self.classes.index(utterance.emotion)
         return Clip(utterance, label, spec, silence, key)
 
@@ -147,6 +148,12 @@ def _of_waveforms(config: AugmentConfig) -> dict[str, Any]:
     """Only the settings that change a copy's waveform: others make no new copies."""
     kept = ("probability", "noise_snr_db", "pitch_semitones", "stretch_rate", "gain_db", "room")
     return {name: getattr(config, name) for name in kept}
+
+
+def _of_masks(config: AugmentConfig) -> list[Any]:
+    """The settings that change what masks hide of a fixed copy."""
+    masks = (config.frequency_mask, config.time_mask)
+    return [config.mask_probability, config.mask_fill, *map(list, masks)]
 
 
 def training_batches(

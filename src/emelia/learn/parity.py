@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from emelia.audio import Wave, decode, prepare
 from emelia.config import SAMPLE_RATE
 from emelia.corpora import Utterance
-from emelia.errors import AudioError, ModelError
+from emelia.errors import AudioError, MissingExtraError, ModelError
 from emelia.learn.data import Clip
 from emelia.learn.features import FrontEnd
 from emelia.learn.graph import outside
@@ -101,7 +101,7 @@ def hear(run: Run, paths: Mapping[str, Path]) -> Iterator[Sound]:
     for id, path in paths.items():
         try:
             wave, rate = decode(path)
-        except AudioError:
+        except (AudioError, MissingExtraError):
             continue
         yield _sound(run, id, wave, rate)
 

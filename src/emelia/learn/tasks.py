@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from emelia.corpora.splits import Fold, Split, audit
 from emelia.learn.encoders import ready
 from emelia.learn.origins import Origin, Origins, check_teaching, with_origins
 from emelia.learn.runs import new_network
+from emelia.results import variant_of
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class Setting:
     corpora: tuple[dict[str, Any], ...] = ()  # what is known of them, for a model's card
     # digest by name of the last of them, which are only trained on
     added: Mapping[str, str] = field(default_factory=dict)
+    division: str = ""  # names who is in which part of which fold, and what is added
 
     @classmethod
     def of(cls, corpus: Corpus, split: Split) -> Setting:
         """Gather it from a corpus and a split of it."""
         sources = (*corpus.sources, *split.added)
+        added = {source.name: source.digest for source in split.added}
         return cls(
             corpus.name,
             corpus.digest,
@@ -48,7 +51,8 @@ class Setting:
             corpus.name == "demo",
             tuple(str(source.root) for source in sources),
             tuple(_facts_of(source) for source in sources),
-            {source.name: source.digest for source in split.added},
+            added,
+            digest([[[fold.name, ids(fold)] for fold in split.folds], added]),
         )
 
 
@@ -123,14 +127,17 @@ def tasks(
     begun, taught = (
         Origins.of(place, split.name, [fold for fold, _ in folds]) for place in (start, teacher)
     )
-    recipes = [
-        with_origins(
-            ready(recipe, not start or (recipe.train.imitate > 0 and not teacher)),
-            begun.name,
-            taught.name,
-        )
-        for recipe in recipes
-    ]
+    recipes = _renamed(
+        recipes,
+        [
+            with_origins(
+                ready(recipe, not start or (recipe.train.imitate > 0 and not teacher)),
+                begun.name,
+                taught.name,
+            )
+            for recipe in recipes
+        ],
+    )
     check_teaching(recipes, taught.name)
     for recipe in recipes:
         new_network(recipe, len(setting.classes))
@@ -140,3 +147,12 @@ def tasks(
         for r in recipes
         for f, a in folds
     ]
+
+
+def _renamed(before: Sequence[Recipe], after: Sequence[Recipe]) -> list[Recipe]:
+    """Let variants say what they are variants of, where that has another digest now."""
+    groups = {
+        variant_of(old.digest): variant_of(new.digest)
+        for old, new in zip(before, after, strict=True)
+    }
+    return [replace(recipe, group=groups.get(recipe.group, recipe.group)) for recipe in after]

@@ -51,6 +51,7 @@ class Cell:
     folds: int = 0  # of the whole split; 0 where the writer did not say
     temperature: float = 1.0  # fitted on validation clips; 1 where nothing was
     blocks: int = 0  # of its encoder that are used; 0 where none were chosen or set
+    division: str = ""  # names who is in which part of which fold, and what was added to training
 
     def __post_init__(self) -> None:
         # By id, so that the same clips stand in the same places in every cell of a fold.

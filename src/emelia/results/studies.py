@@ -60,12 +60,21 @@ class Study:
 def studies(cells: Iterable[Cell]) -> list[Study]:
     """Sort cells into studies and rows, both in the order of their first cells.
 
-    Of a cell that is there twice the first counts.
+    Of a cell that is there twice the first counts. Cells of earlier versions, which do not tell
+    how the corpus was divided, belong to the one division that others tell of, if it is one.
     """
+    cells = list(cells)
+    places = grouped(cells, _place)
+
+    def study(cell: Cell) -> tuple[str, ...]:
+        divisions = {other.division for other in places[_place(cell)]} - {""}
+        only = min(divisions) if len(divisions) == 1 else ""
+        return *_place(cell), cell.division or only
+
     unique: dict[Hashable, Cell] = {}
     for cell in cells:
-        unique.setdefault((_place(cell), cell.recipe_digest, cell.fold, cell.seed), cell)
-    return [Study(tuple(_rows(group))) for group in grouped(unique.values(), _place).values()]
+        unique.setdefault((study(cell), cell.recipe_digest, cell.fold, cell.seed), cell)
+    return [Study(tuple(_rows(group))) for group in grouped(unique.values(), study).values()]
 
 
 def summarise(cells: Iterable[Cell]) -> list[Row]:

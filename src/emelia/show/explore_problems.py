@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from emelia.show.explore_data import Clip, Exploration
 from emelia.show.explore_duplicates import encoded_again, identical
@@ -51,9 +52,16 @@ def problems(exploration: Exploration, jobs: int = 1) -> list[Problem]:
 
 
 def _unread(exploration: Exploration) -> Iterator[Problem]:
-    reasons = {r.path.name: r.reason for r in exploration.corpus.rejected} | exploration.failed
+    # By their paths: files of two folders may have one name.
+    root = exploration.corpus.root
+    refused = {_below(root, r.path): r.reason for r in exploration.corpus.rejected}
+    reasons = refused | exploration.failed
     for name, reason in reasons.items():
         yield Problem(_kind(reason), (name,), reason)
+
+
+def _below(root: Path, path: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
 
 
 def _kind(reason: str) -> str:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 HEARD = 15.0  # s of each stage on the page, for a page has to carry it
 MIXED = 48  # recordings to which noise is added
 LONGEST = 600.0  # s of a recording
-_SNR, _LEVEL = 3, 1  # places in `measured`
+_SECONDS, _LEVEL, _SNR = 0, 1, 3  # places in `measured`
 OnProgress = Callable[[str, int, int], None]  # a task, recordings done, recordings in all
 
 
@@ -164,8 +164,12 @@ def _telling(found: Evidence) -> list[tuple[Utterance, str]]:
     """The recording with most background, and the one that loses most to the founding study."""
     before = _place(found.config, next(s.before for s in plan(found.config) if s.name == SEEDS))
     lost = found.figures[:, before, _LEVEL] - found.figures[:, _place(found.config, SEEDS), _LEVEL]
-    noisy = int(np.nanargmin(np.nan_to_num(found.figures[:, before, _SNR], nan=np.inf)))
-    harmed = int(np.argmax(np.where(np.isfinite(lost), lost, -np.inf)))
+    snr = found.figures[:, before, _SNR]
+    short = np.flatnonzero(found.figures[:, 0, _SECONDS] <= LONGEST)  # a page has to carry them
+    if not short.size:
+        return []
+    noisy = int(short[np.argmin(np.nan_to_num(snr[short], nan=np.inf))])
+    harmed = int(short[np.argmax(np.where(np.isfinite(lost[short]), lost[short], -np.inf))])
     chosen = {
         noisy: "The recording with the lowest estimated SNR.",
         harmed: "The recording whose level the founding study's noise reduction lowers most, by "

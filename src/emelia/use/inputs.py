@@ -10,6 +10,7 @@ from pathlib import Path
 
 from emelia.audio.files import files_below
 from emelia.errors import AudioError
+from emelia.storage import expanded
 
 # What a folder is searched for; the decoder itself goes by the bytes.
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".mp4", ".webm", ".mka")
@@ -28,10 +29,10 @@ def recordings(where: str | Path) -> list[str]:
     Raises:
         AudioError: there is no such place, or no recording in it.
     """
-    path = Path(where).expanduser()
-    if path.is_dir():
+    path = expanded(where)
+    if os.path.isdir(path):
         found = _below(path)
-    elif path.suffix.lower() in _LISTS and path.is_file():
+    elif path.suffix.lower() in _LISTS and os.path.isfile(path):
         found = [str(path.parent / name) for name in _listed(path)]
     elif os.path.lexists(path):
         found = [str(path)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def find_model(model: str | Path) -> Path:
     if model in known:
         return known[model]
     path = Path(model)
-    if path.exists() or path.suffix or model != path.name:
+    if os.path.exists(path) or path.suffix or model != path.name:
         return path
     near = get_close_matches(model, known, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""

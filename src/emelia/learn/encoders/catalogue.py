@@ -20,7 +20,7 @@ from emelia.learn.encoders import hub
 from emelia.learn.encoders.mel import MelEncoder
 from emelia.learn.encoders.standing_in import stand_in
 from emelia.learn.encoders.whisper import WhisperEncoder
-from emelia.storage import cache_root
+from emelia.storage import cache_root, expanded
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ def weights_file(name: str) -> Path:
     known = find(name)
     file = known.file
     chosen = os.environ.get("EMELIA_WEIGHTS")
-    folders = [Path(chosen).expanduser()] if chosen else []
+    folders = [expanded(chosen)] if chosen else []
     folders.append(cache_root() / "weights")
     for folder in folders:
         if (folder / file).is_file():

@@ -28,6 +28,7 @@ from emelia.errors import ConfigError, EmeliaError, MissingExtraError, ModelErro
 from emelia.learn.encoders import waveform
 from emelia.learn.encoders.waveform import WaveEncoder
 from emelia.learn.encoders.whisper import WhisperEncoder
+from emelia.storage import expanded
 
 HubEncoder = WaveEncoder | WhisperEncoder
 
@@ -95,8 +96,8 @@ def find(name: str) -> Source:
     places = [name]
     if (chosen := os.environ.get("EMELIA_WEIGHTS")) and not revision:  # no folder tells its own
         places.append(f"{chosen}/{repository}")
-    for folder in (Path(place).expanduser() for place in places if name):
-        if folder.is_dir():
+    for folder in (expanded(place) for place in places if name):
+        if os.path.isdir(folder):
             if missing := [file for file in NEEDED if not (folder / file).is_file()]:
                 raise ModelError(f"{folder}: has no {missing[0]}; expected {' and '.join(NEEDED)}.")
             return Source(name, folder)

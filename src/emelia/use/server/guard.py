@@ -101,13 +101,21 @@ def stranger(scope: Any, settings: ServerSettings) -> Problem | None:
             "start it with --name.",
         )
     reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
-    if origin is not None and not reads and urlsplit(origin).netloc.lower() != host.lower():
+    if origin is not None and not reads and _address(origin) != host.lower():
         return Problem(
             403,
             f"origin {origin[:60]!r}: only the page of this server may ask it. Open "
             f"http://{host[:60]}/; behind a proxy, let it keep the Host header.",
         )
     return None
+
+
+def _address(origin: str) -> str:
+    """Name and port of a page; nothing where it is no address at all."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def has_token(given: str, settings: ServerSettings) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable
 
 import numpy as np
@@ -20,6 +21,7 @@ router = APIRouter()
 
 MOST_FRAME = 2**20  # bytes of one message: 1.3 s at 192 kHz
 _RATES = (8_000, 192_000)  # Hz
+_BOUGHT = 2.0  # s of waiting for a second of sound: who paused catches up
 _DONE, _TOO_BIG, _OURS = 1000, 1009, 4000  # close codes; 4000 and the status for a refusal
 
 _log = logging.getLogger("emelia.server")
@@ -52,6 +54,7 @@ class _Session:
     def __init__(self, socket: WebSocket, service: Service) -> None:
         self._socket, self._service = socket, service
         self.seconds = 0.0  # of sound heard
+        self._patience = service.settings.live_idle  # s that are waited for more
 
     async def run(self) -> int:
         """Hear all there is; the code to tell of a good end.
@@ -77,12 +80,13 @@ class _Session:
 
     async def _receive(self) -> bytes | None:
         """The next samples; None at the end."""
-        idle = self._service.settings.live_idle
+        idle, begun = self._service.settings.live_idle, time.monotonic()
         try:
-            async with asyncio.timeout(idle):
+            async with asyncio.timeout(self._patience):
                 message = await self._socket.receive()
         except TimeoutError:
             raise Problem(408, f"no sound for {idle:g} s. Connect again to go on.") from None
+        self._patience -= time.monotonic() - begun
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1006))
         if (text := message.get("text")) is None:
@@ -101,8 +105,11 @@ class _Session:
         wave = np.frombuffer(message, "<f4").astype(np.float32)
         if not np.isfinite(wave).all():
             raise Problem(422, "samples that are not numbers (NaN or infinite).")
-        self.seconds += wave.size / self._rate
-        self._service.metrics.decoded.inc(wave.size / self._rate)
+        self.seconds += (seconds := wave.size / self._rate)
+        # Only sound buys time, or messages without any would hold the place for ever.
+        idle = self._service.settings.live_idle
+        self._patience = min(idle, self._patience + _BOUGHT * seconds)
+        self._service.metrics.decoded.inc(seconds)
         if self.seconds > most:
             raise Problem(413, f"the session is longer than {most:g} s. Connect again to go on.")
         return np.clip(wave, -1.0, 1.0)
