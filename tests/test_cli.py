@@ -264,6 +264,16 @@ def test_a_corpus_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
     run("study", "aesdd").refuses(1, "give its folder", CORPORA["aesdd"].home)
 
 
+@pytest.mark.parametrize("place", ["~nobody of this name/x", 300 * "a", "hf:~nobody/x/y"])
+def test_a_place_that_no_system_takes_is_named(run: Run, place: str) -> None:
+    run("study", place).refuses(1, place.removeprefix("hf:"), "no such")
+
+
+def test_a_folder_is_no_name_for_a_model_file(run: Run, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    run("export", tmp_path, "--name", "greek", "--out", ".").refuses(2, "ends with .onnx")
+
+
 def test_an_empty_folder_is_no_corpus(run: Run, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     run("study", tmp_path / "empty").refuses(1, "empty: no recordings", "wav")

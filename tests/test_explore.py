@@ -199,6 +199,16 @@ def test_what_was_measured_is_not_measured_again(
     )
 
 
+def test_two_files_of_one_name_are_two_problems(tmp_path: Path) -> None:
+    for emotion, data in (("anger", b""), ("fear", b"no sound")):
+        (tmp_path / emotion).mkdir()
+        (tmp_path / emotion / "1.wav").write_bytes(data)
+        soundfile.write(tmp_path / emotion / "2.wav", voice(150, 0.5, seed=len(data)), RATE)
+    found = problems(gather(read_corpus(tmp_path)))
+    assert of_kind(found, "empty") == [("anger/1.wav",)]
+    assert of_kind(found, "unreadable") == [("fear/1.wav",)]
+
+
 def test_a_recording_that_vanishes_is_told_of_and_the_others_go_on(tmp_path: Path) -> None:
     for number in range(3):
         name = tmp_path / ("anger", "fear")[number % 2] / f"{number}.wav"

@@ -195,6 +195,20 @@ def test_a_file_one_may_not_read_is_one_clear_line(
     run("predict", locked, "--model", toy).refuses(1, "silence.wav: cannot be read (Permission")
 
 
+@pytest.mark.parametrize("name", ["~no such user/clip.wav", "~clip.wav", 300 * "a"])
+def test_a_name_that_no_system_takes_is_one_clear_line(run: Run, toy: Path, name: str) -> None:
+    run("predict", name, "--model", toy).refuses(1, f"{name}: no such file or folder")
+    assert run("predict", "x.wav", "--model", f"{name}.onnx").code == 1
+
+
+def test_a_name_that_begins_with_a_tilde_is_answered(
+    run: Run, toy: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "silence.wav").rename(folder / "~silence.wav")
+    assert "~silence.wav" in run("predict", "~silence.wav", "--model", toy).out
+
+
 def test_a_wrong_model_is_one_clear_line(run: Run, folder: Path, tmp_path: Path) -> None:
     run("predict", folder, "--model", "aesd").refuses(1, "'aesd'", "Did you mean aesdd?")
     run("predict", folder, "--model", tmp_path).refuses(1, "is a folder")

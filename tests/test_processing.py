@@ -23,6 +23,7 @@ from emelia.config import AudioConfig
 from emelia.corpora import Utterance, read_corpus
 from emelia.errors import MissingExtraError
 from emelia.show import processing_tables as tables
+from emelia.show.processing import gather, write_corpus
 from emelia.show.processing_noise import (
     CLEAN,
     METHODS,
@@ -366,6 +367,21 @@ def test_a_corpus_becomes_a_page_with_what_noise_reduction_is_worth(
     assert "The recording with the lowest estimated SNR." in page
     names = {p.name for p in (tmp_path / "out/figures").iterdir()}
     assert {"si-sdr.png", "segmental-snr.svg", "stages-0.png"} <= names
+
+
+def test_recordings_too_long_for_a_page_are_measured_all_the_same(
+    small_corpus: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("librosa")
+    monkeypatch.setattr("emelia.show.processing.MIXED", 1)
+    monkeypatch.setattr("emelia.show.processing.LONGEST", 1.0)  # s
+    corpus = read_corpus(small_corpus(seconds=0.6))
+    path = corpus.utterances[0].path
+    soundfile.write(path, hiss(1.5), RATE)  # the noisiest of all
+    found = gather(read_corpus(corpus.root), AudioConfig(), 1, lambda *_: None)
+    page = write_corpus(found, tmp_path / "out").read_text()
+    assert "The recording with the lowest estimated SNR." in page
+    assert f"{path.name}" not in page.partition("The recording with the lowest")[2][:200]
 
 
 def test_mistakes_are_one_line(run: Any, tmp_path: Path) -> None:

@@ -339,3 +339,15 @@ def test_a_pickle_in_the_cache_is_never_opened(tmp_path: Path) -> None:
     objects = np.array([{"a": 1}], dtype=object)
     np.save(entry, objects, allow_pickle=True)
     assert cache.get("key") is None
+
+
+def test_a_folder_is_no_name_for_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageError, match="a folder; expected the name of a file"):
+        storage.write_atomically(Path(), b"")
+
+
+def test_a_user_who_is_unknown_is_part_of_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert storage.expanded("~/a") == Path("/home/me/a")
+    assert storage.expanded("~nobody of this name/a") == Path("~nobody of this name/a")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +22,9 @@ from toy_model import write_toy
 from vowels import vowels
 
 from emelia import load
+from emelia.cli import timeline as command
 from emelia.cli.timeline import run_timeline
-from emelia.errors import AudioError, ConfigError
+from emelia.errors import AudioError, ConfigError, StorageError
 from emelia.show.answers import picture
 from emelia.show.timelines import course
 from emelia.use import timeline as timelines
@@ -458,6 +460,32 @@ def test_one_bad_recording_does_not_stop_the_rest(
     assert failures == 2
     assert f"{text}: not a known format" in err and "gone.wav: no such file." in err
     assert {row["path"] for row in csv.DictReader(io.StringIO(out))} == {str(recording)}
+
+
+def test_what_was_found_before_an_early_end_is_written(
+    run: Run, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, usual = tmp_path / "all.csv", command._timeline
+
+    def until_ctrl_c(recognizer: Any, name: str, *rest: float) -> Timeline:
+        if name.endswith("second.wav"):
+            raise KeyboardInterrupt
+        return usual(recognizer, name, *rest)
+
+    monkeypatch.setattr(command, "_timeline", until_ctrl_c)
+    with pytest.raises(KeyboardInterrupt):
+        run(recording, tmp_path / "second.wav", format_="csv", out=out)
+    with out.open() as file:
+        assert {row["path"] for row in csv.DictReader(file)} == {str(recording)}
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(
+    run: Run, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "_timeline", None)  # it must not come to that
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="a file stands where a folder should be"):
+        run(recording, format_="csv", out=tmp_path / "file" / "all.csv")
 
 
 def test_several_recordings_share_a_stream_where_the_format_allows(
