@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -469,13 +468,3 @@ def network_min(config: ModelConfig) -> int:
 
 def shape_of(out: Any) -> tuple[int, ...]:
     return tuple((out[0] if isinstance(out, tuple) else out).shape)
-
-
-@pytest.mark.parametrize("kernel", ["5x3", "3x7", "5x5"])
-def test_emelia_of_other_kernels_keeps_its_maps_and_ignores_padding(kernel: str) -> None:
-    network = make(replace(EMELIA, kernel=kernel), 64).eval()
-    clips = clips_of([100, 77], 64)
-    found = shapes(network, *pad(clips), (Residual, nn.Linear))
-    assert found == [(2, 36, 16, 25), (2, 48, 8, 25), (2, 72, 4, 25), (2, CLASSES)]
-    alone = torch.cat([network(*pad([clip])) for clip in clips])
-    torch.testing.assert_close(network(*pad(clips, extra=40, garbage=100.0)), alone)

@@ -267,7 +267,7 @@ def test_a_client_that_leaves_a_timeline_frees_its_place() -> None:
             coming = answer.iter_lines()
             assert next(coming)
             refused(upload(client, b"notes"), 429)
-        wait_for(client, "emelia_jobs_running 0.0", seconds=3)
+        wait_for(client, "emelia_jobs_running 0.0")
         assert upload(client, encoded(speech())).status_code == 200
 
 

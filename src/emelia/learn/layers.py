@@ -41,13 +41,11 @@ def statistics(x: Tensor, lengths: Tensor) -> Tensor:
 class Residual(nn.Module):
     """Two convolutions and a way past them (He et al. 2016)."""
 
-    def __init__(
-        self, inputs: int, outputs: int, stride: tuple[int, int], kernel: tuple[int, int] = (3, 3)
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: tuple[int, int]) -> None:
         super().__init__()
         self.stride = stride
-        self.first = padded(inputs, outputs, kernel, stride)
-        self.second = padded(outputs, outputs, kernel)
+        self.first = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        self.second = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.past = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
         self.norms = nn.ModuleList(MaskedBatchNorm(outputs) for _ in range(3))
 
@@ -58,15 +56,6 @@ class Residual(nn.Module):
         )  # (B, i, M, F) -> (B, o, M', F')
         y = self.norms[1](self.second(y), after) + self.norms[2](self.past(x), after)
         return hide(y.relu(), after), after
-
-
-def padded(
-    inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int] = (1, 1)
-) -> nn.Conv2d:
-    """Without a bias, padded so that without a stride a map keeps its size."""
-    bands, frames = kernel
-    padding = (bands // 2, frames // 2)
-    return nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=padding, bias=False)
 
 
 class MaskedBatchNorm(nn.BatchNorm2d):

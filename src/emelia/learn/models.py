@@ -19,15 +19,7 @@ from torch.nn import functional as F
 from emelia.config import ModelConfig
 from emelia.errors import ConfigError
 from emelia.learn.encoders import new_encoder
-from emelia.learn.layers import (
-    AttentiveStatistics,
-    MaskedBatchNorm,
-    Residual,
-    halve,
-    hide,
-    padded,
-    valid,
-)
+from emelia.learn.layers import AttentiveStatistics, MaskedBatchNorm, Residual, halve, hide, valid
 
 
 class Network(nn.Module):
@@ -144,13 +136,11 @@ class Emelia(Network):
     def __init__(self, config: ModelConfig, classes: int, bands: int) -> None:
         super().__init__()
         w = config.width
-        tall, wide = map(int, config.kernel.split("x"))
-        kernel = (tall, wide)
-        self.stem = padded(1, w, kernel, (2, 2))
+        self.stem = nn.Conv2d(1, w, 3, stride=2, padding=1, bias=False)
         self.norm = MaskedBatchNorm(w)
         self.blocks = nn.ModuleList(
-            [Residual(w, 3 * w // 2, (2, 2), kernel), Residual(3 * w // 2, 2 * w, (2, 1), kernel),
-             Residual(2 * w, 3 * w, (2, 1), kernel)]
+            [Residual(w, 3 * w // 2, (2, 2)), Residual(3 * w // 2, 2 * w, (2, 1)),
+             Residual(2 * w, 3 * w, (2, 1))]
         )  # fmt: skip
         features = 3 * w * -(-bands // 16)
         self.pool = AttentiveStatistics(features)
