@@ -261,13 +261,13 @@ def test_damage_half_way_is_the_last_line_of_a_timeline() -> None:
 
 
 def test_a_client_that_leaves_a_timeline_frees_its_place() -> None:
-    with served(max_jobs=1, queue=0) as client:
+    with served(models=("free",), max_jobs=1, queue=0) as client:
         form = {"file": ("a", encoded(np.tile(speech(), 200)))}
         with client.stream("POST", "/v1/timeline?hop=0.1", files=form) as answer:
             coming = answer.iter_lines()
             assert next(coming)
             refused(upload(client, b"notes"), 429)
-        wait_for(client, "emelia_jobs_running 0.0")
+        wait_for(client, "emelia_jobs_running 0.0", seconds=3)
         assert upload(client, encoded(speech())).status_code == 200
 
 

@@ -6,6 +6,7 @@ import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from emelia.corpora.utterance import PARTS, UNKNOWN_SPEAKER, Corpus, Fold, Split, Utterance
 from emelia.errors import SplitError
@@ -92,14 +93,20 @@ def _read_list(path: Path) -> dict[str, tuple[str, ...]]:
         raise SplitError(f"{path}: cannot be read ({error.strerror}); {expected}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SplitError(f"{path}: not valid TOML ({error}); {expected}") from None
-    lists = values
-    if set(values) == {"folds"} and isinstance(values["folds"], list) and len(values["folds"]) > 2:
-        lists = {str(i): fold for i, fold in enumerate(values["folds"], 1)}
-    elif set(values) != set(PARTS):
-        lists = {}
+    lists = _parts_or_folds(values)
     if not lists or not all(isinstance(listed, list) for listed in lists.values()):
         raise SplitError(f"{path}: has {', '.join(values) or 'nothing'}; {expected}")
     return {key: tuple(map(str, listed)) for key, listed in lists.items()}
+
+
+def _parts_or_folds(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file lists: by part, or three folds or more by number; nothing where it is neither."""
+    if set(values) == set(PARTS):
+        return {part: values[part] for part in PARTS}
+    folds = values.get("folds")
+    if len(values) == 1 and isinstance(folds, list) and len(folds) > 2:
+        return {str(number): fold for number, fold in enumerate(folds, 1)}
+    return {}
 
 
 def _fixed(corpus: Corpus, name: str, parts: Mapping[str, Sequence[str]], title: str) -> Split:

@@ -123,7 +123,8 @@ def about(task: Task, training: Training) -> dict[str, Any]:
 
 def facts(epoch: Epoch) -> str:
     """One epoch in words."""
-    own = [f"{k.removeprefix(BY_CORPUS)} {100 * v:.1f}" for k, v in epoch.items() if BY_CORPUS in k]
+    corpora = {k.removeprefix(BY_CORPUS): v for k, v in epoch.items() if k.startswith(BY_CORPUS)}
+    own = [f"{corpus} {100 * share:.1f}" for corpus, share in corpora.items()]
     each = f" ({', '.join(own)})" if own else ""
     return f"loss {epoch['loss']:.3f}, validation UAR {100 * epoch['validation_uar']:.1f} %{each}"
 

@@ -64,10 +64,13 @@ def studies(cells: Iterable[Cell]) -> list[Study]:
     how the corpus was divided, belong to the one division that others tell of, if it is one.
     """
     cells = list(cells)
-    places = grouped(cells, _place)
+    told: dict[Hashable, set[str]] = {
+        place: {cell.division for cell in own} - {""}
+        for place, own in grouped(cells, _place).items()
+    }
 
     def study(cell: Cell) -> tuple[str, ...]:
-        divisions = {other.division for other in places[_place(cell)]} - {""}
+        divisions = told[_place(cell)]
         only = min(divisions) if len(divisions) == 1 else ""
         return *_place(cell), cell.division or only
 

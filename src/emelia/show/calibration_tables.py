@@ -62,7 +62,7 @@ def _note(found: Sequence[Calibration], fitted: bool) -> str:
         "the semicolon, what perfect confidences would show on as many clips. AURC: area under "
         "the curve of errors among the surest answers; where confidence tells nothing it is the "
         "share that is wrong. Surest % with 90 % right: the largest share of the surest answers of "
-        "which nine in ten are right; models choose their threshold so on validation clips."
+        "which nine in ten are right."
     ]
     if fitted:
         notes.append(
