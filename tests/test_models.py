@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -260,6 +263,41 @@ def test_resized_takes_128_bands_and_256_frames_only(layers: int) -> None:
     for shape in ((2, 1, 128, 240), (2, 1, 112, 256)):
         with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
             network(torch.zeros(shape), torch.full((2,), shape[3]))
+
+
+# Few channels
+
+
+@pytest.mark.parametrize("stride", [(2, 2), (2, 1)])
+@pytest.mark.parametrize("width", [2, 4, 7])
+def test_a_block_of_few_channels_skips_what_a_stride_does(
+    width: int, stride: tuple[int, int]
+) -> None:
+    block, x = Residual(width, 9, stride), torch.randn(3, width, 11, 14)
+    seen = {}
+    block.past.register_forward_hook(lambda module, inputs, found: seen.update(found=found))
+    block(x, torch.tensor([14, 14, 14]))
+    torch.testing.assert_close(seen["found"], F.conv2d(x, block.past.weight, stride=stride))
+
+
+def test_a_network_of_few_channels_learns_without_harm() -> None:
+    code = (  # in a process of its own: what it guards against ends the whole process
+        "import torch\n"
+        "from emelia.config import ModelConfig\n"
+        "from emelia.learn.models import build\n"
+        "network = build(ModelConfig('emelia', width=4), 5, 64)\n"
+        "network.to(memory_format=torch.channels_last)\n"
+        "for frames in range(40, 60):\n"
+        "    x = torch.randn(32, 1, 64, frames).contiguous(memory_format=torch.channels_last)\n"
+        "    network(x, torch.full((32,), frames)).square().sum().backward()\n"
+    )
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "MALLOC_CHECK_": "3",
+        "MALLOC_PERTURB_": "7",
+    }
+    child = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+    assert child.returncode == 0, child.stderr.decode()
 
 
 # Shapes

@@ -21,7 +21,7 @@ from emelia.use.timeline import TimelineBuilder
 from emelia.use.windows import Window
 
 _POINTS = 2000  # of a drawn waveform, at most
-_PIECE = 5 * SAMPLE_RATE  # samples between two events of progress, at most
+_PIECE = SAMPLE_RATE  # samples between two events of progress, and two looks for who has left
 
 
 def predict(

@@ -69,7 +69,7 @@ _EVENTS = {
     "description": "JSON lines, as they are found.",
     "content": {
         "application/x-ndjson": {
-            "example": '{"type":"progress","done":5.0,"total":60.0}\n'
+            "example": '{"type":"progress","done":1.0,"total":60.0}\n'
             '{"type":"window","start":0.0,"end":3.0,"probabilities":{...}}\n'
             '{"type":"timeline","seconds":60.0,"segments":[{"start":0.0,"end":8.2,'
             '"emotion":"anger",...}],"windows":[...],"waveform":{...}}'
