@@ -538,6 +538,14 @@ def test_behind_a_proxy_the_server_has_a_name_more() -> None:
         refused(client.get("/healthz", headers={"host": "evil.example"}), 421)
 
 
+def test_a_name_more_does_not_shut_out_the_address_that_is_printed() -> None:
+    with served(host="0.0.0.0", names=("emelia.example",)) as client:
+        assert client.base_url.host == "127.0.0.1"
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/healthz", headers={"host": "emelia.example"}).status_code == 200
+        refused(client.get("/healthz", headers={"host": "evil.example"}), 421)
+
+
 # Limits of their own
 
 

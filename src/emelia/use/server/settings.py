@@ -72,8 +72,9 @@ class ServerSettings:
     @property
     def hosts(self) -> frozenset[str]:
         """What a Host header may say, without the port; empty: anything."""
-        own = _LOOPBACK_NAMES | {self.host} if self.loopback else frozenset()
-        return own | {name.lower() for name in self.names}
+        if not (self.loopback or self.names):
+            return frozenset()
+        return _LOOPBACK_NAMES | {self.host, *(name.lower() for name in self.names)}
 
 
 def _check_positive(name: str, value: float) -> None:
