@@ -43,6 +43,7 @@ from emelia.learn.features import FrontEnd, TraceableFrontEnd
 from emelia.learn.graph import Graph
 from emelia.learn.modelfile import Session, batch, to_onnx
 from emelia.learn.parity import compare, make, recordings
+from emelia.learn.restore import network_of
 from emelia.learn.runs import Run, load_run, new_network
 from emelia.learn.tasks import tasks
 
@@ -644,6 +645,8 @@ def test_what_ships_keeps_its_promises(path: Path) -> None:
     assert [i.name for i in model.graph.input] == list(INPUTS)
     assert [o.name for o in model.graph.output] == list(OUTPUTS)
     assert path.with_suffix(".md").read_text(encoding="utf-8") == to_markdown(card)
+    run = network_of(path)  # training can go on from it, with the settings of this version
+    assert (run.classes, run.recipe.digest) == (card.labels, card.recipe_digest)
 
 
 @pytest.mark.parametrize(
