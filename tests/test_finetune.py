@@ -346,6 +346,13 @@ def test_the_recipe_is_that_of_the_model_but_gentler() -> None:
     assert made.digest != gentler(RECIPE, "other", clips(calm=4)).digest
 
 
+def test_few_speakers_do_not_choose_a_penalty() -> None:
+    encoder = replace(RECIPE, model=ModelConfig("encoder", encoder="whisper-tiny.en"))
+    assert gentler(encoder, "base", clips(calm=4)).train.penalty == "averaged"
+    chosen = gentler(encoder, "base", clips(calm=4), ["train.penalty=chosen"])
+    assert chosen.train.penalty == "chosen"
+
+
 def test_classes_of_unequal_size_are_drawn_alike() -> None:
     assert gentler(RECIPE, "base", clips(calm=4, angry=5)).train.balance == "sampling"
 

@@ -51,6 +51,9 @@ def gentler(
         batch_size=min(recipe.train.batch_size, max(SMALLEST, len(clips) // STEPS)),
         balance="none" if alike else "sampling",
         refit=True,
+        penalty="averaged"
+        if recipe.model.name == "encoder"
+        else "chosen",  # few speakers to choose
         home_share=0.0,
         draws=0,
         teacher_share=0.0,
