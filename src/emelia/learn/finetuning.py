@@ -51,9 +51,8 @@ def gentler(
         batch_size=min(recipe.train.batch_size, max(SMALLEST, len(clips) // STEPS)),
         balance="none" if alike else "sampling",
         refit=True,
-        penalty="averaged"
-        if recipe.model.name == "encoder"
-        else "chosen",  # few speakers to choose
+        # Few speakers choose a penalty by chance.
+        penalty="averaged" if recipe.model.name == "encoder" else "chosen",
         home_share=0.0,
         draws=0,
         teacher_share=0.0,

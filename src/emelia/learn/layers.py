@@ -58,9 +58,9 @@ class Residual(nn.Module):
         y = hide(
             self.norms[0](self.first(x), after).relu(), after
         )  # (B, i, M, F) -> (B, o, M', F')
-        y = self.norms[1](self.second(y), after) + self.norms[2](
-            self.past(x[..., :: self.skip[0], :: self.skip[1]]), after
-        )
+        bands, frames = self.skip
+        past = self.norms[2](self.past(x[..., ::bands, ::frames]), after)
+        y = self.norms[1](self.second(y), after) + past
         return hide(y.relu(), after), after
 
 
