@@ -118,7 +118,7 @@ def measure(where: str, recipe: Recipe, seed: int, ways: Sequence[str] = tuple(W
         rows.append((title, f"{100 * right:.1f} ({100 * ends.low:.1f} to {100 * ends.high:.1f})"))
         console.say(" ".join(rows[-1]))
     note = (
-        f"{len(tests)} test clips of {len(set(speakers))} speakers, {split.protocol}. Seed {seed}."
+        f"{len(tests)} test clips of {len(set(speakers))} speakers, {split.protocol} Seed {seed}."
     )
     return Table(
         f"{recipe.name} on {corpus.name}", ("standardised over", "accuracy %"), tuple(rows), note
