@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from emelia import console, metrics
 from emelia.results import Cell, read_results
 from emelia.results.rows import grouped
-from emelia.show.tables import Table, write_block
+from emelia.show.tables import Table, with_interval, write_block
 
 Member = tuple[str, list[Cell]]
 
@@ -48,7 +48,7 @@ def line(title: str, cells: Sequence[Cell], chances: NDArray[np.float64]) -> tup
     row = [title]
     for name, figure in (("accuracy", metrics.accuracy), ("uar", metrics.uar)):
         ends = metrics.interval(truth, found, speakers, name)  # type: ignore[arg-type]
-        row.append(f"{100 * figure(truth, found):.1f} ({100 * ends.low:.1f}–{100 * ends.high:.1f})")
+        row.append(with_interval(figure(truth, found), ends))
     return tuple(row)
 
 

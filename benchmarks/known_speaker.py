@@ -30,7 +30,7 @@ from emelia.learn.encoders import load_weights
 from emelia.learn.logistic import SMALL
 from emelia.learn.models import Encoder
 from emelia.learn.runs import new_network
-from emelia.show.tables import Table, write_block
+from emelia.show.tables import Table, with_interval, write_block
 
 AESDD = Path(__file__).parents[2] / "shared" / "corpora" / "aesdd"
 COUNTS = (5, 10, 20)  # clips of the speaker
@@ -131,9 +131,8 @@ def measure(where: str, others: str, name: str, seed: int, blocks: int) -> Table
             truth += [clip.label for clip in mine]
             speakers += [clip.utterance.speaker for clip in mine]
             answers += found.tolist()
-        right = metrics.accuracy(truth, answers)
         ends = metrics.interval(truth, answers, speakers)
-        rows.append((title, f"{100 * right:.1f} ({100 * ends.low:.1f} to {100 * ends.high:.1f})"))
+        rows.append((title, with_interval(metrics.accuracy(truth, answers), ends)))
         console.say(" ".join(rows[-1]))
     note = f"{len(truth)} test clips of {len(split.folds)} speakers, {split.protocol}"
     return Table(f"{name} on {corpus.name}", ("standardised over", "accuracy %"), tuple(rows), note)

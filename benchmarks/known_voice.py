@@ -30,9 +30,10 @@ from emelia.learn.features import FLAT
 from emelia.learn.hardware import CPU
 from emelia.learn.lessons import Lesson, learn
 from emelia.learn.training import predict
-from emelia.show.tables import Table, write_block
+from emelia.show.tables import Table, with_interval, write_block
 
 AESDD = Path(__file__).parents[2] / "shared" / "corpora" / "aesdd"
+Tick = Callable[[int], None]
 Name = Callable[[Utterance], str]  # whose frames a clip is standardised over
 Statistics = tuple[NDArray[np.float32], NDArray[np.float32]]  # mean and deviation of a band, (M,)
 OWN, TRAINING = "its own frames", "all training clips"
@@ -58,22 +59,24 @@ class Known(Loader):
         self._known: dict[str, Statistics] = {}
 
     def hear(self, utterances: Sequence[Utterance]) -> None:
-        """Take the statistics of each name's clips."""
+        """Take the statistics of each name's clips; where none are heard, each clip has its own."""
         specs = defaultdict(list)
         for clip in super().load(utterances):
             specs[self._name(clip.utterance)].append(clip.spec)
-        self._known = {name: statistics(found) for name, found in specs.items() if name != OWN}
+        self._known = {name: statistics(found) for name, found in specs.items()}
 
-    def load(self, utterances: Sequence[Utterance], tick=None) -> list[Clip]:  # type: ignore[no-untyped-def]
+    def load(self, utterances: Sequence[Utterance], tick: Tick | None = None) -> list[Clip]:
         """As a loader does, then standardised."""
         return [self._standardised(clip) for clip in super().load(utterances, tick)]
 
-    def training(self, utterances: Sequence[Utterance], epoch=0, tick=None) -> list[Clip]:  # type: ignore[no-untyped-def]
+    def training(
+        self, utterances: Sequence[Utterance], epoch: int = 0, tick: Tick | None = None
+    ) -> list[Clip]:
         """As a loader does, then standardised; a changed copy like the clip it was made from."""
         return [self._standardised(clip) for clip in super().training(utterances, epoch, tick)]
 
     def _standardised(self, clip: Clip) -> Clip:
-        known = self._known.get(self._name(clip.utterance))  # nothing where it is its own
+        known = self._known.get(self._name(clip.utterance))
         mean, deviation = known or statistics([clip.spec])
         spec = (clip.spec - mean[:, None]) / deviation[:, None]
         return replace(clip, spec=spec, silence=(clip.silence - mean) / deviation)
@@ -89,8 +92,8 @@ def plain(name: str, epochs: int) -> Recipe:
 
 def heard(fold: Fold, name: Name) -> Sequence[Utterance]:
     """What a way may take its statistics from: only the speaker's own way hears the test."""
-    every = (*fold.train, *fold.validation, *fold.test)
-    return fold.train if name(every[0]) == TRAINING else every
+    known = {OWN: (), TRAINING: fold.train}
+    return known.get(name(fold.test[0]), (*fold.train, *fold.validation, *fold.test))
 
 
 def asked(recipe: Recipe, classes: Sequence[str], fold: Fold, seed: int, name: Name) -> list[int]:
@@ -114,8 +117,8 @@ def measure(where: str, recipe: Recipe, seed: int, ways: Sequence[str] = tuple(W
         for fold in split.folds:
             answers += asked(recipe, corpus.emotions, fold, seed, WAYS[title])
             console.say(f"{title}: {len(answers)} of {len(tests)} clips answered")
-        right, ends = metrics.accuracy(truth, answers), metrics.interval(truth, answers, speakers)
-        rows.append((title, f"{100 * right:.1f} ({100 * ends.low:.1f} to {100 * ends.high:.1f})"))
+        ends = metrics.interval(truth, answers, speakers)
+        rows.append((title, with_interval(metrics.accuracy(truth, answers), ends)))
         console.say(" ".join(rows[-1]))
     note = (
         f"{len(tests)} test clips of {len(set(speakers))} speakers, {split.protocol} Seed {seed}."

@@ -75,7 +75,7 @@ def test_a_changed_copy_is_standardised_like_the_clip_it_was_made_from(loaded: M
 
 @pytest.mark.usefixtures("one_thread")
 def test_each_way_answers_for_every_test_clip(
-    small_corpus: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    small_corpus: Callable[..., Path],
 ) -> None:
     recipe = BENCH["plain"]("emelia", 1)
     recipe = replace(recipe, model=replace(recipe.model, width=4))
