@@ -1,13 +1,15 @@
 """What holds on a corpus that was never heard? A linear layer on a frozen encoder, in several ways.
 
-    python benchmarks/unheard_corpus.py [CORPORA] [--emotions A,B] [--recipe NAME] [--into FILE]
+    python benchmarks/unheard_corpus.py [CORPORA] [--emotions A,B] [--recipe NAME]
+        [--set KEY=VALUE] [--into FILE] [--name BLOCK]
 
-Leave one corpus out, UAR on its clips, four emotions. The first table's ways need the clip alone:
-one block's frames or those of every block; each clip's features standardised within the clip
-(instance normalisation); a larger penalty on what tells speakers and corpora apart
-(`train.shun`). Those of the second need unlabelled clips of the same source, by
-which features are standardised, drawn at random where every emotion is about as frequent; or by
-those that came before, as in a stream, which begins with what the other corpora have.
+Leave one corpus out, UAR on its clips over the emotions that are among them; four are asked for
+where nothing else is said. The first table's ways need the clip alone: one block's frames or
+those of every block; each clip's features standardised within the clip (instance normalisation);
+a larger penalty on what tells speakers and corpora apart (`train.shun`). Those of the second need
+unlabelled clips of the same source, by which features are standardised, drawn at random where
+every emotion is about as frequent; or by those that came before, as in a stream, which begins
+with what the other corpora have.
 """
 
 from __future__ import annotations
@@ -121,10 +123,10 @@ def answer(speech: Speech, test: Mask, way: Way, shun: float = 0.0) -> float:
     return metrics.uar(truth, solution(torch.from_numpy(x[test])).argmax(1).numpy())
 
 
-def hear(where: str, emotions: str, name: str) -> Speech:
+def hear(where: str, emotions: str, name: str, changes: Sequence[str]) -> Speech:
     """Encode the clips of all corpora, once: they are kept in the cache."""
     corpus = read_corpus(where, emotions=emotions.split(","))
-    recipe = find_recipes(name)[0]
+    recipe = find_recipes(name, changes)[0]
     clips = Loader(recipe, corpus.emotions).load(corpus.utterances)
     network = new_network(recipe, len(corpus.emotions))
     assert isinstance(network, Encoder)
@@ -151,9 +153,13 @@ def main() -> None:
     options.add_argument("corpora", nargs="?", default=CORPORA)
     options.add_argument("--emotions", default=EMOTIONS)
     options.add_argument("--recipe", default="whisper-base")
+    options.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change of the recipe"
+    )
+    options.add_argument("--name", default="unheard", help="the block of that file")
     options.add_argument("--into", type=Path, help="write the tables into this Markdown file")
     chosen = options.parse_args()
-    speech = hear(chosen.corpora, chosen.emotions, chosen.recipe)
+    speech = hear(chosen.corpora, chosen.emotions, chosen.recipe, chosen.set)
     blocks: dict[str, Way] = {f"block {n}": block(n) for n in range(1, speech.x.shape[1])}
     whole: dict[str, Way] = {**blocks, "every block": every}
     alone = {
@@ -165,7 +171,11 @@ def main() -> None:
     more = {f"{n} clips of the source": (source(n), 0.0) for n in COUNTS}
     more["all clips of the source"] = source(0), 0.0
     more |= {f"those so far, prior of {n} clips": (running(n), 0.0) for n in PRIORS}
-    note = f"{len(speech.clips)} clips, {chosen.recipe} frozen, a penalty of {PENALTY}."
+    emotions = len(set(speech.labels.tolist()))
+    note = (
+        f"{len(speech.clips)} clips of {emotions} emotions, {chosen.recipe} frozen, "
+        f"{speech.x.shape[1] - 1} blocks, a penalty of {PENALTY}."
+    )
     tables = [
         measure(speech, "The clip alone", alone, note),
         measure(speech, "Standardised by unlabelled clips of the source", more, note),
@@ -173,7 +183,7 @@ def main() -> None:
     for table in tables:
         console.table(table.title, table.columns, table.rows, table.note)
     if chosen.into:
-        write_block(chosen.into, "unheard", "\n\n".join(t.markdown() for t in tables))
+        write_block(chosen.into, chosen.name, "\n\n".join(t.markdown() for t in tables))
 
 
 if __name__ == "__main__":

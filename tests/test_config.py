@@ -258,6 +258,14 @@ def test_a_number_that_makes_no_sense_is_refused(setting: str) -> None:
             ["train.penalty=averaged"],
             "train.penalty: only the linear layer on an encoder is solved",
         ),
+        (
+            ["train.left_out=corpora"],
+            "train.left_out: only the linear layer on an encoder is solved",
+        ),
+        (
+            ["train.left_out=corpora", "model.name=encoder"],
+            "train.left_out: only where a network is made once more",
+        ),
     ],
 )
 def test_numbers_that_do_not_fit_each_other_are_refused(settings: list[str], message: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,7 +35,7 @@ from emelia.corpora import read_corpus
 from emelia.corpora.splits import make_split
 from emelia.errors import ModelError, RunError
 from emelia.learn import calibrate, export, quantise
-from emelia.learn.calibrate import Answers, read_answers, temperature, threshold
+from emelia.learn.calibrate import Answers, choosing, read_answers, temperature, threshold
 from emelia.learn.card import corpora_of, usual_licence, without_folders
 from emelia.learn.card_figures import figures
 from emelia.learn.card_page import to_markdown
@@ -608,6 +609,42 @@ def test_the_page_says_what_the_card_says(emelia: Emelia, traced: Finished) -> N
     assert "confidence of 0.123" in to_markdown(other)
     bare = Card("bare", ("a", "b"), SHORT, AudioConfig(), 1.0, 0.5)
     assert to_markdown(bare).startswith("# bare")
+
+
+@pytest.mark.parametrize("who", ["speakers", "corpora"])
+def test_the_page_says_what_those_who_validated_had_not_been_heard_of(who: str) -> None:
+    corpora = tuple("aesdd" if i % 2 else "nemo" for i in range(400))
+    found = figures(replace(guesses(400), corpora=corpora), ("a", "b", "c"), 1.0, 0.5)
+    train = {"refit": True, "left_out": who}
+    card = Card("b", ("a", "b", "c"), SHORT, AudioConfig(), 1.0, 0.5, settings={"train": train})
+    text = to_markdown(replace(card, metrics={"validation": found}))
+    assert "| validation, aesdd | 200 |" in text and "| validation, nemo | 200 |" in text
+    assert ("had not heard the clip's corpus, as" in text) == (who == "corpora")
+    assert ("every corpus has the same say" in text) == (who == "corpora")
+    assert ("had not heard the clip." in text) == (who == "speakers")
+    told = f"On validation clips confidence and accuracy are {100 * found['ece'][1]:.1f} points"
+    assert (told in text) == (who == "corpora")
+    own = ", ".join(
+        f"{name} {100 * found['per_corpus'][name]['ece']:.1f}" for name in ("aesdd", "nemo")
+    )
+    assert (f"Corpus by corpus: {own}." in text) == (who == "corpora")
+
+
+def test_corpora_that_were_left_out_count_alike_in_what_is_chosen() -> None:
+    plain, rare = guesses(4_000), np.arange(4_000) < 40
+    answers = replace(
+        plain,
+        ids=tuple(map(str, range(4_000))),
+        corpora=tuple("rare" if one else "frequent" for one in rare),
+        logits=np.where(rare[:, None], 8.0, 1.0) * plain.logits,  # much too sure of the rare ones
+    )
+    assert choosing(answers, "speakers") is answers
+    chose = choosing(answers, "corpora")
+    assert Counter(chose.corpora) == {"rare": 3_960, "frequent": 3_960}
+    assert set(chose.ids) == set(answers.ids)
+    assert set(Counter(chose.ids[3_960:]).values()) == {99}, "each as often as the others"
+    assert temperature(answers) < 1.3 < 2.0 < temperature(chose)
+    assert threshold(chose, 1.0).limit != threshold(answers, 1.0).limit
 
 
 def test_the_wanted_accuracy_is_chosen_and_told(emelia: Emelia, traced: Finished) -> None:

@@ -353,6 +353,13 @@ def test_few_speakers_do_not_choose_a_penalty() -> None:
     assert chosen.train.penalty == "chosen"
 
 
+def test_what_was_chosen_by_corpora_left_out_goes_on_by_the_speakers_of_one() -> None:
+    train = TrainConfig(1, shun=True, left_out="corpora", refit=True)
+    model = ModelConfig("encoder", encoder="whisper-tiny.en")
+    made = gentler(replace(RECIPE, model=model, train=train), "base", clips(calm=4)).train
+    assert (made.left_out, made.shun, made.refit) == ("speakers", False, True)
+
+
 def test_classes_of_unequal_size_are_drawn_alike() -> None:
     assert gentler(RECIPE, "base", clips(calm=4, angry=5)).train.balance == "sampling"
 

@@ -121,7 +121,7 @@ def test_the_second_fit_ends_where_validation_chose_though_the_first_went_on(
 def test_whoever_is_tested_with_another_corpus_is_chosen_for_by_corpora_left_out(
     fold: Fold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In turn each corpus that is heard; where the test is of one of them, its speakers."""
+    """In turn each corpus that is heard; where the test is of one, its speakers, if not asked."""
     one, two = (
         [replace(u, corpus=corpus) for u in part]
         for corpus, part in (("a", fold.train), ("b", fold.validation))
@@ -135,11 +135,19 @@ def test_whoever_is_tested_with_another_corpus_is_chosen_for_by_corpora_left_out
         return real(x, clips, weights, left_out, *rest)
 
     monkeypatch.setattr(probe, "choose", choose)
-    for corpus in ("c", "a"):
+    strangers = replace(SOLVED, train=replace(SOLVED.train, left_out="corpora"))
+    for recipe, corpus in ((SOLVED, "c"), (SOLVED, "a"), (strangers, "a")):
         test = tuple(replace(u, corpus=corpus) for u in fold.test)
-        teach(SOLVED, Fold("1", (*one[1:], *two[1:]), tuple(home), test))
-    assert asked[0] == [{"a"}, {"b"}]
+        found = teach(recipe, Fold("1", (*one[1:], *two[1:]), tuple(home), test))
+    assert asked[0] == asked[2] == [{"a"}, {"b"}]
     assert len(asked[1]) > 2, "speakers"
+    assert [c.utterance.corpus for c in found.checked] == len(one) * ["a"] + len(two) * ["b"]
+
+
+def test_where_all_is_of_one_corpus_none_can_be_left_out(fold: Fold) -> None:
+    strangers = replace(SOLVED, train=replace(SOLVED.train, left_out="corpora"))
+    with pytest.raises(ConfigError, match="all that is learnt from is of one corpus, so none"):
+        teach(strangers, fold)
 
 
 # Breaks

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,12 +17,14 @@ from tiny_encoder import SOLVED, make_known
 from typer.testing import CliRunner
 
 from emelia.cli import app
-from emelia.config import ModelConfig, Recipe, TrainConfig, recipe_toml
+from emelia.config import ModelConfig, Recipe, TrainConfig, recipe_from, recipe_toml
 from emelia.errors import ConfigError, EmeliaError
+from emelia.learn import probe
+from emelia.learn.calibrate import choosing, read_answers, temperature
 from emelia.learn.runs import load_run
 from emelia.learn.tune_space import own_values, space, with_values
 from emelia.learn.variants import ablations, is_solved
-from emelia.results import studies
+from emelia.results import Cell, studies
 from emelia.show import wording
 from emelia.show.architecture import architecture
 from emelia.show.limitations import limitations
@@ -114,6 +118,25 @@ def test_there_is_nothing_to_tune_in_what_is_solved(made: Path) -> None:
     assert "only a linear layer is solved, which has nothing to search" in str(found.exception)
 
 
+def test_a_model_for_strangers_is_calibrated_by_corpora_that_count_alike(
+    made: Path, small_corpus: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "PENALTIES", (30.0,))  # an encoder of chance is unsure then
+    small_corpus(made / "other", seconds=0.4, sentences=2, speakers=3)
+    more = ("--split", "loso", "--set", "train.left_out=corpora", "--out", "run")
+    answer = run("train", "solved.toml", "corpus+other", *more)
+    assert answer.exit_code == 0, answer.output
+    validation = read_answers(Path("run"), 2)["validation"]
+    assert len(set(Counter(validation.corpora).values())) == 2, "or this would prove nothing"
+    heat = temperature(choosing(validation, "corpora"))
+    assert heat != temperature(validation)
+    assert f"without its temperature of {heat:g}" in answer.output
+    assert Cell.from_json(Path("run/result.json").read_text()).temperature == heat
+    exported = run("export", "run", "--out", "model.onnx")
+    assert exported.exit_code == 0, exported.output
+    assert f"Temperature {heat:g};" in exported.output
+
+
 # Variants, and what a search may turn
 
 WHISPER = Recipe(
@@ -147,6 +170,10 @@ def test_only_what_can_change_a_solution_is_left_out_of_a_solved_recipe() -> Non
     assert names(SOLVED) == ["", "no refit"]
     shunning = replace(SOLVED, train=replace(SOLVED.train, shun=True))
     assert names(shunning) == ["", "nothing shunned", "no refit"]
+    strangers = replace(SOLVED, train=replace(SOLVED.train, left_out="corpora"))
+    assert names(strangers) == ["", "speakers left out", "no refit"]
+    for one in ablations(strangers):
+        assert recipe_from(tomllib.loads(recipe_toml(one))) == one, "a recipe that can be read"
 
 
 def test_a_search_turns_an_encoders_rates_and_not_its_width() -> None:
@@ -188,6 +215,8 @@ def test_words_say_where_a_network_begins_and_whom_it_learns_from() -> None:
     )
     shunning = replace(solved, train=replace(solved.train, shun=True))
     assert "solved, what tells speakers and corpora apart shunned" in wording.training(shunning)
+    strangers = replace(solved, train=replace(solved.train, left_out="corpora"))
+    assert "chosen and calibrated by corpora left out in turn" in wording.training(strangers)
     told = wording.origins(replace(WHISPER, train=replace(WHISPER.train, teacher="a@1")))
     assert "the last block learns at 0.1 of the learning rate, each earlier one at 0.7" in told
     assert "50 % of what is to be answered comes from a@1" in told

@@ -10,27 +10,29 @@ import numpy as np
 
 from emelia import console, metrics
 from emelia.errors import RunError
-from emelia.learn.calibrate import read_answers, temperature, threshold
+from emelia.learn.calibrate import choosing, read_answers, temperature, threshold
 from emelia.learn.card_figures import confidence
 from emelia.results import Calibration
 
 
-def tell_confidence(
-    run: Path, classes: Sequence[str], answers: Sequence[Mapping[str, Any]]
-) -> None:
+def tell_confidence(run: Path, answers: Sequence[Mapping[str, Any]]) -> None:
     """Print calibration error, Brier score, AURC and coverage, calibrated as an export would be.
 
     Args:
         run: folder whose validation answers give temperature and threshold.
         answers: records with speaker, truth and probabilities.
     """
+    from emelia.learn.runs import load_run
+
     try:
-        validation = read_answers(run, len(classes))["validation"]
+        trained = load_run(run)
+        validation = read_answers(run, len(trained.classes))["validation"]
     except RunError as error:
         console.warn(f"nothing is said of its confidence: {error}")
         return
-    heat = temperature(validation)
-    limit = threshold(validation, heat).limit
+    chose = choosing(validation, trained.recipe.train.left_out)
+    heat = temperature(chose)
+    limit = threshold(chose, heat).limit
     chances = np.array([answer["probabilities"] for answer in answers], np.float64)
     worth = Calibration(
         np.array([answer["truth"] for answer in answers]),

@@ -168,7 +168,7 @@ def show_cell(cell: Cell, folder: Path) -> None:
         cell.classes,
         f"{cell.recipe} on {cell.corpus}: {len(cell.predictions)} test clips",
     )
-    tell_confidence(folder, cell.classes, cell.predictions)
+    tell_confidence(folder, cell.predictions)
 
 
 def _what_is_kept(folder: Path) -> str:
@@ -226,7 +226,7 @@ def evaluate(
         trained.classes,
         f"{trained.recipe.name} on {data.name}: {len(found.answers)} clips",
     )
-    tell_confidence(run, trained.classes, found.answers)
+    tell_confidence(run, found.answers)
     if out:
         document = {"classes": trained.classes, "answers": found.answers}
         write_atomically(out, json.dumps(document, ensure_ascii=False, indent=1).encode())

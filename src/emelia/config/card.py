@@ -58,6 +58,11 @@ class Card:
     commit: str = ""
     created: str = ""  # UTC, ISO 8601
 
+    @property
+    def for_strangers(self) -> bool:
+        """Whether corpora left out chose and calibrated it, for sources that it never heard."""
+        return bool(self.settings.get("train", {}).get("left_out") == "corpora")
+
     def to_json(self) -> str:
         """Write the card as `read` takes it."""
         return json.dumps({"schema": SCHEMA, **asdict(self)}, ensure_ascii=False)

@@ -63,6 +63,8 @@ LIMITS: dict[str, tuple[float, float]] = {
     "train.teacher_share": (0, 1),
     "train.imitate": (0, 1e9),
 }
+# Settings of a linear layer that is solved, as they are where nobody asks for anything.
+_OF_SOLVED = {"shun": False, "penalty": "chosen", "left_out": "speakers"}
 
 
 def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
@@ -142,15 +144,16 @@ def check(recipe: Recipe) -> None:
             "augment.place: only encoders of spectrograms hear where a frame stands; set "
             "model.name=encoder, or leave it at 0."
         )
-    if recipe.train.shun and recipe.model.name != "encoder":
+    for key, usual in _OF_SOLVED.items():
+        if getattr(recipe.train, key) != usual and recipe.model.name != "encoder":
+            raise ConfigError(
+                f"train.{key}: only the linear layer on an encoder is solved, which this is about; "
+                f"set model.name=encoder, or leave it at {str(usual).lower()}."
+            )
+    if recipe.train.left_out != "speakers" and not recipe.train.refit:
         raise ConfigError(
-            "train.shun: only the linear layer on an encoder is solved and can shun anything; set "
-            "model.name=encoder, or leave it at false."
-        )
-    if recipe.train.penalty != "chosen" and recipe.model.name != "encoder":
-        raise ConfigError(
-            "train.penalty: only the linear layer on an encoder is solved and has penalties to "
-            "average; set model.name=encoder, or leave it at chosen."
+            "train.left_out: only where a network is made once more are others left out than "
+            "validation's speakers; set train.refit=true, or leave it at speakers."
         )
 
 

@@ -131,6 +131,9 @@ class TrainConfig:
     # Of a linear layer that is solved: let those left out choose how much it shuns what tells
     # speakers and corpora apart.
     shun: bool = False
+    # Of such a layer that is made once more: who is left out in turn to choose it and to calibrate
+    # it. Corpora are for recordings of sources never heard; where a corpus tests, they always are.
+    left_out: Literal["speakers", "corpora"] = "speakers"
     # Of such a layer: those left out choose its penalty, and whether deviations are heard, or the
     # layers with every penalty, with and without deviations, are averaged.
     penalty: Literal["chosen", "averaged"] = "chosen"

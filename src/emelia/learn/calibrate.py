@@ -76,6 +76,24 @@ def answers_of(records: Sequence[Mapping[str, Any]], classes: int) -> Answers:
     return Answers(ids, corpora, speakers, genders, truth, logits)
 
 
+def choosing(answers: Answers, left_out: str) -> Answers:
+    """Of validation answers those that choose temperature and threshold: all, once each.
+
+    Where corpora were left out (`train.left_out`), each is to tell what the next one may be like,
+    so their clips are repeated in turn until all corpora have as many.
+    """
+    if left_out != "corpora":
+        return answers
+    names = np.array(answers.corpora)
+    members = [np.flatnonzero(names == name) for name in np.unique(names)]
+    most = max(map(len, members))
+    places = np.concatenate([np.resize(own, most) for own in members])
+    given = (answers.ids, answers.corpora, answers.speakers, answers.genders)
+    ids, corpora, speakers, genders = (tuple(own[i] for i in places) for own in given)
+    truth, logits = answers.truth[places], answers.logits[places]
+    return Answers(ids, corpora, speakers, genders, truth, logits)
+
+
 def temperature(answers: Answers) -> float:
     """By what to divide logits so that the truth is likeliest (Guo et al. 2017).
 

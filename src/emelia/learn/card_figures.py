@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emelia import metrics
 from emelia.learn.calibrate import Answers
@@ -41,7 +42,7 @@ def figures(
     if named := {name: own for name, own in sexes.items() if name}:
         found["per_sex"] = named
     if len(set(answers.corpora)) > 1:
-        found["per_corpus"] = _per_corpus(answers, predicted)
+        found["per_corpus"] = _per_corpus(answers, after)
     return dict(_rounded(found))
 
 
@@ -67,14 +68,16 @@ def confidence(worth: Calibration, threshold: float) -> dict[str, Any]:
     }
 
 
-def _per_corpus(answers: Answers, predicted: metrics.Labels) -> dict[str, Any]:
+def _per_corpus(answers: Answers, chances: NDArray[np.float64]) -> dict[str, Any]:
     names, speakers = np.array(answers.corpora), np.array(answers.speakers)
-    return {
-        str(name): _headline(
-            answers.truth[own := names == name], predicted[own], speakers[own].tolist()
-        )
-        for name in np.unique(names)
-    }
+    found = {}
+    for name in np.unique(names):
+        truth, given = answers.truth[own := names == name], chances[own]
+        found[str(name)] = {
+            **_headline(truth, given.argmax(axis=1), speakers[own].tolist()),
+            "ece": metrics.calibration_error(truth, given),
+        }
+    return found
 
 
 def _headline(

@@ -23,10 +23,12 @@ _LIMITS = """\
 def _refitted(card: Card) -> str:
     if not card.settings.get("train", {}).get("refit"):
         return ""
-    return (
+    told = (
         "Made once more on training and validation clips; validation figures are of networks "
-        "that had not heard the clip."
+        "that had not heard the clip"
     )
+    own = "'s corpus, as this one has not heard that of a new recording"
+    return f"{told}{own if card.for_strangers else ''}."
 
 
 def to_markdown(card: Card) -> str:
@@ -75,9 +77,10 @@ def _data(card: Card) -> str:
 
 
 def _figures(card: Card) -> str:
-    rows = [_row(part, found) for part, found in card.metrics.items()]
-    test = card.metrics.get("test", {})
-    rows += [_row(f"test, {name}", own) for name, own in test.get("per_corpus", {}).items()]
+    rows, test = [], card.metrics.get("test", {})
+    for part, found in card.metrics.items():
+        own = found.get("per_corpus", {}).items()
+        rows += [_row(part, found), *(_row(f"{part}, {name}", one) for name, one in own)]
     if not rows:
         return ""
     columns = ["Part", "Clips", "Speakers", "Accuracy %", "UAR %"]
@@ -121,11 +124,16 @@ def _confidence(card: Card) -> str:
         f"Logits are divided by a temperature of {card.temperature:g} inside the file. "
         f"Below a confidence of {card.threshold:g} an answer is `unsure`. {card.threshold_rule}"
     ]
+    if card.for_strangers:
+        blocks[0] += " Of both choices every corpus has the same say, however large."
     accepted = [_accepted(part, found) for part, found in card.metrics.items()]
     if accepted:
         blocks.append(" ".join(accepted))
+    for part, found in card.metrics.items():
+        if part == "test" or card.for_strangers:
+            blocks.append(_calibration(part, found))
     if test := card.metrics.get("test"):
-        blocks += [_calibration(test), _bins(test), _coverage(test)]
+        blocks += [_bins(test), _coverage(test)]
     return "## Confidence\n\n" + "\n\n".join(filter(None, blocks))
 
 
@@ -135,18 +143,22 @@ def _accepted(part: str, found: Mapping[str, Any]) -> str:
     return f"On {part} clips it accepts {_percent(found['accepted'])} % of the answers{right}."
 
 
-def _calibration(test: Mapping[str, Any]) -> str:
-    before, after = test["ece"]
-    text = f"On test clips confidence and accuracy are {_percent(after)} points apart (ECE, 10 bins"
-    if "ece_perfect" in test:
-        low, high = map(_percent, test["ece_interval"])
-        text += f"; 95 %: {low} to {high}; {_percent(test['ece_perfect'])} would be perfect"
+def _calibration(part: str, found: Mapping[str, Any]) -> str:
+    before, after = found["ece"]
+    text = (
+        f"On {part} clips confidence and accuracy are {_percent(after)} points apart (ECE, 10 bins"
+    )
+    if "ece_perfect" in found:
+        low, high = map(_percent, found["ece_interval"])
+        text += f"; 95 %: {low} to {high}; {_percent(found['ece_perfect'])} would be perfect"
     text += ")" + (f", {_percent(before)} without the temperature" if before != after else "")
-    if "brier" in test:
-        first, brier = test["brier"]
+    if "brier" in found:
+        first, brier = found["brier"]
         text += f"; the Brier score is {brier:.3f}"
         text += f", {first:.3f} without" if first != brier else ""
-    return f"{text}."
+    own = [(name, one["ece"]) for name, one in found.get("per_corpus", {}).items() if "ece" in one]
+    each = ", ".join(f"{name} {_percent(ece)}" for name, ece in own)
+    return f"{text}. Corpus by corpus: {each}." if each else f"{text}."
 
 
 def _bins(test: Mapping[str, Any]) -> str:

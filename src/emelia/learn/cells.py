@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from emelia.learn.calibrate import answers_of, temperature
+from emelia.learn.calibrate import answers_of, choosing, temperature
 from emelia.learn.checkpoint import BY_CORPUS, Epoch
 from emelia.learn.checkpoint import Progress as Training
 from emelia.learn.data import Clip, Loader
@@ -86,7 +86,7 @@ def run_cell(task: Task, folder: Path, tell: Tell, hardware: Hardware = CPU) -> 
     save_run(folder, learnt.recipe, classes, learnt.network, training.history, known)
     if training.interrupted:
         raise Interrupted
-    found, heat = answers(test, asked.softmax(1).numpy()), _temperature(checked, len(classes))
+    found, heat = answers(test, asked.softmax(1).numpy()), _temperature(checked, task)
     cell = _cell(task, learnt.network, training, found, heat)
     return replace(cell, blocks=learnt.recipe.model.blocks)
 
@@ -129,10 +129,11 @@ def facts(epoch: Epoch) -> str:
     return f"loss {epoch['loss']:.3f}, validation UAR {100 * epoch['validation_uar']:.1f} %{each}"
 
 
-def _temperature(checked: Sequence[dict[str, Any]], classes: int) -> float:
+def _temperature(checked: Sequence[dict[str, Any]], task: Task) -> float:
     """Fitted on validation answers; 1 where they are no numbers, so that nothing can be."""
     try:
-        return temperature(answers_of(checked, classes))
+        found = answers_of(checked, len(task.setting.classes))
+        return temperature(choosing(found, task.recipe.train.left_out))
     except ValueError:
         return 1.0
 

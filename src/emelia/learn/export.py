@@ -12,7 +12,15 @@ import onnx
 
 from emelia.config import Card
 from emelia.console import Progress
-from emelia.learn.calibrate import WANTED, Answers, Threshold, read_answers, temperature, threshold
+from emelia.learn.calibrate import (
+    WANTED,
+    Answers,
+    Threshold,
+    choosing,
+    read_answers,
+    temperature,
+    threshold,
+)
 from emelia.learn.card import make_card
 from emelia.learn.graph import Graph
 from emelia.learn.modelfile import Session, halved, to_onnx, with_card
@@ -62,8 +70,9 @@ def export(
     run = load_run(folder)
     run.network.eval()
     answers = read_answers(folder, len(run.classes))
-    heat = temperature(answers["validation"])
-    limit = threshold(answers["validation"], heat, accuracy)
+    chose = choosing(answers["validation"], run.recipe.train.left_out)
+    heat = temperature(chose)
+    limit = threshold(chose, heat, accuracy)
     card = make_card(run, answers, heat, limit, name=name, title=title, licence=licence)
     progress.start("graph", 1)
     model = to_onnx(Graph(run.recipe, run.network, heat))

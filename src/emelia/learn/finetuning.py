@@ -53,6 +53,8 @@ def gentler(
         refit=True,
         # Few speakers choose a penalty by chance.
         penalty="averaged" if recipe.model.name == "encoder" else "chosen",
+        shun=False,
+        left_out="speakers",
         home_share=0.0,
         draws=0,
         teacher_share=0.0,

@@ -21,6 +21,7 @@ from torch import Tensor
 from emelia.config import Recipe
 from emelia.corpora import Utterance
 from emelia.corpora.splits import Fold
+from emelia.errors import ConfigError
 from emelia.learn import beginning, probe
 from emelia.learn.balance import draw_chances, home_of
 from emelia.learn.checkpoint import Epoch, Progress
@@ -103,7 +104,7 @@ def learn(lesson: Lesson, loader: Loader, validation: Sequence[Clip]) -> Learnt:
     """Train a network on a fold.
 
     Raises:
-        ConfigError: the start or the teacher does not fit the recipe.
+        ConfigError: the start, the teacher or the corpora do not fit the recipe.
         Diverged: the loss is no longer a number.
         ModelError: the weights of an encoder are not there.
     """
@@ -205,8 +206,14 @@ def _choose(lesson: Lesson, heard: list[Clip], validation: Sequence[Clip]) -> Fr
 
 
 def _turns(lesson: Lesson, heard: Sequence[Clip], home: set[str]) -> list[NDArray[np.bool_]]:
-    """Leave out what the test has that training lacks: speakers, or a corpus."""
-    if home.isdisjoint(u.corpus for u in lesson.fold.test):
+    """Leave out what the test has that training lacks, speakers or a corpus, or what is asked."""
+    asked = lesson.recipe.train.left_out == "corpora"
+    if asked or home.isdisjoint(u.corpus for u in lesson.fold.test):
+        if asked and len({clip.utterance.corpus for clip in heard}) < 2:
+            raise ConfigError(
+                "train.left_out: all that is learnt from is of one corpus, so none can be left "
+                "out; join others by +, or set it to speakers."
+            )
         return probe.corpus_turns(heard)
     return probe.turns(heard, home)
 

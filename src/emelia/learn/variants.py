@@ -38,7 +38,8 @@ _TECHNIQUES: dict[str, dict[str, Any]] = {
     "no home share": {"train.home_share": 0.0},
     "nothing shunned": {"train.shun": False},
     "one penalty": {"train.penalty": "chosen"},
-    "no refit": {"train.refit": False},
+    "speakers left out": {"train.left_out": "speakers"},
+    "no refit": {"train.refit": False, "train.left_out": "speakers"},
     "no layer-wise rates": {"train.encoder_lr": 1.0, "train.layer_decay": 1.0},
     "no teacher": {"train.teacher_share": 0.0, "train.imitate": 0.0},
     "no imitation": {"train.imitate": 0.0},
@@ -51,6 +52,7 @@ _OF_SOLVED = (
     "no home share",
     "nothing shunned",
     "one penalty",
+    "speakers left out",
     "no refit",
 )
 _ENCODER: dict[str, dict[str, Any]] = {

@@ -138,6 +138,8 @@ def training(recipe: Recipe) -> str:
         told.append("the layers with every penalty averaged")
     if train.shun:
         told.append("what tells speakers and corpora apart shunned as much as those left out chose")
+    if train.left_out == "corpora":
+        told.append("chosen and calibrated by corpora left out in turn")
     if train.balance != "none":
         told.append(f"unequal classes met by {_BALANCE[train.balance]}")
     if train.home_share:
