@@ -493,14 +493,14 @@ def test_the_card_of_a_model_is_shown(run: Run, toy: Path) -> None:
                  "No corpus", "2026-01-01", "float32"):  # fmt: skip
         assert fact in answer.out
     assert run("models", "aesdd").out.startswith("aesdd")
+    run("models", "aesd").refuses(1, "'aesd'", "Did you mean aesdd?")
+    run("models", toy.parent / "gone.onnx").refuses(1, "gone.onnx: no such model file")
 
 
 def test_a_model_for_strangers_says_who_validated_it(run: Run) -> None:
     unheard = "heard nothing of the clip's corpus"
     told = {name: " ".join(run("models", name).out.split()) for name in ("default", "aesdd")}
     assert unheard in told["default"] and unheard not in told["aesdd"]
-    run("models", "aesd").refuses(1, "'aesd'", "Did you mean aesdd?")
-    run("models", toy.parent / "gone.onnx").refuses(1, "gone.onnx: no such model file")
 
 
 def test_a_strangers_card_cannot_reach_the_terminal(run: Run, tmp_path: Path) -> None:
