@@ -503,6 +503,14 @@ def test_a_model_for_strangers_says_who_validated_it(run: Run) -> None:
     assert unheard in told["default"] and unheard not in told["aesdd"]
 
 
+@pytest.mark.parametrize(
+    "settings", [{}, {"train": "corpora"}, {"train": {"left_out": ["corpora"]}}]
+)
+def test_settings_of_any_shape_do_not_break_a_card(settings: Any, run: Run, tmp_path: Path) -> None:
+    answer = run("models", write_toy(tmp_path / "odd.onnx", settings=settings))
+    assert (answer.code, answer.err) == (0, "") and "heard nothing" not in answer.out
+
+
 def test_a_strangers_card_cannot_reach_the_terminal(run: Run, tmp_path: Path) -> None:
     path = write_toy(tmp_path / "bad.onnx", title="\x1b[31mred", metrics={"x\x1b": {"y": "\x9b"}})
     answer = run("models", path)

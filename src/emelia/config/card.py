@@ -61,7 +61,8 @@ class Card:
     @property
     def for_strangers(self) -> bool:
         """Whether corpora left out chose and calibrated it, for sources that it never heard."""
-        return bool(self.settings.get("train", {}).get("left_out") == "corpora")
+        train = self.settings.get("train")
+        return isinstance(train, Mapping) and train.get("left_out") == "corpora"
 
     def to_json(self) -> str:
         """Write the card as `read` takes it."""
