@@ -300,14 +300,6 @@ def test_a_network_of_few_channels_learns_without_harm() -> None:
     assert child.returncode == 0, child.stderr.decode()
 
 
-def test_a_deeper_network_gives_a_clip_in_a_batch_what_it_has_alone() -> None:
-    network = build(ModelConfig("emelia", width=8, depth=2), 5, 64).eval()
-    x, lengths = torch.randn(2, 1, 64, 50), torch.tensor([50, 31])
-    assert len(network.blocks) == 6  # type: ignore[arg-type]
-    alone = network(x[1:, ..., :31], lengths[1:])
-    torch.testing.assert_close(network(x, lengths)[1:], alone, rtol=1e-4, atol=1e-5)
-
-
 # Shapes
 
 

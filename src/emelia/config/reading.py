@@ -43,7 +43,6 @@ LIMITS: dict[str, tuple[float, float]] = {
     "augment.place": (0, 1_000_000),
     "model.layers": (1, 8),
     "model.width": (1, 1024),
-    "model.depth": (1, 8),
     "model.dropout": (0, 1),
     "model.frames": (1, 100_000),
     "model.blocks": (0, 1000),

@@ -92,7 +92,6 @@ class ModelConfig:
     layers: int = 3  # convolutions of the seed's networks: 3 or 4
     width: int = 16  # channels of the first convolution; each next has twice as many
     dropout: float = 0.25
-    depth: int = 1  # residual blocks of a width, in the network emelia
     frames: int = 256  # to which resized networks bring every clip
     padding: Literal["silence", "mean"] = "silence"  # of short clips; the seed study's was mean
     encoder: str = ""  # pre-trained, by name, for a network called encoder

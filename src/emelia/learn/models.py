@@ -138,11 +138,10 @@ class Emelia(Network):
         w = config.width
         self.stem = nn.Conv2d(1, w, 3, stride=2, padding=1, bias=False)
         self.norm = MaskedBatchNorm(w)
-        widths, strides = (w, 3 * w // 2, 2 * w, 3 * w), ((2, 2), (2, 1), (2, 1))
-        self.blocks = nn.ModuleList()
-        for inputs, outputs, stride in zip(widths, widths[1:], strides, strict=False):
-            more = [Residual(outputs, outputs, (1, 1)) for _ in range(config.depth - 1)]
-            self.blocks.extend([Residual(inputs, outputs, stride), *more])
+        self.blocks = nn.ModuleList(
+            [Residual(w, 3 * w // 2, (2, 2)), Residual(3 * w // 2, 2 * w, (2, 1)),
+             Residual(2 * w, 3 * w, (2, 1))]
+        )  # fmt: skip
         features = 3 * w * -(-bands // 16)
         self.pool = AttentiveStatistics(features)
         self.dropout = nn.Dropout(config.dropout)
