@@ -47,6 +47,7 @@ from emelia.learn.parity import compare, make, recordings
 from emelia.learn.restore import network_of
 from emelia.learn.runs import Run, load_run, new_network
 from emelia.learn.tasks import tasks
+from emelia.metrics import calibration_error
 
 Wave = NDArray[np.float32]
 SHORT = FeatureConfig(n_fft=256, window=200, hop=80, mels=16)
@@ -540,6 +541,8 @@ def test_figures_of_several_corpora_stand_apart() -> None:
     }
     value, low, high = found["per_corpus"]["nemo"]["uar"]
     assert low < value < high
+    own = calibration_error(answers.truth[::2], answers.probabilities()[::2])
+    assert found["per_corpus"]["nemo"]["ece"] == pytest.approx(own, abs=1e-4)
     assert "per_corpus" not in figures(answers, ("a", "b", "c"), 1.0, 0.5)
     json.dumps(found, allow_nan=False)
 

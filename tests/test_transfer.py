@@ -20,7 +20,7 @@ from emelia.cli import app
 from emelia.config import ModelConfig, Recipe, TrainConfig, recipe_from, recipe_toml
 from emelia.errors import ConfigError, EmeliaError
 from emelia.learn import probe
-from emelia.learn.calibrate import choosing, read_answers, temperature
+from emelia.learn.calibrate import choosing, read_answers, temperature, threshold
 from emelia.learn.runs import load_run
 from emelia.learn.tune_space import own_values, space, with_values
 from emelia.learn.variants import ablations, is_solved
@@ -128,13 +128,20 @@ def test_a_model_for_strangers_is_calibrated_by_corpora_that_count_alike(
     assert answer.exit_code == 0, answer.output
     validation = read_answers(Path("run"), 2)["validation"]
     assert len(set(Counter(validation.corpora).values())) == 2, "or this would prove nothing"
-    heat = temperature(choosing(validation, "corpora"))
+    chose = choosing(validation, "corpora")
+    limit = threshold(chose, heat := temperature(chose)).limit
     assert heat != temperature(validation)
     assert f"without its temperature of {heat:g}" in answer.output
+    assert f"At the run's threshold of {limit:g}" in answer.output
+    asked = run("evaluate", "run", "corpus+other")
+    assert f"without its temperature of {heat:g}" in asked.output
+    assert f"At the run's threshold of {limit:g}" in asked.output
     assert Cell.from_json(Path("run/result.json").read_text()).temperature == heat
-    exported = run("export", "run", "--out", "model.onnx")
+    limit = threshold(chose, heat, 0.8).limit
+    assert limit != threshold(validation, heat, 0.8).limit
+    exported = run("export", "run", "--accuracy", "0.8", "--out", "model.onnx")
     assert exported.exit_code == 0, exported.output
-    assert f"Temperature {heat:g};" in exported.output
+    assert f"Temperature {heat:g}; unsure below {limit:g}." in exported.output
 
 
 # Variants, and what a search may turn

@@ -15,22 +15,22 @@ from emelia.learn.card_figures import confidence
 from emelia.results import Calibration
 
 
-def tell_confidence(run: Path, answers: Sequence[Mapping[str, Any]]) -> None:
+def tell_confidence(
+    run: Path, classes: Sequence[str], answers: Sequence[Mapping[str, Any]], left_out: str
+) -> None:
     """Print calibration error, Brier score, AURC and coverage, calibrated as an export would be.
 
     Args:
         run: folder whose validation answers give temperature and threshold.
         answers: records with speaker, truth and probabilities.
+        left_out: `train.left_out` of its recipe.
     """
-    from emelia.learn.runs import load_run
-
     try:
-        trained = load_run(run)
-        validation = read_answers(run, len(trained.classes))["validation"]
+        validation = read_answers(run, len(classes))["validation"]
     except RunError as error:
         console.warn(f"nothing is said of its confidence: {error}")
         return
-    chose = choosing(validation, trained.recipe.train.left_out)
+    chose = choosing(validation, left_out)
     heat = temperature(chose)
     limit = threshold(chose, heat).limit
     chances = np.array([answer["probabilities"] for answer in answers], np.float64)

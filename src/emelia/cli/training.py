@@ -168,7 +168,8 @@ def show_cell(cell: Cell, folder: Path) -> None:
         cell.classes,
         f"{cell.recipe} on {cell.corpus}: {len(cell.predictions)} test clips",
     )
-    tell_confidence(folder, cell.predictions)
+    left_out = cell.settings["train"]["left_out"]
+    tell_confidence(folder, cell.classes, cell.predictions, left_out)
 
 
 def _what_is_kept(folder: Path) -> str:
@@ -226,7 +227,8 @@ def evaluate(
         trained.classes,
         f"{trained.recipe.name} on {data.name}: {len(found.answers)} clips",
     )
-    tell_confidence(run, found.answers)
+    left_out = trained.recipe.train.left_out
+    tell_confidence(run, trained.classes, found.answers, left_out)
     if out:
         document = {"classes": trained.classes, "answers": found.answers}
         write_atomically(out, json.dumps(document, ensure_ascii=False, indent=1).encode())
