@@ -18,7 +18,7 @@ from vowels import vowels
 from emelia.audio import decode, resample
 from emelia.errors import AudioError
 from emelia.use import speech
-from emelia.use.speech import FRAME_SECONDS, SpeechGate, has_speech, speech_seconds
+from emelia.use.speech import FRAME_SECONDS, SpeechGate, has_speech
 
 Wave = NDArray[np.float32]
 SECONDS = 3
@@ -101,8 +101,30 @@ def test_speech_is_speech_at_any_level(level: float) -> None:
     assert has_speech(vowels(2.0) * np.float32(level))
 
 
+OFFSETS = [0.1, 0.3, -0.5]
+
+
+@pytest.mark.parametrize("offset", OFFSETS)
+@pytest.mark.parametrize("level", [0.3, 0.01])
+def test_an_offset_changes_nothing(offset: float, level: float) -> None:
+    spoken = np.float32(level) * talk(1, 2, 1, 2, 1)
+    plain, moved = SpeechGate(), SpeechGate()
+    assert has_speech(spoken + np.float32(offset))
+    decisions = np.array(plain.feed(spoken) + plain.flush())
+    found = np.array(moved.feed(spoken + np.float32(offset)) + moved.flush())
+    assert (found == decisions).mean() > 0.97 and found.any()
+
+
+@pytest.mark.parametrize("offset", OFFSETS)
+def test_an_offset_is_no_speech(offset: float, detector: Counting) -> None:
+    steps = np.repeat(np.array([0, offset, 0, offset / 2], np.float32), SECONDS * RATE)
+    assert not has_speech(np.full(SECONDS * RATE, offset, np.float32))
+    assert not has_speech(hiss(3) + np.float32(offset))
+    assert not has_speech(steps)
+
+
 def test_the_search_stops_at_the_first_speech(detector: Counting) -> None:
-    assert 0 < speech_seconds(vowels(20.0)) < 1
+    assert has_speech(vowels(20.0))
     assert detector.questions < 20
 
 

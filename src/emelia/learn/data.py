@@ -20,18 +20,21 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from emelia.audio import decode, prepare
-from emelia.config import AugmentConfig, Recipe, digest
+from emelia.audio.windows import window_starts
+from emelia.config import SAMPLE_RATE, AugmentConfig, FeatureConfig, Recipe, digest
 from emelia.corpora import Utterance
 from emelia.errors import StorageError
 from emelia.learn.augment import augment_wave, copies_per_clip, copy_seed, mask_spectrogram, mixup
 from emelia.learn.balance import pick
 from emelia.learn.features import FrontEnd
 from emelia.learn.models import Network
-from emelia.learn.spectral import vary
+from emelia.learn.spectral import piece, vary
 from emelia.storage import ArrayCache, cache_root
 
 FORMAT = 1  # of cached features; raised when what is computed from the same settings changes
 EVALUATION_BATCH = 16  # clips; any number gives the same answers
+LONGEST = 10.0  # s a network hears at once: the memory of attention grows with the square of it
+MOST = 8  # times as much may a batch hold, padding included
 Array = NDArray[np.float32]
 
 
@@ -44,6 +47,7 @@ class Clip:
     spec: Array  # (M, F)
     silence: Array  # (M,) what a silent frame of this clip looks like
     key: str = ""  # names all it was made from
+    longest: int = 0  # frames a network hears of it at once; 0: all
     target: Array | None = None  # (C,) what a teacher makes of the label
 
 
@@ -116,7 +120,7 @@ class Loader:
             spec = mask_spectrogram(spec, config, np.random.default_rng(seed), silence)
             key = digest([key, *_of_masks(config)], length=64)  # what is made of it is kept too
         label = self.classes.index(utterance.emotion)
-        return Clip(utterance, label, spec, silence, key)
+        return Clip(utterance, label, spec, silence, key, longest(self.recipe.features))
 
     def key(self, utterance: Utterance, copy: int = 0) -> str:
         """Name all that a spectrogram is made from: the sound, the settings and the draw."""
@@ -184,13 +188,38 @@ def training_batches(
         yield batch
 
 
+def longest(features: FeatureConfig) -> int:
+    """Frames that a network hears at once."""
+    return round(LONGEST * SAMPLE_RATE / features.hop)
+
+
+def in_windows(clips: Sequence[Clip]) -> tuple[list[Clip], NDArray[np.int64]]:
+    """Cut clips that are too long to be heard at once; with the place of each piece's clip."""
+    pieces, owners = [], []
+    for place, clip in enumerate(clips):
+        window = clip.longest or clip.spec.shape[1]
+        for start in window_starts(clip.spec.shape[1], window):
+            pieces.append(replace(clip, spec=clip.spec[:, start : start + window]))
+            owners.append(place)
+    return pieces, np.array(owners, np.int64)
+
+
 def evaluation_batches(
     clips: Sequence[Clip], network: Network, classes: int
 ) -> Iterator[tuple[list[int], Batch]]:
-    """Give every clip once, short ones first, with its place in `clips`."""
+    """Give every clip once, short ones first, with its place in `clips`.
+
+    A batch holds `EVALUATION_BATCH` clips at most, and fewer where they are long.
+    """
     order = sorted(range(len(clips)), key=lambda i: clips[i].spec.shape[1])
-    for start in range(0, len(order), EVALUATION_BATCH):
-        group = order[start : start + EVALUATION_BATCH]
+    group: list[int] = []
+    for place in order:
+        frames, room = clips[place].spec.shape[1], MOST * clips[place].longest
+        if group and (len(group) == EVALUATION_BATCH or 0 < room < (len(group) + 1) * frames):
+            yield group, collate([clips[i] for i in group], network, classes)
+            group = []
+        group.append(place)
+    if group:
         yield group, collate([clips[i] for i in group], network, classes)
 
 
@@ -248,4 +277,5 @@ def _vary(clip: Clip, others: Sequence[Clip], recipe: Recipe, rng: np.random.Gen
     def other() -> Array:
         return others[int(rng.integers(len(others)))].spec
 
-    return replace(clip, spec=vary(clip.spec, clip.silence, other, recipe, rng))
+    spec = piece(clip.spec, clip.longest, rng) if clip.longest else clip.spec
+    return replace(clip, spec=vary(spec, clip.silence, other, recipe, rng))

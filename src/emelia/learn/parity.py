@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emelia.audio import Wave, decode, prepare
+from emelia.audio import Wave, decode, prepare, resample
+from emelia.audio.windows import window_starts
 from emelia.config import SAMPLE_RATE
 from emelia.corpora import Utterance
 from emelia.errors import AudioError, MissingExtraError, ModelError
-from emelia.learn.data import Clip
+from emelia.learn.data import LONGEST, Clip
 from emelia.learn.features import FrontEnd
 from emelia.learn.graph import outside
 from emelia.learn.modelfile import Session
@@ -29,6 +30,7 @@ from emelia.learn.training import logits
 
 MOST = 2000  # recordings asked about; where there are more, as many evenly drawn
 _BATCH = 8  # clips given to the file at once
+_WINDOW = round(LONGEST * SAMPLE_RATE)  # samples
 _MADE = 48  # sounds made where there are no recordings
 _NOBODY = Utterance("", Path(), "", "")
 
@@ -57,9 +59,9 @@ class Compared:
 
 @dataclass(frozen=True)
 class Sound:
-    """A recording of the corpus, or a made sound, as the file hears it and as the network does."""
+    """A recording, a window of it or a made sound, as the file hears it and as the network does."""
 
-    id: str
+    id: str  # the same for all windows of a recording
     bare: Wave  # (T,) at 16 kHz, after the steps that stay outside of the graph
     prepared: Wave  # after all steps
 
@@ -97,13 +99,14 @@ def drawn(paths: Mapping[str, Path], most: int = MOST) -> dict[str, Path]:
 
 
 def hear(run: Run, paths: Mapping[str, Path]) -> Iterator[Sound]:
-    """Decode recordings one by one; one that cannot be read is passed over."""
+    """Decode recordings one by one, long ones in windows; what cannot be read is passed over."""
     for id, path in paths.items():
         try:
-            wave, rate = decode(path)
+            wave = resample(*decode(path))
         except (AudioError, MissingExtraError):
             continue
-        yield _sound(run, id, wave, rate)
+        for start in window_starts(len(wave), _WINDOW):
+            yield _sound(run, id, wave[start : start + _WINDOW])
 
 
 def make(run: Run) -> Iterator[Sound]:
@@ -117,7 +120,7 @@ def make(run: Run) -> Iterator[Sound]:
         tone = np.sin(2 * np.pi * rng.uniform(80, 4000) * time * (1 + time / 4))
         loud = tone * np.clip(np.sin(2 * np.pi * 2.5 * time), 0, None)
         wave = rng.uniform(0.01, 0.8) * loud + 0.003 * rng.standard_normal(len(time)) + 0.01
-        yield _sound(run, f"made-{number}", wave.astype(np.float32), SAMPLE_RATE)
+        yield _sound(run, f"made-{number}", wave.astype(np.float32))
 
 
 def compare(
@@ -134,6 +137,7 @@ def compare(
         ModelError: the file is beyond the limits.
     """
     front_end, asked, same, largest = FrontEnd(run.recipe.features), 0, 0, 0.0
+    ids: set[str] = set()
     while group := list(islice(sounds, _BATCH)):
         clips = [_clip(front_end, sound.prepared) for sound in group]
         wanted = (logits(run.network, clips, len(run.classes)) / temperature).softmax(1).numpy()
@@ -148,19 +152,20 @@ def compare(
             )
         same += int((wanted.argmax(1) == got.argmax(1)).sum())
         asked, largest = asked + len(group), max(largest, float(differences.max()))
-        tick(asked)
+        ids.update(sound.id for sound in group)
+        tick(len(ids))
     if same < limits.same * asked:
         raise ModelError(
             f"the exported graph answers {asked - same} of {asked} clips otherwise than the "
             f"network; {100 * limits.same:g} % must be the same. Nothing was written. "
             f"{limits.remedy}"
         )
-    return Compared(asked, largest, same / asked if asked else 1.0)
+    return Compared(len(ids), largest, same / asked if asked else 1.0)
 
 
-def _sound(run: Run, id: str, wave: Wave, rate: int) -> Sound:
+def _sound(run: Run, id: str, wave: Wave) -> Sound:
     audio = run.recipe.audio
-    return Sound(id, prepare(wave, rate, outside(audio)), prepare(wave, rate, audio))
+    return Sound(id, *(prepare(wave, SAMPLE_RATE, steps) for steps in (outside(audio), audio)))
 
 
 @torch.no_grad()

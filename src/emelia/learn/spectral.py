@@ -41,11 +41,11 @@ def vary(
     config = recipe.augment
     changed = config.spectral > 0 and rng.random() < config.spectral
     if config.crop:  # what may become shorter is cut longer first
-        spec = _piece(spec, math.ceil(config.crop / TEMPO[0]) if changed else config.crop, rng)
+        spec = piece(spec, math.ceil(config.crop / TEMPO[0]) if changed else config.crop, rng)
     if changed:
         spec = _in_decibels(spec, other(), recipe.features, rng)
     if config.crop:
-        spec = _piece(spec, config.crop, rng)
+        spec = piece(spec, config.crop, rng)
     if config.masks_each_epoch:
         spec = mask_spectrogram(spec, config, rng, silence)
     return spec
@@ -103,7 +103,8 @@ def bent(bands: int, deviation: float, rng: np.random.Generator) -> Spec:
     return line[:, None].astype(np.float32)
 
 
-def _piece(spec: Spec, frames: int, rng: np.random.Generator) -> Spec:
+def piece(spec: Spec, frames: int, rng: np.random.Generator) -> Spec:
+    """Frames in a row from anywhere in a spectrogram (M, F); all where it has no more."""
     if spec.shape[1] <= frames:
         return spec
     start = int(rng.integers(spec.shape[1] - frames + 1))

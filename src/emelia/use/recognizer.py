@@ -26,9 +26,9 @@ from emelia.emotions import canonical
 from emelia.errors import AudioError, ConfigError, MissingExtraError
 from emelia.use.batching import batches, groups, in_order
 from emelia.use.model import Heard, Model
+from emelia.use.pooling import Speech, find_speech, pool
 from emelia.use.shipped import find_model
 from emelia.use.sources import LONGEST, Source, read
-from emelia.use.speech import speech_seconds
 from emelia.use.windows import HOP, WINDOW
 
 if TYPE_CHECKING:
@@ -54,8 +54,9 @@ class Prediction:
         probabilities: of all labels; empty where there is no speech.
         unsure: the confidence is below the recognizer's threshold.
         seconds: length of the recording.
-        speech: seconds of speech found in it. The search stops early: there may be more.
-        logmel: (M, F) what the network saw; (M, 0) where there is no speech.
+        speech: seconds of speech in it, as a timeline counts them.
+        logmel: (M, F) what the network saw, its lowest value where it heard nothing; (M, 0)
+            where there is no speech.
         saliency: (F,) what each frame says for the emotion (above 0) or against it.
         hop: seconds from one frame to the next.
     """
@@ -83,11 +84,10 @@ class Prediction:
 
 
 class _Clip(NamedTuple):
-    """A recording that was read: at 16 kHz, prepared for the network."""
+    """A recording that was read, at 16 kHz: its speech, and how long all of it lasts."""
 
-    wave: Wave  # empty where there is no speech
+    speech: Speech
     seconds: float
-    speech: float
 
 
 class Recognizer:
@@ -116,6 +116,8 @@ class Recognizer:
 
     def predict(self, source: Source, rate: int | None = None) -> Prediction:
         """Recognise the emotion of a recording of at most five minutes.
+
+        Its speech is heard in windows of 4 s, whose answers are averaged: see `use.pooling`.
 
         Args:
             source: a path, the bytes of a file, or samples: int16, int32 or float of shape
@@ -173,7 +175,7 @@ class Recognizer:
         Raises:
             AudioError: a waveform is empty or has samples that are not numbers.
         """
-        heard = self._hear([self._prepared(wave) for wave in waves])
+        heard = self._hear(waves)
         rows = [self._restricted(h.probabilities) for h in heard]
         return np.array(rows, np.float32).reshape(len(rows), len(self.emotions))
 
@@ -183,9 +185,7 @@ class Recognizer:
         wave = resample(wave, rate)
         peak = np.abs(wave).max(initial=0.0)
         wave /= max(peak, 1.0)  # float files may go beyond full scale
-        speech = speech_seconds(wave)
-        prepared = self._prepared(wave) if speech else wave[:0]
-        return _Clip(prepared, wave.size / SAMPLE_RATE, speech)
+        return _Clip(find_speech(wave, self.card.features.hop), wave.size / SAMPLE_RATE)
 
     def _try_to_read(self, source: str | Path | bytes) -> _Clip | AudioError:
         try:
@@ -203,17 +203,20 @@ class Recognizer:
         return prepare(wave, SAMPLE_RATE, audio if ours else _AS_IT_IS)
 
     def _answers(self, clips: Sequence[_Clip]) -> list[Prediction]:
-        heard = iter(self._hear([clip.wave for clip in clips if clip.wave.size]))
+        windows = [clip.speech.windows() for clip in clips]
+        heard = iter(self._hear([window for own in windows for window in own]))
         return [
-            self._answer(clip, next(heard)) if clip.wave.size else self._no_speech(clip)
-            for clip in clips
+            self._answer(clip, pool([next(heard) for _ in own], clip.speech))
+            if own
+            else self._no_speech(clip)
+            for clip, own in zip(clips, windows, strict=True)
         ]
 
     def _hear(self, waves: Sequence[Wave]) -> list[Heard]:
         """Run the network on batches of like length; results in the order of the waves."""
         heard: dict[int, Heard] = {}
         for places in batches([wave.size for wave in waves], _BATCH):
-            results = self._model.run([waves[place] for place in places])
+            results = self._model.run([self._prepared(waves[place]) for place in places])
             heard.update(zip(places, results, strict=True))
         return [heard[place] for place in range(len(waves))]
 
@@ -227,7 +230,7 @@ class Recognizer:
             dict(zip(self.emotions, probabilities.tolist(), strict=True)),
             confidence < self.threshold,
             clip.seconds,
-            clip.speech,
+            clip.speech.seconds,
             heard.logmel,
             heard.saliency[self._kept[best]],
             self.card.features.hop / SAMPLE_RATE,
@@ -241,7 +244,7 @@ class Recognizer:
             {},
             False,
             clip.seconds,
-            clip.speech,
+            0.0,
             np.zeros((features.rows, 0), np.float32),
             np.zeros(0, np.float32),
             features.hop / SAMPLE_RATE,
@@ -280,7 +283,7 @@ def load(
 
 
 def _samples_in(clip: _Clip | AudioError) -> int:
-    return clip.wave.size if isinstance(clip, _Clip) else 0
+    return clip.speech.sound.size if isinstance(clip, _Clip) else 0
 
 
 def _places(labels: Sequence[str], emotions: Iterable[str] | None) -> list[int]:

