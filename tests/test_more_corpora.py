@@ -482,6 +482,14 @@ def test_one_session_or_its_recordings_alone_are_read_too(dyads: Path) -> None:
     assert len(read_corpus(dyads / "Session1/sentences/wav").utterances) == 4
 
 
+def test_iemocap_without_an_agreed_label_cannot_be_used(dyads: Path) -> None:
+    for path in dyads.rglob("*_[FM]00[0-9].wav"):
+        if not path.stem.endswith(("M002", "M003")):
+            path.unlink()
+    with pytest.raises(CorpusError, match=r"none of its 2 .*is not agreed on \(xxx\)"):
+        read_corpus(dyads)
+
+
 def test_missing_label_files_are_told(dyads: Path) -> None:
     (dyads / "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt").unlink()
     with pytest.raises(CorpusError, match=r"Ses01F_impro01.txt: cannot be read .*labels"):
