@@ -146,6 +146,13 @@ def test_a_corpus_is_looked_at(run: Run, corpus: Path) -> None:
     assert re.search(r"Splits: loso, folds-3\b", answer.out)
 
 
+def test_a_crowd_of_speakers_is_counted_instead_of_named(
+    run: Run, small_corpus: MakeCorpus
+) -> None:
+    folder = small_corpus(speakers=101, emotions=2, sentences=1, seconds=0.1)
+    assert "Speakers: 1, 10, 100, ..., 99 (101 in all)." in run("corpora", folder).out
+
+
 # A study
 
 

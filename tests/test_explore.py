@@ -26,7 +26,7 @@ from emelia.audio import content_digest, decode
 from emelia.audio.mel import log_mel
 from emelia.cli import main
 from emelia.config import PRESETS
-from emelia.corpora import Utterance, read_corpus
+from emelia.corpora import CORPORA, Utterance, read_corpus
 from emelia.errors import CorpusError, MissingExtraError
 
 pytest.importorskip("librosa")
@@ -387,6 +387,25 @@ def test_one_class_is_told_to_be_one(tmp_path: Path) -> None:
     assert "There is one class only, anger: nothing to tell apart." in told
     html = write_exploration(found, [], tmp_path / "out").read_text(encoding="utf-8")
     assert Page(html).faults == []
+
+
+def test_bursts_without_words_are_not_called_speech(explored: Exploration) -> None:
+    def told(*names: str) -> str:
+        parts = tuple(replace(explored.corpus, spec=CORPORA[name]) for name in names)
+        whole = replace(parts[0], parts=parts if len(parts) > 1 else ())
+        return headline(replace(explored, corpus=whole))
+
+    assert " minutes of vocal bursts without words: 3 emotions" in told("emogator")
+    assert " of Turkish speech: " in told("turev")
+    assert " of Amharic and Turkish speech and vocal bursts" in told("turev", "emogator", "ased")
+
+
+def test_a_home_that_is_no_address_is_no_link(tmp_path: Path) -> None:
+    for name in ("000001-03-1", "000001-24-1"):
+        soundfile.write(tmp_path / f"{name}.wav", voice(150, 0.5, seed=int(name[7:9])), RATE)
+    found = gather(read_corpus(tmp_path))
+    html = write_exploration(found, [], tmp_path / "out").read_text(encoding="utf-8")
+    assert "<dt>Home</dt><dd>not settled</dd>" in html and 'href="not settled"' not in html
 
 
 # Examples and figures

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,15 +12,29 @@ import pytest
 import soundfile
 
 from emelia.corpora import CORPORA, Corpus, Fields, read_corpus
+from emelia.corpora.splits import audit, audit_lines, make_split
 from emelia.errors import CorpusError
 
 # What each file's name tells; where a label lies beside the files, the emotion is empty here.
 TREES: dict[str, dict[str, Fields]] = {
     "aesdd": {"anger/a01 (1).wav": Fields("anger", "1", "01")},
+    "ased": {
+        "01Neutral/n1-01-02-01-05.wav": Fields("neutral", "05", take="01-02"),
+        "02Fearful/f2-07-01-02-65.wav": Fields("fear", "65", take="07-01"),
+        "03Happy/h3-02-01-02-60.wav": Fields("happiness", "60", take="02-01"),
+        "04Sad/S4-04-02-01-29.wav": Fields("sadness", "29", take="04-02"),
+        "05Angry/a5-03-01-01-13.wav": Fields("anger", "13", take="03-01"),
+    },
     "cafe": {
         "Colère/Fort/05-C-2-3.wav": Fields("anger", "05", "3", "strong", "male"),
         "Neutre/12-N-1-6.wav": Fields("neutral", "12", "6", "mild", "female"),
         "Peur/Faible/04-P-1-1.wav": Fields("fear", "04", "1", "mild", "female"),
+    },
+    "casia": {
+        "ZhaoZuoxiang/happy/201.wav": Fields("happiness", "ZhaoZuoxiang", "201"),
+        "liuchanhg/angry/209.wav": Fields("anger", "liuchanhg", "209"),
+        "wangzhe/surprise/250.wav": Fields("surprise", "wangzhe", "250"),
+        "zhaoquanyin/sad/230.wav": Fields("sadness", "zhaoquanyin", "230"),
     },
     "cremad": {
         "AudioWAV/1001_DFA_ANG_XX.wav": Fields("anger", "1001", "DFA", "XX", "male"),
@@ -27,6 +43,11 @@ TREES: dict[str, dict[str, Fields]] = {
     },
     "demo": {"anger/f1_de1_1.wav": Fields("anger", "f1", "de1", "1", "female")},
     "emodb": {"wav/03a01Wa.wav": Fields("anger", "03", "a01", "a", "male")},
+    "emogator": {
+        "000001-03-1.wav": Fields("anger", "000001", take="03-1"),
+        "000074-10-1.wav": Fields("disgust", "000074", take="10-1"),
+        "mp3/000357-28-3.wav": Fields("surprise", "000357", take="28-3"),
+    },
     "emovo": {
         "f1/rab-f1-b2.wav": Fields("anger", "f1", "b2", gender="female"),
         "m3/gio-m3-n5.wav": Fields("happiness", "m3", "n5", gender="male"),
@@ -77,6 +98,11 @@ TREES: dict[str, dict[str, Fields]] = {
         "YAF_ps/YAF_youth_ps.wav": Fields("surprise", "YAF", "youth", gender="female"),
         "OAF_neutral/OA_bite_neutral.wav": Fields("neutral", "OAF", "bite", gender="female"),
     },
+    "turev": {
+        "Angry/1157_kz_acik.wav": Fields("anger", "1157", "acik"),
+        "Happy/6783_mt_gunes.wav": Fields("happiness", "6783", "gunes"),
+        "Sad/7895_hl_ogul1.wav": Fields("sadness", "7895", "ogul", "1"),
+    },
     "urdu": {
         "Angry/SM1_F10_A010.wav": Fields("anger", "SM1", gender="male"),
         "Happy/SF22_F1_H01.wav": Fields("happiness", "SF22", gender="female"),
@@ -84,8 +110,20 @@ TREES: dict[str, dict[str, Fields]] = {
 }
 # Near each naming scheme, and not of it.
 FOREIGN = {
+    "ased": (
+        *("n1-08-01-01-05", "n1-01-03-01-05", "n1-01-01-03-05", "n1-01-01-01-66"),
+        *("n1-01-01-01-00", "n2-01-01-01-05", "n1-01-01-05", "angry/n1-01-01-01-05"),
+    ),
     "cafe": ("13-C-2-3", "05-X-2-3", "05-C-3-3", "05-C-2-7"),
+    "casia": (
+        *("wangzhe/angry/200", "wangzhe/angry/251", "wangzhe/angry/0201", "wangzhe/disgust/201"),
+        *("anna/angry/201", "angry/201", "wangzhe/201", "201"),
+    ),
     "cremad": ("1092_DFA_ANG_XX", "1001_XYZ_ANG_XX", "1001_DFA_SUR_XX", "1000_DFA_ANG_XX"),
+    "emogator": (
+        *("000000-03-1", "000358-03-1", "000001-00-1", "000001-31-1", "000001-03-0", "000001-03"),
+        *("230115-10-1", "Sad/000001-03-1", "Angry/000001-02-1", "Angry/000001-04-1"),
+    ),
     "emovo": ("rab-f4-b2", "rab-f1-b4", "gui-f1-b1"),
     "emozionalmente": ("anger/1612872848291", "audio/161287284829", "1612872848291"),
     "esd": ("0021/Angry/0021_000001", "0011/0011_000001", "0011/Angry/0011_00001"),
@@ -95,6 +133,10 @@ FOREIGN = {
     "shemo": ("X03S02", "F03B02", "F3S02"),
     "subesco": ("F_11_OISHI_S_1_ANGRY_1", "F_01_OISHI_S_1_CALM_1", "F_01_OISHI_S_1_ANGRY_6"),
     "tess": ("OAF_back_calm", "MAF_back_angry", "OAF_angry"),
+    "turev": (
+        *("1158_kz_acik", "1157_xx_acik", "1157_kz_", "1157_kz_12", "1157_acik"),
+        *("Sad/1157_kz_acik", "neutral/1157_sk_acik", "sad/day1/1157_kz_acik"),
+    ),
     "urdu": ("SX1_F10_A010", "SM1_F10_B010", "SM1_A010"),
 }
 ALL = [(name, file) for name, files in TREES.items() for file in files]
@@ -161,6 +203,169 @@ def test_a_corpus_with_unpublished_class_sizes_is_compared_by_its_number_of_clip
     assert notes == (
         "2 of 3000 clips are here: no anger, happiness, neutral, surprise; 2 of 87 speakers.",
     )
+
+
+# Four whose names tell little by themselves
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Angry/anna_kz_hello.wav", "Sad/anna_kz_hello.wav"),
+        ("Angry/1234_hello.wav", "Sad/1234_hello.wav"),
+        ("Angry/1234_sk_hello.wav", "Sad/1234_mt_hello.wav"),
+        ("Angry/000123-10-1.wav", "Sad/000123-18-1.wav"),
+        ("Angry/n1-01-01-01-05.wav", "Sad/n1-01-01-01-06.wav"),
+        ("angry/201.wav", "sad/201.wav"),
+        ("angry/wangzhe/201.wav", "sad/wangzhe/201.wav"),
+        ("anna/angry/201.wav", "bob/sad/201.wav"),
+    ],
+)
+def test_a_folder_of_ones_own_is_not_taken_for_a_corpus_it_looks_like(
+    names: tuple[str, ...], tree: Callable[..., Path]
+) -> None:
+    corpus = read_corpus(tree(*names))
+    assert corpus.spec is None and corpus.emotions == ("anger", "sadness")
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ("ased/05Angry/a5-03-01-01-13.wav", "ased"),
+        ("05Angry/f2-07-01-02-65.wav", "ased"),
+        ("casia/wangzhe/angry/201.wav", "casia"),
+        ("Angry/1157_kz_acik.wav", "turev"),
+        ("train/7895_hl_ogul1.wav", "turev"),
+        ("happy/000074-13-1.wav", "emogator"),
+        ("data/mp3/000074-02-1.wav", "emogator"),
+    ],
+)
+def test_a_part_is_recognised_whichever_folder_is_given(
+    part: str, name: str, tree: Callable[..., Path]
+) -> None:
+    root = tree(part)
+    assert read_corpus(root).name == name
+    if name != "casia":  # whose speaker and emotion only the folders tell
+        assert read_corpus((root / part).parent).name == name
+
+
+@pytest.mark.parametrize(
+    ("files", "alone", "merged"),
+    [
+        (("Calm/1157_sk_acik.wav", "Sad/1157_hl_acik.wav"), ["calm"], "neutral"),
+        (
+            ("000001-02-1.wav", "000001-13-1.wav", "000001-24-1.wav"),
+            ["amusement", "elation"],
+            "happiness",
+        ),
+    ],
+)
+def test_kinds_of_an_emotion_count_as_it_unless_they_are_named(
+    files: tuple[str, ...], alone: list[str], merged: str, tree: Callable[..., Path]
+) -> None:
+    root = tree(*files)
+    assert read_corpus(root).counts() == {merged: len(alone), "sadness": 1}
+    assert read_corpus(root, emotions=alone).emotions == tuple(alone)
+
+
+def test_other_classes_of_emogator_are_left_out_in_one_line(tree: Callable[..., Path]) -> None:
+    named = ("000001-03-1.wav", "000001-24-1.wav")
+    corpus = read_corpus(tree(*named, *(f"000001-{n}-1.wav" for n in ("01", "04", "22", "30"))))
+    assert corpus.name == "emogator" and corpus.counts() == {"anger": 1, "sadness": 1}
+    assert corpus.rejected == ()
+    (note,) = corpus.warnings
+    assert note.startswith("4 clips of classes other than 02, 03, 10,")
+
+
+def test_other_classes_of_emogator_alone_cannot_be_used(tree: Callable[..., Path]) -> None:
+    with pytest.raises(CorpusError, match=r"000001-04-1.wav: its class is none of 02, 03"):
+        read_corpus(tree("000001-04-1.wav"))
+
+
+@pytest.fixture
+def known(tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three speakers of each of the four in anger and sadness, below EMELIA_CORPORA."""
+    root = tree(
+        *(f"casia/{who}/{e}/201.wav" for who in ("liuchanhg", "wangzhe", "zhaoquanyin")
+          for e in ("angry", "sad")),
+        *(f"turev/{e}_kz_acik.wav" for e in ("1157", "1234", "1358")),
+        *(f"turev/{e}_hl_acik.wav" for e in ("1157", "1234", "1358")),
+        *(f"ased/{e}-01-01-01-0{who}.wav" for e in ("a5", "s4") for who in (1, 2, 3)),
+        *(f"emogator/00000{who}-{e}-1.wav" for e in ("03", "24") for who in (1, 2, 3)),
+    )  # fmt: skip
+    monkeypatch.setenv("EMELIA_CORPORA", str(root))
+    return root
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("name", ["ased", "casia", "emogator", "turev"])
+def test_one_known_by_name_is_split_by_speakers(name: str) -> None:
+    corpus = read_corpus(name)
+    assert corpus.spec is CORPORA[name] and len(corpus.utterances) == 6
+    for split in ("loso", "folds-3"):
+        folds = make_split(corpus, split).folds
+        assert len(folds) == 3 and all(len(fold.test) == 2 for fold in folds)
+    told = audit_lines(audit(make_split(corpus, "loso")))
+    said = "unknown" if name in ("ased", "emogator") else "shared"
+    assert all("speakers disjoint" in line for line in told)
+    assert all(re.search(f"sentences {said}", line) for line in told)
+
+
+@pytest.mark.usefixtures("known")
+def test_the_four_are_joined_and_left_out_in_turn() -> None:
+    corpus = read_corpus("ased+casia+emogator+turev")
+    assert len(corpus.speakers) == 12 and corpus.emotions == ("anger", "sadness")
+    folds = make_split(corpus, "loco").folds
+    assert [fold.name for fold in folds] == ["ased", "casia", "emogator", "turev"]
+    assert "no language (emogator)" in make_split(corpus, "language").protocol
+
+
+@pytest.mark.parametrize(
+    ("name", "sentences"), [("ased", 1), ("casia", 50), ("turev", 82), ("emogator", 1)]
+)
+def test_the_names_of_the_real_ones_are_all_understood(
+    corpora: Callable[[str], Path], name: str, sentences: int
+) -> None:
+    root, spec = corpora(name), CORPORA[name]
+    fields = [spec.parse(path.relative_to(root)) for path in root.rglob("*.*")]
+    assert None not in fields
+    counts = Counter(f.emotion for f in fields if f)
+    if name == "emogator":
+        assert counts == dict.fromkeys(spec.emotions, 357) | {"surprise": 714}
+    else:
+        assert counts == spec.emotions and len(fields) == spec.clips
+    assert len({f.speaker for f in fields if f}) == spec.speakers
+    assert len({f.sentence for f in fields if f}) == sentences
+    assert not any(f.gender for f in fields if f)
+
+
+def test_24_speakers_of_ased_lack_an_emotion(corpora: Callable[[str], Path]) -> None:
+    heard: dict[str, set[str]] = {}
+    for path in corpora("ased").rglob("*.*"):
+        if fields := CORPORA["ased"].parse(path):
+            heard.setdefault(fields.speaker, set()).add(fields.emotion)
+    assert sum(len(emotions) == 5 for emotions in heard.values()) == 41
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("01Neutral/n1-07-01-02-53", "01Neutral/n1-07-02-02-53"),
+        ("03Happy/h3-01-01-02-08", "03Happy/h3-01-02-02-08"),
+        ("04Sad/s4-03-01-01-23", "04Sad/s4-03-02-01-23"),
+        ("05Angry/a5-07-01-02-63", "05Angry/a5-07-02-02-63"),
+    ],
+)
+def test_the_identical_pairs_of_ased_are_pointed_out(
+    one: str, other: str, corpora: Callable[[str], Path], tmp_path: Path
+) -> None:
+    (tmp_path / "pair").mkdir()
+    for name in (one, other):
+        (found,) = corpora("ased").glob(f"{name}.*")
+        (tmp_path / "pair" / found.name).symlink_to(found)
+    corpus = read_corpus(tmp_path / "pair")
+    assert len(corpus.utterances) == 2
+    assert any(note.startswith("Identical audio: ") for note in corpus.warnings)
 
 
 # Emozionalmente
@@ -275,6 +480,14 @@ def test_iemocap_has_the_four_and_five_classes_of_the_literature(dyads: Path) ->
 def test_one_session_or_its_recordings_alone_are_read_too(dyads: Path) -> None:
     assert len(read_corpus(dyads / "Session1").utterances) == 4
     assert len(read_corpus(dyads / "Session1/sentences/wav").utterances) == 4
+
+
+def test_iemocap_without_an_agreed_label_cannot_be_used(dyads: Path) -> None:
+    for path in dyads.rglob("*_[FM]00[0-9].wav"):
+        if not path.stem.endswith(("M002", "M003")):
+            path.unlink()
+    with pytest.raises(CorpusError, match=r"none of its 2 .*is not agreed on \(xxx\)"):
+        read_corpus(dyads)
 
 
 def test_missing_label_files_are_told(dyads: Path) -> None:

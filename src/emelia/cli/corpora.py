@@ -18,6 +18,7 @@ from emelia.corpora.splits import possible_splits
 from emelia.errors import ConfigError
 
 _MANY = 20  # files, above which they are counted instead of megabytes
+_CROWD = 100  # speakers, above which not all are named
 
 
 def corpora(
@@ -150,9 +151,15 @@ def _show(corpus: Corpus) -> None:
     rows = [[name, str(counts[name])] for name in corpus.emotions]
     rows.append(["all", str(len(corpus.utterances))])
     splits = ", ".join(possible_splits(corpus)) or "none"
-    note = f"Speakers: {', '.join(corpus.speakers)}. Splits: {splits}."
+    note = f"Speakers: {_named(corpus.speakers)}. Splits: {splits}."
     console.table(f"{corpus.name}: clips by emotion", ["emotion", "clips"], rows, note)
     for spec in (source.spec for source in corpus.sources if source.spec):
         console.say(f"Licence: {spec.licence}\nCitation: {spec.citation}\nHome: {spec.home}")
         if spec.note:
             console.say(f"Note: {spec.note}")
+
+
+def _named(speakers: Sequence[str]) -> str:
+    if len(speakers) <= _CROWD:
+        return ", ".join(speakers)
+    return f"{', '.join(speakers[:3])}, ..., {speakers[-1]} ({len(speakers)} in all)"

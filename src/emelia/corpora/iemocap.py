@@ -56,7 +56,7 @@ def label(root: Path, files: Sequence[Path]) -> Labels:
         CorpusError: the text file of a scene is missing.
     """
     labels = Labels()
-    undecided: Counter[str] = Counter()
+    undecided: dict[Path, str] = {}
     scenes: dict[Path, dict[str, str]] = {}
     for file in files:
         if _SCENE.fullmatch(file.stem):  # both people, a scene long
@@ -72,12 +72,14 @@ def label(root: Path, files: Sequence[Path]) -> Labels:
         if code in _EMOTIONS:
             labels.fields[file] = Fields(_EMOTIONS[code], fields.speaker, gender=fields.gender)
         elif code in _UNDECIDED:
-            undecided[code] += 1
+            undecided[file] = code
         else:
             labels.reasons[file] = f"has no known label in {scene.name}"
+    if not labels.fields:  # then the reason of each says why nothing is left
+        labels.reasons |= {f: f"its emotion {_UNDECIDED[c]} ({c})" for f, c in undecided.items()}
     labels.notes += [
         f"{count} clips whose emotion {_UNDECIDED[code]} ({code}) were left out."
-        for code, count in sorted(undecided.items())
+        for code, count in sorted(Counter(undecided.values()).items())
     ]
     return labels
 

@@ -21,10 +21,13 @@ from pathlib import Path
 
 from emelia.corpora import (
     aesdd,
+    ased,
     cafe,
+    casia,
     cremad,
     demo,
     emodb,
+    emogator,
     emovo,
     emozionalmente,
     esd,
@@ -36,6 +39,7 @@ from emelia.corpora import (
     shemo,
     subesco,
     tess,
+    turev,
     urdu,
 )
 from emelia.corpora.adopting import notes_of
@@ -52,8 +56,8 @@ from emelia.errors import CorpusError
 from emelia.storage import cache_root, expanded
 
 _MODULES = (
-    aesdd, cafe, cremad, demo, emodb, emovo, emozionalmente, esd, iemocap, mesd, nemo, ravdess,
-    savee, shemo, subesco, tess, urdu,
+    aesdd, ased, cafe, casia, cremad, demo, emodb, emogator, emovo, emozionalmente, esd, iemocap,
+    mesd, nemo, ravdess, savee, shemo, subesco, tess, turev, urdu,
 )  # fmt: skip
 CORPORA: dict[str, CorpusSpec] = {module.SPEC.name: module.SPEC for module in _MODULES}
 OWN = ("manifest", "folders")  # the readers of corpora that have no name

@@ -10,9 +10,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from emelia.corpora.sources import Source
+from emelia.emotions import EMOTIONS, canonical
 
 PARTS = ("train", "validation", "test")
 UNKNOWN_SPEAKER = "unknown"  # of corpora that do not tell who speaks
+NO_LANGUAGE = "no language"  # of corpora without words
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,15 @@ class Fields:
     sentence: str = ""
     take: str = ""
     gender: str = ""
+
+
+def lies_under_another(path: Path, emotion: str) -> bool:
+    """Whether a folder around a file names another emotion than its name seems to.
+
+    Then the name is somebody else's, which only looks like one of a corpus's.
+    """
+    named = {canonical(folder) for folder in path.parent.parts} & set(EMOTIONS)
+    return bool(named - {emotion})
 
 
 @dataclass

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 
 from emelia.config import Recipe
-from emelia.corpora.utterance import UNKNOWN_SPEAKER
+from emelia.corpora.utterance import NO_LANGUAGE, UNKNOWN_SPEAKER, Corpus
 from emelia.show.explore_data import Clip, Exploration, values
 from emelia.show.explore_problems import KINDS, Problem
 from emelia.show.explore_tables import COMPARED, minutes, share_of
@@ -23,14 +23,23 @@ _MATTERS = 0.06  # share of the variance that is worth a sentence; Cohen's mediu
 def headline(exploration: Exploration) -> str:
     """How much there is of what."""
     corpus, clips = exploration.corpus, exploration.clips
-    tongues = {s.spec.language for s in corpus.sources if s.spec}
-    tongue = f"{listed(sorted(tongues))} " if len(tongues) > 0 else ""
     seconds = sum(clip.measures.seconds for clip in clips)
     long = f"{seconds / 3600:.1f} hours" if seconds >= 7200 else f"{minutes(clips)} minutes"
     known = {c.utterance.speaker for c in clips} - {UNKNOWN_SPEAKER}
     who = f" by {counted(len(known), 'speaker')}" if known else ", by whom is not known"
     classes = counted(len(exploration.emotions), "emotion")
-    return f"{counted(len(clips), 'clip')}, {long} of {tongue}speech: {classes}{who}."
+    return f"{counted(len(clips), 'clip')}, {long} of {_kind(corpus)}: {classes}{who}."
+
+
+def _kind(corpus: Corpus) -> str:
+    """Speech in which languages, or voices without words, or both."""
+    tongues = {s.spec.language for s in corpus.sources if s.spec}
+    spoken = sorted(tongues - {NO_LANGUAGE})
+    speech = f"{listed(spoken)} speech" if spoken else "speech"
+    if NO_LANGUAGE not in tongues:
+        return speech
+    wordless = "vocal bursts without words"
+    return f"{speech} and {wordless}" if spoken or len(corpus.sources) > 1 else wordless
 
 
 def findings(exploration: Exploration, problems: Sequence[Problem]) -> list[str]:
