@@ -40,9 +40,10 @@ from emelia.corpora import (
 )
 from emelia.corpora.adopting import notes_of
 from emelia.corpora.audformat import read_audformat
+from emelia.corpora.folders import read_folders
 from emelia.corpora.huggingface import read_hugging_face
 from emelia.corpora.joining import join, merge, restrict
-from emelia.corpora.own import read_folders, read_manifest
+from emelia.corpora.own import read_manifest
 from emelia.corpora.places import home_of
 from emelia.corpora.remarks import differences, duplicates
 from emelia.corpora.scan import SUFFIXES, OnProgress, Scan, audio_files, scan

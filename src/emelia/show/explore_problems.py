@@ -68,7 +68,7 @@ def _kind(reason: str) -> str:
     """What the reader's words mean: it refuses files by their labels and by their sound."""
     if re.search(r"\bis empty\b|no samples", reason):
         return "empty"
-    return "no label" if re.match("its name|lies in no folder", reason) else "unreadable"
+    return "no label" if re.match("its name|lies in no folder|the folder", reason) else "unreadable"
 
 
 def _of_clip(clip: Clip) -> Iterator[Problem]:
