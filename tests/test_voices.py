@@ -12,7 +12,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from emelia.cli import app
-from emelia.corpora import read_corpus
+from emelia.corpora import CORPORA, ravdess, read_corpus
 from emelia.corpora.folders import emotion_in, read_folders
 from emelia.corpora.people import is_numbered_person, is_thing, person_inside
 from emelia.corpora.splits import possible_splits
@@ -202,3 +202,25 @@ def test_things_are_nobody() -> None:
 )  # fmt: skip
 def test_one_emotion_in_a_name(stem: str, emotion: str) -> None:
     assert emotion_in(stem) == emotion
+
+
+# RAVDESS's other files
+
+
+def test_song_and_videos_of_ravdess_are_read_by_their_names() -> None:
+    song = CORPORA["ravdess-song"]
+    spoken, sung = Path("03-01-05-02-01-02-07.wav"), Path("03-02-05-02-01-02-07.wav")
+    assert ravdess.parse(Path("01-01-05-02-01-02-07.wav")) == ravdess.parse(spoken)
+    assert song.parse(sung) == song.parse(Path("01-02-05-02-01-02-07.wav")) == ravdess.parse(spoken)
+    assert song.parse(spoken) is None and ravdess.parse(sung) is None
+    assert song.parse(Path("03-02-07-02-01-02-07.wav")) is None  # nobody sang disgust
+
+
+def test_a_folder_of_song_per_actor_is_read_as_song(tmp_path: Path) -> None:
+    for seed, (actor, mood) in enumerate(product(("01", "02"), ("03", "05"))):
+        file = tmp_path / f"Actor_{actor}" / f"03-02-{mood}-01-01-01-{actor}.wav"
+        file.parent.mkdir(exist_ok=True)
+        soundfile.write(file, 0.1 * np.random.default_rng(seed).standard_normal(1600), 16_000)
+    corpus = read_corpus(tmp_path)
+    assert corpus.name == "ravdess-song" and corpus.emotions == ("anger", "happiness")
+    assert corpus.speakers == ("01", "02")

@@ -32,6 +32,7 @@ from emelia.corpora import (
     mesd,
     nemo,
     ravdess,
+    ravdess_song,
     savee,
     shemo,
     subesco,
@@ -54,7 +55,7 @@ from emelia.storage import cache_root, expanded
 
 _MODULES = (
     aesdd, cafe, cremad, demo, emodb, emovo, emozionalmente, esd, iemocap, mesd, nemo, ravdess,
-    savee, shemo, subesco, tess, urdu,
+    ravdess_song, savee, shemo, subesco, tess, urdu,
 )  # fmt: skip
 CORPORA: dict[str, CorpusSpec] = {module.SPEC.name: module.SPEC for module in _MODULES}
 OWN = ("manifest", "folders")  # the readers of corpora that have no name
