@@ -41,6 +41,7 @@ from emelia.corpora import (
 )
 from emelia.corpora.adopting import notes_of
 from emelia.corpora.audformat import read_audformat
+from emelia.corpora.copies import on_copies, without_copies
 from emelia.corpora.folders import read_folders
 from emelia.corpora.huggingface import read_hugging_face
 from emelia.corpora.joining import join, merge, restrict
@@ -228,7 +229,7 @@ def _refuse_odd_names(labels: Labels) -> None:
 def _assemble(
     name: str, root: Path, spec: CorpusSpec | None, labels: Labels, found: Scan
 ) -> Corpus:
-    utterances = tuple(
+    utterances, copies = without_copies(
         Utterance(
             id=file.as_posix(),
             path=root / file,
@@ -244,8 +245,13 @@ def _assemble(
     )
     reasons = sorted({**labels.reasons, **found.reasons}.items())
     rejected = tuple(Rejected(root / file, reason) for file, reason in reasons)
-    notes = [*labels.notes, *differences(spec, utterances), *duplicates(utterances)]
-    return Corpus(name, root, utterances, rejected, spec, tuple(notes))
+    notes = [
+        *labels.notes,
+        *on_copies(utterances, copies),
+        *differences(spec, utterances),
+        *duplicates(utterances),
+    ]
+    return Corpus(name, root, utterances, rejected, spec, tuple(notes), copies=copies)
 
 
 def _readers() -> dict[str, CorpusSpec | None]:
