@@ -49,5 +49,5 @@ def _note(group: list[Difference]) -> str:
         f"differs where p is under {SIGNIFICANT} after Holm's correction for these variants."
     )
     if any(one.interval.too_narrow for one in group):
-        note += f" * by clip, too narrow: fewer than {metrics.FEWEST_SPEAKERS} test speakers."
+        note += f" * by clip, too narrow: fewer than {metrics.FEWEST_SPEAKERS} known test speakers."
     return note
