@@ -51,7 +51,8 @@ NUMBERS = [f"{n:03}" for n in range(12)]
     [
         (grid("{e}/{s}_{n}.wav", e=MOODS, s="123", n=(1, 2)), {"1", "2", "3"}),
         (grid("{e}/{s}_{n}.wav", e=MOODS, s=("anna", "ben"), n=(1, 2)), {"anna", "ben"}),
-        (grid("{e}/{s}_x.wav", e=MOODS, s=("s1", "s2", "s3")), {"s1", "s2", "s3"}),
+        (grid("{e}/{s}_{n}.wav", e=MOODS, s=("s1", "s2", "s3"), n="12"), {"s1", "s2", "s3"}),
+        (grid("{e}/speaker{s}_x.wav", e=MOODS, s="12"), {"speaker1", "speaker2"}),
         (grid("{e}/{e}_{s}_{n}.wav", e=MOODS, s=("spk1", "spk2"), n="1"), {"spk1", "spk2"}),
         (grid("{s}/{e}/{n}.wav", e=MOODS, s=("spk0", "spk1"), n=NUMBERS), {"spk0", "spk1"}),
         (grid("{s}/{e}/{n}.wav", e=MOODS, s=("anna", "ben"), n=NUMBERS), {"anna", "ben"}),
@@ -74,6 +75,8 @@ def test_people_are_found(names: list[str], who: set[str]) -> None:
         (grid("{e}/{n}_{e}.wav", e=(*MOODS, "happy"), n="1234"), "running numbers"),
         (grid("{p}/{e}/{n}_{e}.wav", p=("a", "copy"), e=MOODS, n=NUMBERS), "running numbers"),
         (["angry/000_x.wav", *grid("{e}/{n}_x.wav", e=MOODS, n=NUMBERS[1:])], "running numbers"),
+        (grid("{e}/s{n}_{e}.wav", e=MOODS, n=NUMBERS), "running numbers"),
+        (grid("{p}/{e}/{n}_{p}.wav", p=("train", "test"), e=MOODS, n=NUMBERS), "running numbers"),
         (grid("{e}/{n}/sound.wav", e=MOODS, n=NUMBERS), "running numbers"),
         (grid("{e}/{w}_x.wav", e=MOODS, w=("kids", "dogs", "door")), "sentences"),
         (grid("{e}/rec_{n}.wav", e=MOODS, n=NUMBERS), "begin with rec_"),

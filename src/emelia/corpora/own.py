@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from emelia.corpora.scan import SUFFIXES
-from emelia.corpora.utterance import Fields, Labels
+from emelia.corpora.utterance import UNKNOWN_SPEAKER, Fields, Labels
 from emelia.emotions import canonical
 from emelia.errors import CorpusError
 
@@ -34,7 +34,10 @@ def read_manifest(path: Path) -> Labels:
         where = f"{path}:{number}"
         for column in REQUIRED:
             if not row[column]:
-                raise CorpusError(f"{where}: the column {column!r} is empty; every row needs one.")
+                hint = " (unknown where nobody knows who speaks)" if column == "speaker" else ""
+                raise CorpusError(
+                    f"{where}: the column {column!r} is empty; every row needs one{hint}."
+                )
         gender = _GENDERS.get(row["gender"].lower())
         if gender is None:
             raise CorpusError(
@@ -44,7 +47,10 @@ def read_manifest(path: Path) -> Labels:
         if file in labels.fields:
             raise CorpusError(f"{where}: {row['file']} was listed before; list each file once.")
         emotion = canonical(row["emotion"])
-        labels.fields[file] = Fields(emotion, row["speaker"], row["sentence"], row["take"], gender)
+        speaker = row["speaker"]
+        if speaker.lower() == UNKNOWN_SPEAKER:
+            speaker = UNKNOWN_SPEAKER
+        labels.fields[file] = Fields(emotion, speaker, row["sentence"], row["take"], gender)
     if not labels.fields:
         raise CorpusError(f"{path}: lists no files; expected a row for each recording.")
     return labels

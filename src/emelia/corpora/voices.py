@@ -15,7 +15,7 @@ be called fair and be none, so in doubt the speakers are unknown, with a note th
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,10 +128,7 @@ def _doubts_of_prefixes(names: Names, told: Mapping[Path, Told]) -> str:
     """Why what file names begin with is nobody; empty where it may be somebody."""
     if len(set(names.values())) < 2:
         return f"All file names begin with {next(iter(names.values()))}_, which tells nobody apart"
-    doubt = _doubts_of_names(names, told, "file names")
-    if doubt or all(map(is_numbered_person, names.values())):
-        return doubt
-    return _counts_up(names, told, "file names")
+    return _doubts_of_names(names, told, "file names") or _counts_up(names, told, "file names")
 
 
 def _doubts_of_names(names: Names, told: Mapping[Path, Told], where: str) -> str:
@@ -151,12 +148,11 @@ def _doubts_of_names(names: Names, told: Mapping[Path, Told], where: str) -> str
 def _counts_up(names: Names, told: Mapping[Path, Told], where: str) -> str:
     """Names that occur once an emotion count recordings, or are what is said.
 
-    Copies of a file under its own name in another folder are not counted.
+    Each folder is counted by itself: in `train` and `test` numbers may begin anew.
     """
-    cells = defaultdict(set)
-    for file, name in names.items():
-        cells[name, told[file].emotion].add(file.name)
-    several = sum(len(files) > 1 for files in cells.values())
+    level = -1 if where == "file names" else -2  # a folder of a person is one of several
+    cells = Counter((file.parts[:level], name, told[file].emotion) for file, name in names.items())
+    several = sum(clips > 1 for clips in cells.values())
     if 2 * several >= len(cells):
         return ""
     example = min(names.values(), key=lambda name: (len(name), name))
