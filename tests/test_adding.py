@@ -243,3 +243,13 @@ def test_the_real_ones_are_added_to_aesdd(
     assert split.name == "loso+ravdess+emodb"
     assert [len(corpus.utterances) for corpus in split.added] == [960, 260]
     assert {u.emotion for fold in split.folds for u in fold.train} == set(home.emotions)
+
+
+def test_whoever_says_the_same_recording_is_the_same_person_in_what_is_added() -> None:
+    home, other = made("home"), made("other")
+    copied = (replace(other.utterances[0], digest=home.utterances[0].digest), *other.utterances[1:])
+    split = added(home, replace(other, utterances=copied))
+    heard = {fold.name: {u.speaker for u in fold.train if u.corpus} for fold in split.folds}
+    assert heard["0"] == {"0", "other/1", "other/2", "other/3"}
+    texts = {found["fold"]: found["text"] for found in audit(split)}
+    assert texts["0"].startswith("1 of 1 speakers shared")

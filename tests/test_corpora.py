@@ -495,3 +495,85 @@ def test_the_part_of_emodb_here_is_read_with_a_note(corpora: Callable[[str], Pat
     else:
         assert corpus.counts() == {"anger": 127, "happiness": 71, "neutral": 79, "sadness": 62}
         assert corpus.warnings == ("339 of 535 clips are here: no boredom, disgust, fear.",)
+
+
+# Copies
+
+
+def doubled(tmp_path: Path, *names: str, below: str = "again") -> Path:
+    """A folder that holds each recording twice: at its place, and in a folder once more."""
+    for seed, name in enumerate(names):
+        copy = tmp_path / "corpus" / below / name
+        write(tmp_path / "corpus" / name, seed)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tmp_path / "corpus" / name, copy)
+    return tmp_path / "corpus"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"Actor_0{a}/03-01-04-01-0{s}-0{r}-0{a}.wav" for a in "12" for r in "12" for s in "12"],
+        [f"{e}/{s}_{n}.wav" for e in ("angry", "sad") for s in ("ann", "bob") for n in (1, 2)],
+        [f"{s}/{e}/{n}.wav" for e in ("angry", "sad") for s in ("spk1", "spk2") for n in (1, 2)],
+        [f"{e}/{n}.wav" for e in ("angry", "sad") for n in range(4)],
+    ],
+)  # fmt: skip
+def test_copies_count_once_and_one_line_says_so(tmp_path: Path, names: list[str]) -> None:
+    corpus = read_corpus(doubled(tmp_path, *names))
+    assert [u.id for u in corpus.utterances] == sorted(names)
+    assert {u.id for u in corpus.copies} == {f"again/{name}" for name in names}
+    assert not corpus.rejected and not any(w.startswith("Identical") for w in corpus.warnings)
+    (line,) = [w for w in corpus.warnings if "copies" in w]
+    assert line.startswith("8 recordings are copies of others") and "all in again" in line
+    assert f"again/{min(names)} = {min(names)}" in line
+
+
+def test_a_copy_under_another_name_counts_once(tmp_path: Path) -> None:
+    copy = tmp_path / "anger" / "one (copy).wav"
+    shutil.copy(write(tmp_path / "anger" / "one.wav"), copy)
+    write(tmp_path / "fear" / "two.wav", 1)
+    corpus = read_corpus(tmp_path)
+    assert len(corpus.utterances) == 2 and len(corpus.copies) == 1
+    (line,) = [w for w in corpus.warnings if "copy" in w]
+    assert line.startswith("1 recording is a copy of another")
+
+
+def test_the_same_audio_of_two_speakers_stays_and_is_reported(tmp_path: Path) -> None:
+    for name in ("anger/ann_1.wav", "anger/ann_2.wav", "fear/ann_3.wav", "fear/ann_4.wav"):
+        write(tmp_path / name, len(name) + int(name[-5]))
+        write(tmp_path / name.replace("ann", "bob"), 20 + int(name[-5]))
+    shutil.copy(tmp_path / "anger/ann_1.wav", tmp_path / "anger/bob_1.wav")
+    corpus = read_corpus(tmp_path)
+    assert len(corpus.utterances) == 8 and not corpus.copies
+    assert any("1 of them with different speakers" in w for w in corpus.warnings)
+
+
+def test_copies_of_other_corpora_count_once_and_their_speakers_are_the_same(tmp_path: Path) -> None:
+    names = [f"{e}/{s}_{n}.wav" for e in ("angry", "sad") for s in "12" for n in "12"]
+    for seed, name in enumerate(names):
+        write(tmp_path / "one" / name, seed)
+        write(tmp_path / "two" / name.replace("/1_", "/ann_").replace("/2_", "/bob_"), seed)
+    for number in range(2):  # what the second has alone
+        write(tmp_path / "two" / f"sad/ann_x{number}.wav", 50 + number)
+    one, two = tmp_path / "one", tmp_path / "two"
+    corpus = read_corpus(f"{one}+{two}")
+    assert Counter(u.corpus for u in corpus.utterances) == {"one": 8, "two": 2}
+    assert corpus.speakers == ("one/1", "one/2")
+    assert [len(part.utterances) for part in corpus.parts] == [8, 2]
+    assert any(
+        w.startswith("two: 8 of 10 recordings are in those before it") for w in corpus.warnings
+    )
+    with pytest.raises(CorpusError, match="one: those before it have all of its recordings"):
+        read_corpus(f"{two}+{one}")
+
+
+def test_the_same_audio_under_two_emotions_of_two_corpora_is_reported(tmp_path: Path) -> None:
+    for seed, name in enumerate(("angry/1.wav", "sad/2.wav")):
+        write(tmp_path / "one" / name, seed)
+        write(tmp_path / "two" / name, 10 + seed)
+    shutil.copy(tmp_path / "one/angry/1.wav", tmp_path / "two/sad/3.wav")
+    corpus = read_corpus(f"{tmp_path / 'one'}+{tmp_path / 'two'}")
+    assert len(corpus.utterances) == 5
+    assert any("one/angry/1.wav = two/sad/3.wav" in w and "different emotions" in w
+               for w in corpus.warnings)  # fmt: skip

@@ -245,7 +245,7 @@ def test_every_fault_is_found_and_nothing_else(wrong: list[Problem]) -> None:
     assert of_kind(wrong, "identical") == [(original, "copy.wav")]
     (again,) = of_kind(wrong, "encoded again")
     assert "again.mp3" in again
-    assert set(again) & {original, "copy.wav"}
+    assert original in again
     assert of_kind(wrong, "label conflict") == [again]
     assert len(wrong) == 9
 
@@ -280,7 +280,7 @@ def test_a_copy_is_known_by_its_sound_whatever_codec_level_and_beginning(
     found = gather(read_corpus(tmp_path))
     (group,) = encoded_again(found.clips)
     assert {clip.utterance.id for clip in group} == {"anger/a.wav", f"fear/c{suffix}"}
-    assert identical(found.clips) == []
+    assert identical(found) == []
 
 
 def test_a_copy_at_another_rate_is_known(tmp_path: Path) -> None:
@@ -323,7 +323,7 @@ def test_real_recordings_are_judged_as_their_publishers_tell(
 
 def test_the_table_by_emotion_counts_clips_and_minutes(explored: Exploration) -> None:
     table = rows(tables.emotions(explored))
-    assert [table[e]["clips"] for e in ("anger", "fear", "sadness", "all")] == ["9", "5", "4", "18"]
+    assert [table[e]["clips"] for e in ("anger", "fear", "sadness", "all")] == ["8", "5", "4", "17"]
     seconds = values(explored.of("sadness"), "seconds")
     assert table["sadness"]["minutes"] == f"{seconds.sum() / 60:.1f}"
     assert table["sadness"]["duration s"] == f"{np.median(seconds):.2f}"
@@ -364,17 +364,17 @@ def test_imbalance_is_named_in_words_and_as_a_ratio(
 ) -> None:
     told = " ".join(findings(explored, wrong))
     assert (
-        "The classes are uneven: anger, the largest, has 9 clips, sadness, the smallest, 4, "
+        "The classes are uneven: anger, the largest, has 8 clips, sadness, the smallest, 4, "
         in told
     )
-    assert "ratio of 2.25" in told
-    assert "Women speak 12 clips, men 6 (67 %)." in told
+    assert "ratio of 2.00" in told
+    assert "Women speak 11 clips, men 6 (65 %)." in told
     assert "each has clips of every emotion" in told
     assert "2 sentences, each said in every emotion" in told
     assert "1 label conflict" in told
     assert "2 kinds of format and rate" not in told  # three: 16 bit, float, MP3
     assert "3 kinds of format and rate, not all in every emotion" in told
-    assert headline(explored).startswith("18 clips, 0.")
+    assert headline(explored).startswith("17 clips, 0.")
     assert headline(explored).endswith("3 emotions by 2 speakers.")
 
 
@@ -447,7 +447,7 @@ def test_bars_are_the_counts_by_sex(explored: Exploration) -> None:
         [bar.get_width() for bar in container]  # type: ignore[attr-defined]
         for container in axes.containers
     )
-    assert women == [2, 3, 7]  # from the bottom: sadness, fear, anger
+    assert women == [2, 3, 6]  # from the bottom: sadness, fear, anger
     assert men == [2, 2, 2]
 
 
@@ -648,12 +648,12 @@ def test_the_command_writes_all_and_tells_the_main_things(
         main()
     assert left.value.code == 0
     said = capsys.readouterr().out
-    assert "13 clips" in said
+    assert "12 clips" in said
     assert "The classes are uneven" in said
     assert "mostly.wav" in said
     out = tmp_path / "runs" / "studio-explore"
     assert f"Page: {out.relative_to(tmp_path) / 'explore.html'}" in said
-    assert len(list((out / "spectrograms").rglob("*.png"))) == 13
+    assert len(list((out / "spectrograms").rglob("*.png"))) == 12
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,12 @@ def test_figures_agree_with_scikit_learn(n: int) -> None:
     bundle = metrics.scores(truth, predicted, CLASSES)
     for name, values in zip(("precision", "recall", "f1", "support"), want, strict=True):
         np.testing.assert_allclose([bundle["per_class"][c][name] for c in CLASSES], values)
-        if name != "support":
-            assert bundle[f"macro_{name}"] == pytest.approx(np.mean(values))
+    present = np.unique(truth)  # of one clip four classes are missing
+    means = sk.precision_recall_fscore_support(
+        truth, predicted, labels=present, average="macro", zero_division=0
+    )
+    for name, value in zip(("precision", "recall", "f1"), means, strict=False):
+        assert bundle[f"macro_{name}"] == pytest.approx(value)
 
 
 def test_uar_agrees_with_balanced_accuracy() -> None:
@@ -70,13 +74,55 @@ def test_uar_ignores_class_sizes() -> None:
     assert uar(truth, np.zeros_like(truth)) == 0.5
 
 
-def test_uar_is_over_the_classes_present_and_macro_over_all_named() -> None:
+def test_no_mean_over_classes_counts_those_without_clips() -> None:
     truth, predicted = [0, 0, 2, 2], [0, 1, 2, 2]  # 1 is never true, 3 neither true nor predicted
-    assert uar(truth, predicted) == 0.75
     bundle = metrics.scores(truth, predicted, ["a", "b", "c", "d"])
-    assert bundle["uar"] == 0.75 and bundle["macro_recall"] == 1.5 / 4
+    assert uar(truth, predicted) == bundle["uar"] == bundle["macro_recall"] == 0.75
+    assert bundle["macro_precision"] == 1.0
+    assert bundle["macro_f1"] == pytest.approx((2 / 3 + 1) / 2)
     assert bundle["per_class"]["b"] == {"precision": 0, "recall": 0, "f1": 0, "support": 0}
     assert bundle["per_class"]["d"] == {"precision": 0, "recall": 0, "f1": 0, "support": 0}
+
+
+@pytest.mark.parametrize("present", [(0, 1, 2, 3, 4), (0, 2, 4), (1,)])
+def test_macro_figures_and_chance_follow_scikit_learn_whatever_classes_have_clips(
+    present: tuple[int, ...],
+) -> None:
+    from sklearn import metrics as sk
+    from sklearn.dummy import DummyClassifier
+
+    rng = np.random.default_rng(0)
+    truth, predicted = rng.choice(present, 90), rng.integers(0, 5, 90)
+    bundle = metrics.scores(truth, predicted, CLASSES)
+    options = {"labels": np.unique(truth), "average": "macro", "zero_division": 0}
+    for name, figure in (
+        ("uar", sk.recall_score), ("macro_recall", sk.recall_score),
+        ("macro_precision", sk.precision_score), ("macro_f1", sk.f1_score),
+    ):  # fmt: skip
+        assert bundle[name] == pytest.approx(figure(truth, predicted, **options))
+    frequent = DummyClassifier(strategy="most_frequent").fit(truth[:, None], truth)
+    guess = frequent.predict(truth[:, None])
+    assert metrics.chance(truth) == pytest.approx(uar(truth, guess)) == 1 / len(present)
+
+
+def test_intervals_of_macro_figures_leave_out_classes_without_clips() -> None:
+    truth, predicted = guesses(200)
+    truth[truth == 4] = 0
+    speakers = [str(i % 10) for i in range(200)]
+    found = metrics.class_intervals(truth, predicted, speakers, 5)
+    four = metrics.confusion_matrix(truth, predicted, 5)
+    for name, figure in (("precision", metrics.precision), ("f1", metrics.f1)):
+        mean = float(metrics.macro(four, figure(four)))
+        assert found[name][-1].low < mean < found[name][-1].high
+        assert (found[name][4].low, found[name][4].high) == (0, 0)
+    spread = metrics.interval(truth, predicted, speakers)
+    assert found["recall"][-1] == spread  # UAR is macro recall, in every resample
+
+
+def test_resamples_without_a_class_tell_nothing_of_it() -> None:
+    truth = np.array([0, 0, 0, 0, 0, 0, 0, 1])  # one clip, which many resamples lack
+    found = metrics.class_intervals(truth, truth, ["a"] * 8, 2)
+    assert (found["recall"][1].low, found["recall"][1].high) == (1, 1)
 
 
 def test_perfect_answers_score_one_and_random_ones_score_chance() -> None:
@@ -223,7 +269,9 @@ def test_clip_intervals_are_the_binomial_distribution_s() -> None:
 def test_below_six_speakers_clips_are_drawn_and_the_interval_says_so() -> None:
     truth, predicted, speakers = study(0, speakers=5)
     few = interval(truth, predicted, speakers)
-    assert not few.clustered and few.too_narrow and "fewer than 6 test speakers" in few.note
+    assert (
+        not few.clustered and few.too_narrow and "fewer than 6 test speakers are known" in few.note
+    )
     truth, predicted, speakers = study(0, speakers=6)
     enough = interval(truth, predicted, speakers)
     assert enough.clustered and not enough.too_narrow and enough.note == ""

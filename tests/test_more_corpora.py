@@ -77,7 +77,12 @@ TREES: dict[str, dict[str, Fields]] = {
     },
     "nemo": {"samples/EB0_anger_12.wav": Fields("anger", "EB0", "12", gender="female")},
     "ravdess": {
-        "Actor_07/03-01-05-02-01-02-07.wav": Fields("anger", "07", "01", "02 strong", "male")
+        "Actor_07/03-01-05-02-01-02-07.wav": Fields("anger", "07", "01", "02 strong", "male"),
+        "Actor_18/01-01-07-01-02-01-18.wav": Fields("disgust", "18", "02", "01 normal", "female"),
+    },
+    "ravdess-song": {
+        "Actor_07/03-02-05-02-01-02-07.wav": Fields("anger", "07", "01", "02 strong", "male"),
+        "Actor_24/01-02-02-01-02-01-24.wav": Fields("calm", "24", "02", "01 normal", "female"),
     },
     "savee": {
         "DC/sa05.wav": Fields("sadness", "DC", "sa05", gender="male"),
@@ -129,6 +134,8 @@ FOREIGN = {
     "esd": ("0021/Angry/0021_000001", "0011/0011_000001", "0011/Angry/0011_00001"),
     "iemocap": ("Ses06F_impro01_F000", "Ses01F_impro01", "Ses01F_F000"),
     "mesd": ("Surprise_F_A_abajo", "Anger_X_A_abajo", "Anger_F_C_abajo", "Anger_F_A_"),
+    "ravdess": ("02-01-05-02-01-02-07", "03-02-05-02-01-02-07", "01-02-05-02-01-02-07"),
+    "ravdess-song": ("03-01-05-02-01-02-07", "02-02-05-02-01-02-07", "03-02-07-02-01-02-07"),
     "savee": ("XX/sa05", "DC/sa16", "DC/n31", "DC/a00", "DC/x01"),
     "shemo": ("X03S02", "F03B02", "F3S02"),
     "subesco": ("F_11_OISHI_S_1_ANGRY_1", "F_01_OISHI_S_1_CALM_1", "F_01_OISHI_S_1_ANGRY_6"),

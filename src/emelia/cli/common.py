@@ -14,7 +14,8 @@ from emelia.cli.options import split_names
 from emelia.corpora import Corpus, read_corpus
 from emelia.corpora.adding import add
 from emelia.corpora.imbalance import imbalanced
-from emelia.corpora.splits import Split, audit, audit_lines, make_split
+from emelia.corpora.splits import NAMELESS, Split, audit, audit_lines, make_split
+from emelia.corpora.utterance import UNKNOWN_SPEAKER
 
 CorpusArgument = Annotated[
     str,
@@ -153,8 +154,11 @@ def divide(corpus: Corpus, split: str, imbalance: float = 1.0, others: str = "")
     parts = imbalanced(parts, imbalance)
     if others or imbalance > 1:
         console.say(f"{parts.name}: {parts.protocol}")
-    for line in audit_lines(audit(parts)):
+    audits = audit(parts)
+    for line in audit_lines(audits):
         console.say(line)
+    if any("nameless" in one for one in audits):
+        console.warn(NAMELESS)
     return parts
 
 
@@ -164,8 +168,15 @@ def _show_parts(title: str, parts: Sequence[Corpus], emotions: Sequence[str]) ->
     for part in parts:
         counts = part.counts()
         numbers = [str(counts[name] or "-") for name in emotions]
-        rows.append([part.name, str(len(part.speakers)), *numbers, str(len(part.utterances))])
+        rows.append([part.name, _how_many(part.speakers), *numbers, str(len(part.utterances))])
     console.table(title, ["corpus", "speakers", *emotions, "clips"], rows)
+
+
+def _how_many(speakers: Sequence[str]) -> str:
+    """`5`, `unknown`, or `5, unknown` where only some are known."""
+    known = [name for name in speakers if name != UNKNOWN_SPEAKER]
+    unknown = ["unknown"] if len(known) < len(speakers) else []
+    return ", ".join([str(len(known))] * bool(known) + unknown)
 
 
 def settings(changes: list[str] | None, epochs: int | None) -> list[str]:

@@ -29,6 +29,7 @@ from emelia.cli.export import warn_of, write_model
 from emelia.cli.training import fold_of, make_cell, show_cell
 from emelia.corpora import Corpus
 from emelia.corpora.splits import Fold
+from emelia.corpora.utterance import UNKNOWN_SPEAKER
 from emelia.results import Cell
 from emelia.storage import expanded
 
@@ -113,7 +114,7 @@ def _usable(corpus: Corpus, start: Origin) -> Corpus:
     if known := len(corpus.utterances) - len(data.utterances):
         console.warn(f"{known} clips left out: {start.name} has heard them before.")
         trained = {u.speaker for u in corpus.utterances if u.digest in start.heard}
-        if trained & set(data.speakers):
+        if trained & set(data.speakers) - {UNKNOWN_SPEAKER}:
             console.warn(
                 f"{start.name} has heard other clips of these speakers: the figures flatter."
             )
@@ -124,7 +125,7 @@ def _usable(corpus: Corpus, start: Origin) -> Corpus:
 
 def _warn_of_shared_speakers(fold: Fold) -> None:
     heard = {u.speaker for u in (*fold.train, *fold.validation)}
-    if heard & {u.speaker for u in fold.test}:
+    if heard & {u.speaker for u in fold.test} - {UNKNOWN_SPEAKER}:
         console.warn(
             "the voices it is tested with are among those it learns from: the figures flatter. "
             "With three or more speakers, named and each with every label, they are kept apart."

@@ -10,6 +10,7 @@ import typer
 
 from emelia import console
 from emelia.config import SAMPLE_RATE, Card
+from emelia.corpora.audit import NAMELESS
 
 _CORPUS = ("name", "title", "language", "clips", "licence", "home")
 
@@ -64,11 +65,19 @@ def _show(card: Card, path: Path) -> None:
         note = next((str(m["note"]) for m in map(_mapping, card.metrics.values())
                      if m.get("note")), "")  # fmt: skip
         console.table("Figures, with 95 % intervals", columns, figures, note)
+        if any(_mapping(part).get("nameless") for part in card.metrics.values()):
+            console.warn(NAMELESS)
     test = _mapping(card.metrics.get("test"))
     if classes := _mapping(test.get("per_class")):
         keys = ("precision", "recall", "f1")
         rows = [
-            [str(name), *(_percent(_mapping(c).get(key)) for key in keys)]
+            [
+                str(name),
+                *(
+                    _percent(_mapping(c).get(key)) if _mapping(c).get("support", 1) else "-"
+                    for key in keys
+                ),
+            ]
             for name, c in classes.items()
         ]
         console.table("On the test clips", ["emotion", *(f"{key} %" for key in keys)], rows)
@@ -111,7 +120,7 @@ def _figures(metrics: Mapping[str, Any]) -> list[list[str]]:
         corpora = _mapping(_mapping(figures).get("per_corpus"))
         for name, values in {part: figures, **{f"  {c}": of for c, of in corpora.items()}}.items():
             of = _mapping(values)
-            counts = [str(of.get(key, "-")) for key in ("clips", "speakers")]
+            counts = [str(of.get("clips", "-")), str(of.get("speakers", "-") or "unknown")]
             rows.append([name, *counts, _share(of.get("accuracy")), _share(of.get("uar"))])
     return rows
 

@@ -34,10 +34,13 @@ from emelia.cli.common import (
 from emelia.cli.confidence import tell_confidence
 from emelia.corpora import Corpus
 from emelia.corpora.splits import Fold, Split
+from emelia.corpora.utterance import UNKNOWN_SPEAKER
 from emelia.errors import ConfigError, RunError, SplitError
 from emelia.learn.catalogue import find_recipes
 from emelia.results import Cell
 from emelia.storage import ensure_writable, lock, write_atomically
+
+_SHOWN = ("precision", "recall", "f1")
 
 if TYPE_CHECKING:
     from emelia.learn.hardware import Hardware
@@ -222,6 +225,11 @@ def evaluate(
         console.warn(f"{count} clips of {emotion} left out: the run does not know it.")
     if found.shared_speakers:
         console.warn("training heard other clips of these speakers: the figures flatter.")
+    if any(answer["speaker"] == UNKNOWN_SPEAKER for answer in found.answers):
+        console.warn(
+            "who speaks is not known of every clip: training may have heard the same voices, so "
+            "that the figures flatter."
+        )
     _show(
         found.answers,
         trained.classes,
@@ -241,7 +249,11 @@ def _show(answers: Sequence[Mapping[str, Any]], classes: tuple[str, ...], title:
     speakers = [answer["speaker"] for answer in answers]
     scores = metrics.scores(truth, predicted, classes)
     rows = [
-        [name, *(f"{100 * c[key]:.1f}" for key in ("precision", "recall", "f1")), str(c["support"])]
+        [
+            name,
+            *(f"{100 * c[key]:.1f}" if c["support"] else "–" for key in _SHOWN),
+            str(c["support"]),
+        ]
         for name, c in scores["per_class"].items()
     ]
     ends = [metrics.interval(truth, predicted, speakers, m) for m in ("accuracy", "uar")]
@@ -252,4 +264,6 @@ def _show(answers: Sequence[Mapping[str, Any]], classes: tuple[str, ...], title:
         )
     ]
     note = f"{', '.join(lines)}; 95 % intervals, {ends[0].note or 'speakers drawn first'}."
+    if untested := [name for name, c in scores["per_class"].items() if not c["support"]]:
+        note += f" UAR is the mean recall of the classes with clips: no {', '.join(untested)}."
     console.table(title, ["emotion", "precision %", "recall %", "F1 %", "clips"], rows, note)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from emelia.corpora.joining import join
-from emelia.corpora.utterance import Corpus, Split
+from emelia.corpora.utterance import UNKNOWN_SPEAKER, Corpus, Split
 from emelia.errors import CorpusError
 
 
@@ -25,8 +25,9 @@ def add(split: Split, corpus: Corpus, others: Corpus) -> Split:
     Raises:
         CorpusError: one of the others is `corpus` itself or part of it, or adds nothing.
     """
-    added = tuple(_fitting(other, corpus) for other in others.sources)
-    clips = join(added).utterances
+    joined = join([_fitting(other, corpus) for other in others.sources])
+    added, people = joined.parts, _same_people(others, corpus)
+    clips = tuple(replace(u, speaker=people.get(u.speaker, u.speaker)) for u in joined.utterances)
     names = [other.name for other in added]
     are = f"{in_words(names)} {'is' if len(names) == 1 else 'are'}"
     return replace(
@@ -55,6 +56,20 @@ def _fitting(other: Corpus, corpus: Corpus) -> Corpus:
             f"({', '.join(corpus.emotions)})."
         )
     return replace(other, utterances=kept)
+
+
+def _same_people(others: Corpus, corpus: Corpus) -> dict[str, str]:
+    """Speakers of others by their names in the corpus: who says the same recording is the same.
+
+    So the audit tells where a voice under test is heard in clips that were added.
+    """
+    own = {u.digest: u.speaker for u in corpus.utterances if u.digest}
+    return {
+        f"{other.name}/{u.speaker}": own[u.digest]
+        for other in others.sources
+        for u in other.utterances
+        if u.digest in own and UNKNOWN_SPEAKER not in (u.speaker, own[u.digest])
+    }
 
 
 def in_words(names: list[str]) -> str:

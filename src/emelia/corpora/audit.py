@@ -13,6 +13,12 @@ from typing import Any
 
 from emelia.corpora.utterance import PARTS, UNKNOWN_SPEAKER, Fold, Split, Utterance
 
+# What a split of recordings nobody knows the speakers of has to say.
+NAMELESS = (
+    "Who speaks is not known of every clip: the same voices may be in training and test, so that "
+    "the figures flatter."
+)
+
 
 def audit(split: Split) -> list[dict[str, Any]]:
     """Audit each fold; the result is JSON-able.
@@ -22,7 +28,8 @@ def audit(split: Split) -> list[dict[str, Any]]:
         the classes each part lacks (`missing`), what each pair of parts shares (`shared`:
         `train/test` and so on, with lists of `speakers`, `sentences` and of pairs of ids
         of `identical` audio), where corpora are added to training how many clips of each
-        (`added`), and `text`, all of it in one line.
+        (`added`), where speakers are unknown clips of such by part (`nameless`), and `text`,
+        all of it in one line.
     """
     classes = {u.emotion for fold in split.folds for part in fold.parts().values() for u in part}
     names = [corpus.name for corpus in split.added]
@@ -62,6 +69,8 @@ def _audit(fold: Fold, classes: set[str], added: Sequence[str]) -> dict[str, Any
     }
     if added:
         found["added"] = {name: heard[name] for name in added}
+    if nameless := {part: n for part, clips in parts.items() if (n := _unknown(clips))}:
+        found["nameless"] = nameless
     found["text"] = _text(found, fold)
     return found
 
@@ -104,14 +113,12 @@ def _corpora(fold: Fold) -> list[str]:
 
 
 def _nameless(fold: Fold) -> list[str]:
-    """Corpora of several whose speakers are unknown, so that no part can be said to lack them."""
-    names = {
-        u.corpus
-        for part in fold.parts().values()
-        for u in part
-        if u.corpus and u.speaker == UNKNOWN_SPEAKER
-    }
-    return [f"speakers of {', '.join(sorted(names))} unknown"] if names else []
+    """Corpora or clips whose speakers are unknown, so that no part can be said to lack them."""
+    clips = [u for part in fold.parts().values() for u in part]
+    unknown = [u for u in clips if u.speaker == UNKNOWN_SPEAKER]
+    names = sorted({u.corpus for u in unknown if u.corpus})
+    some = [f"{len(unknown)} clips"] if 0 < len(unknown) < len(clips) else []
+    return [f"speakers of {', '.join(names or some)} unknown"] if names or some else []
 
 
 def _compare(what: str, tested: set[str], found: Mapping[str, Any]) -> str:
@@ -134,6 +141,10 @@ def _identical(pairs: Sequence[Sequence[str]]) -> str:
 
 def _speakers(utterances: Iterable[Utterance]) -> set[str]:
     return {u.speaker for u in utterances} - {UNKNOWN_SPEAKER}
+
+
+def _unknown(utterances: Iterable[Utterance]) -> int:
+    return sum(u.speaker == UNKNOWN_SPEAKER for u in utterances)
 
 
 def _sentences(utterances: Iterable[Utterance]) -> set[str]:

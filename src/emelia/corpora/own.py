@@ -1,14 +1,8 @@
-"""Corpora of one's own: a folder per emotion, or a CSV manifest.
+"""Corpora of one's own that a CSV manifest lists.
 
-Folders: the emotion of a file is the innermost folder around it whose name is one
-emelia knows (`anger`, `Angry`), or else the folder that holds it. The speaker is what
-comes before the first `_` of the file name (`s1_001.wav`), if every name has such a
-part, none of them is an emotion, and at least half of them occur with two emotions or
-more; otherwise the speakers are unknown.
-
-Manifest: a CSV file (comma, semicolon or tab) whose first row names the columns
-`file`, `emotion`, `speaker` and, where known, `sentence`, `take`, `gender`; others are
-ignored. Files are given relative to the manifest.
+A manifest (comma, semicolon or tab) names in its first row the columns `file`, `emotion`,
+`speaker` and, where known, `sentence`, `take`, `gender`; others are ignored. Files are given
+relative to it. A speaker called `unknown` is one: nobody knows who.
 """
 
 from __future__ import annotations
@@ -16,42 +10,17 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from emelia.corpora.scan import SUFFIXES
 from emelia.corpora.utterance import UNKNOWN_SPEAKER, Fields, Labels
-from emelia.emotions import EMOTIONS, canonical
+from emelia.emotions import canonical
 from emelia.errors import CorpusError
 
 REQUIRED = ("file", "emotion", "speaker")
 OPTIONAL = ("sentence", "take", "gender")
 _GENDERS = {"": "", "f": "female", "female": "female", "m": "male", "male": "male"}
-
-
-def read_folders(files: Sequence[Path]) -> Labels:
-    """Label files by the folders they lie in."""
-    labels = Labels()
-    emotions = {file: emotion for file in files if (emotion := _emotion(file))}
-    labels.reasons = {
-        file: "lies in no folder that names its emotion" for file in files if file not in emotions
-    }
-    speakers = _speakers(emotions)
-    for file, emotion in emotions.items():
-        labels.fields[file] = Fields(emotion, speakers.get(file, UNKNOWN_SPEAKER))
-    if emotions and not speakers:
-        labels.notes.append(
-            "The file names do not tell who speaks, so speaker-independent splits are impossible; "
-            "name the files SPEAKER_..., or write a manifest."
-        )
-    elif speakers:
-        names = sorted(set(speakers.values()))
-        labels.notes.append(f"Speakers are taken from the file names: {_some(names)}.")
-    if emotions and not set(emotions.values()) & set(EMOTIONS):
-        classes = sorted(set(emotions.values()))
-        labels.notes.append(f"No folder is named after a known emotion; classes: {_some(classes)}.")
-    return labels
 
 
 def read_manifest(path: Path) -> Labels:
@@ -65,7 +34,10 @@ def read_manifest(path: Path) -> Labels:
         where = f"{path}:{number}"
         for column in REQUIRED:
             if not row[column]:
-                raise CorpusError(f"{where}: the column {column!r} is empty; every row needs one.")
+                hint = " (unknown where nobody knows who speaks)" if column == "speaker" else ""
+                raise CorpusError(
+                    f"{where}: the column {column!r} is empty; every row needs one{hint}."
+                )
         gender = _GENDERS.get(row["gender"].lower())
         if gender is None:
             raise CorpusError(
@@ -75,7 +47,10 @@ def read_manifest(path: Path) -> Labels:
         if file in labels.fields:
             raise CorpusError(f"{where}: {row['file']} was listed before; list each file once.")
         emotion = canonical(row["emotion"])
-        labels.fields[file] = Fields(emotion, row["speaker"], row["sentence"], row["take"], gender)
+        speaker = row["speaker"]
+        if speaker.lower() == UNKNOWN_SPEAKER:
+            speaker = UNKNOWN_SPEAKER
+        labels.fields[file] = Fields(emotion, speaker, row["sentence"], row["take"], gender)
     if not labels.fields:
         raise CorpusError(f"{path}: lists no files; expected a row for each recording.")
     return labels
@@ -120,28 +95,3 @@ def _not_a_manifest(path: Path, reason: str) -> CorpusError:
         f"{path}: not a manifest, {reason}; expected a folder of recordings or a CSV file "
         f"with the columns {', '.join(REQUIRED)} (and {', '.join(OPTIONAL)} where known)."
     )
-
-
-def _emotion(file: Path) -> str:
-    """The emotion a file's folders tell; empty for a file in no folder."""
-    folders = [canonical(name) for name in reversed(file.parent.parts)]
-    known = [name for name in folders if name in EMOTIONS]
-    return next(iter(known + folders), "")
-
-
-def _speakers(emotions: Mapping[Path, str]) -> dict[Path, str]:
-    """Speakers by the rule in the module's docstring; empty where it does not hold."""
-    prefixes = {file: file.name.partition("_")[0] for file in emotions if "_" in file.stem}
-    spoken = defaultdict(set)
-    for file, prefix in prefixes.items():
-        spoken[prefix].add(emotions[file])
-    several = sum(len(heard) > 1 for heard in spoken.values())
-    named_after_emotions = any(canonical(prefix) in EMOTIONS or not prefix for prefix in spoken)
-    if len(prefixes) < len(emotions) or named_after_emotions or 2 * several < len(spoken):
-        return {}
-    return prefixes
-
-
-def _some(names: Sequence[str], most: int = 8) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -2,8 +2,9 @@
 
 File names are seven numbers: modality, channel, emotion, intensity, statement,
 repetition, actor. `03-01-05-02-01-02-07.wav` is sound alone, speech, anger, strong,
-statement 01, second repetition, actor 07. Odd actors are men. `calm` counts as
-neutral unless it is asked for by name: other corpora do not tell the two apart.
+statement 01, second repetition, actor 07; the sound of the videos begins with 01 instead.
+Odd actors are men. `calm` counts as neutral unless it is asked for by name: other corpora do
+not tell the two apart.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from pathlib import Path
 from emelia.corpora.sources import Zenodo
 from emelia.corpora.utterance import CorpusSpec, Fields
 
-_NAME = re.compile(r"03-01-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1\d|2[0-4])", re.ASCII)
+_NAME = re.compile(r"0[13]-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1\d|2[0-4])", re.ASCII)
+_SPEECH = "01"
 _EMOTIONS = {
     "01": "neutral",
     "02": "calm",
@@ -30,10 +32,15 @@ _INTENSITIES = {"01": "normal", "02": "strong"}
 
 def parse(path: Path) -> Fields | None:
     """Read emotion, actor, statement, repetition and intensity from a file name."""
+    return parse_channel(path, _SPEECH)
+
+
+def parse_channel(path: Path, wanted: str) -> Fields | None:
+    """The same of either part: channel 01 is speech, 02 song."""
     match = _NAME.fullmatch(path.stem)
-    if match is None:
+    if match is None or match[1] != wanted:
         return None
-    emotion, intensity, statement, repetition, actor = match.groups()
+    _, emotion, intensity, statement, repetition, actor = match.groups()
     take = f"{repetition} {_INTENSITIES[intensity]}"
     gender = "male" if int(actor) % 2 else "female"
     return Fields(_EMOTIONS[emotion], actor, statement, take, gender)
@@ -60,5 +67,5 @@ SPEC = CorpusSpec(
     ),
     merges={"calm": "neutral"},
     note="Only two sentences; 13 clips of actors 09 and 20 are very quiet.",
-    names="seven numbers, the first two 03-01, as in '03-01-05-02-01-02-07.wav'",
+    names="seven numbers, the first two 03-01 or 01-01, as in '03-01-05-02-01-02-07.wav'",
 )

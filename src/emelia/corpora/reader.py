@@ -35,6 +35,7 @@ from emelia.corpora import (
     mesd,
     nemo,
     ravdess,
+    ravdess_song,
     savee,
     shemo,
     subesco,
@@ -44,9 +45,11 @@ from emelia.corpora import (
 )
 from emelia.corpora.adopting import notes_of
 from emelia.corpora.audformat import read_audformat
+from emelia.corpora.copies import on_copies, without_copies
+from emelia.corpora.folders import read_folders
 from emelia.corpora.huggingface import read_hugging_face
 from emelia.corpora.joining import join, merge, restrict
-from emelia.corpora.own import read_folders, read_manifest
+from emelia.corpora.own import read_manifest
 from emelia.corpora.places import home_of
 from emelia.corpora.remarks import differences, duplicates
 from emelia.corpora.scan import SUFFIXES, OnProgress, Scan, audio_files, scan
@@ -57,7 +60,7 @@ from emelia.storage import cache_root, expanded
 
 _MODULES = (
     aesdd, ased, cafe, casia, cremad, demo, emodb, emogator, emovo, emozionalmente, esd, iemocap,
-    mesd, nemo, ravdess, savee, shemo, subesco, tess, turev, urdu,
+    mesd, nemo, ravdess, ravdess_song, savee, shemo, subesco, tess, turev, urdu,
 )  # fmt: skip
 CORPORA: dict[str, CorpusSpec] = {module.SPEC.name: module.SPEC for module in _MODULES}
 OWN = ("manifest", "folders")  # the readers of corpora that have no name
@@ -230,7 +233,7 @@ def _refuse_odd_names(labels: Labels) -> None:
 def _assemble(
     name: str, root: Path, spec: CorpusSpec | None, labels: Labels, found: Scan
 ) -> Corpus:
-    utterances = tuple(
+    utterances, copies = without_copies(
         Utterance(
             id=file.as_posix(),
             path=root / file,
@@ -246,8 +249,13 @@ def _assemble(
     )
     reasons = sorted({**labels.reasons, **found.reasons}.items())
     rejected = tuple(Rejected(root / file, reason) for file, reason in reasons)
-    notes = [*labels.notes, *differences(spec, utterances), *duplicates(utterances)]
-    return Corpus(name, root, utterances, rejected, spec, tuple(notes))
+    notes = [
+        *labels.notes,
+        *on_copies(utterances, copies),
+        *differences(spec, utterances),
+        *duplicates(utterances),
+    ]
+    return Corpus(name, root, utterances, rejected, spec, tuple(notes), copies=copies)
 
 
 def _readers() -> dict[str, CorpusSpec | None]:

@@ -41,6 +41,7 @@ def duplicates(utterances: Sequence[Utterance], most: int = 3) -> list[str]:
     shown = ["; ".join(" = ".join(u.id for u in group[:most]) for group in groups[:most])]
     if len(groups) > most:
         shown.append(f"and {len(groups) - most} more")
-    if contradictions := sum(len({u.emotion for u in group}) > 1 for group in groups):
-        shown.append(f"{contradictions} of them with different emotions")
+    for what in ("emotion", "speaker"):
+        if contradictions := sum(len({getattr(u, what) for u in group}) > 1 for group in groups):
+            shown.append(f"{contradictions} of them with different {what}s")
     return [f"Identical audio: {', '.join(shown)}."]

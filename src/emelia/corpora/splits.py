@@ -24,11 +24,20 @@ from collections.abc import Callable
 from difflib import get_close_matches
 
 from emelia.corpora import split_corpora, split_groups, split_random
-from emelia.corpora.audit import audit, audit_lines
+from emelia.corpora.audit import NAMELESS, audit, audit_lines
 from emelia.corpora.utterance import Corpus, Fold, Split
 from emelia.errors import EmeliaError, SplitError
 
-__all__ = ["NAMES", "Fold", "Split", "audit", "audit_lines", "make_split", "possible_splits"]
+__all__ = [
+    "NAMELESS",
+    "NAMES",
+    "Fold",
+    "Split",
+    "audit",
+    "audit_lines",
+    "make_split",
+    "possible_splits",
+]
 
 _FIXED: dict[str, Callable[[Corpus, str], Split]] = {
     "loso": split_groups.loso,

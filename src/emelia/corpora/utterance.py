@@ -111,6 +111,7 @@ class Corpus:
     spec: CorpusSpec | None = None
     warnings: tuple[str, ...] = field(default=())
     parts: tuple[Corpus, ...] = ()  # of which it is joined
+    copies: tuple[Utterance, ...] = ()  # left out: the audio and labels of others
 
     @property
     def sources(self) -> tuple[Corpus, ...]:

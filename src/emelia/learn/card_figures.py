@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emelia import metrics
+from emelia.corpora.utterance import UNKNOWN_SPEAKER
 from emelia.learn.calibrate import Answers
 from emelia.results import Calibration
 
@@ -21,9 +22,10 @@ def figures(
     """Figures of one part for a card; shares, each headline as [value, low, high] of 95 %.
 
     Returns:
-        clips, speakers, accuracy, uar, note (on the intervals), what `confidence` gives,
-        per_class, confusion (rows true), per_speaker, per_sex where somebody's is known, and
-        per_corpus where the clips come from several.
+        clips, speakers, nameless (clips of unknown ones, where there are), accuracy, uar, note
+        (on the intervals), what `confidence` gives, per_class, confusion (rows true), per_speaker
+        of those who are known, per_sex where somebody's is known, and per_corpus where the clips
+        come from several.
     """
     before, after = (answers.probabilities(t) for t in (1.0, temperature))
     worth = Calibration(answers.truth, before[None], after[None], answers.speakers, (temperature,))
@@ -36,8 +38,9 @@ def figures(
         "risk_coverage": [[share, worth.curve.accuracy_at(share)] for share in _COVERAGES],
         "per_class": scores["per_class"],
         "confusion": scores["confusion"],
-        "per_speaker": metrics.per_group(answers.truth, predicted, answers.speakers),
     }
+    people = metrics.per_group(answers.truth, predicted, answers.speakers)
+    found["per_speaker"] = {name: own for name, own in people.items() if name != UNKNOWN_SPEAKER}
     sexes = metrics.per_group(answers.truth, predicted, answers.genders)
     if named := {name: own for name, own in sexes.items() if name}:
         found["per_sex"] = named
@@ -83,7 +86,10 @@ def _per_corpus(answers: Answers, chances: NDArray[np.float64]) -> dict[str, Any
 def _headline(
     truth: metrics.Labels, predicted: metrics.Labels, speakers: Sequence[str]
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {"clips": len(truth), "speakers": len(set(speakers))}
+    known = set(speakers) - {UNKNOWN_SPEAKER}
+    found: dict[str, Any] = {"clips": len(truth), "speakers": len(known)}
+    if nameless := sum(name == UNKNOWN_SPEAKER for name in speakers):
+        found["nameless"] = nameless
     for name, value in (
         ("accuracy", metrics.accuracy(truth, predicted)),
         ("uar", metrics.uar(truth, predicted)),

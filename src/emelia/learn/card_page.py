@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from emelia.config import SAMPLE_RATE, Card
+from emelia.corpora.audit import NAMELESS
 from emelia.learn.card_failures import failures
 
+_SHOWN = ("precision", "recall", "f1")  # figures of a class
 _LIMITS = """\
 - It heard **acted** speech: actors who played an emotion, mostly in studios. What people show
   when nobody asks them to is weaker and mixed, and figures on it are lower.
@@ -87,9 +89,16 @@ def _figures(card: Card) -> str:
     note = "In brackets 95 % intervals by bootstrap, speakers drawn first."
     if test.get("note"):
         note = f"In brackets 95 % intervals by bootstrap, {test['note']}."
-    text = f"## Figures\n\n{_table(columns, rows)}\n\n{note} UAR is the mean recall of all classes."
+    text = f"## Figures\n\n{_table(columns, rows)}\n\n{note} {_of_uar(test)}"
+    if test.get("nameless"):
+        text += f" {NAMELESS}"
     tables = [_groups(test.get(f"per_{who}", {}), f"Test {who}") for who in ("sex", "speaker")]
     return "\n\n".join([text, *filter(None, tables)])
+
+
+def _of_uar(test: Mapping[str, Any]) -> str:
+    every = all(own["support"] for own in test.get("per_class", {}).values())
+    return f"UAR is the mean recall of {'all classes' if every else 'the classes with clips'}."
 
 
 def _groups(groups: Mapping[str, Any], who: str) -> str:
@@ -101,13 +110,17 @@ def _groups(groups: Mapping[str, Any], who: str) -> str:
 
 
 def _row(name: str, found: Mapping[str, Any]) -> list[str]:
-    return [name, str(found["clips"]), str(found["speakers"]),
+    return [name, str(found["clips"]), str(found["speakers"] or "unknown"),
             _interval(found["accuracy"]), _interval(found["uar"])]  # fmt: skip
 
 
 def _classes(card: Card) -> str:
     rows = [
-        [name, *(_percent(own[key]) for key in ("precision", "recall", "f1")), str(own["support"])]
+        [
+            name,
+            *(_percent(own[key]) if own["support"] else "–" for key in _SHOWN),
+            str(own["support"]),
+        ]
         for name, own in card.metrics.get("test", {}).get("per_class", {}).items()
     ]
     columns = ["Emotion", "Precision %", "Recall %", "F1 %", "Test clips"]

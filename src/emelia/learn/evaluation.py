@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emelia.corpora import Corpus
+from emelia.corpora.utterance import UNKNOWN_SPEAKER
 from emelia.errors import RunError
 from emelia.learn.cells import answers
 from emelia.learn.data import Loader
@@ -41,7 +42,7 @@ def evaluate(run: Run, corpus: Corpus) -> Evaluation:
             f"one of its classes ({', '.join(run.classes)}). Choose another corpus."
         )
     foreign = [u.emotion for u in unheard if u.emotion not in run.classes]
-    speakers = {u.speaker for u in known}
+    speakers = {u.speaker for u in known} - {UNKNOWN_SPEAKER}
     trained = {u.speaker for u in corpus.utterances if u.digest in heard}
     clips = Loader(run.recipe, run.classes).load(known)
     chances = predict(run.network, clips, len(run.classes))

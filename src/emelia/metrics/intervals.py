@@ -19,6 +19,7 @@ from emelia.metrics.scores import (
     as_labels,
     as_long,
     f1,
+    macro,
     precision,
     recall,
     uar_of,
@@ -47,8 +48,8 @@ class Interval:
         if self.clustered:
             return ""
         return (
-            f"too narrow: drawn by clip, since there are fewer than {FEWEST_SPEAKERS} test "
-            "speakers; new speakers vary more"
+            f"too narrow: drawn by clip, since fewer than {FEWEST_SPEAKERS} test speakers are "
+            "known; new speakers vary more"
         )
 
 
@@ -102,19 +103,23 @@ def class_intervals(
     """Intervals of precision, recall and F1, drawn as `interval` does.
 
     Returns:
-        By name, C + 1 intervals: of each class, and of their mean (the macro figure).
+        By name, C + 1 intervals: of each class, and of their mean (the macro figure). Resamples
+        without clips of a class tell nothing of it; where none has any, its interval is 0 to 0.
     """
     drawn, clustered = _resampled(truth, predicted, speakers, classes, n, seed)
     found = {}
     for name, figure in (("precision", precision), ("recall", recall), ("f1", f1)):
-        values = figure(drawn).mean(axis=1)  # (n, S, C) -> (n, C)
-        columns = [*values.T, values.mean(axis=1)]
+        values = figure(drawn)  # (n, S, C)
+        present = drawn[:, 0].sum(axis=-1) > 0  # (n, C), the same for all seeds
+        means = values.mean(axis=1)
+        columns = [means[present[:, i], i] for i in range(means.shape[1])]
+        columns.append(macro(drawn, values).mean(axis=1))
         found[name] = [_between(column, clustered) for column in columns]
     return found
 
 
 def _between(values: NDArray[np.float64], clustered: bool) -> Interval:
-    low, high = np.quantile(values, [0.025, 0.975])
+    low, high = np.quantile(values, [0.025, 0.975]) if values.size else (0.0, 0.0)
     return Interval(float(low), float(high), clustered)
 
 

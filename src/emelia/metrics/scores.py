@@ -7,8 +7,13 @@ be a share of (a class never predicted, or absent), it is 0, scikit-learn's
 fault: ValueError.
 
 Metrics: accuracy is the share of right answers; UAR (unweighted average recall) the mean
-recall over the classes present in `truth`, so that no class counts for its size; `macro`
-figures are means over all named classes.
+recall of the classes, so that no class counts for its size; `macro` figures are such means, too.
+
+One rule for classes without clips in `truth`: nothing can be found of them, so no mean over
+classes counts them, and guessing reaches a UAR of 1 by the number of the others (`chance`).
+It is the rule of scikit-learn's `balanced_accuracy_score`, and its averages over
+`labels=np.unique(truth)`. By themselves their figures are 0, with a support of 0; a table shows
+none.
 """
 
 from __future__ import annotations
@@ -32,6 +37,11 @@ def accuracy(truth: ArrayLike, predicted: ArrayLike) -> float:
 def uar(truth: ArrayLike, predicted: ArrayLike) -> float:
     """Mean recall over the classes present in `truth`."""
     return float(uar_of(confusion_matrix(truth, predicted)))
+
+
+def chance(truth: ArrayLike) -> float:
+    """The UAR that guessing reaches, however it guesses: 1 by the classes present in `truth`."""
+    return 1 / len(np.unique(as_labels(truth, truth)[0]))
 
 
 def confusion_matrix(truth: ArrayLike, predicted: ArrayLike, classes: int = 0) -> Labels:
@@ -70,7 +80,7 @@ def scores(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> di
         "n": int(support.sum()),
         "accuracy": accuracy(truth, predicted),
         "uar": float(uar_of(confusion)),
-        **{f"macro_{name}": float(values.mean()) for name, values in columns.items()},
+        **{f"macro_{name}": float(macro(confusion, values)) for name, values in columns.items()},
         "per_class": {
             label: {name: float(values[i]) for name, values in columns.items()}
             | {"support": int(support[i])}
@@ -104,9 +114,13 @@ def accuracy_of(confusion: NDArray[Any]) -> Numbers:
 
 def uar_of(confusion: NDArray[Any]) -> Numbers:
     """(..., C, C) -> (...)."""
-    support = confusion.sum(axis=-1)
-    recalls = share_of(_right(confusion), support)
-    return share_of(recalls.sum(axis=-1), (support > 0).sum(axis=-1))
+    return macro(confusion, recall(confusion))
+
+
+def macro(confusion: NDArray[Any], values: NDArray[Any]) -> Numbers:
+    """Mean of a figure of each class over those that have clips: (..., C, C), (..., C) -> (...)."""
+    present = confusion.sum(axis=-1) > 0
+    return share_of(np.where(present, values, 0).sum(axis=-1), present.sum(axis=-1))
 
 
 def _right(confusion: NDArray[Any]) -> NDArray[Any]:

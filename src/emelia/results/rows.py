@@ -114,7 +114,7 @@ class Row:
     @property
     def macro_f1(self) -> float:
         confusions = (self._confusion(row) for row in self.predicted)
-        return fmean(float(metrics.f1(confusion).mean()) for confusion in confusions)
+        return fmean(float(metrics.macro(one, metrics.f1(one))) for one in confusions)
 
     @property
     def accuracy_spread(self) -> float | None:
@@ -152,6 +152,12 @@ class Row:
         """Of precision, recall and f1: an interval a class, and last that of their mean."""
         classes = len(self.cells[0].classes)
         return metrics.class_intervals(self.truth, self.predicted, self.speakers, classes)
+
+    @property
+    def untested(self) -> tuple[str, ...]:
+        """Classes without test clips: no mean over classes counts them."""
+        tested = set(self.truth.tolist())
+        return tuple(name for i, name in enumerate(self.cells[0].classes) if i not in tested)
 
     @property
     def parameters(self) -> int:

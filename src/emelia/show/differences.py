@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from emelia import metrics
+from emelia.corpora.utterance import UNKNOWN_SPEAKER
 from emelia.results import Difference, Study, differences
 from emelia.show.tables import SIGNIFICANT, Table, p_value, titled, with_interval
 
@@ -49,5 +50,7 @@ def _note(group: list[Difference]) -> str:
         f"differs where p is under {SIGNIFICANT} after Holm's correction for these variants."
     )
     if any(one.interval.too_narrow for one in group):
-        note += f" * by clip, too narrow: fewer than {metrics.FEWEST_SPEAKERS} test speakers."
+        known = "known " if UNKNOWN_SPEAKER in group[0].base.speakers else ""
+        fewest = metrics.FEWEST_SPEAKERS
+        note += f" * by clip, too narrow: fewer than {fewest} {known}test speakers."
     return note

@@ -20,7 +20,7 @@ from emelia.audio import Wave, decode, resample
 from emelia.config import digest
 from emelia.corpora import Utterance
 from emelia.errors import AudioError, StorageError
-from emelia.show.explore_data import Clip
+from emelia.show.explore_data import Clip, Exploration
 from emelia.show.explore_measure import cache
 from emelia.show.explore_workers import work
 
@@ -36,11 +36,11 @@ _FAINT = 1e-3  # of the loudest stretch's energy
 _BLOCK = 1_000  # clips whose outlines are compared at once
 
 
-def identical(clips: Sequence[Clip]) -> list[list[Clip]]:
-    """Groups of clips with the very same samples."""
+def identical(exploration: Exploration) -> list[list[Utterance]]:
+    """Groups of recordings with the very same samples, with copies that were left out."""
     groups = defaultdict(list)
-    for clip in clips:
-        groups[clip.utterance.digest].append(clip)
+    for utterance in (*(c.utterance for c in exploration.clips), *exploration.corpus.copies):
+        groups[utterance.digest].append(utterance)
     return [group for group in groups.values() if len(group) > 1]
 
 

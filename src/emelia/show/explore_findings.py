@@ -84,7 +84,10 @@ def _balance(exploration: Exploration) -> str:
 def _by_speakers(exploration: Exploration) -> str:
     counts = Counter(clip.utterance.speaker for clip in exploration.clips)
     if UNKNOWN_SPEAKER in counts:
-        return "Who speaks is not known of every clip, so no split can keep speakers apart."
+        return (
+            "Who speaks is not known of every clip, so no split can keep speakers apart, and "
+            "figures of a random one flatter."
+        )
     text = f"A speaker has {_span(counts.values())} clips"
     missing = _missing(exploration, lambda clip: clip.utterance.speaker)
     if missing:

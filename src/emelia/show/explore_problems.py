@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from emelia.corpora import Utterance
 from emelia.show.explore_data import Clip, Exploration
 from emelia.show.explore_duplicates import encoded_again, identical
 
@@ -45,8 +46,8 @@ def problems(exploration: Exploration, jobs: int = 1) -> list[Problem]:
     found = [
         *_unread(exploration),
         *(problem for clip in exploration.clips for problem in _of_clip(clip)),
-        *_copies("identical", identical(exploration.clips)),
-        *_copies("encoded again", encoded_again(exploration.clips, jobs)),
+        *_copies("identical", identical(exploration)),
+        *_copies("encoded again", _utterances(encoded_again(exploration.clips, jobs))),
     ]
     return sorted(found, key=lambda problem: (order.index(problem.kind), problem.clips))
 
@@ -68,7 +69,7 @@ def _kind(reason: str) -> str:
     """What the reader's words mean: it refuses files by their labels and by their sound."""
     if re.search(r"\bis empty\b|no samples", reason):
         return "empty"
-    return "no label" if re.match("its name|lies in no folder", reason) else "unreadable"
+    return "no label" if re.match("its name|lies in no folder|the folder", reason) else "unreadable"
 
 
 def _of_clip(clip: Clip) -> Iterator[Problem]:
@@ -84,11 +85,15 @@ def _of_clip(clip: Clip) -> Iterator[Problem]:
         yield Problem("clipped", name, f"{heard.clipped:.0f} samples at {heard.peak:.3f}")
 
 
-def _copies(kind: str, groups: Sequence[Sequence[Clip]]) -> Iterator[Problem]:
+def _utterances(groups: Iterable[Sequence[Clip]]) -> list[list[Utterance]]:
+    return [[clip.utterance for clip in group] for group in groups]
+
+
+def _copies(kind: str, groups: Iterable[Sequence[Utterance]]) -> Iterator[Problem]:
     for group in groups:
-        ordered = sorted(group, key=lambda clip: clip.utterance.id)
-        names = tuple(clip.utterance.id for clip in ordered)
-        labels = [clip.utterance.emotion for clip in ordered]
+        ordered = sorted(group, key=lambda utterance: utterance.id)
+        names = tuple(utterance.id for utterance in ordered)
+        labels = [utterance.emotion for utterance in ordered]
         yield Problem(kind, names, f"{len(names)} clips of {_listed(labels)}")
         if len(set(labels)) > 1:
             yield Problem("label conflict", names, _listed(labels))

@@ -46,10 +46,13 @@ def emotions(exploration: Exploration) -> Table:
 
 
 def speakers(exploration: Exploration) -> Table:
-    """Clips of each emotion, minutes and pitch by speaker."""
+    """Clips of each emotion, minutes and pitch by speaker; no rows where nobody is known."""
     columns = ("speaker", "sex", "clips", *exploration.emotions, "minutes", "pitch Hz")
     rows = []
-    for name, clips in _grouped(exploration, lambda c: c.utterance.speaker).items():
+    groups = _grouped(exploration, lambda c: c.utterance.speaker)
+    if groups.keys() == {UNKNOWN_SPEAKER}:
+        groups = {}
+    for name, clips in groups.items():
         sex = clips[0].utterance.gender or "–"
         counts = _counts(clips, exploration)
         rows.append((name, sex, *counts, minutes(clips), _median(clips, "pitch", 0)))

@@ -11,11 +11,12 @@ from math import isnan
 
 import numpy as np
 
+from emelia import metrics
 from emelia.results import Pair, Row, Study
 from emelia.show import report_calibration
-from emelia.show.limitations import heard_before
 from emelia.show.published import references
 from emelia.show.tables import SIGNIFICANT, flattened, p_value, percent, with_interval
+from emelia.show.voices import apart, heard_before, known_speakers, nameless, who
 from emelia.show.wording import counted, listed
 
 # What one may want to know the effect of; other settings merely go along with these.
@@ -40,7 +41,7 @@ def headline(study: Study) -> str:
     text = (
         f"{best.recipe} {verb} {with_interval(best.accuracy, best.accuracy_interval)} % accuracy "
         f"and {with_interval(best.uar, best.uar_interval)} % UAR on {len(best.truth)} test clips "
-        f"of {counted(len(best.per_speaker), 'speaker')}."
+        f"of {who(best)}."
     )
     if best.published is not None:
         text += f" The founding study publishes {percent(best.published)} % accuracy for it."
@@ -68,8 +69,10 @@ def findings(study: Study) -> list[str]:
 
 
 def _against_chance(best: Row) -> str:
-    chance = 1 / len(best.cells[0].classes)
+    chance = metrics.chance(best.truth)
     interval = best.uar_interval
+    if chance == 1:
+        return "All test clips are of one class, so guessing it is right always: it shows no skill."
     where = f"{percent(chance)} % UAR, which is what guessing reaches"
     if interval.low > chance:
         return f"The interval of {best.recipe} lies above {where}."
@@ -95,7 +98,7 @@ def _against_the_rest(study: Study, best: Row) -> str:
 def _elsewhere(study: Study, best: Row) -> str:
     """The interval among the figures others have published under like conditions."""
     sample = study.sample
-    known = references(sample.corpus, apart=not heard_before(study))
+    known = references(sample.corpus, apart=apart(study))
     if not known:
         return ""
     span = best.accuracy_interval
@@ -108,7 +111,9 @@ def _elsewhere(study: Study, best: Row) -> str:
         for where, names in places
         if names
     ]
-    kind = "heard in training, too" if heard_before(study) else "unheard in training"
+    kind = "unheard in training" if apart(study) else "heard in training, too"
+    if nameless(study) and not heard_before(study):
+        kind += ", as here they may be"
     return (
         f"Against the interval of {best.recipe}, of the figures others have published with test "
         f"speakers {kind}: {'; '.join(told)}."
@@ -183,7 +188,7 @@ def _effect(rows: dict[str, Row], key: str, old: str, new: str, pairs: list[Pair
 
 
 def _by_speaker(best: Row) -> str:
-    own = sorted((share, name) for name, (_, share) in best.per_speaker.items())
+    own = sorted((share, name) for name, (_, share) in known_speakers(best).items())
     if len(own) < 2:
         return ""
     (low, hardest), (high, easiest) = own[0], own[-1]

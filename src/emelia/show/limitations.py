@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from emelia.corpora.utterance import UNKNOWN_SPEAKER
+from emelia.corpora.audit import NAMELESS
 from emelia.learn.variants import is_solved
 from emelia.metrics import FEWEST_SPEAKERS
 from emelia.results import Cell, Study
 from emelia.show import wording
 from emelia.show.tables import DEMO
+from emelia.show.voices import heard_before, known_speakers, nameless
 from emelia.show.wording import counted, listed
 
 
@@ -17,7 +18,9 @@ def limitations(study: Study) -> list[str]:
     known = [
         DEMO if study.sample.demo else "",
         _heard(study),
+        _nameless(study),
         _few_speakers(study),
+        _untested(study),
         _few_seeds(study),
         _unfinished(study),
     ]
@@ -40,16 +43,6 @@ def _solved(cell: Cell) -> bool:
     return recipe is not None and is_solved(recipe)
 
 
-def heard_before(study: Study) -> bool:
-    """Whether the audits found test speakers in training or validation, too."""
-    audits = [cell.audit.get("shared", {}) for row in study.rows for cell in row.cells]
-    return any(
-        parts.endswith("/test") and bool(shared.get("speakers"))
-        for found in audits
-        for parts, shared in found.items()
-    )
-
-
 def _heard(study: Study) -> str:
     if not heard_before(study):
         return ""
@@ -59,14 +52,29 @@ def _heard(study: Study) -> str:
     )
 
 
+def _nameless(study: Study) -> str:
+    return NAMELESS if nameless(study) else ""
+
+
 def _few_speakers(study: Study) -> str:
-    names = {name for row in study.rows for name in row.per_speaker}
-    if names == {UNKNOWN_SPEAKER}:
-        return "Who speaks is not known: test speakers may have been heard in training."
+    names = {name for row in study.rows for name in known_speakers(row)}
+    if not names:
+        return ""
     if len(names) < FEWEST_SPEAKERS:
         who = counted(len(names), "test speaker")
         return f"Only {who}: the intervals speak of other clips of the same people."
     return f"{len(names)} test speakers are a small sample of people: the intervals are rough."
+
+
+def _untested(study: Study) -> str:
+    names = (study.best or study.rows[0]).untested
+    if not names:
+        return ""
+    rest = len(study.sample.classes) - len(names)
+    return (
+        f"No test clips of {listed(list(names))}: UAR and the other means over classes are of the "
+        f"{rest} with clips."
+    )
 
 
 def _few_seeds(study: Study) -> str:

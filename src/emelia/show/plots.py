@@ -14,6 +14,7 @@ import numpy as np
 from emelia.metrics import Labels
 from emelia.results import Cell, Row
 from emelia.show.canvas import FAINT, GRID, INK, OKABE_ITO, legend, new_figure
+from emelia.show.voices import known_speakers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,7 +88,7 @@ def confusion(matrix: Labels, classes: Sequence[str]) -> Figure:
         axes.text(
             j,
             i,
-            f"{100 * shares[i, j]:.0f} %\n{matrix[i, j]}",
+            f"{100 * shares[i, j]:.0f} %\n{matrix[i, j]}" if matrix[i].any() else "–",
             ha="center",
             va="center",
             color="#000000" if shares[i, j] > 0.5 else "#ffffff",
@@ -104,12 +105,13 @@ def confusion(matrix: Labels, classes: Sequence[str]) -> Figure:
 
 def speakers(rows: Sequence[Row]) -> Figure:
     """Accuracy on each test speaker, a mark a recipe."""
-    names = sorted({n for row in rows for n in row.per_speaker}, key=lambda n: (len(n), n))
+    people = [known_speakers(row) for row in rows]
+    names = sorted({n for own in people for n in own}, key=lambda n: (len(n), n))
     figure, axes = new_figure(_WIDE, 1.3 + min(0.28, 3.4 / len(names)) * len(names))
     marks = "osD^vP*X<>"
-    for number, row in enumerate(rows):
-        places = [len(names) - 1 - names.index(name) for name in row.per_speaker]
-        shares = [100 * share for _, share in row.per_speaker.values()]
+    for number, (row, own) in enumerate(zip(rows, people, strict=True)):
+        places = [len(names) - 1 - names.index(name) for name in own]
+        shares = [100 * share for _, share in own.values()]
         mark, colour = marks[number % len(marks)], OKABE_ITO[number % len(OKABE_ITO)]
         axes.plot(shares, places, mark, color=colour, markersize=6, alpha=0.85, label=row.recipe)
     axes.set_yticks(range(len(names)), names[::-1])

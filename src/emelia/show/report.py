@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from emelia import metrics
+from emelia.corpora.audit import NAMELESS
 from emelia.errors import RunError
 from emelia.results import Cell, Row, Study, read_results, studies
 from emelia.show import findings, plots, report_tables, tables
@@ -22,6 +24,7 @@ from emelia.show.recordings import recordings
 from emelia.show.report_sound import Example, Heard, example, heard
 from emelia.show.study_tables import all_tables
 from emelia.show.tables import Table
+from emelia.show.voices import known_speakers, nameless
 from emelia.show.wording import known
 from emelia.storage import write_atomically
 
@@ -85,6 +88,9 @@ def _page(study: Study, figures: Figures, places: Sequence[str], clips: int) -> 
     return {
         "study": study,
         "name": tables.titled(sample, f"{sample.corpus}, {sample.split}"),
+        "nameless": NAMELESS if nameless(study) else "",
+        "speakers": str(len(known_speakers(study.best)) or "unknown") if study.best else "",
+        "guessing": metrics.chance(study.best.truth) if study.best else None,
         "headline": findings.headline(study),
         "findings": findings.findings(study),
         "limitations": limitations(study),
@@ -108,7 +114,7 @@ def _page(study: Study, figures: Figures, places: Sequence[str], clips: int) -> 
 def _overview(study: Study, figures: Figures, name: str) -> list[Any]:
     sample = study.sample
     drawn = [(plots.intervals(study.rows), "Accuracy and 95 % interval", tables.main(study))]
-    if len(study.best.per_speaker if study.best else ()) > 1:
+    if len(known_speakers(study.best) if study.best else ()) > 1:
         by_speaker = plots.speakers(study.rows)
         drawn.append((by_speaker, "Accuracy by test speaker", tables.speakers(study)))
     stems = ("accuracy", "speakers")

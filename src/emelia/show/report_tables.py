@@ -14,9 +14,9 @@ from emelia.corpora.utterance import CorpusSpec
 from emelia.results import Row, Study
 from emelia.results.rows import grouped
 from emelia.show.architecture import Architecture, seconds_seen
-from emelia.show.limitations import heard_before
 from emelia.show.published import Reference, founding, references
 from emelia.show.tables import Table, percent, titled, with_interval
+from emelia.show.voices import apart, heard_before
 from emelia.show.wording import way
 
 
@@ -51,7 +51,11 @@ def overall(row: Row) -> Table:
     named = [
         ("accuracy", row.accuracy, row.accuracy_interval),
         ("UAR", row.uar, row.uar_interval),
-        ("macro precision", float(metrics.precision(matrix).mean()), spans["precision"][-1]),
+        (
+            "macro precision",
+            float(metrics.macro(matrix, metrics.precision(matrix))),
+            spans["precision"][-1],
+        ),
         ("macro F1", row.macro_f1, spans["f1"][-1]),
     ]
     lines = tuple((name, with_interval(share, span)) for name, share, span in named)
@@ -68,7 +72,11 @@ def classes(row: Row) -> Table:
     }
     clips = matrix.sum(axis=1) // len(row.counted)
     lines = tuple(
-        (name, str(clips[i]), *(with_interval(v[i], spans[k][i]) for k, v in figures.items()))
+        (
+            name,
+            str(clips[i]),
+            *(with_interval(v[i], spans[k][i]) if clips[i] else "–" for k, v in figures.items()),
+        )
         for i, name in enumerate(row.cells[0].classes)
     )
     title = titled(row.cells[0], "By class")
@@ -113,15 +121,15 @@ def elsewhere(study: Study) -> Table:
 
     The founding study's are always there, so that nobody misses them.
     """
-    sample, best, apart = study.sample, study.best, not heard_before(study)
-    known = references(sample.corpus, apart)
+    sample, best = study.sample, study.best
+    known = references(sample.corpus, apart(study))
     others = [one for one in founding(sample.corpus) if one not in known]
     lines, place = [_reference(one) for one in known], None
     if best and (known or others):
         place = sum(one.accuracy > 100 * best.accuracy for one in known)
         here = with_interval(best.accuracy, best.accuracy_interval)
         lines.insert(
-            place, (f"{best.recipe} (here)", here, _heard(apart), sample.split, "this report")
+            place, (f"{best.recipe} (here)", here, _of_study(study), sample.split, "this report")
         )
     lines += [_reference(one) for one in others]
     note = (
@@ -137,11 +145,11 @@ def random_against_apart(found: Sequence[Study]) -> Table:
     lines = []
     for corpus in grouped(found, lambda s: (s.sample.corpus, s.sample.classes)).values():
         heard = [(s, r) for s in corpus if heard_before(s) for r in s.complete]
-        apart = [(s, r) for s in corpus if not heard_before(s) for r in s.complete]
+        unheard = [(s, r) for s in corpus if apart(s) for r in s.complete]
         lines += [
             _difference(one, other, row, twin)
             for one, row in heard
-            for other, twin in apart
+            for other, twin in unheard
             if _same(row, twin)
         ]
     columns = (
@@ -187,6 +195,10 @@ def _reference(one: Reference) -> tuple[str, ...]:
     spread = "" if one.spread is None else f" ± {one.spread:.1f}"
     figure = f"{one.accuracy:.1f}{spread}"
     return one.system, figure, _heard(one.apart), one.protocol, one.source
+
+
+def _of_study(study: Study) -> str:
+    return _heard(False) if heard_before(study) else _heard(True) if apart(study) else "unknown"
 
 
 def _heard(apart: bool) -> str:

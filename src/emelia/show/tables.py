@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from emelia import metrics
-from emelia.corpora.audit import audit_lines
+from emelia.corpora.audit import NAMELESS, audit_lines
 from emelia.errors import StorageError
 from emelia.metrics import Interval
 from emelia.results import Cell, Row, Study
+from emelia.show.voices import known_speakers, nameless
 from emelia.storage import write_atomically
 
 SIGNIFICANT = 0.05
@@ -61,7 +62,7 @@ def main(study: Study) -> Table:
 
 def speakers(study: Study) -> Table:
     """Accuracy of each recipe on each test speaker."""
-    by_row = [row.per_speaker for row in study.rows]
+    by_row = [known_speakers(row) for row in study.rows]
     clips = {name: own[name][0] for own in by_row for name in own}
     names = sorted(clips, key=lambda name: (len(name), name))
     lines = [
@@ -90,10 +91,11 @@ def pairs(study: Study) -> Table:
         )
         for pair in sorted(study.pairs, key=lambda pair: pair.p)
     )
+    beside = ": read it beside the table by speaker" if speakers(study).rows else ""
     note = (
         f"McNemar's exact test on the same clips; they differ where p is under {SIGNIFICANT} after "
         "Holm's correction for all pairs. Clips of one speaker are alike, so p promises too much "
-        "for new speakers: read it beside the table by speaker."
+        f"for new speakers{beside}."
     )
     columns = (
         "pair", "seed", "clips", "only first right", "only second right",
@@ -204,6 +206,8 @@ def _main_note(study: Study, published: bool, peeks: bool) -> str:
         notes.append("Published: of the founding study, best test epoch of a random 80/20 split.")
     if len(study.complete) < len(study.rows):
         notes.append("Incomplete recipes are shown for what is there and compared with nothing.")
+    if nameless(study):
+        notes.append(NAMELESS)
     if study.sample.demo:
         notes.append(DEMO)
     return " ".join(filter(None, notes))
