@@ -26,6 +26,7 @@ from emelia.use.windows import runs
 WINDOW = 4 * SAMPLE_RATE  # samples that the network hears at once, about as long as its lessons
 _LEVEL = 0.5  # the peak at which speech is looked for
 _FAINT = 1e-4  # -80 dB of full scale: a few steps of 16 bits
+_SILENT = 1e-5  # of the peak: -100 dB
 _TINY = 1e-9  # a probability that cannot be told from none
 
 
@@ -71,7 +72,12 @@ def find_speech(wave: Wave, hop: int) -> Speech:
         hop: samples from one frame of the spectrogram to the next.
     """
     found: list[Run] = []
+    least = _SILENT * float(np.abs(wave).max(initial=0.0))
     for start, end in runs(_at_usual_level(wave)):
+        # Digital silence at its edges is no room: it may be of what the speech was pasted into.
+        if not (sounding := np.flatnonzero(np.abs(wave[start:end]) > least)).size:
+            continue
+        start, end = start + int(sounding[0]), start + int(sounding[-1]) + 1
         after = found[-1].end if found else 0
         found.append(Run(max(after, start // hop * hop), min(len(wave), -(-end // hop) * hop)))
     pieces = [wave[run.start : run.end] for run in found]
