@@ -74,8 +74,8 @@ def cannot_keep(python: Path) -> None:
     (packages,) = python.parents[1].glob("lib/python*/site-packages")
     package = (packages / "librosa" / "__init__.py").resolve().parent
     (packages / "librosa").unlink()
-    for file in package.rglob("*.py*"):
-        if "__pycache__" not in file.parts:
+    for file in package.rglob("*"):
+        if file.is_file():
             _link(file, packages / "librosa" / file.relative_to(package))
     for folder in (packages / "librosa", *(packages / "librosa").rglob("*")):
         if folder.is_dir():
@@ -98,5 +98,5 @@ def emelia(
     """Run the command line of an environment."""
     return subprocess.run(
         [python, "-m", "emelia", *arguments], env=env, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=100, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip

@@ -26,8 +26,12 @@ _SCRATCH = "EMELIA_SCRATCH"  # tells processes that are started of the temporary
 
 def lasting_cache() -> Path:
     """Where things are kept for later runs: $EMELIA_CACHE, or the user's cache folder."""
-    chosen = os.environ.get("EMELIA_CACHE")
-    return expanded(chosen) if chosen else user_cache_path("emelia", appauthor=False)
+    if chosen := os.environ.get("EMELIA_CACHE"):
+        return expanded(chosen)
+    try:
+        return user_cache_path("emelia", appauthor=False)
+    except RuntimeError:  # nobody knows the user's home
+        return Path("~/.cache/emelia")
 
 
 def cache_root() -> Path:
