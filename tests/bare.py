@@ -69,15 +69,21 @@ def _link(there: Path, here: Path) -> None:
         here.symlink_to(there)
 
 
-def cannot_keep(python: Path) -> None:
-    """Leave librosa no place for what numba compiles, whoever asks: `__pycache__` is a file."""
+def own(python: Path, name: str) -> Path:
+    """Give an environment a package as a folder of its own, of links that may be taken away."""
     (packages,) = python.parents[1].glob("lib/python*/site-packages")
-    package = (packages / "librosa" / "__init__.py").resolve().parent
-    (packages / "librosa").unlink()
+    package = (packages / name / "__init__.py").resolve().parent
+    (packages / name).unlink()
     for file in package.rglob("*"):
         if file.is_file():
-            _link(file, packages / "librosa" / file.relative_to(package))
-    for folder in (packages / "librosa", *(packages / "librosa").rglob("*")):
+            _link(file, packages / name / file.relative_to(package))
+    return packages / name
+
+
+def cannot_keep(python: Path) -> None:
+    """Leave librosa no place for what numba compiles, whoever asks: `__pycache__` is a file."""
+    package = own(python, "librosa")
+    for folder in (package, *package.rglob("*")):
         if folder.is_dir():
             (folder / "__pycache__").write_bytes(b"")
 

@@ -70,15 +70,21 @@ class Source:
     @property
     def digest(self) -> str:
         """SHA-256 of the weights, which the hub shows too."""
-        with (self.folder / WEIGHTS).open("rb") as file:
-            return file_digest(file, "sha256").hexdigest()
+        path = self.folder / WEIGHTS
+        try:
+            with path.open("rb") as file:
+                return file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read ({error.strerror}).") from None
 
     @property
     def features(self) -> FeatureConfig:
         """The front end that the encoder was trained with."""
         config, sound = self.config, self.folder / SOUND
         if config.get("model_type") == "whisper":
-            return replace(PRESETS["whisper"], mels=config["num_mel_bins"])
+            if not isinstance(mels := config.get("num_mel_bins"), int):
+                raise ModelError(f"{self.folder / CONFIG}: num_mel_bins is {mels!r}, no number.")
+            return replace(PRESETS["whisper"], mels=mels)
         normal = not sound.exists() or _read(sound).get("do_normalize", True)
         return FeatureConfig(kind="wave", hop=1, standardise="clip" if normal else "none")
 
