@@ -27,11 +27,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import soundfile
 from numpy.typing import NDArray
 
 from emelia import console, load, preprocess_audio, read_corpus
+from emelia.packages import package
 from emelia.show.tables import Table, write_block
 from emelia.use.scoring import score
 
@@ -76,7 +76,7 @@ def machine() -> str:
     return (
         f"{names[0] if names else platform.processor() or platform.machine()}, "
         f"{os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"ONNX Runtime {onnxruntime.__version__}"
+        f"ONNX Runtime {package('onnxruntime').__version__}"
     )
 
 

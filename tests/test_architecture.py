@@ -26,6 +26,8 @@ LAYERS = (
     "errors",
     "config",
     "storage",
+    "caches",
+    "packages",
     "processes",
     "console",
     "emotions",

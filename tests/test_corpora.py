@@ -15,10 +15,10 @@ import pytest
 import soundfile
 
 from emelia.audio import content_digest, decode
+from emelia.caches import cache_root
 from emelia.corpora import CORPORA, Fields, aesdd, emodb, nemo, ravdess, read_corpus
 from emelia.corpora.utterance import UNKNOWN_SPEAKER
 from emelia.errors import CorpusError
-from emelia.storage import cache_root
 
 Make = Callable[..., Path]
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from emelia.caches import cache_root
 from emelia.corpora import read_corpus
 from emelia.errors import CorpusError, MissingExtraError
-from emelia.storage import cache_root
 
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")

@@ -18,7 +18,8 @@ from emelia.config import recipe_from
 from emelia.results import read_results, studies
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
+PAGES = [*(ROOT / name for name in TOP), *sorted((ROOT / "docs").glob("*.md"))]
 CELLS = sorted((ROOT / "docs" / "results").glob("*.jsonl"))
 README = PAGES[0].read_text(encoding="utf-8")
 

@@ -281,13 +281,6 @@ def test_a_lock_is_let_go_when_the_work_fails_and_never_touches_what_it_guards(
 # The cache
 
 
-def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EMELIA_CACHE", "~/somewhere")
-    assert storage.cache_root() == Path.home() / "somewhere"
-    monkeypatch.setenv("EMELIA_CACHE", "")
-    assert storage.cache_root().name == "emelia"
-
-
 @pytest.mark.parametrize("shape", [(7,), (3, 5), (0,), ()])
 def test_a_cached_array_comes_back_equal_and_writable(
     tmp_path: Path, shape: tuple[int, ...]

@@ -20,7 +20,6 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 
 from emelia.errors import StorageError
 
@@ -154,12 +153,6 @@ def lock(path: Path) -> Iterator[None]:
         yield
     finally:
         held.release()
-
-
-def cache_root() -> Path:
-    """Where things that can be made again are kept: $EMELIA_CACHE, or the user's cache folder."""
-    chosen = os.environ.get("EMELIA_CACHE")
-    return expanded(chosen) if chosen else user_cache_path("emelia", appauthor=False)
 
 
 class ArrayCache:

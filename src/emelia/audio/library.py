@@ -6,12 +6,11 @@ import os
 import sys
 from contextlib import nullcontext
 from getpass import getuser
-from pathlib import Path
-from tempfile import gettempdir
 from typing import Any
 
 from filelock import FileLock
 
+from emelia.caches import settle_numba, temporary
 from emelia.errors import MissingExtraError
 
 
@@ -32,8 +31,10 @@ def librosa(purpose: str) -> Any:
 
     Raises:
         MissingExtraError: librosa is not installed.
+        StorageError: nothing can be written anywhere, not even temporary files.
     """
-    lock = FileLock(Path(gettempdir()) / f"emelia-{_user()}-numba.lock")
+    settle_numba()
+    lock = FileLock(temporary() / f"emelia-{_user()}-numba.lock")
     try:
         with nullcontext() if "librosa.core.pitch" in sys.modules else lock:
             import librosa

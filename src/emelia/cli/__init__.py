@@ -14,10 +14,12 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from emelia import __version__, console
+from emelia.cli.extras import Learning
 from emelia.errors import EmeliaError
+from emelia.packages import send_nothing
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -45,6 +47,7 @@ _PANELS = {
     },
 }
 _HOMES = {name: (home, panel) for panel, names in _PANELS.items() for name, home in names.items()}
+_LEARNING = {"study", "train", "finetune", "tune", "evaluate", "export"}  # need torch
 _RESUMABLE = {"study", "tune", "score", "corpora", "explore", "process"}
 
 
@@ -80,7 +83,9 @@ def _command(name: str) -> Any:
         add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
     )
     function = getattr(import_module(f"emelia.cli.{home}"), name)
-    single.command(name, help=_flowing(function.__doc__ or ""), rich_help_panel=panel)(function)
+    kind = Learning if name in _LEARNING else TyperCommand
+    text = _flowing(function.__doc__ or "")
+    single.command(name, cls=kind, help=text, rich_help_panel=panel)(function)
     return typer.main.get_command(single)
 
 
@@ -122,6 +127,7 @@ def _common(
 
 def main() -> int:
     """Run the command line and return its exit code."""
+    send_nothing()
     try:
         app()
     except EmeliaError as error:

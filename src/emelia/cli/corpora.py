@@ -15,7 +15,7 @@ from emelia.cli.common import EmotionsOption, open_corpus
 from emelia.corpora import CORPORA, Corpus, CorpusSpec
 from emelia.corpora.places import fetch_folder, home_of
 from emelia.corpora.splits import possible_splits
-from emelia.errors import ConfigError
+from emelia.errors import ConfigError, StorageError
 
 _MANY = 20  # files, above which they are counted instead of megabytes
 _CROWD = 100  # speakers, above which not all are named
@@ -52,7 +52,7 @@ def corpora(
     """
     words = what or []
     if words[:1] == ["fetch"]:
-        _fetch(words[1:], to or fetch_folder(), accept_licence)
+        _fetch(words[1:], to or _lasting_folder(), accept_licence)
     elif to or accept_licence:
         raise ConfigError("--to and --accept-licence go with: emelia corpora fetch NAME")
     elif len(words) > 1:
@@ -61,6 +61,14 @@ def corpora(
         _show(open_corpus(words[0], emotions))
     else:
         _list_known()
+
+
+def _lasting_folder() -> Path:
+    """Where corpora are fetched to without `--to`; never a folder that is called `~`."""
+    folder = fetch_folder()
+    if folder.parts[0].startswith("~"):
+        raise StorageError(f"{folder}: your home folder is not known. Name a folder with --to.")
+    return folder
 
 
 def _list_known() -> None:

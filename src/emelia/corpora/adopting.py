@@ -22,10 +22,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl
 
+from emelia.caches import cache_root
 from emelia.corpora.own import OPTIONAL, REQUIRED
 from emelia.corpora.utterance import UNKNOWN_SPEAKER
 from emelia.errors import CorpusError, StorageError
-from emelia.storage import cache_root
 
 NOTES = "notes.txt"
 _VERSION = "2"  # of what is written: raise it with any change

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from emelia.storage import cache_root, expanded
+from emelia.caches import lasting_cache
+from emelia.storage import expanded
 
 
 def fetch_folder() -> Path:
     """The folder that gets what is fetched: $EMELIA_CORPORA, or one in the cache folder."""
     chosen = os.environ.get("EMELIA_CORPORA")
-    return expanded(chosen) if chosen else cache_root() / "corpora"
+    return expanded(chosen) if chosen else lasting_cache() / "corpora"
 
 
 def local_name(name: str) -> str:
@@ -21,5 +22,5 @@ def local_name(name: str) -> str:
 
 def home_of(name: str) -> Path | None:
     """The folder of a corpus, if it is on this disk."""
-    folders = (fetch_folder(), cache_root() / "corpora")
+    folders = (fetch_folder(), lasting_cache() / "corpora")
     return next((folder / name for folder in folders if (folder / name).is_dir()), None)

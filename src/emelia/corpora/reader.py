@@ -19,6 +19,7 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
+from emelia.caches import cache_root
 from emelia.corpora import (
     aesdd,
     ased,
@@ -56,7 +57,7 @@ from emelia.corpora.scan import SUFFIXES, OnProgress, Scan, audio_files, scan
 from emelia.corpora.utterance import Corpus, CorpusSpec, Labels, Rejected, Utterance
 from emelia.emotions import canonical
 from emelia.errors import CorpusError
-from emelia.storage import cache_root, expanded
+from emelia.storage import expanded
 
 _MODULES = (
     aesdd, ased, cafe, casia, cremad, demo, emodb, emogator, emovo, emozionalmente, esd, iemocap,

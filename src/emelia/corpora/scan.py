@@ -21,8 +21,9 @@ import soundfile
 
 from emelia.audio import content_digest, decode
 from emelia.audio.files import files_below
+from emelia.caches import cache_root
 from emelia.errors import AudioError, CorpusError, MissingExtraError, StorageError
-from emelia.storage import cache_root, write_atomically
+from emelia.storage import write_atomically
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 OnProgress = Callable[[int, int], None]  # files done, files in all

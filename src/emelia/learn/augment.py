@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emelia.caches import settle_numba
 from emelia.config import SAMPLE_RATE, AugmentConfig
 from emelia.errors import MissingExtraError
 
@@ -228,6 +229,7 @@ def copy_seed(digest: str, copy: int, seed: int) -> int:
 
 
 def _audiomentations() -> Any:
+    settle_numba()  # for librosa inside
     try:
         import audiomentations
     except ImportError:

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from emelia.audio import decode, prepare
 from emelia.audio.windows import window_starts
+from emelia.caches import cache_root
 from emelia.config import SAMPLE_RATE, AugmentConfig, FeatureConfig, Recipe, digest
 from emelia.corpora import Utterance
 from emelia.errors import StorageError
@@ -29,7 +30,7 @@ from emelia.learn.balance import pick
 from emelia.learn.features import FrontEnd
 from emelia.learn.models import Network
 from emelia.learn.spectral import piece, vary
-from emelia.storage import ArrayCache, cache_root
+from emelia.storage import ArrayCache
 
 FORMAT = 1  # of cached features; raised when what is computed from the same settings changes
 EVALUATION_BATCH = 16  # clips; any number gives the same answers

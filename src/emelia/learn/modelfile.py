@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 
 from emelia.config import Card
 from emelia.config.card import INPUTS, KEY, OUTPUTS
 from emelia.learn.graph import Graph
+from emelia.packages import package
 
 if TYPE_CHECKING:
     import onnx_ir
@@ -129,6 +129,7 @@ class Session:
     """A model as ONNX Runtime computes it, on one thread."""
 
     def __init__(self, model: onnx.ModelProto | bytes) -> None:
+        onnxruntime = package("onnxruntime")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         data = model if isinstance(model, bytes) else model.SerializeToString()

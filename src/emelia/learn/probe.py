@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from emelia.caches import cache_root
 from emelia.config import digest
 from emelia.errors import StorageError
 from emelia.learn import nuisance
@@ -29,7 +30,7 @@ from emelia.learn.layers import statistics
 from emelia.learn.logistic import STEPS, Solution, Weights, average, solve
 from emelia.learn.models import Encoder
 from emelia.metrics import uar
-from emelia.storage import ArrayCache, cache_root
+from emelia.storage import ArrayCache
 
 PENALTIES = (0.3, 0.1, 0.03)  # on squared weights of standardised features, to choose from
 EVERY = (1.0, *PENALTIES, 0.01)  # to average over

@@ -25,6 +25,7 @@ from emelia.learn.card_figures import figures
 from emelia.learn.export import Exported
 from emelia.learn.modelfile import Session, batch, fused, with_card
 from emelia.learn.parity import hear, recordings
+from emelia.packages import package
 
 FASTER = 1.3  # times; less is not worth a second file
 WORSE = 1.0  # points of validation accuracy that may be lost, at most
@@ -87,10 +88,10 @@ def quantise(made: Exported, progress: Progress) -> Quantised:
 
 def _integers(model: onnx.ModelProto, waves: Sequence[Wave]) -> onnx.ModelProto:
     """Replace the network's convolutions, with ranges from the largest values of some clips."""
-    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
+    tools = package("onnxruntime.quantization")
+    shapes = package("onnxruntime.quantization.shape_inference")
 
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
+    class Reader(tools.CalibrationDataReader):  # type: ignore[misc,name-defined]
         def __init__(self) -> None:
             self.left = iter(waves)
 
@@ -100,10 +101,10 @@ def _integers(model: onnx.ModelProto, waves: Sequence[Wave]) -> onnx.ModelProto:
 
     with tempfile.TemporaryDirectory() as folder:  # the tools know only files
         ready, small = f"{folder}/ready.onnx", f"{folder}/small.onnx"
-        quant_pre_process(model, ready, skip_optimization=True, skip_symbolic_shape=True)
-        quantize_static(
+        shapes.quant_pre_process(model, ready, skip_optimization=True, skip_symbolic_shape=True)
+        tools.quantize_static(
             ready, small, Reader(), nodes_to_quantize=_convolutions(model), per_channel=True,
-            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+            activation_type=tools.QuantType.QUInt8, weight_type=tools.QuantType.QInt8,
         )  # fmt: skip
         return onnx.load(small)
 

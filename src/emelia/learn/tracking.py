@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from emelia import console, metrics
 from emelia.errors import ConfigError, MissingExtraError
 from emelia.learn.tasks import Task
+from emelia.packages import package
 from emelia.results import Cell, read_results
 from emelia.storage import read_lines
 
@@ -120,18 +121,17 @@ class MLflow:
     """An MLflow server, or a folder of its kind; DagsHub's servers are such too."""
 
     def __init__(self, experiment: str) -> None:
-        # A training must not wait minutes for a server that is gone, nor tell others of itself.
+        # A training must not wait minutes for a server that is gone.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", _SECONDS)
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # ./mlruns, without a database
         try:
-            from mlflow import MlflowClient
+            client = package("mlflow").MlflowClient
         except ImportError:
             raise MissingExtraError("--track mlflow", "mlflow-skinny", "track") from None
         here = Path("mlruns").absolute().as_uri()
-        self.client: Any = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI") or here)
+        self.client: Any = client(os.environ.get("MLFLOW_TRACKING_URI") or here)
         self.name = experiment
         self.runs: dict[str, str] = {}  # MLflow's ids, by key
 
@@ -149,17 +149,14 @@ class MLflow:
             return max((line.step for line in lines), default=0)
         run = self.client.create_run(self.experiment, run_name=name, tags={"emelia.key": key})
         self.runs[key] = run.info.run_id
-        from mlflow.entities import Param
-
-        sent = [Param(entry, value[:_LONGEST]) for entry, value in about.items()]
+        param = package("mlflow.entities").Param
+        sent = [param(entry, value[:_LONGEST]) for entry, value in about.items()]
         self.client.log_batch(self.runs[key], params=sent)
         return 0
 
     def epoch(self, key: str, number: int, figures: Figures) -> None:
-        from mlflow.entities import Metric
-
-        now = int(1000 * time.time())
-        sent = [Metric(name, value, now, number) for name, value in figures.items()]
+        metric, now = package("mlflow.entities").Metric, int(1000 * time.time())
+        sent = [metric(name, value, now, number) for name, value in figures.items()]
         self.client.log_batch(self.runs[key], metrics=sent)
 
     def finish(self, key: str, figures: Figures, files: Sequence[Path], failed: bool) -> None:

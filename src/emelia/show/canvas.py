@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from emelia.audio import Wave
 from emelia.audio.mel import hz_to_mel
+from emelia.caches import settle_matplotlib
 from emelia.config import FeatureConfig
 from emelia.errors import MissingExtraError
 
@@ -52,6 +53,7 @@ def empty_figure(
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
+    settle_matplotlib()
     try:
         from matplotlib.figure import Figure
     except ImportError:

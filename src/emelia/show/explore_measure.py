@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from emelia.audio import analysis as sound
 from emelia.audio import decode, resample
 from emelia.audio.mel import log_mel
+from emelia.caches import cache_root
 from emelia.config import PRESETS, SAMPLE_RATE, digest
 from emelia.corpora import Utterance
 from emelia.errors import AudioError, StorageError
-from emelia.storage import ArrayCache, cache_root
+from emelia.storage import ArrayCache
 
 SEED = PRESETS["seed"]
 BANDS, COLUMNS = 64, 48  # of a portrait

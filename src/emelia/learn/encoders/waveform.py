@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from emelia.errors import MissingExtraError
 from emelia.learn.layers import hide, valid
+from emelia.packages import package
 
 FAMILIES = ("wav2vec2", "hubert", "wavlm", "data2vec-audio")  # model_type in config.json
 # Names of parameters in their files, and here.
@@ -166,7 +167,6 @@ def configuration(values: dict[str, Any]) -> Any:
 
 def _transformers() -> Any:
     try:
-        import transformers
+        return package("transformers")
     except ImportError:
         raise MissingExtraError("an encoder of waveforms", "transformers", "transfer") from None
-    return transformers
