@@ -211,9 +211,9 @@ def table(lines: Sequence[tuple[str, ...]], name: str, draws: int) -> Table:
         f"Mean and standard deviation over {draws} draws of up to {TEACHERS} speakers, tested on "
         "all others. Before: the model as it was, asked for the corpus's emotions alone; kept: "
         "what held-out clips among those that are learnt from decide for; kept worse: draws in "
-        "which that has less UAR than before. Sure: how many of the answers that are not `unsure` "
-        "are right, and how many are not, in %, with the threshold that ships before, and one of "
-        "the held-out clips after."
+        "which that has less UAR than before. Sure: so many % are right of so many % of the "
+        "answers that are not `unsure`; before with the threshold that ships, after with one that "
+        "the held-out clips chose."
     )
     return Table(f"What is kept of {name}, taught a few clips", columns, tuple(lines), note)
 

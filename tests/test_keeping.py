@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import runpy
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import RATE, voice
-from test_finetune import ENCODER, PITCHES, RECIPE, Answer, emelia, train
+from test_finetune import ENCODER, PITCHES, RECIPE, Answer, corpus_of, emelia, train
+from tiny import ROOT
 from tiny_encoder import make_known
 
 from emelia import load, metrics
@@ -25,6 +28,7 @@ from emelia.learn.keeping import ask, judge, restricted
 from emelia.learn.restore import network_of
 from emelia.learn.runs import load_run
 
+BENCH: dict[str, Any] = runpy.run_path(str(ROOT / "benchmarks" / "finetune_kept.py"))
 OTHER = {"anger": "fear", "fear": "anger"}
 SPEAKERS = "pqrst"  # the first tests; whom the others are like is for each test to say
 
@@ -290,3 +294,32 @@ def test_a_network_answers_the_same_for_some_of_its_classes(rooms: Rooms) -> Non
     every = ask(replace(run, classes=("anger", "calm", "fear")), clips)
     np.testing.assert_allclose(both.logits, every.logits[:, [2, 0]], atol=1e-5)
     assert restricted(run, run.classes) is run
+
+
+# The measurement
+
+
+@pytest.mark.parametrize(("speakers", "teachers"), [("1234", 3), ("123456", 4)])
+def test_the_measurement_tests_with_speakers_who_are_not_learnt_from(
+    speakers: str, teachers: int
+) -> None:
+    corpus = corpus_of(speakers, 4, ("a", "b", "c"))
+    few, more = (BENCH["draw"](corpus, count, 1) for count in (5, 10))
+    heard = (*few.train, *few.validation)
+    assert Counter(u.emotion for u in heard) == {"a": 5, "b": 5, "c": 5}
+    known = {u.speaker for u in heard}
+    assert len(known) == teachers and len({u.speaker for u in few.validation}) == 1
+    assert {u.speaker for u in few.test} == set(speakers) - known
+    assert set(heard) < {*more.train, *more.validation} and more.test == few.test
+    assert BENCH["draw"](corpus, 5, 1) == few != BENCH["draw"](corpus, 5, 2)
+
+
+def test_the_measurement_counts_what_is_kept_and_what_is_worse() -> None:
+    sure = dict.fromkeys(("before", "taught", "kept"), (1, 2, 8))
+    gained, lost = judge(BAD, GOOD), judge(GOOD, BAD)
+    found = ((0.4, gained), (0.9, lost), (0.7, gained))
+    draws = [BENCH["Draw"](0.5, after, verdict, sure) for after, verdict in found]
+    assert [one.kept for one in draws] == [0.4, 0.5, 0.7]
+    line = BENCH["line"]("own", 5, draws)
+    assert line[:2] == ("own", "5") and line[4].startswith("53.3")
+    assert line[5:] == ("2 of 3", "1", *["50 of 25"] * 3)
