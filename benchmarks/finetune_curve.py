@@ -28,8 +28,9 @@ from emelia.corpora.splits import Fold
 from emelia.errors import CorpusError
 from emelia.learn import probe
 from emelia.learn.data import Clip, Loader
-from emelia.learn.finetuning import answers_of, gentler, unheard
+from emelia.learn.finetuning import gentler, unheard
 from emelia.learn.hardware import CPU
+from emelia.learn.keeping import ask
 from emelia.learn.lessons import Lesson, learn
 from emelia.learn.models import Encoder
 from emelia.learn.origins import Origin, read
@@ -120,6 +121,13 @@ def from_features(network: Encoder, clips: Sequence[Clip], every: bool) -> NDArr
     return network.output((x - network.shift) * network.scale).argmax(1).numpy()
 
 
+def as_it_is(bench: Bench) -> dict[str, str]:
+    """What the run answers with all its classes, by id."""
+    found = ask(bench.run, bench.corpus.utterances)
+    answers = found.logits.argmax(axis=1)
+    return {id: bench.run.classes[i] for id, i in zip(found.ids, answers, strict=True)}
+
+
 def figures(fold: Fold, answers: Sequence[str]) -> tuple[float, float]:
     """Accuracy and UAR."""
     truth = [u.emotion for u in fold.test]
@@ -131,7 +139,7 @@ def figures(fold: Fold, answers: Sequence[str]) -> tuple[float, float]:
 def curve(bench: Bench, start: Origin, sizes: Sequence[int], seeds: int) -> Table:
     """A line for the model as it is, and one for each number of clips."""
     known = set(bench.corpus.emotions) <= set(bench.run.classes)
-    asked = answers_of(bench.run, bench.corpus.utterances) if known else {}
+    asked = as_it_is(bench) if known else {}
     folds = {n: [draw(bench.corpus, n, seed) for seed in range(seeds)] for n in sizes}
     rows = []
     if known:

@@ -116,7 +116,7 @@ def taught(rooms: Path) -> Answer:
 @pytest.fixture
 def no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare the seconds that a model file takes."""
-    monkeypatch.setattr(command, "_export", lambda folder: folder / "none.onnx")
+    monkeypatch.setattr(command, "_export", lambda folder, writing: folder / "none.onnx")
 
 
 def about(folder: Path) -> dict[str, Any]:
@@ -318,7 +318,7 @@ def test_a_model_file_cut_short_is_made_without_training_anew(
     assert answer.code == 130 and "Add --resume to make it" in answer.err
     before = (out / "model.safetensors").stat().st_mtime_ns
     made: list[Path] = []
-    monkeypatch.setattr(command, "_export", lambda folder: made.append(folder) or folder)
+    monkeypatch.setattr(command, "_export", lambda folder, writing: made.append(folder) or folder)
     answer = emelia(*words, "--resume")
     assert answer.code == 0, answer.err
     assert made == [out]

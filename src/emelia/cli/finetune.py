@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,8 +37,13 @@ from emelia.results import Cell
 from emelia.storage import expanded
 
 if TYPE_CHECKING:
+    from emelia.learn.calibrate import Answers
     from emelia.learn.origins import Origin
+    from emelia.learn.runs import Run
     from emelia.learn.tasks import Task
+
+    # What a model file is made of: a network, its answers by part, and a title unless the usual.
+    Writing = tuple[Run, Mapping[str, Answers], str]
 
 
 def finetune(
@@ -70,7 +78,9 @@ def finetune(
     """Teach a trained model your own recordings and labels, and get a model file.
 
     Some 20 clips of each label are enough to begin with; labels may be any words. Part of the
-    clips is kept to test what it has learnt. Ctrl-C keeps the best epoch so far; --resume goes on.
+    clips is kept to test what it has learnt. A model that knew all labels stays as it was where
+    held-out clips are answered no better for what it learnt. Ctrl-C keeps the best epoch so far;
+    --resume goes on.
 
     Examples: emelia finetune default recordings/ ·
     emelia finetune runs/aesdd-emelia calls.csv --emotions calm,stressed
@@ -93,8 +103,11 @@ def finetune(
     if cell is None:
         cell = make_cell(task, folder, resume, Hardware(device, precision, threads))
     show_cell(cell, folder)
-    _compare(start, task, cell)
-    file = _export(folder)
+    try:
+        file = _export(folder, _kept(start, task, cell, folder))
+    except KeyboardInterrupt:
+        console.warn("stopped before the model file was made. Add --resume to make it.")
+        raise typer.Exit(130) from None
     console.say(f"Run folder: {folder}. Try it: emelia predict --model {file} CLIP")
 
 
@@ -139,20 +152,59 @@ def _finished(task: Task, folder: Path) -> Cell | None:
     return cell if cell and cell.key == task.key else None
 
 
-def _compare(start: Origin, task: Task, cell: Cell) -> None:
-    """Print the figures of the model as it was beside those of what it has become."""
-    from emelia.learn.finetuning import answers_of
+def _kept(start: Origin, task: Task, cell: Cell, folder: Path) -> Writing:
+    """What the model file is made of."""
+    classes = start.run().classes
+    if unknown := [name for name in cell.classes if name not in classes]:
+        lacking = ", ".join(unknown)
+        console.say(
+            f"Before: nothing to compare with; {start.name} has no {lacking}, so what it learnt is "
+            "kept."
+        )
+        return _of_taught(folder, cell)
+    return _better(start, task, cell, folder)
 
-    run = start.run()
-    if unknown := [name for name in cell.classes if name not in run.classes]:
-        console.say(f"Before: nothing to compare with; {start.name} has no {', '.join(unknown)}.")
-        return
-    names = sorted({*run.classes, *cell.classes})
-    number = {name: i for i, name in enumerate(names)}
-    asked = answers_of(run, task.fold.test)
-    before = np.array([number[asked[str(p["id"])]] for p in cell.predictions])
-    place = np.array([number[name] for name in cell.classes])
-    truth, after = place[cell.truth], place[cell.predicted]
+
+def _of_taught(folder: Path, cell: Cell) -> Writing:
+    """What is written where the new network is kept."""
+    from emelia.learn.calibrate import read_answers
+    from emelia.learn.runs import load_run
+
+    return load_run(folder), read_answers(folder, len(cell.classes)), ""
+
+
+def _better(start: Origin, task: Task, cell: Cell, folder: Path) -> Writing:
+    """The taught network or the one as it was, whichever answers held-out clips better; say so."""
+    from emelia.learn.keeping import as_it_was, judge, told_of_unchanged
+
+    taught, after, _ = _of_taught(folder, cell)
+    held_out, name = after["validation"], f"{start.name} as it was"
+    with console.Progress() as progress:
+        progress.start(name, len(held_out.ids) + len(task.fold.test))
+        run, before = as_it_was(start.run(), task, held_out.ids, partial(progress.step, name))
+        progress.finish(name, f"{len(held_out.ids)} held-out clips asked")
+    verdict = judge(before["validation"], held_out)
+    _compare(start, before["test"], cell)
+    counts = (
+        f"of {verdict.clips} held-out clips it is right on {verdict.after}, {name} on "
+        f"{verdict.before}"
+    )
+    if verdict.better:
+        console.say(f"What it learnt is kept: {counts}.")
+        return taught, after, ""
+    console.warn(
+        f"what it learnt is not kept: {counts}. The model file is {name}; record more and teach "
+        f"{start.name} again, or take what it learnt all the same: emelia export {folder}"
+    )
+    about = told_of_unchanged(taught.about, before, start.name, verdict)
+    return replace(run, about=about), before, f"{name}, calibrated on {cell.corpus}"
+
+
+def _compare(start: Origin, asked: Answers, cell: Cell) -> None:
+    """Print the figures of the model as it was beside those of what it has become."""
+    found = dict(zip(asked.ids, asked.logits.argmax(axis=1), strict=True))
+    truth, after = cell.truth, cell.predicted
+    before = np.array([found[str(p["id"])] for p in cell.predictions])
     rows = [
         ["before", *_figures(truth, before, cell.speakers)],
         ["after", *_figures(truth, after, cell.speakers)],
@@ -161,15 +213,11 @@ def _compare(start: Origin, task: Task, cell: Cell) -> None:
     ends = metrics.difference_interval(truth, before, after, cell.speakers)
     note = (
         f"UAR {100 * gain:+.1f} points ({100 * ends.low:+.1f} to {100 * ends.high:+.1f}); "
-        f"95 % intervals, {ends.note or 'speakers drawn first'}. Before: the model as it was, with "
-        f"its {len(run.classes)} classes."
+        f"95 % intervals, {ends.note or 'speakers drawn first'}. Before: the model as it was, "
+        "asked for these labels alone."
     )
     title = f"{start.name} before and after, on the same {len(truth)} test clips"
     console.table(title, ["", "accuracy %", "UAR %"], rows, note)
-    if gain <= 0:
-        console.warn(
-            f"it answers these clips no better than before. Keep {start.name}, or record more."
-        )
 
 
 def _figures(
@@ -185,18 +233,15 @@ def _figures(
     return shown
 
 
-def _export(folder: Path) -> Path:
+def _export(folder: Path, writing: Writing) -> Path:
     """Make the model file in the run folder."""
-    from emelia.learn.export import export
+    from emelia.learn.export import export_run
 
+    run, answers, title = writing
     name = folder.resolve().name
     file = folder / f"{name}.onnx"
-    try:
-        with console.Progress() as progress:
-            made = export(folder, progress, name=name)
-    except KeyboardInterrupt:
-        console.warn("stopped before the model file was made. Add --resume to make it.")
-        raise typer.Exit(130) from None
+    with console.Progress() as progress:
+        made = export_run(run, answers, progress, name=name, title=title)
     warn_of(made)
     write_model(file, made.file, made.card)
     return file

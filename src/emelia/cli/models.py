@@ -104,6 +104,7 @@ def _facts(card: Card, path: Path) -> list[tuple[str, str]]:
         ("sound", ", ".join(step for step, done in steps.items() if done) or "as it is"),
         ("recipe", f"{card.recipe} ({card.recipe_digest})"),
         ("split", f"{split.get('protocol') or split.get('name', '')} {clips}"),
+        ("unchanged", card.unchanged),
         ("validation", "by layers that had heard nothing of the clip's corpus; every corpus has "
                        "the same say in temperature and threshold" if card.for_strangers else ""),
         ("temperature", f"{card.temperature:.3f}"),

@@ -50,6 +50,7 @@ class Card:
     licence: str = ""  # under which these weights may be used, and why
     corpora: tuple[Mapping[str, Any], ...] = ()  # name, title, language, licence, home, clips
     split: Mapping[str, Any] = field(default_factory=dict)  # name, protocol, fold, seed, clips
+    unchanged: str = ""  # why fine-tuning left the weights as they were; empty where it did not
     metrics: Mapping[str, Any] = field(default_factory=dict)  # by part and corpus, with intervals
     parity: Mapping[str, Any] = field(default_factory=dict)  # clips, largest difference to torch
     # The recipe's settings, without those above; older files have none and cannot be fine-tuned.
@@ -61,7 +62,7 @@ class Card:
     @property
     def for_strangers(self) -> bool:
         """Whether corpora left out chose and calibrated it, for sources that it never heard."""
-        train = self.settings.get("train")
+        train = {} if self.unchanged else self.settings.get("train")
         return isinstance(train, Mapping) and train.get("left_out") == "corpora"
 
     def to_json(self) -> str:

@@ -42,6 +42,13 @@ class Answers:
         powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
+    def only(self, places: Sequence[int] | NDArray[np.int64]) -> Answers:
+        """Those at some places, in their order."""
+        given = (self.ids, self.corpora, self.speakers, self.genders)
+        ids, corpora, speakers, genders = (tuple(own[i] for i in places) for own in given)
+        kept = np.asarray(places, dtype=np.int64)
+        return Answers(ids, corpora, speakers, genders, self.truth[kept], self.logits[kept])
+
 
 def read_answers(folder: Path, classes: int) -> dict[str, Answers]:
     """Read the validation and test answers of a run folder.
@@ -87,11 +94,7 @@ def choosing(answers: Answers, left_out: str) -> Answers:
     names = np.array(answers.corpora)
     members = [np.flatnonzero(names == name) for name in np.unique(names)]
     most = max(map(len, members))
-    places = np.concatenate([np.resize(own, most) for own in members])
-    given = (answers.ids, answers.corpora, answers.speakers, answers.genders)
-    ids, corpora, speakers, genders = (tuple(own[i] for i in places) for own in given)
-    truth, logits = answers.truth[places], answers.logits[places]
-    return Answers(ids, corpora, speakers, genders, truth, logits)
+    return answers.only(np.concatenate([np.resize(own, most) for own in members]))
 
 
 def temperature(answers: Answers) -> float:
@@ -101,14 +104,15 @@ def temperature(answers: Answers) -> float:
     """
     if (answers.logits.argmax(axis=1) == answers.truth).all():
         return 1.0
-    truth = np.arange(len(answers.truth)), answers.truth
-
-    def loss(log_temperature: float) -> float:
-        chances = answers.probabilities(math.exp(log_temperature))
-        return -float(np.log(chances[truth].clip(1e-300)).mean())
-
     low, high = map(math.log, _RANGE)
-    return round(math.exp(_lowest(loss, low, high)), 4)
+    best = _lowest(lambda heat: float(losses(answers, math.exp(heat)).mean()), low, high)
+    return round(math.exp(best), 4)
+
+
+def losses(answers: Answers, temperature: float) -> NDArray[np.float64]:
+    """Negative log-likelihood of each clip's truth (N,), in nats."""
+    truth = np.arange(len(answers.truth)), answers.truth
+    return np.asarray(-np.log(answers.probabilities(temperature)[truth].clip(1e-300)))
 
 
 def _lowest(function: Callable[[float], float], low: float, high: float) -> float:

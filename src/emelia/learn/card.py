@@ -49,6 +49,7 @@ def make_card(
         licence=" ".join(filter(None, (licence or usual_licence(corpora), _begun(run.recipe)))),
         corpora=corpora,
         split=_split(run.about),
+        unchanged=str(run.about.get("unchanged", "")),
         metrics={
             part: figures(given, run.classes, temperature, limit.limit)
             for part, given in answers.items()
@@ -62,10 +63,12 @@ def make_card(
 def corpora_of(about: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
     """What a run knows of its corpora, or what emelia does of those it names.
 
-    Those of the runs it began with or learnt from come last: its weights owe to them too.
+    Those of the runs it began with or learnt from come last: its weights owe to them too. One that
+    fine-tuning left unchanged owes to them alone.
     """
     names = [name for name in str(about.get("corpus", "")).split("+") if name]
     own = [dict(corpus) for corpus in about.get("corpora") or map(_known, names)]
+    own = [] if about.get("unchanged") else own
     origins = (about.get(key, {}) for key in ("start", "teacher"))
     earlier = [dict(corpus) for origin in origins for corpus in origin.get("corpora", ())]
     return tuple({corpus["name"]: corpus for corpus in (*own, *earlier, *own)}.values())

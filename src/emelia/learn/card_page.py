@@ -23,7 +23,7 @@ _LIMITS = """\
 
 
 def _refitted(card: Card) -> str:
-    if not card.settings.get("train", {}).get("refit"):
+    if card.unchanged or not card.settings.get("train", {}).get("refit"):
         return ""
     told = (
         "Made once more on training and validation clips; validation figures are of networks "
@@ -70,9 +70,10 @@ def _data(card: Card) -> str:
         f"Fold {card.split['fold']}, seed {card.split['seed']}."
         if {"fold", "seed"} <= card.split.keys()
         else "",
+        card.unchanged,
         _refitted(card),
-        "The epoch, the temperature and the threshold were chosen on validation clips; "
-        "test clips were only counted.",
+        f"The {'' if card.unchanged else 'epoch, the '}temperature and the threshold were chosen "
+        "on validation clips; test clips were only counted.",
     ]
     table = _table(["Corpus", "Language", "Clips", "Licence", "Home"], rows)
     return f"## Data\n\n{table}\n\n" + " ".join(line for line in lines if line)

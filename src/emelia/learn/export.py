@@ -57,20 +57,44 @@ def export(
     accuracy: float = WANTED,
     half: bool = False,
 ) -> Exported:
-    """Make a model file from a run folder, in memory.
-
-    Args:
-        accuracy: share of the accepted answers that should be right.
-        half: store weights in 16 bits.
+    """Make a model file from a run folder, in memory; see `export_run`.
 
     Raises:
         RunError: the folder is no finished run, or its answers are missing or damaged.
         ModelError: the file does not answer as the network does.
     """
     run = load_run(folder)
-    run.network.eval()
     answers = read_answers(folder, len(run.classes))
-    chose = choosing(answers["validation"], run.recipe.train.left_out)
+    return export_run(
+        run, answers, progress,
+        name=name, title=title, licence=licence, accuracy=accuracy, half=half,
+    )  # fmt: skip
+
+
+def export_run(
+    run: Run,
+    answers: Mapping[str, Answers],
+    progress: Progress,
+    *,
+    name: str,
+    title: str = "",
+    licence: str = "",
+    accuracy: float = WANTED,
+    half: bool = False,
+) -> Exported:
+    """Make a model file from a run and its answers by part, in memory.
+
+    Args:
+        accuracy: share of the accepted answers that should be right.
+        half: store weights in 16 bits.
+
+    Raises:
+        ModelError: the file does not answer as the network does.
+    """
+    run.network.eval()
+    # One that stays as it was is calibrated on the corpus that it was to learn.
+    left_out = "speakers" if run.about.get("unchanged") else run.recipe.train.left_out
+    chose = choosing(answers["validation"], left_out)
     heat = temperature(chose)
     limit = threshold(chose, heat, accuracy)
     card = make_card(run, answers, heat, limit, name=name, title=title, licence=licence)

@@ -16,9 +16,6 @@ from emelia.corpora import Corpus, Utterance
 from emelia.corpora.splits import make_split
 from emelia.corpora.utterance import UNKNOWN_SPEAKER
 from emelia.errors import CorpusError, SplitError
-from emelia.learn.data import Loader
-from emelia.learn.runs import Run
-from emelia.learn.training import predict
 
 EPOCHS = 6  # at most; of an encoder the first is a linear layer, solved
 SHARE = 0.3  # of the recipe's learning rate
@@ -133,10 +130,3 @@ def usual_split(corpus: Corpus) -> str:
         f"few to train, validate and test with; some {ENOUGH} clips a class are enough. "
         "Record more, or choose fewer classes with --emotions."
     )
-
-
-def answers_of(run: Run, utterances: Sequence[Utterance]) -> dict[str, str]:
-    """What a run answers, by id; it must know all their emotions."""
-    clips = Loader(run.recipe, run.classes).load(utterances)
-    found = predict(run.network, clips, len(run.classes)).argmax(1)
-    return {u.id: run.classes[i] for u, i in zip(utterances, found, strict=True)}
