@@ -27,7 +27,7 @@ from emelia.audio.mel import log_mel
 from emelia.cli import main
 from emelia.config import PRESETS
 from emelia.corpora import Utterance, read_corpus
-from emelia.errors import CorpusError, MissingExtraError
+from emelia.errors import CorpusError, EmeliaError, MissingExtraError
 
 pytest.importorskip("librosa")
 
@@ -660,6 +660,19 @@ def test_a_mistake_is_one_clear_line(
     assert message in ended.stderr.splitlines()[-1]
     assert "Traceback" not in ended.stderr
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("by", "told"),
+    [
+        (signal.SIGKILL, "was killed, perhaps for want of memory. * with --jobs 1 if"),
+        (signal.SIGABRT, "crashed (SIGABRT: aborted). * please report it."),
+    ],
+)
+def test_what_ended_a_worker_is_called_by_its_name(by: signal.Signals, told: str) -> None:
+    pattern = ".*".join(map(re.escape, f"a process {told}".split("*")))
+    with pytest.raises(EmeliaError, match=pattern):
+        list(work(signal.raise_signal, [by] * 20, jobs=2))
 
 
 @pytest.mark.slow
