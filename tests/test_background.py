@@ -1,4 +1,4 @@
-"""The tests hold in a background job, too: a shell lets it ignore Ctrl-C, but not what it starts."""
+"""Tests hold in a background job, too: a shell lets it ignore Ctrl-C, but not what it starts."""
 
 from __future__ import annotations
 

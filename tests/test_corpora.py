@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from emelia.audio import content_digest, decode
-from emelia.corpora import CORPORA, Fields, aesdd, emodb, nemo, ravdess, read_corpus
+from emelia.audio import Wave, content_digest, decode
+from emelia.corpora import CORPORA, Fields, aesdd, emodb, nemo, ravdess, read_corpus, scan
 from emelia.corpora.utterance import UNKNOWN_SPEAKER
-from emelia.errors import CorpusError
+from emelia.errors import AudioError, CorpusError
 from emelia.storage import cache_root
 
 Make = Callable[..., Path]
@@ -412,6 +412,67 @@ def test_only_new_and_changed_files_are_decoded_again(tree: Make) -> None:
     assert changed.digest != first.digest
     assert changed.utterances[0] == first.utterances[0]
     assert changed.utterances[1].digest != first.utterances[1].digest
+
+
+def replaced(path: Path, seed: int) -> None:
+    """Put another sound there, in a file of the same size and time of change."""
+    before = path.stat()
+    write(path, seed)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_a_file_replaced_by_one_of_its_size_and_time_is_decoded_again(tree: Make) -> None:
+    root = tree("03a01Wa.wav", "08a02Fb.wav")
+    first = read_corpus(root)
+    replaced(root / "08a02Fb.wav", seed=7)
+    second = read_corpus(root)
+    assert second.utterances[0] == first.utterances[0]
+    assert second.utterances[1].digest == content_digest(*decode(root / "08a02Fb.wav"))
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_a_file_replaced_while_it_is_read_and_put_back_is_decoded_again(
+    tree: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tree("03a01Wa.wav", "08a02Fb.wav")
+    path = root / "08a02Fb.wav"
+
+    def late(source: Path) -> tuple[Wave, int]:
+        if source == path:
+            replaced(path, seed=7)
+        found = decode(source)
+        if source == path:
+            replaced(path, seed=1)
+        return found
+
+    monkeypatch.setattr(scan, "decode", late)
+    read_corpus(root)
+    monkeypatch.undo()
+    assert read_corpus(root).utterances[1].digest == content_digest(*decode(path))
+
+
+@pytest.mark.usefixtures("fresh_cache")
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_what_is_remembered_of_a_corpus_is_forgotten_where_a_recording_shows_it_is_wrong(
+    tree: Make, tmp_path: Path, elsewhere: bool
+) -> None:
+    root = tree("anger/1.wav", "fear/1.wav")
+    if elsewhere:
+        (tmp_path / "list").mkdir()
+        rows = (f"{path},{path.parent.name},ann" for path in sorted(root.rglob("*.wav")))
+        root = manifest(tmp_path / "list", "\n".join(["file,emotion,speaker", *rows]))
+    first = read_corpus(root)
+    (file,) = scan_files()
+    whole = file.read_text()
+    file.write_text(whole.replace(first.utterances[0].digest, "0" * 64))
+    wrong = read_corpus(root).utterances[0]
+    assert wrong.digest == "0" * 64
+    with pytest.raises(AudioError, match=r"1\.wav: has changed since the corpus was read\..*again"):
+        scan.decode_again(wrong)
+    assert read_corpus(root).utterances == first.utterances
 
 
 @pytest.mark.usefixtures("fresh_cache")

@@ -25,13 +25,14 @@ from conftest import RATE, voice
 from emelia.audio import content_digest, decode
 from emelia.audio.mel import log_mel
 from emelia.cli import main
-from emelia.config import PRESETS
+from emelia.config import PRESETS, AudioConfig
 from emelia.corpora import Utterance, read_corpus
 from emelia.errors import CorpusError, EmeliaError, MissingExtraError
 
 pytest.importorskip("librosa")
 
 from emelia.show import explore_tables as tables
+from emelia.show import processing_steps as steps
 from emelia.show.canvas import png, words
 from emelia.show.explore import write_exploration
 from emelia.show.explore_data import Exploration, gather, values
@@ -39,6 +40,7 @@ from emelia.show.explore_duplicates import encoded_again, identical, same_sound
 from emelia.show.explore_examples import examples
 from emelia.show.explore_findings import findings, headline
 from emelia.show.explore_images import write_images
+from emelia.show.explore_measure import measure, remembered, unpacked
 from emelia.show.explore_plots import classes, mel_place, ridges
 from emelia.show.explore_problems import Problem, problems
 from emelia.show.explore_workers import work
@@ -224,6 +226,25 @@ def test_a_recording_that_vanishes_is_told_of_and_the_others_go_on(tmp_path: Pat
         path.unlink()
     with pytest.raises(CorpusError, match="none of its recordings can be read"):
         gather(replace(corpus, utterances=tuple(_unknown(u) for u in corpus.utterances)))
+
+
+def test_a_recording_replaced_since_it_was_read_leaves_nothing_behind(tmp_path: Path) -> None:
+    for name, pitch in {"anger/0.wav": 151, "fear/1.wav": 163, "fear/2.wav": 177}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        soundfile.write(tmp_path / name, voice(pitch, 0.5, seed=pitch), RATE)
+    corpus, path = read_corpus(tmp_path), tmp_path / "anger" / "0.wav"
+    whole = path.read_bytes()
+    path.write_bytes((tmp_path / "fear" / "1.wav").read_bytes())
+    first, second, third = corpus.utterances
+    for told in (measure(first), steps.measured((first, AudioConfig()))):
+        assert isinstance(told, str) and told.startswith("has changed since the corpus was read")
+    assert same_sound((first, second)) is None
+    assert len(write_images([first, third], tmp_path / "images", 1, lambda *news: None)) == 1
+    path.write_bytes(whole)
+    assert remembered(first) is None
+    assert same_sound((first, second)) is False
+    measures, _ = unpacked(np.asarray(measure(first)))
+    assert measures.pitch == pytest.approx(151, rel=0.2)
 
 
 def _unknown(utterance: Utterance) -> Utterance:
