@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,21 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     for name in [n for n in os.environ if n.startswith("EMELIA_")]:  # CORPORA has been read
         monkeypatch.delenv(name)
     monkeypatch.setenv("EMELIA_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _children_hear_ctrl_c() -> Iterator[None]:
+    """Let the programs that tests start hear Ctrl-C, where the tests themselves are not to.
+
+    A shell lets jobs in the background ignore it, and what is ignored is so in their children,
+    too. A handler that does nothing is none of theirs.
+    """
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    if ignored:
+        signal.signal(signal.SIGINT, lambda *_: None)
+    yield
+    if ignored:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @pytest.fixture

@@ -241,7 +241,7 @@ def test_the_real_ones_are_added_to_aesdd(
     others = read_corpus("ravdess+emodb", emotions=home.emotions, complete=False)
     split = add(make_split(home, "loso"), home, others)
     assert split.name == "loso+ravdess+emodb"
-    assert [len(corpus.utterances) for corpus in split.added] == [960, 260]
+    assert [len(corpus.utterances) for corpus in split.added] == [960, 375]
     assert {u.emotion for fold in split.folds for u in fold.train} == set(home.emotions)
 
 

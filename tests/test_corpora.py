@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from emelia.audio import content_digest, decode
+from emelia.audio import Wave, content_digest, decode
 from emelia.caches import cache_root
-from emelia.corpora import CORPORA, Fields, aesdd, emodb, nemo, ravdess, read_corpus
+from emelia.corpora import CORPORA, Fields, aesdd, emodb, nemo, ravdess, read_corpus, scan
 from emelia.corpora.utterance import UNKNOWN_SPEAKER
-from emelia.errors import CorpusError
+from emelia.errors import AudioError, CorpusError
 
 Make = Callable[..., Path]
 
@@ -414,6 +414,67 @@ def test_only_new_and_changed_files_are_decoded_again(tree: Make) -> None:
     assert changed.utterances[1].digest != first.utterances[1].digest
 
 
+def replaced(path: Path, seed: int) -> None:
+    """Put another sound there, in a file of the same size and time of change."""
+    before = path.stat()
+    write(path, seed)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_a_file_replaced_by_one_of_its_size_and_time_is_decoded_again(tree: Make) -> None:
+    root = tree("03a01Wa.wav", "08a02Fb.wav")
+    first = read_corpus(root)
+    replaced(root / "08a02Fb.wav", seed=7)
+    second = read_corpus(root)
+    assert second.utterances[0] == first.utterances[0]
+    assert second.utterances[1].digest == content_digest(*decode(root / "08a02Fb.wav"))
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_a_file_replaced_while_it_is_read_and_put_back_is_decoded_again(
+    tree: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tree("03a01Wa.wav", "08a02Fb.wav")
+    path = root / "08a02Fb.wav"
+
+    def late(source: Path) -> tuple[Wave, int]:
+        if source == path:
+            replaced(path, seed=7)
+        found = decode(source)
+        if source == path:
+            replaced(path, seed=1)
+        return found
+
+    monkeypatch.setattr(scan, "decode", late)
+    read_corpus(root)
+    monkeypatch.undo()
+    assert read_corpus(root).utterances[1].digest == content_digest(*decode(path))
+
+
+@pytest.mark.usefixtures("fresh_cache")
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_what_is_remembered_of_a_corpus_is_forgotten_where_a_recording_shows_it_is_wrong(
+    tree: Make, tmp_path: Path, elsewhere: bool
+) -> None:
+    root = tree("anger/1.wav", "fear/1.wav")
+    if elsewhere:
+        (tmp_path / "list").mkdir()
+        rows = (f"{path},{path.parent.name},ann" for path in sorted(root.rglob("*.wav")))
+        root = manifest(tmp_path / "list", "\n".join(["file,emotion,speaker", *rows]))
+    first = read_corpus(root)
+    (file,) = scan_files()
+    whole = file.read_text()
+    file.write_text(whole.replace(first.utterances[0].digest, "0" * 64))
+    wrong = read_corpus(root).utterances[0]
+    assert wrong.digest == "0" * 64
+    with pytest.raises(AudioError, match=r"1\.wav: has changed since the corpus was read\..*again"):
+        scan.decode_again(wrong)
+    assert read_corpus(root).utterances == first.utterances
+
+
 @pytest.mark.usefixtures("fresh_cache")
 @pytest.mark.parametrize(
     "damage", ["", "{", "[]", '{"made_by": 1}', "null", '{"files": []}', "\xff"]
@@ -488,13 +549,26 @@ def test_ravdess_has_its_known_identical_pair(corpora: Callable[[str], Path]) ->
     assert len(corpus.utterances) == 60 and {u.gender for u in corpus.utterances} == {"male"}
 
 
-def test_the_part_of_emodb_here_is_read_with_a_note(corpora: Callable[[str], Path]) -> None:
+def test_emodb_is_whole(corpora: Callable[[str], Path]) -> None:
     corpus = read_corpus(corpora("emodb"))
-    if len(corpus.utterances) == 535:
-        assert corpus.warnings == ()
-    else:
-        assert corpus.counts() == {"anger": 127, "happiness": 71, "neutral": 79, "sadness": 62}
-        assert corpus.warnings == ("339 of 535 clips are here: no boredom, disgust, fear.",)
+    assert corpus.counts() == emodb.SPEC.emotions and corpus.counts().total() == 535
+    assert corpus.warnings == corpus.rejected == ()
+
+
+FOUR = ["anger", "happiness", "neutral", "sadness"]
+
+
+def test_figures_of_the_four_emotions_of_emodb_can_be_measured_again(
+    corpora: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """As docs/results.md says: by name, or as links that another corpus can be joined with."""
+    for clip in corpora("emodb").glob("wav/*[FNTW]?.*"):
+        (tmp_path / "wav").mkdir(exist_ok=True)
+        (tmp_path / "wav" / clip.name).symlink_to(clip.resolve())
+    named, linked = read_corpus(corpora("emodb"), emotions=FOUR), read_corpus(tmp_path)
+    assert (named.name, linked.name) == ("emodb", "emodb")
+    assert named.digest == linked.digest == "0098eae9"  # of the cells in docs/results
+    assert linked.warnings == ("339 of 535 clips are here: no boredom, disgust, fear.",)
 
 
 # Copies

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from emelia.audio import decode, prepare
+from emelia.audio import content_digest, decode, prepare
 from emelia.config import (
     AudioConfig,
     AugmentConfig,
@@ -24,6 +25,7 @@ from emelia.config import (
     recipe_from,
 )
 from emelia.corpora import Corpus, Utterance, read_corpus
+from emelia.errors import AudioError
 from emelia.learn import data
 from emelia.learn.data import (
     Batch,
@@ -424,7 +426,7 @@ def test_two_corpora_may_name_their_files_alike(small_corpus: Callable[..., Path
     twin = small_corpus().parent / "twin" / "1.wav"
     twin.parent.mkdir()
     shutil.copy(small_corpus() / "disgust" / "3_02.wav", twin)
-    second = replace(first, path=twin, digest="another")
+    second = replace(first, path=twin, digest=content_digest(*decode(twin)))
     clips = Loader(Recipe(), CLASSES).load([first, second])
     lengths = [len(decode(u.path)[0]) for u in (first, second)]
     assert lengths[0] != lengths[1]
@@ -537,6 +539,25 @@ def test_what_was_made_once_is_read_from_the_cache(corpus: Corpus, made: list[st
     second = Loader(recipe, corpus.emotions).training(corpus.utterances[:3])
     assert not made
     assert same(first, second)
+
+
+def test_a_recording_replaced_since_the_corpus_was_read_is_refused_and_nothing_kept(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    recipe = recipe_of(replace(SOUND, copies=2))
+    first, other = corpus.utterances[0], corpus.utterances[-1]
+    put_away = shutil.copy2(first.path, tmp_path / "put away.wav")
+    shutil.copy2(other.path, first.path)
+    for load in (Loader.load, Loader.training):
+        with pytest.raises(AudioError, match=rf"{re.escape(first.id)}: has changed since"):
+            load(Loader(recipe, corpus.emotions), [first])
+    assert read_corpus(corpus.root).digest != corpus.digest
+    shutil.copy2(put_away, first.path)
+    assert read_corpus(corpus.root) == corpus
+    (clip,) = Loader(recipe, corpus.emotions).load([first])
+    wave = prepare(*decode(put_away), recipe.audio)
+    spec, _, _ = FrontEnd(recipe.features)(torch.tensor(wave)[None], torch.tensor([len(wave)]))
+    np.testing.assert_array_equal(clip.spec, spec[0].numpy())
 
 
 def test_these_are_all_settings_of_audio_and_features() -> None:

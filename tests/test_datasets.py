@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -100,6 +101,16 @@ def test_the_folder_in_the_cache_is_the_same_corpus(tmp_path: Path) -> None:
     root = save(table(), tmp_path / "emo/x.parquet")
     corpus = read_corpus(f"hf:{root}")
     assert read_corpus(corpus.root).utterances == corpus.utterances  # and not EmoDB
+
+
+def test_a_data_set_replaced_by_one_of_its_size_and_time_is_unpacked_again(tmp_path: Path) -> None:
+    root = save(table(label=[0, 0, 1, 1]), tmp_path / "emo/x.arrow")
+    before = (root / "x.arrow").stat()
+    first = labels(f"hf:{root}")
+    save(table(label=[1, 1, 0, 0]), root / "x.arrow")
+    os.utime(root / "x.arrow", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (root / "x.arrow").stat().st_size == before.st_size
+    assert labels(f"hf:{root}") != first
 
 
 def test_a_data_set_is_unpacked_once_and_again_when_it_changes(

@@ -25,13 +25,14 @@ from conftest import RATE, voice
 from emelia.audio import content_digest, decode
 from emelia.audio.mel import log_mel
 from emelia.cli import main
-from emelia.config import PRESETS
+from emelia.config import PRESETS, AudioConfig
 from emelia.corpora import CORPORA, Utterance, read_corpus
-from emelia.errors import CorpusError, MissingExtraError
+from emelia.errors import CorpusError, EmeliaError, MissingExtraError
 
 pytest.importorskip("librosa")
 
 from emelia.show import explore_tables as tables
+from emelia.show import processing_steps as steps
 from emelia.show.canvas import png, words
 from emelia.show.explore import write_exploration
 from emelia.show.explore_data import Exploration, gather, values
@@ -39,6 +40,7 @@ from emelia.show.explore_duplicates import encoded_again, identical, same_sound
 from emelia.show.explore_examples import examples
 from emelia.show.explore_findings import findings, headline
 from emelia.show.explore_images import write_images
+from emelia.show.explore_measure import measure, remembered, unpacked
 from emelia.show.explore_plots import classes, mel_place, ridges
 from emelia.show.explore_problems import Problem, problems
 from emelia.show.explore_workers import work
@@ -224,6 +226,25 @@ def test_a_recording_that_vanishes_is_told_of_and_the_others_go_on(tmp_path: Pat
         path.unlink()
     with pytest.raises(CorpusError, match="none of its recordings can be read"):
         gather(replace(corpus, utterances=tuple(_unknown(u) for u in corpus.utterances)))
+
+
+def test_a_recording_replaced_since_it_was_read_leaves_nothing_behind(tmp_path: Path) -> None:
+    for name, pitch in {"anger/0.wav": 151, "fear/1.wav": 163, "fear/2.wav": 177}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        soundfile.write(tmp_path / name, voice(pitch, 0.5, seed=pitch), RATE)
+    corpus, path = read_corpus(tmp_path), tmp_path / "anger" / "0.wav"
+    whole = path.read_bytes()
+    path.write_bytes((tmp_path / "fear" / "1.wav").read_bytes())
+    first, second, third = corpus.utterances
+    for told in (measure(first), steps.measured((first, AudioConfig()))):
+        assert isinstance(told, str) and told.startswith("has changed since the corpus was read")
+    assert same_sound((first, second)) is None
+    assert len(write_images([first, third], tmp_path / "images", 1, lambda *news: None)) == 1
+    path.write_bytes(whole)
+    assert remembered(first) is None
+    assert same_sound((first, second)) is False
+    measures, _ = unpacked(np.asarray(measure(first)))
+    assert measures.pitch == pytest.approx(151, rel=0.2)
 
 
 def _unknown(utterance: Utterance) -> Utterance:
@@ -681,6 +702,19 @@ def test_a_mistake_is_one_clear_line(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("by", "told"),
+    [
+        (signal.SIGKILL, "was killed, perhaps for want of memory. * with --jobs 1 if"),
+        (signal.SIGABRT, "crashed (SIGABRT: aborted). * please report it."),
+    ],
+)
+def test_what_ended_a_worker_is_called_by_its_name(by: signal.Signals, told: str) -> None:
+    pattern = ".*".join(map(re.escape, f"a process {told}".split("*")))
+    with pytest.raises(EmeliaError, match=pattern):
+        list(work(signal.raise_signal, [by] * 20, jobs=2))
+
+
 @pytest.mark.slow
 def test_ctrl_c_leaves_nothing_half_written(corpora: Callable[[str], Path], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "emelia", "explore", str(corpora("aesdd")), "--out", "out"]
@@ -702,7 +736,7 @@ def test_ctrl_c_leaves_nothing_half_written(corpora: Callable[[str], Path], tmp_
 
 PUBLISHED = {
     "aesdd": (604, 41.3, 6, {"anger": 121, "disgust": 122, "fear": 120, "happiness": 119}),
-    "emodb": (339, 16, 10, {"anger": 127, "neutral": 79, "happiness": 71, "sadness": 62}),
+    "emodb": (535, 24.8, 10, {"anger": 127, "boredom": 81, "disgust": 46, "fear": 69}),
     "ravdess": (1440, 88.8, 24, {"calm": 192, "neutral": 96, "anger": 192, "surprise": 192}),
     "nemo": (4481, 184.4, 9, {"anger": 749, "neutral": 809, "surprise": 669}),
 }

@@ -272,6 +272,26 @@ def test_a_killed_worker_is_one_clear_line_and_nothing_is_lost(
     assert (outcome.reused, len(outcome.cells)) == (len(kept), 3)
 
 
+@pytest.mark.parametrize(
+    ("by", "told"),
+    [
+        (signal.SIGSEGV, r"crashed \(SIGSEGV: segmentation fault\)\..* please report it\.$"),
+        (signal.SIGTERM, r"was ended by SIGTERM\. Finished .* run the same command again\.$"),
+    ],
+)
+def test_what_ended_a_worker_is_called_by_its_name(
+    corpus: Corpus, tmp_path: Path, by: signal.Signals, told: str
+) -> None:
+    def end(name: str, done: int, total: int, facts: str) -> None:
+        for process in multiprocessing.active_children():
+            os.kill(process.pid or 0, by)
+
+    long = replace(VARIABLE, train=TrainConfig(500, 0, 4))
+    with pytest.raises(EmeliaError, match=f"a training process {told}") as e:
+        run_study(cells_of(corpus, long), tmp_path, end, jobs=2)
+    assert "memory" not in str(e.value) and "\n" not in str(e.value)
+
+
 def children(pid: int) -> list[int]:
     try:
         return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

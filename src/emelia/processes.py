@@ -6,9 +6,11 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 
+_FAULTS = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT")  # what no user's mistake ends with
 # What the numerical libraries read when a process starts.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -45,6 +47,26 @@ def follow_parent() -> None:
     """In a worker: leave Ctrl-C to the parent, and end when the parent does, however that is."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def ending(workers: Iterable[BaseProcess]) -> tuple[str, str]:
+    """How the worker that broke a pool ended, and what to do beside trying again.
+
+    Both are parts of a sentence, such as "a process HOW: run the same command againMORE."
+
+    Args:
+        workers: all of the pool's, each of which has ended.
+    """
+    codes = [worker.exitcode for worker in workers if worker.exitcode]
+    # The others were only told to end, by the pool.
+    code = next((code for code in codes if code != -signal.SIGTERM), codes[0] if codes else 0)
+    name = {one.value: one.name for one in signal.Signals}.get(-code, f"signal {-code}")
+    if name == "SIGKILL":
+        return "was killed, perhaps for want of memory", ", with --jobs 1 if memory is short"
+    if name in _FAULTS:
+        what = (signal.strsignal(-code) or name).lower()
+        return f"crashed ({name}: {what})", "; it is a fault of the program, so please report it"
+    return f"was ended by {name}" if code < 0 else f"ended with code {code}", ""
 
 
 def _leave_with_parent() -> None:

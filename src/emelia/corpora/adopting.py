@@ -26,6 +26,7 @@ from emelia.caches import cache_root
 from emelia.corpora.own import OPTIONAL, REQUIRED
 from emelia.corpora.utterance import UNKNOWN_SPEAKER
 from emelia.errors import CorpusError, StorageError
+from emelia.storage import mark
 
 NOTES = "notes.txt"
 _VERSION = "2"  # of what is written: raise it with any change
@@ -136,9 +137,7 @@ def adopt(name: str, rows: Iterable[Row], identity: object) -> Path:
 
 def identity_of(root: Path, files: Sequence[Path], options: Mapping[str, str]) -> object:
     """What the rows of some table files depend on."""
-    marks = [
-        (f.relative_to(root).as_posix(), f.stat().st_size, f.stat().st_mtime_ns) for f in files
-    ]
+    marks = [(f.relative_to(root).as_posix(), *mark(f)) for f in files]
     return [str(root.resolve()), sorted(options.items()), marks]
 
 

@@ -2,7 +2,8 @@
 
 Decoding a large corpus takes a minute, so the digests are kept in a JSON file per
 corpus folder under the cache root. A file counts as known while its path, size and
-time of change are the same; files that failed are tried again each time.
+times of change are the same; files that failed are tried again each time. Whoever decodes a
+recording later does so by `decode_again`, since it may have been replaced in between.
 """
 
 from __future__ import annotations
@@ -19,17 +20,18 @@ from typing import Any
 
 import soundfile
 
-from emelia.audio import content_digest, decode
+from emelia.audio import Wave, content_digest, decode
 from emelia.audio.files import files_below
 from emelia.caches import cache_root
+from emelia.corpora.utterance import Utterance
 from emelia.errors import AudioError, CorpusError, MissingExtraError, StorageError
-from emelia.storage import write_atomically
+from emelia.storage import mark, write_atomically
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 OnProgress = Callable[[int, int], None]  # files done, files in all
 
 # Another decoder may give other samples of a lossy file, and so another digest.
-_MADE_BY = f"1 {soundfile.__libsndfile_version__}"
+_MADE_BY = f"2 {soundfile.__libsndfile_version__}"
 
 
 @dataclass
@@ -59,17 +61,18 @@ def audio_files(root: Path) -> list[Path]:
 def scan(root: Path, files: Iterable[Path], on_progress: OnProgress | None = None) -> Scan:
     """Decode each file that is not known already; `files` are relative to `root`."""
     known, files = _load(root), list(files)
-    marks = {file: mark for file in files if (mark := _mark(root / file))}
+    marks = {file: found for file in files if (found := _mark(root / file))}
     done = Scan()
-    for file, mark in marks.items():
+    for file, found in marks.items():
         entry = known.get(file.as_posix())
-        if entry and entry[:2] == mark:
-            done.digests[file] = entry[2]
+        if entry and entry[:-1] == found:
+            done.digests[file] = entry[-1]
     fresh = [file for file in files if file not in done.digests]
     try:
         _decode_all(root, fresh, done, on_progress)
     finally:  # also what an interrupted scan has got so far
-        good = [file for file in fresh if file in done.digests and file in marks]
+        # Of a file that was replaced meanwhile it is not known what was decoded.
+        good = [f for f in fresh if f in done.digests and marks.get(f) == _mark(root / f)]
         if good:
             entries = {file.as_posix(): [*marks[file], done.digests[file]] for file in good}
             _save(root, {**known, **entries})
@@ -96,16 +99,39 @@ def _digest(path: Path) -> tuple[str, str]:
         return "", str(error).removeprefix(f"{path}: ")
 
 
-def _mark(path: Path) -> list[int]:
-    """Size and time of change, which tell a file from its later self; nothing if it is not there.
+def decode_again(utterance: Utterance) -> tuple[Wave, int]:
+    """Decode a recording of a corpus, which is to be what it was when the corpus was read.
 
-    Why it is not there decoding says better.
+    What is computed of it is kept under the digest found then, and must not be of another sound.
+
+    Raises:
+        AudioError: it has been replaced since, or see `decode`.
     """
+    wave, rate = decode(utterance.path)
+    if utterance.digest and content_digest(wave, rate) != utterance.digest:
+        _forget(utterance.path)
+        raise AudioError(
+            f"{utterance.path}: has changed since the corpus was read. Leave its recordings as "
+            "they are, and run the same command again."
+        )
+    return wave, rate
+
+
+def _forget(path: Path) -> None:
+    """Let the corpus that a recording belongs to be decoded anew when it is read next."""
+    above = [scan for folder in path.parents if (scan := _cache_file(folder)).exists()]
+    # A manifest may list files that lie elsewhere: then it is not known which corpus it is.
+    for scan in above or (cache_root() / "scans").glob("*.json"):
+        with contextlib.suppress(OSError):
+            scan.unlink()
+
+
+def _mark(path: Path) -> list[int]:
+    """See `storage.mark`; nothing for a file that is not there, of which decoding says why."""
     try:
-        status = path.stat()
+        return mark(path)
     except OSError:
         return []
-    return [status.st_size, status.st_mtime_ns]
 
 
 def _cache_file(root: Path) -> Path:
@@ -114,14 +140,14 @@ def _cache_file(root: Path) -> Path:
 
 
 def _load(root: Path) -> dict[str, list[Any]]:
-    """Entries [size, time of change, digest] by path; none where the file is damaged."""
+    """Entries [size, times of change, digest] by path; none where the file is damaged."""
     try:
         content = json.loads(_cache_file(root).read_text(encoding="utf-8"))
         if content["made_by"] != _MADE_BY:
             return {}
         return {
-            str(path): [int(size), int(changed), str(digest)]
-            for path, (size, changed, digest) in content["files"].items()
+            str(path): [*map(int, found), str(digest)]
+            for path, (*found, digest) in content["files"].items()
         }
     except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return {}

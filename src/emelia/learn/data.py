@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from emelia.audio import decode, prepare
+from emelia.audio import prepare
 from emelia.audio.windows import window_starts
 from emelia.caches import cache_root
 from emelia.config import SAMPLE_RATE, AugmentConfig, FeatureConfig, Recipe, digest
 from emelia.corpora import Utterance
+from emelia.corpora.scan import decode_again
 from emelia.errors import StorageError
 from emelia.learn.augment import augment_wave, copies_per_clip, copy_seed, mask_spectrogram, mixup
 from emelia.learn.balance import pick
@@ -32,7 +33,7 @@ from emelia.learn.models import Network
 from emelia.learn.spectral import piece, vary
 from emelia.storage import ArrayCache
 
-FORMAT = 1  # of cached features; raised when what is computed from the same settings changes
+FORMAT = 2  # of cached features; raised when what is computed from the same settings changes
 EVALUATION_BATCH = 16  # clips; any number gives the same answers
 LONGEST = 10.0  # s a network hears at once: the memory of attention grows with the square of it
 MOST = 8  # times as much may a batch hold, padding included
@@ -144,7 +145,7 @@ class Loader:
     def _prepared(self, utterance: Utterance) -> Array:
         """Return the waveform after the recipe's audio steps; the last one is kept for copies."""
         if self._wave[0] != utterance.path:
-            wave, rate = decode(utterance.path)
+            wave, rate = decode_again(utterance)
             self._wave = (utterance.path, prepare(wave, rate, self.recipe.audio))
         return self._wave[1]
 

@@ -20,7 +20,7 @@ from emelia.errors import EmeliaError, StorageError
 from emelia.learn.cells import Interrupted, forget_checkpoint, run_cell
 from emelia.learn.hardware import CPU, Hardware
 from emelia.learn.tasks import Task
-from emelia.processes import follow_parent, without_ctrl_c
+from emelia.processes import ending, follow_parent, without_ctrl_c
 from emelia.results import Cell, read_results
 from emelia.storage import append_line, ensure_writable, lock
 
@@ -119,14 +119,22 @@ def _in_processes(
     with ProcessPoolExecutor(jobs, context, _begin, (news,)) as pool:
         with without_ctrl_c():  # which workers inherit: the parent decides what it means
             waiting = {pool.submit(_work, task, out, hardware): task for task in tasks}
+        workers = list((pool._processes or {}).values())
         try:
             while waiting:
                 done, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
                 _pass_on(news, tell)
                 for future in done:
                     yield waiting.pop(future), _result(future)
+        except BrokenProcessPool:
+            pool.shutdown()  # only then it is known how each has ended
+            how, more = ending(workers)
+            raise EmeliaError(
+                f"a training process {how}. Finished cells are kept: run the same command "
+                f"again{more}."
+            ) from None
         except BaseException:  # Ctrl-C or a full disk: what runs now goes on at the next start
-            for process in list((pool._processes or {}).values()):
+            for process in workers:
                 process.terminate()
             raise
 
@@ -138,11 +146,6 @@ def _result(future: Future[Cell]) -> Cell | EmeliaError:
         raise
     except EmeliaError as error:
         return error
-    except BrokenProcessPool:
-        raise EmeliaError(
-            "a training process was killed, perhaps for want of memory. Finished cells are kept: "
-            "run the same command again, with --jobs 1 if memory is short."
-        ) from None
 
 
 def _pass_on(news: Any, tell: Tell) -> None:

@@ -16,15 +16,16 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
-from emelia.audio import Wave, decode, resample
+from emelia.audio import Wave, resample
 from emelia.config import digest
 from emelia.corpora import Utterance
+from emelia.corpora.scan import decode_again
 from emelia.errors import AudioError, StorageError
 from emelia.show.explore_data import Clip, Exploration
 from emelia.show.explore_measure import cache
 from emelia.show.explore_workers import work
 
-_FORMAT = 1  # of the comparisons that are kept
+_FORMAT = 2  # of the comparisons that are kept
 _LOOK_ALIKE = 0.8  # correlation of outlines
 _NEAREST = 3  # clips that one is compared with, at most
 _RATE = 6_000  # Hz: what every codec keeps of speech
@@ -84,22 +85,24 @@ def _compared(pairs: Sequence[tuple[Clip, Clip]], jobs: int) -> Sequence[bool]:
     key = digest(["same sound", _FORMAT, names], length=64)
     found = cache().get(key)
     if found is None:
-        found = np.array(list(work(same_sound, wanted, jobs)), dtype=np.float32)
-        with suppress(StorageError):  # a cache that cannot be written costs only time
-            cache().put(key, found)
+        told = list(work(same_sound, wanted, jobs))
+        found = np.array([bool(same) for same in told], dtype=np.float32)
+        if None not in told:
+            with suppress(StorageError):  # a cache that cannot be written costs only time
+                cache().put(key, found)
     return [bool(same) for same in found]
 
 
-def same_sound(pair: tuple[Utterance, Utterance]) -> bool:
+def same_sound(pair: tuple[Utterance, Utterance]) -> bool | None:
     """Whether two files hold one recording: moved along each other, their waveforms agree.
 
     They have to as a whole, and in half of their stretches of 0.1 s, where one long vowel of the
-    same pitch is not enough.
+    same pitch is not enough. None where one is gone or was replaced since it was measured.
     """
     try:
         one, other = (_listen(utterance) for utterance in pair)
-    except AudioError:  # gone since it was measured
-        return False
+    except AudioError:
+        return None
     size = 2 ** int(np.ceil(np.log2(one.size + other.size)))
     cross = np.fft.irfft(np.fft.rfft(one, size) * np.fft.rfft(other, size).conj(), size)
     lag = int(np.abs(cross).argmax())
@@ -112,7 +115,7 @@ def same_sound(pair: tuple[Utterance, Utterance]) -> bool:
 
 def _listen(utterance: Utterance) -> NDArray[np.float64]:
     """The beginning of a recording at 6 kHz, without hum."""
-    wave, rate = decode(utterance.path)
+    wave, rate = decode_again(utterance)
     speech: Wave = resample(wave[: int(_LONGEST * rate)], rate, _RATE)
     spectrum = np.fft.rfft(speech.astype(np.float64))
     spectrum[: _LOWEST * speech.size // _RATE] = 0

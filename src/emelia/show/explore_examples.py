@@ -11,16 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 import soundfile
 
-from emelia.audio import Wave, decode, resample
+from emelia.audio import Wave, resample
 from emelia.audio.mel import log_mel
 from emelia.config import SAMPLE_RATE, digest
+from emelia.corpora.scan import decode_again
 from emelia.errors import AudioError, StorageError
 from emelia.show.explore_data import Clip, Exploration, values
 from emelia.show.explore_measure import SEED, Array, cache
 from emelia.show.explore_problems import Problem
 
 LONGEST = 8.0  # s of an example, for a page has to carry it
-_FORMAT = 1  # of the spectrograms that are kept
+_FORMAT = 2  # of the spectrograms that are kept
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _chosen(exploration: Exploration, doubtful: set[str]) -> list[Clip]:
 
 
 def _example(clip: Clip) -> Example:
-    wave, rate = decode(clip.utterance.path)
+    wave, rate = decode_again(clip.utterance)
     speech = resample(wave[: round(LONGEST * rate)], rate)
     return Example(clip, speech, _spectrogram(clip, speech))
 

@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emelia.audio import decode, resample
+from emelia.audio import resample
 from emelia.audio.mel import log_mel
 from emelia.config import SAMPLE_RATE
 from emelia.corpora import Utterance
+from emelia.corpora.scan import decode_again
 from emelia.errors import AudioError
 from emelia.show.canvas import INK, empty_figure, plain, png, words
 from emelia.show.explore_measure import SEED, Array
@@ -95,7 +96,7 @@ def _line(row: Sequence[str]) -> str:
 def _draw(one: _Wanted) -> str:
     """Draw one picture; the reason where its recording cannot be read."""
     try:
-        wave, rate = decode(one.utterance.path)
+        wave, rate = decode_again(one.utterance)
     except AudioError as error:
         return str(error)
     spectrogram = log_mel(resample(wave, rate), SEED)

@@ -15,17 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emelia.audio import analysis as sound
-from emelia.audio import decode, resample
+from emelia.audio import resample
 from emelia.audio.mel import log_mel
 from emelia.caches import cache_root
 from emelia.config import PRESETS, SAMPLE_RATE, digest
 from emelia.corpora import Utterance
+from emelia.corpora.scan import decode_again
 from emelia.errors import AudioError, StorageError
 from emelia.storage import ArrayCache
 
 SEED = PRESETS["seed"]
 BANDS, COLUMNS = 64, 48  # of a portrait
-_FORMAT = 1  # of what is kept; raised when what is measured changes
+_FORMAT = 2  # of what is kept; raised when what is measured changes
 _SEMITONES = 12  # in an octave
 Array = NDArray[np.float32]
 
@@ -60,7 +61,7 @@ def remembered(utterance: Utterance) -> Array | None:
 def measure(utterance: Utterance) -> Array | str:
     """Measure a recording and keep it: numbers and portrait in one array, or why not."""
     try:
-        wave, rate = decode(utterance.path)
+        wave, rate = decode_again(utterance)
     except AudioError as error:
         return str(error).removeprefix(f"{utterance.path}: ")
     speech = resample(wave, rate)

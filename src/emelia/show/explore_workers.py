@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from emelia.errors import EmeliaError
-from emelia.processes import follow_parent, one_thread_each, without_ctrl_c
+from emelia.processes import ending, follow_parent, one_thread_each, without_ctrl_c
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,7 +29,7 @@ def work(function: Callable[[Item], Result], items: Sequence[Item], jobs: int) -
         jobs: processes at the same time.
 
     Raises:
-        EmeliaError: a process was killed.
+        EmeliaError: a process was killed, or crashed.
     """
     if jobs == 1 or len(items) <= _FEW:
         yield from map(function, items)
@@ -38,12 +38,14 @@ def work(function: Callable[[Item], Result], items: Sequence[Item], jobs: int) -
     with one_thread_each(), ProcessPoolExecutor(jobs, context, follow_parent) as pool:
         with without_ctrl_c():  # which the processes inherit: the parent decides what it means
             results = pool.map(function, items, chunksize=_AT_ONCE)
+        workers = list((pool._processes or {}).values())
         try:
             yield from results
         except BrokenProcessPool:
+            pool.shutdown()  # only then it is known how each has ended
+            how, more = ending(workers)
             raise EmeliaError(
-                "a process was killed, perhaps for want of memory. What is finished is kept: run "
-                "the same command again, with --jobs 1 if memory is short."
+                f"a process {how}. What is finished is kept: run the same command again{more}."
             ) from None
         finally:  # also at Ctrl-C: what has begun is finished, so that no file is half written
             pool.shutdown(cancel_futures=True)

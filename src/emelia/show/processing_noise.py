@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emelia import audio
-from emelia.audio import Wave, decode
+from emelia.audio import Wave
 from emelia.audio import analysis as sound
 from emelia.config import SAMPLE_RATE
 from emelia.corpora import Utterance
+from emelia.corpora.scan import decode_again
 from emelia.errors import AudioError
 
 METHODS: dict[str, Callable[[Wave, int], Wave]] = {
@@ -160,7 +161,7 @@ def _ratio(signal: float, error: float) -> float:
 
 
 def _speech(utterance: Utterance) -> Wave:
-    return audio.remove_dc(audio.resample(*decode(utterance.path)))
+    return audio.remove_dc(audio.resample(*decode_again(utterance)))
 
 
 def _centred(wave: Wave) -> Samples:

@@ -14,18 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emelia import audio
-from emelia.audio import Wave, decode
+from emelia.audio import Wave
 from emelia.audio import analysis as sound
 from emelia.caches import cache_root
 from emelia.config import SAMPLE_RATE, AudioConfig, digest
 from emelia.corpora import Utterance
+from emelia.corpora.scan import decode_again
 from emelia.errors import AudioError, StorageError
 from emelia.storage import ArrayCache
 
 DECODED, AT_16K, NO_OFFSET = "decoded, mono", "16 kHz", "offset removed"
 OURS, SEEDS = "noise reduced, ours", "noise reduced, founding study's"
 TRIMMED = "trimmed"
-_FORMAT = 1  # of the figures that are kept; raised when a step or a measure changes
+_FORMAT = 2  # of the figures that are kept; raised when a step or a measure changes
 _TINY = 1e-6  # a smaller peak is shown as -120 dB
 
 
@@ -105,7 +106,7 @@ def measured(task: tuple[Utterance, AudioConfig]) -> NDArray[np.float32] | str:
     if (found := cache.get(key)) is not None:
         return found
     try:
-        made = stages(*decode(utterance.path), config)
+        made = stages(*decode_again(utterance), config)
     except AudioError as error:
         return str(error).removeprefix(f"{utterance.path}: ")
     found = np.array([astuple(stage.figures) for stage in made], dtype=np.float32)
