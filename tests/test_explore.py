@@ -193,7 +193,7 @@ def test_what_was_measured_is_not_measured_again(
     def refuse(*_: object) -> None:
         raise AssertionError("measured again")
 
-    monkeypatch.setattr("emelia.show.explore_measure.decode", refuse)
+    monkeypatch.setattr("emelia.show.explore_measure.decode_again", refuse)
     again = gather(explored.corpus)
     np.testing.assert_equal(
         [astuple(clip.measures) for clip in again.clips],

@@ -90,11 +90,26 @@ def _figures(card: Card) -> str:
     note = "In brackets 95 % intervals by bootstrap, speakers drawn first."
     if test.get("note"):
         note = f"In brackets 95 % intervals by bootstrap, {test['note']}."
-    text = f"## Figures\n\n{_table(columns, rows)}\n\n{note} {_of_uar(test)}"
+    text = f"## Figures\n\n{_table(columns, rows)}\n\n{note} {_of_uar(test)} {_lengths(card)}"
     if test.get("nameless"):
         text += f" {NAMELESS}"
     tables = [_groups(test.get(f"per_{who}", {}), f"Test {who}") for who in ("sex", "speaker")]
     return "\n\n".join([text, *filter(None, tables)])
+
+
+def _lengths(card: Card) -> str:
+    """On recordings of what lengths the figures stand."""
+    seconds = card.parity.get("seconds")
+    last = (
+        "of {0:.1f} to {2:.1f} s, half of them shorter than {1:.1f} s".format(*seconds)
+        if seconds
+        else "of a few seconds"
+    )
+    return (
+        f"The figures are of single clips {last}, with the pauses they have. `predict` hears the "
+        "speech alone, in windows of 4 s of which the mean is the answer; how that answers joined "
+        "clips of 3 to 60 s and clips with pauses is measured in docs/results.md (length)."
+    )
 
 
 def _of_uar(test: Mapping[str, Any]) -> str:

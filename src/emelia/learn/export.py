@@ -138,4 +138,5 @@ def _check(
         "largest": float(f"{found.largest:.2g}"),
         "limit": limits.difference,
         "same": round(found.same, 4),
+        **({} if made else {"seconds": [round(length, 2) for length in found.seconds]}),
     }

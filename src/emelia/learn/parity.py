@@ -55,6 +55,7 @@ class Compared:
     clips: int
     largest: float  # difference of a probability
     same: float  # share of clips with the same answer
+    seconds: tuple[float, float, float]  # of the shortest, the median and the longest clip
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Sound:
     id: str  # the same for all windows of a recording
     bare: Wave  # (T,) at 16 kHz, after the steps that stay outside of the graph
     prepared: Wave  # after all steps
+    seconds: float  # of the whole recording
 
 
 def recordings(about: Mapping[str, Any]) -> dict[str, dict[str, Path]]:
@@ -106,7 +108,7 @@ def hear(run: Run, paths: Mapping[str, Path]) -> Iterator[Sound]:
         except (AudioError, MissingExtraError):
             continue
         for start in window_starts(len(wave), _WINDOW):
-            yield _sound(run, id, wave[start : start + _WINDOW])
+            yield _sound(run, id, wave[start : start + _WINDOW], len(wave))
 
 
 def make(run: Run) -> Iterator[Sound]:
@@ -120,7 +122,7 @@ def make(run: Run) -> Iterator[Sound]:
         tone = np.sin(2 * np.pi * rng.uniform(80, 4000) * time * (1 + time / 4))
         loud = tone * np.clip(np.sin(2 * np.pi * 2.5 * time), 0, None)
         wave = rng.uniform(0.01, 0.8) * loud + 0.003 * rng.standard_normal(len(time)) + 0.01
-        yield _sound(run, f"made-{number}", wave.astype(np.float32))
+        yield _sound(run, f"made-{number}", wave.astype(np.float32), len(time))
 
 
 def compare(
@@ -137,7 +139,7 @@ def compare(
         ModelError: the file is beyond the limits.
     """
     front_end, asked, same, largest = FrontEnd(run.recipe.features), 0, 0, 0.0
-    ids: set[str] = set()
+    lengths: dict[str, float] = {}  # s, by recording
     while group := list(islice(sounds, _BATCH)):
         clips = [_clip(front_end, sound.prepared) for sound in group]
         wanted = (logits(run.network, clips, len(run.classes)) / temperature).softmax(1).numpy()
@@ -152,20 +154,24 @@ def compare(
             )
         same += int((wanted.argmax(1) == got.argmax(1)).sum())
         asked, largest = asked + len(group), max(largest, float(differences.max()))
-        ids.update(sound.id for sound in group)
-        tick(len(ids))
+        lengths.update((sound.id, sound.seconds) for sound in group)
+        tick(len(lengths))
     if same < limits.same * asked:
         raise ModelError(
             f"the exported graph answers {asked - same} of {asked} clips otherwise than the "
             f"network; {100 * limits.same:g} % must be the same. Nothing was written. "
             f"{limits.remedy}"
         )
-    return Compared(len(ids), largest, same / asked if asked else 1.0)
+    low, middle, high = np.quantile(list(lengths.values()) or [0], (0, 0.5, 1)).tolist()
+    same_share = same / asked if asked else 1.0
+    return Compared(len(lengths), largest, same_share, (low, middle, high))
 
 
-def _sound(run: Run, id: str, wave: Wave) -> Sound:
+def _sound(run: Run, id: str, wave: Wave, samples: int) -> Sound:
+    """A window of a recording that has so many samples."""
     audio = run.recipe.audio
-    return Sound(id, *(prepare(wave, SAMPLE_RATE, steps) for steps in (outside(audio), audio)))
+    bare, prepared = (prepare(wave, SAMPLE_RATE, steps) for steps in (outside(audio), audio))
+    return Sound(id, bare, prepared, samples / SAMPLE_RATE)
 
 
 @torch.no_grad()

@@ -109,7 +109,11 @@ def pool(heard: Sequence[Heard], speech: Speech) -> Heard:
     saliency, _ = _added([h.saliency for h in heard], speech)
     logmel /= np.maximum(counts, 1)
     lowest = logmel[:, counts > 0].min()
-    return Heard(shares, _placed(logmel, speech, lowest), _placed(saliency / len(heard), speech, 0))
+    return Heard(
+        shares,
+        _placed(logmel, speech, lowest),
+        _placed(saliency / np.float32(len(heard)), speech, 0),
+    )
 
 
 def _added(
