@@ -27,6 +27,15 @@ def measured(code: str, *arguments: str) -> tuple[subprocess.CompletedProcess[st
         pytest.skip("this system does not tell the peak memory of a process")
     command = [sys.executable, "-c", _TELL + code, *arguments]
     run = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
-    peak = re.search(r"VmHWM:\s+(\d+) kB", run.stdout)
-    assert peak is not None, run.stderr
-    return run, int(peak[1]) / 1024
+    return run, _peak(run.stdout, run.stderr)
+
+
+def peak_of(process: int) -> float:
+    """The peak memory so far of a process that runs, in MB."""
+    return _peak(Path(f"/proc/{process}/status").read_text())
+
+
+def _peak(told: str, otherwise: str = "") -> float:
+    peak = re.search(r"VmHWM:\s+(\d+) kB", told)
+    assert peak is not None, otherwise
+    return int(peak[1]) / 1024

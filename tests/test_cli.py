@@ -149,7 +149,7 @@ def test_a_corpus_is_looked_at(run: Run, corpus: Path) -> None:
 def test_a_crowd_of_speakers_is_counted_instead_of_named(
     run: Run, small_corpus: MakeCorpus
 ) -> None:
-    folder = small_corpus(speakers=101, emotions=2, sentences=1, seconds=0.1)
+    folder = small_corpus(speakers=101, emotions=2, seconds=0.1)
     assert "Speakers: 1, 10, 100, ..., 99 (101 in all)." in run("corpora", folder).out
 
 

@@ -45,6 +45,7 @@ from emelia.use.timeline import timeline
 
 pytest.importorskip("fastapi")
 from conftest import RATE
+from memory import STATUS, peak_of
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -823,6 +824,17 @@ def command(*options: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="this system does not tell memory")
+def test_five_minutes_of_speech_cost_a_server_little_memory() -> None:
+    """As docs/recognise.md says; attention over all of it at once once took 15 GB."""
+    data = encoded(np.tile(speech(), 100)[: 299 * RATE], kind="OGG", codec="OPUS")
+    with command() as (process, client):
+        client.timeout = httpx.Timeout(100)
+        answer = upload(client, data)
+        assert answer.status_code == 200 and answer.json()["speech"] > 100
+        assert peak_of(process.pid) < 450
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])

@@ -46,7 +46,7 @@ def made(
     """A folder with a corpus, the weights of the small encoder and a recipe for it."""
     with torch.random.fork_rng():
         make_known(monkeypatch, tmp_path / "weights")
-        small_corpus(seconds=0.3, sentences=1, speakers=4)
+        small_corpus(seconds=0.3, speakers=4)
         (tmp_path / "solved.toml").write_text(recipe_toml(SOLVED), encoding="utf-8")
         monkeypatch.chdir(tmp_path)
         yield tmp_path
@@ -122,7 +122,7 @@ def test_a_model_for_strangers_is_calibrated_by_corpora_that_count_alike(
     made: Path, small_corpus: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probe, "PENALTIES", (30.0,))  # an encoder of chance is unsure then
-    small_corpus(made / "other", seconds=0.4, sentences=2, speakers=3)
+    small_corpus(made / "other", seconds=0.4, sentences=3, speakers=3)
     more = ("--split", "loso", "--set", "train.left_out=corpora", "--out", "run")
     answer = run("train", "solved.toml", "corpus+other", *more)
     assert answer.exit_code == 0, answer.output

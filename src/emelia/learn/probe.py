@@ -107,7 +107,7 @@ def pooled(
                 sums[owner] = sums.get(owner, 0) + found
                 left[owner] -= 1
                 if not left[owner]:
-                    yield owner, sums.pop(owner) / wanted[owner]
+                    yield owner, sums.pop(owner) / np.float32(wanted[owner])
                     tick(done := done + 1)
 
     made_by = (FORMAT, fingerprint(network.encoder))

@@ -72,7 +72,7 @@ def find_speech(wave: Wave, hop: int) -> Speech:
         hop: samples from one frame of the spectrogram to the next.
     """
     found: list[Run] = []
-    least = _SILENT * float(np.abs(wave).max(initial=0.0))
+    least = _SILENT * max(float(wave.max(initial=0.0)), -float(wave.min(initial=0.0)))
     for start, end in runs(_at_usual_level(wave)):
         # Digital silence at its edges is no room: it may be of what the speech was pasted into.
         if not (sounding := np.flatnonzero(np.abs(wave[start:end]) > least)).size:
@@ -90,8 +90,11 @@ def _at_usual_level(wave: Wave) -> Wave:
     What is too faint to be a recording is left as it is.
     """
     copy = wave - wave.mean(dtype=np.float64).astype(np.float32) if wave.size else wave
-    peak = float(np.abs(copy).max(initial=0.0))
-    return copy * np.float32(_LEVEL / peak) if peak > _FAINT else wave
+    peak = max(0.0, float(copy.max(initial=0.0)), -float(copy.min(initial=0.0)))
+    if peak <= _FAINT:
+        return wave
+    copy *= np.float32(_LEVEL / peak)
+    return copy
 
 
 def pool(heard: Sequence[Heard], speech: Speech) -> Heard:

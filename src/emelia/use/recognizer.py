@@ -183,7 +183,7 @@ class Recognizer:
         """Decode or take samples, and look for speech before anything costly."""
         wave, rate = read(source, rate)
         wave = resample(wave, rate)
-        peak = np.abs(wave).max(initial=0.0)
+        peak = max(wave.max(initial=0.0), -wave.min(initial=0.0))
         wave /= max(peak, 1.0)  # float files may go beyond full scale
         return _Clip(find_speech(wave, self.card.features.hop), wave.size / SAMPLE_RATE)
 

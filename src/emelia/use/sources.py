@@ -70,7 +70,7 @@ def wave_from_array(samples: NDArray[Any]) -> Wave:
     if scaled.ndim == 2:
         scaled = scaled.mean(axis=_channels(scaled.shape, name))
     with np.errstate(over="ignore"):  # what float32 cannot hold is told of below
-        wave = scaled.astype(np.float32)
+        wave = scaled.astype(np.float32, copy=False)
     if not np.isfinite(wave).all():
         raise AudioError(f"{name}: has samples that are not numbers (NaN or infinite).")
     return wave

