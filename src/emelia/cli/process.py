@@ -11,7 +11,8 @@ import typer
 
 from emelia import console
 from emelia.audio.files import SUFFIXES
-from emelia.cli.common import EmotionsOption, cores, open_corpus
+from emelia.cli.common import cores, open_corpus
+from emelia.cli.options import EmotionsOption
 from emelia.config import AudioConfig
 from emelia.config.reading import recipe_from
 from emelia.errors import ConfigError
