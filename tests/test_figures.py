@@ -139,20 +139,7 @@ def _unheard() -> list[str]:
     return [frozen["emodb"], frozen["aesdd"], tuned["ravdess"], frozen["nemo"]]
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        pytest.param(
-            place,
-            marks=pytest.mark.xfail(
-                strict=True, reason="The README has 73.4 for one penalty, chosen; the cells 73.3."
-            ),
-        )
-        if place == "mel"
-        else place
-        for place in _stated(README)
-    ],
-)
+@pytest.mark.parametrize("place", _stated(README))
 def test_the_figures_of_the_readme_are_those_of_cells_and_cards(place: str) -> None:
     """A figure in another place, or in another order, needs its source in `_measured`."""
     assert _stated(README)[place] == _measured().get(place)
