@@ -47,6 +47,12 @@ def test_every_option_a_page_names_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_benchmark_a_page_runs_is_there(page: Path) -> None:
+    run = re.findall(r"python\s+(benchmarks/\w+\.py)", page.read_text(encoding="utf-8"))
+    assert [name for name in run if not (ROOT / name).is_file()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []

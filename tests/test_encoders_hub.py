@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from emelia.config import PRESETS, FeatureConfig
+from emelia.config import PRESETS, FeatureConfig, ModelConfig, Recipe
 from emelia.errors import ConfigError, MissingExtraError, ModelError
+from emelia.learn.architecture import architecture
 from emelia.learn.encoders import catalogue
 from emelia.learn.encoders.hub import (
     WHISPER_NAMES,
@@ -33,6 +34,8 @@ from emelia.learn.encoders.hub import (
 )
 from emelia.learn.encoders.whisper import WhisperEncoder
 from emelia.learn.features import FrontEnd, TraceableFrontEnd
+from emelia.learn.models import parameters
+from emelia.learn.runs import new_network
 
 transformers = pytest.importorskip(
     "transformers", reason="transformers is not installed: pip install 'emelia[transfer]'"
@@ -545,3 +548,17 @@ def test_waveforms_that_are_not_standardised_are_left_as_they_are(wave: Array) -
     assert front_end.bands == 1
     np.testing.assert_array_equal(x[0, 0, :-5], wave[:-5])
     assert not x[0, 0, -5:].any()
+
+
+@pytest.mark.parametrize("name", [*WAVES, "whisper"])
+def test_the_layers_of_any_encoder_are_recorded(name: str, saved: Saved) -> None:
+    source = Source(name, saved(name))
+    model = ModelConfig("encoder", encoder=str(saved(name)), architecture=json.dumps(source.config))
+    model = replace(model, encoder=f"hub:{model.encoder}", blocks=2)
+    recipe = Recipe(features=source.features, model=model)
+    network = new_network(recipe, 3)
+    found = architecture(network, recipe)
+    assert found.parameters == parameters(network)
+    assert sum("attention to the whole clip" in layer.name for layer in found.layers) == 2
+    assert found.sees is None and found.layers[-1].shape == (3,)
+    assert [layer.shape[0] for layer in found.layers[-4:-2]] == [32, 32], "features, not frames"

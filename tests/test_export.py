@@ -34,7 +34,7 @@ from emelia.config.card import INPUTS, KEY, OUTPUTS
 from emelia.corpora import read_corpus
 from emelia.corpora.splits import make_split
 from emelia.errors import ModelError, RunError
-from emelia.learn import calibrate, export, quantise
+from emelia.learn import calibrate, export
 from emelia.learn.calibrate import Answers, choosing, read_answers, temperature, threshold
 from emelia.learn.card import corpora_of, usual_licence, without_folders
 from emelia.learn.card_figures import figures
@@ -408,10 +408,6 @@ def test_a_corpus_that_is_gone_is_told_of(emelia: Emelia, traced: Finished, tmp_
     assert "made sounds alone" in answer.err
     assert load(Path("copy.onnx")).card.parity["made"]
     assert "on 48 made sounds" in Path("copy.md").read_text(encoding="utf-8")
-    answer = emelia("export", tmp_path / "copy", "--out", "two.onnx", "--int8")
-    assert answer.code == 1
-    assert "int8 needs the recordings" in answer.err
-    assert not Path("two.onnx").exists()
 
 
 def test_recordings_that_are_damaged_are_counted(
@@ -449,41 +445,6 @@ def test_ctrl_c_leaves_nothing(
 
     monkeypatch.setattr(export, "compare", interrupted)
     assert (emelia("export", traced.run).code, files()) == (130, [])
-
-
-# 8-bit integers
-
-
-def test_int8_that_does_not_win_is_not_written(
-    emelia: Emelia, traced: Finished, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(quantise, "FASTER", 1e9)
-    answer = emelia("export", traced.run, "--int8")
-    assert answer.code == 0, answer.err
-    assert "int8 does not win and was not written" in answer.out
-    assert files() == ["run.md", "run.onnx"]
-
-
-def test_int8_that_wins_is_a_file_of_its_own(
-    emelia: Emelia, traced: Finished, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(quantise, "FASTER", 0.0)
-    monkeypatch.setattr(quantise, "WORSE", 101.0)
-    answer = emelia("export", traced.run, "--int8")
-    assert answer.code == 0, answer.err
-    assert "int8 wins" in answer.out
-    assert files() == ["run.int8.md", "run.int8.onnx", "run.md", "run.onnx"]
-    small, plain = load(Path("run.int8.onnx")), load(Path("run.onnx"))
-    assert (small.card.variant, plain.card.variant) == ("int8", "float32")
-    assert small.card.parity["clips"] == 4
-    wave = voice(150, 1, 5)
-    np.testing.assert_allclose(small.probabilities([wave]), plain.probabilities([wave]), atol=0.1)
-    converted = [
-        n for n in onnx.load("run.int8.onnx").graph.node if n.op_type == "DequantizeLinear"
-    ]
-    names = {i for node in converted for i in node.input if "front_end" in i or "output" in i}
-    assert converted and not names
-    assert "Against the float32 file" in Path("run.int8.md").read_text(encoding="utf-8")
 
 
 # What a confidence is worth
@@ -612,6 +573,13 @@ def test_the_page_says_what_the_card_says(emelia: Emelia, traced: Finished) -> N
     assert "confidence of 0.123" in to_markdown(other)
     bare = Card("bare", ("a", "b"), SHORT, AudioConfig(), 1.0, 0.5)
     assert to_markdown(bare).startswith("# bare")
+
+
+def test_the_page_of_an_older_file_in_8_bits_can_still_be_made() -> None:
+    parity = {"clips": 207, "agreement": 1.0, "accuracy_change": -0.5, "speed": 1.4}
+    card = Card("old", ("a", "b"), SHORT, AudioConfig(), 1.0, 0.5, variant="int8", parity=parity)
+    page = to_markdown(Card.read(card.to_json()))
+    assert "- ONNX, int8, 0 parameters" in page and "Checked against" not in page
 
 
 @pytest.mark.parametrize("who", ["speakers", "corpora"])

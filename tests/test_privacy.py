@@ -53,7 +53,6 @@ from emelia.learn.modelfile import Session
 from emelia.use.shipped import find_model
 Session(find_model("aesdd").read_bytes())
 """
-INT8 = "from emelia.packages import package; package('onnxruntime.quantization')"
 BENCHMARK = "import runpy; runpy.run_path('benchmarks/recognition_speed.py')['machine']()"
 LIVE = """
 import numpy, sys
@@ -130,8 +129,8 @@ def emelia(*arguments: str) -> tuple[str, ...]:
 @pytest.mark.usefixtures("telling")
 @pytest.mark.parametrize(
     "code",
-    [HEAR, LATER, CHECK_OF_EXPORT, INT8, BENCHMARK, LIVE],
-    ids=["load", "package", "export", "int8", "benchmark", "Live"],
+    [HEAR, LATER, CHECK_OF_EXPORT, BENCHMARK, LIVE],
+    ids=["load", "package", "export", "benchmark", "Live"],
 )
 def test_python_leaves_and_sends_nothing(code: str, home: Home, clips: Path) -> None:
     home.run(sys.executable, "-c", code, str(clips / "0.wav"))

@@ -26,7 +26,7 @@ from emelia.learn import export
 from emelia.learn.evaluation import evaluate
 from emelia.learn.graph import Graph
 from emelia.learn.heard import SHORT, Heard, lengthen, shorten
-from emelia.learn.modelfile import Session, fused, halved, to_onnx, with_card
+from emelia.learn.modelfile import Session, halved, to_onnx, with_card
 from emelia.learn.parity import HALF, Limits, compare, make
 from emelia.learn.restore import network_of, notes_of, settings_of
 from emelia.learn.runs import Run, save_answers, save_run
@@ -108,7 +108,6 @@ def test_every_network_comes_back_and_its_file_computes_the_same(name: str, tmp_
             np.testing.assert_allclose(got, value, atol=2e-3)
         np.testing.assert_allclose(session(waves)[0], want[0], atol=1e-5)
         np.testing.assert_allclose(half(waves)[0], want[0], atol=HALF.difference)
-        np.testing.assert_allclose(Session(fused(it.model))(waves)[0], want[0], atol=1e-5)
     found = compare(it.run, half, 1.7, make(it.run), lambda done: None, HALF)
     assert found.clips == 48 and found.same >= HALF.same
 

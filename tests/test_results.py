@@ -16,7 +16,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from emelia.errors import RunError
 from emelia.metrics import interval
-from emelia.results import Cell, read_results, studies, summarise
+from emelia.results import Architecture, Cell, Layer, read_results, studies, summarise
 from emelia.results.rows import wilson
 
 CLIPS = fake_study.utterances()
@@ -64,6 +64,18 @@ def test_a_line_without_the_later_fields_is_read(cells: list[Cell]) -> None:
     assert Cell.from_json(json.dumps(values)) == replace(cells[0], folds=0)
 
 
+LAYER = {"name": "linear", "shape": [5], "parameters": 5, "sees": None}
+
+
+def test_the_layers_of_a_network_come_back_from_their_line(cells: list[Cell]) -> None:
+    assert cells[0].architecture is None, "as of a line that has none"
+    layers = Layer("convolution", (4, 8, 8), 40, (3, 3)), Layer("linear", (5,), 5)
+    made = Architecture(layers, (1, 16, 16))
+    cell = replace(cells[0], layers=made.records())
+    again = Cell.from_json(cell.to_json())
+    assert again.architecture == made and (made.parameters, made.sees) == (45, (3, 3))
+
+
 def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in names}
 
@@ -80,6 +92,10 @@ def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:
         (lambda v: v | {"best_epoch": "last"}, "wrong kind"),
         (lambda v: v | {"history": [{}]}, "without loss"),
         (lambda v: v | {"predictions": [p | {"truth": 7} for p in v["predictions"]]}, "truth"),
+        (lambda v: v | {"layers": [{"name": "linear"}]}, "wrong kind"),
+        (lambda v: v | {"layers": [LAYER, LAYER]}, "layers begin with 'linear'"),
+        (lambda v: v | {"layers": [LAYER | {"name": "input"}]}, "expected 'input' and more"),
+        (lambda v: v | {"layers": [LAYER | {"sees": [1, 2, 3]}]}, "wrong kind"),
         (lambda v: [v], "expected a JSON object, got list"),
     ],
 )

@@ -1,22 +1,13 @@
-"""Saliency adds up to the answer, lies where the sound is, and points at what decides."""
+"""Saliency adds up to the answer, and lies where the sound is."""
 
 from __future__ import annotations
-
-import runpy
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tiny import ROOT
 from torch import Tensor
 
-from emelia import load
-from emelia.audio import decode, resample
 from emelia.config import FeatureConfig, ModelConfig, Recipe
-from emelia.corpora.aesdd import parse
 from emelia.learn.graph import Graph, places, spread
 from emelia.learn.models import Emelia, Network, Resized, Variable
 from emelia.learn.runs import new_network
@@ -127,18 +118,3 @@ def test_the_shortest_clips_have_saliency_too(kind: str, samples: int) -> None:
     _, spec, saliency, frames = graph(wave, torch.tensor([samples]))
     assert saliency.shape[2] == spec.shape[2] == int(frames[0]) == samples // 80 + 1
     assert saliency.isfinite().all()
-
-
-def test_silencing_salient_frames_takes_away_more_than_others(
-    corpora: Callable[[str], Path],
-) -> None:
-    folder = corpora("aesdd")
-    heard = [p for p in sorted(folder.rglob("*")) if (f := parse(p)) and f.speaker in ("1", "5")]
-    bench: dict[str, Any] = runpy.run_path(str(ROOT / "benchmarks" / "saliency.py"))
-    waves = [resample(*decode(path)) for path in heard[::6]]
-    drops = bench["measure"](load("aesdd"), waves, draws=1)
-    assert len(drops["random"]) > 25
-    for other in ("random", "random stretches", "least salient"):
-        _, low, _ = bench["interval"](drops["most salient"] - drops[other])
-        assert low > 0, f"no more than {other}"
-    assert np.mean(drops["most salient"]) > 0.1

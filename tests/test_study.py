@@ -96,6 +96,7 @@ def test_every_cell_is_a_line_and_a_run_folder(corpus: Corpus, tmp_path: Path) -
         assert [p["id"] for p in cell.predictions] == sorted(u.id for u in task.fold.test)
         assert (cell.train_clips, cell.validation_clips, cell.folds) == (4, 4, 3)
         assert len(cell.history) == 3 and cell.settings["model"]["width"] == 2
+        assert cell.architecture and cell.architecture.parameters == cell.parameters
 
 
 def test_the_run_folder_of_a_cell_answers_as_the_cell_did(corpus: Corpus, tmp_path: Path) -> None:

@@ -20,13 +20,13 @@ from emelia.cli import app
 from emelia.config import ModelConfig, Recipe, TrainConfig, recipe_from, recipe_toml
 from emelia.errors import ConfigError, EmeliaError
 from emelia.learn import probe
+from emelia.learn.architecture import architecture
 from emelia.learn.calibrate import choosing, read_answers, temperature, threshold
-from emelia.learn.runs import load_run
+from emelia.learn.runs import load_run, new_network
 from emelia.learn.tune_space import own_values, space, with_values
 from emelia.learn.variants import ablations, is_solved
 from emelia.results import Cell, studies
 from emelia.show import wording
-from emelia.show.architecture import architecture
 from emelia.show.limitations import limitations
 from emelia.show.page import Figures
 from emelia.show.portraits import portrait
@@ -240,11 +240,12 @@ def test_a_portrait_names_the_blocks_and_shows_the_layers_of_those_used() -> Non
     settings = recipe_values(recipe)
     cells = study(loso(utterances()), ("emelia",), (0,), epochs=1)
     three = replace(recipe, model=replace(recipe.model, blocks=3))
-    weights = architecture(three, 5).parameters
+    layers = architecture(new_network(three, 5), three)
     changed = [
-        replace(c, settings=settings, parameters=weights, blocks=2 + (i == 0), best_epoch=1)
+        replace(c, settings=settings, blocks=2 + (i == 0), best_epoch=1, layers=layers.records(),
+                parameters=layers.parameters)
         for i, c in enumerate(cells)
-    ]
+    ]  # fmt: skip
     (found,) = studies(changed)
     pytest.importorskip("matplotlib")
     shown = portrait(found.rows[0], Figures(), "x")
@@ -254,9 +255,9 @@ def test_a_portrait_names_the_blocks_and_shows_the_layers_of_those_used() -> Non
     assert sum("transformer block" in line[0] for line in shown.layers.rows) == 3
     assert not any("epochs" in str(picture.caption) for picture in shown.pictures)
     assert not any("last epoch" in sentence for sentence in limitations(found))
-    unknown = replace(recipe, model=replace(recipe.model, encoder="hub:someone/some"))
-    other = [replace(c, settings=recipe_values(unknown)) for c in changed]
-    assert portrait(studies(other)[0].rows[0], Figures(), "x").layers is None
+    for lacking in ({"layers": ()}, {"parameters": layers.parameters + 1}):
+        (found,) = studies([replace(c, **lacking) for c in changed])
+        assert portrait(found.rows[0], Figures(), "x").layers is None
 
 
 def recipe_values(recipe: Recipe) -> dict[str, object]:

@@ -47,9 +47,6 @@ def export(
             "--half", help="Store weights in 16 bits: half the size, answers within 0.005."
         ),
     ] = False,
-    int8: Annotated[
-        bool, typer.Option(help="Try 8-bit integers too; kept only where they win.")
-    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a model file that is already there.")
     ] = False,
@@ -66,31 +63,21 @@ def export(
         raise ConfigError(f"--name {name!r}: expected a plain word; --out takes a path.")
     out = out or Path(f"{name}.onnx")
     _check(out, force)
-    small = out.with_name(f"{out.stem}.int8.onnx")
-    if int8:
-        _check(small, force)
     if accuracy is not None and not 0 < accuracy <= 1:  # nor is NaN
         raise ConfigError(f"--accuracy {accuracy:g}: expected a share above 0 and up to 1.")
     ensure_writable(out.parent)
 
     from emelia.learn.calibrate import WANTED
     from emelia.learn.export import export as make
-    from emelia.learn.quantise import quantise
 
     with console.Progress() as progress:
         wanted = WANTED if accuracy is None else accuracy
         made = make(
             run, progress, name=name, title=title, licence=licence, accuracy=wanted, half=half
         )
-        smaller = quantise(made, progress) if int8 else None
     warn_of(made)
     write_model(out, made.file, made.card)
     _show(out, made.card, len(made.file))
-    if smaller:
-        console.say(smaller.verdict)
-        if smaller.wins:
-            write_model(small, smaller.file, smaller.card)
-            console.say(f"{small}: {len(smaller.file) / 1e6:.1f} MB")
 
 
 def _check(path: Path, force: bool) -> None:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from emelia.learn.architecture import architecture
 from emelia.learn.calibrate import answers_of, choosing, temperature
 from emelia.learn.checkpoint import BY_CORPUS, Epoch
 from emelia.learn.checkpoint import Progress as Training
@@ -171,6 +172,7 @@ def _cell(
         folds=setting.folds,
         division=setting.division,
         temperature=heat,
+        layers=architecture(network, task.recipe).records(),
     )
 
 

@@ -34,9 +34,7 @@ class Exported:
     """A model file and what it was made from."""
 
     run: Run
-    answers: Mapping[str, Answers]  # by part: validation, test
-    model: onnx.ModelProto  # in float32
-    shipped: onnx.ModelProto  # the same, or with weights in 16 bits
+    model: onnx.ModelProto
     card: Card
     threshold: Threshold
     missing: int  # recordings of the run that are not where they were, or no longer readable
@@ -44,7 +42,7 @@ class Exported:
     @property
     def file(self) -> bytes:
         """The whole file."""
-        return with_card(self.shipped, self.card, notes_of(self.run, self.shipped))
+        return with_card(self.model, self.card, notes_of(self.run, self.model))
 
 
 def export(
@@ -101,10 +99,10 @@ def export_run(
     progress.start("graph", 1)
     model = to_onnx(Graph(run.recipe, run.network, heat))
     progress.finish("graph")
-    shipped = halved(model) if half else model
+    model = halved(model) if half else model
     there = {id: path for part in recordings(run.about).values() for id, path in part.items()}
     asked = drawn(there)
-    parity = _check(run, Session(shipped), heat, asked, HALF if half else WHOLE, progress)
+    parity = _check(run, Session(model), heat, asked, HALF if half else WHOLE, progress)
     card = replace(
         card,
         variant="float16" if half else card.variant,
@@ -114,7 +112,7 @@ def export_run(
     listed = sum(map(len, run.about.get("parts", {}).values()))
     read = 0 if parity["made"] else parity["clips"]
     missing = listed - len(there) + len(asked) - read
-    return Exported(run, answers, model, shipped, card, limit, missing)
+    return Exported(run, model, card, limit, missing)
 
 
 def _check(

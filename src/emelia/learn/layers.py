@@ -65,6 +65,13 @@ class Residual(nn.Module):
         return hide(y.relu(), after), after
 
 
+class Average(nn.Module):
+    """The plain mean over each clip's own frames: (B, D, F), hidden past its end, to (B, D)."""
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        return x.sum(2) / lengths[:, None]
+
+
 class MaskedBatchNorm(nn.BatchNorm2d):
     """Batch norm whose statistics are those of the valid frames."""
 

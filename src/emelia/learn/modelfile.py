@@ -79,14 +79,6 @@ def _unknown_weights(graph: onnx_ir.Graph) -> Iterator[None]:
         graph.initializers[name] = value
 
 
-def fused(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph with batch norms inside the convolutions before them."""
-    from onnxscript import optimizer
-
-    done: onnx.ModelProto = optimizer.optimize(model)
-    return done
-
-
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same graph with the network's matrices and kernels stored in 16 bits.
 

@@ -14,12 +14,19 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from emelia.config import ModelConfig
 from emelia.errors import ConfigError
 from emelia.learn.encoders import new_encoder
-from emelia.learn.layers import AttentiveStatistics, MaskedBatchNorm, Residual, halve, hide, valid
+from emelia.learn.layers import (
+    AttentiveStatistics,
+    Average,
+    MaskedBatchNorm,
+    Residual,
+    halve,
+    hide,
+    valid,
+)
 
 
 class Network(nn.Module):
@@ -65,13 +72,15 @@ class Variable(Network):
         channels = [1, *(config.width * 2**i for i in range(config.layers))]
         pairs = pairwise(channels)
         self.convolutions = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairs)
+        self.pooling = nn.MaxPool2d(2)
+        self.average = Average()
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(channels[-1], classes)
         self.min_frames = self.stride = 2 ** (config.layers - 1)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         x, lengths = self.columns(x, lengths)
-        logits: Tensor = self.output(self.dropout(x.sum(2) / lengths[:, None]))  # (B, C)
+        logits: Tensor = self.output(self.dropout(self.average(x, lengths)))  # (B, C)
         return logits
 
     def contributions(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,7 +94,7 @@ class Variable(Network):
         for convolution in pooled:
             lengths = lengths // 2  # an odd last frame has no partner: dropped, alone and here
             # ReLU after pooling is the same function for a quarter of the work.
-            x = F.max_pool2d(convolution(x), 2).relu()  # (B, ch, M, F) -> (B, 2ch, M/2, F/2)
+            x = self.pooling(convolution(x)).relu()  # (B, ch, M, F) -> (B, 2ch, M/2, F/2)
             x = hide(x, lengths)
         x = last(x).relu()  # (B, 32, M/4, F/4) -> (B, 64, M/4, F/4)
         return hide(x.mean(2), lengths), lengths  # (B, 64, M/4, F/4) -> (B, 64, F/4)
@@ -104,6 +113,8 @@ class Resized(Network):
         pairs = list(pairwise(channels))
         self.convolutions = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairs)
         self.norms = nn.ModuleList(nn.BatchNorm2d(o) for _, o in pairs)
+        self.pooling = nn.MaxPool2d(2)
+        self.flatten = nn.Flatten()
         self.dropout = nn.Dropout(config.dropout)
         shrink = 2**config.layers
         flat = channels[-1] * (bands // shrink) * (config.frames // shrink)
@@ -113,7 +124,7 @@ class Resized(Network):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         x = self.maps(x)  # (B, ch, M', F')
-        logits: Tensor = self.output(self.dropout(x.flatten(1)))  # (B, 64, 16, 32) -> (B, C)
+        logits: Tensor = self.output(self.dropout(self.flatten(x)))  # (B, 64, 16, 32) -> (B, C)
         return logits
 
     def contributions(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -124,7 +135,7 @@ class Resized(Network):
 
     def maps(self, x: Tensor) -> Tensor:
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            x = F.max_pool2d(norm(convolution(x)), 2).relu()  # (B, ch, M, F) -> (B, 2ch, M/2, F/2)
+            x = self.pooling(norm(convolution(x))).relu()  # (B, ch, M, F) -> (B, 2ch, M/2, F/2)
         return x
 
 

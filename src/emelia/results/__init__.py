@@ -1,5 +1,6 @@
 """What a study writes and what its figures are: cells on disk, rows and studies to read."""
 
+from emelia.results.architecture import Architecture, Layer
 from emelia.results.calibration import Calibration
 from emelia.results.cells import Cell, read_results
 from emelia.results.differences import Difference, differences, variant_of
@@ -7,9 +8,11 @@ from emelia.results.rows import Row
 from emelia.results.studies import Pair, Study, studies, summarise
 
 __all__ = [
+    "Architecture",
     "Calibration",
     "Cell",
     "Difference",
+    "Layer",
     "Pair",
     "Row",
     "Study",

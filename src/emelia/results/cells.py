@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from emelia.errors import RunError
 from emelia.metrics import Labels, with_temperature
+from emelia.results.architecture import Architecture
 from emelia.storage import read_lines
 
 
@@ -52,6 +53,7 @@ class Cell:
     temperature: float = 1.0  # fitted on validation clips; 1 where nothing was
     blocks: int = 0  # of its encoder that are used; 0 where none were chosen or set
     division: str = ""  # names who is in which part of which fold, and what was added to training
+    layers: tuple[Mapping[str, Any], ...] = ()  # of `Architecture`; earlier versions recorded none
 
     def __post_init__(self) -> None:
         # By id, so that the same clips stand in the same places in every cell of a fold.
@@ -59,6 +61,7 @@ class Cell:
         object.__setattr__(self, "predictions", ordered)
         object.__setattr__(self, "history", tuple(self.history))
         object.__setattr__(self, "classes", tuple(self.classes))
+        object.__setattr__(self, "layers", tuple(self.layers))
 
     @classmethod
     def from_json(cls, line: str) -> Cell:
@@ -112,6 +115,11 @@ class Cell:
         """Who speaks in each test clip, N of them."""
         return tuple(str(p["speaker"]) for p in self.predictions)
 
+    @cached_property
+    def architecture(self) -> Architecture | None:
+        """The layers of its network; None where they were not recorded."""
+        return Architecture.read(self.layers) if self.layers else None
+
     def _check(self) -> None:
         size = (len(self.predictions), len(self.classes))
         if not size[0] or self.probabilities.shape != size:
@@ -124,6 +132,7 @@ class Cell:
             raise ValueError("an epoch of the history without loss")
         if not 1 <= self.best_epoch <= len(self.history):
             raise ValueError(f"best epoch {self.best_epoch} of {len(self.history)}")
+        self.architecture  # noqa: B018 - reads the records, which may be damaged
 
 
 def read_results(path: Path) -> tuple[Cell, ...]:

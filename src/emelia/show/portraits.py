@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
 
 from emelia import metrics
 from emelia.config import Recipe
 from emelia.results import Row
 from emelia.show import plots, report_calibration, report_tables, tables, wording
-from emelia.show.architecture import architecture, is_known
 from emelia.show.page import Figures, Picture
 from emelia.show.tables import Table, percent, titled
 
@@ -24,7 +23,7 @@ class Portrait:
     title: str
     pictures: tuple[Picture, ...]
     tables: tuple[Table, ...]  # how good it is
-    layers: Table | None  # None where this version does not know the network
+    layers: Table | None  # None where they were not recorded
     training: tuple[tuple[str, str], ...]  # what is done to learn, in words
     changed: str  # settings that are not at their default
     settings: str
@@ -73,14 +72,10 @@ def processing(rows: Sequence[Row]) -> list[Processing]:
 
 
 def _layers(row: Row, recipe: Recipe) -> Table | None:
-    """The table of layers, if it is of the network that was trained, the first of several."""
-    sample = row.cells[0]
-    model = replace(recipe.model, blocks=sample.blocks or recipe.model.blocks)
-    recipe = replace(recipe, model=model)
-    if not is_known(recipe):
-        return None
-    found = architecture(recipe, len(sample.classes))
-    return report_tables.layers(recipe, found) if found.parameters == row.parameters else None
+    """The table of layers, if all of the network that was trained, the first of several."""
+    found = row.cells[0].architecture
+    whole = found and found.parameters == row.parameters
+    return report_tables.layers(recipe, found) if found and whole else None
 
 
 def _training(row: Row, recipe: Recipe) -> tuple[tuple[str, str], ...]:

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from emelia import metrics
-from emelia.config import Recipe
+from emelia.config import SAMPLE_RATE, Recipe
 from emelia.corpora.reader import CORPORA
 from emelia.corpora.utterance import CorpusSpec
-from emelia.results import Row, Study
+from emelia.results import Architecture, Row, Study
 from emelia.results.rows import grouped
-from emelia.show.architecture import Architecture, seconds_seen
 from emelia.show.published import Reference, founding, references
 from emelia.show.tables import Table, percent, titled, with_interval
 from emelia.show.voices import apart, heard_before
@@ -114,6 +113,11 @@ def layers(recipe: Recipe, found: Architecture) -> Table:
     )
     columns = ("layer", "gives", "parameters", "sees")
     return Table("Layers", columns, lines, note)
+
+
+def seconds_seen(recipe: Recipe, frames: int) -> float:
+    """What so many frames hear, with the windows of the first and the last."""
+    return ((frames - 1) * recipe.features.hop + recipe.features.window) / SAMPLE_RATE
 
 
 def elsewhere(study: Study) -> Table:
@@ -234,6 +238,5 @@ def _reach(recipe: Recipe, found: Architecture) -> str:
 def _length(recipe: Recipe, found: Architecture) -> str:
     if recipe.model.name == "resized":
         return "to which every clip is brought"
-    return (
-        f"here of a clip of {found.input[2] * recipe.features.hop / 16_000:.0f} s; any length fits"
-    )
+    seconds = found.input[2] * recipe.features.hop / SAMPLE_RATE
+    return f"here of a clip of {seconds:.0f} s; any length fits"
