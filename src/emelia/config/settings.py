@@ -100,7 +100,7 @@ class ModelConfig:
     blocks: int = 0  # of the encoder that are used; 0 lets validation speakers choose
     # What is pooled: frames after the last of these blocks, or after each of them.
     levels: Literal["last", "all"] = "last"
-    start: str = ""  # the run whose weights it begins with, NAME@DIGEST; --from fills it in
+    start: str = ""  # the run whose weights it begins with, RECIPE@DIGEST; --from fills it in
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class TrainConfig:
     # Weight in the loss of the difference from a teacher's frames, or from those of the encoder
     # that it stands in for where it has no teacher.
     imitate: float = 0.0
-    teacher: str = ""  # the run that teaches, NAME@DIGEST; --teacher fills it in
+    teacher: str = ""  # the run that teaches, RECIPE@DIGEST; --teacher fills it in
 
     @property
     def taught(self) -> bool:
