@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from emelia.cli import app
 from emelia.config import recipe_from
 from emelia.results import read_results, studies
+from emelia.show.wording import known
 
 ROOT = Path(__file__).parents[1]
 TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
@@ -87,6 +88,14 @@ def test_the_tables_of_the_results_are_those_of_the_committed_cells(path: Path) 
 
     page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     assert markdown(studies(read_results(path))) in page
+
+
+@pytest.mark.parametrize("path", CELLS, ids=lambda path: path.stem)
+def test_a_committed_cell_is_named_by_the_digest_of_its_settings(path: Path) -> None:
+    cells = read_results(path)
+    told = {cell.recipe_digest: recipe for cell in cells if (recipe := known(cell.settings))}
+    assert told, "settings that are no more are read where they say what is done anyway"
+    assert {name: recipe.digest for name, recipe in told.items()} == {name: name for name in told}
 
 
 def test_random_and_new_speakers_are_compared_from_the_committed_cells() -> None:
