@@ -223,7 +223,9 @@ def test_words_say_where_a_network_begins_and_whom_it_learns_from() -> None:
     strangers = replace(solved, train=replace(solved.train, left_out="corpora"))
     assert "chosen and calibrated by corpora left out in turn" in wording.training(strangers)
     told = wording.origins(replace(WHISPER, train=replace(WHISPER.train, teacher="a@1")))
-    assert "the last block learns at 0.1 of the learning rate, each earlier one at 0.7" in told
+    assert "the last block learns at the learning rate, each earlier one at 0.7 of the next" in told
+    whole = replace(WHISPER, train=replace(WHISPER.train, frozen=ALL_FROZEN))
+    assert "The encoder's layers do not learn" in wording.origins(whole)
     assert "50 % of what is to be answered comes from a@1" in told
     assert "The frames of a@1 are imitated, with a weight of 0.1" in told
     assert "for as many epochs as validation chose" in wording.training(WHISPER)

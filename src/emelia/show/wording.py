@@ -202,8 +202,8 @@ def origins(recipe: Recipe) -> str:
             f"{train.layer_decay:g} of the next"
         )
         if train.frozen:
-            which = "All" if train.frozen >= ALL_FROZEN else f"The first {train.frozen}"
-            told.append(f"{which} of the encoder's layers do not learn")
+            some = "" if train.frozen >= ALL_FROZEN else f"first {train.frozen} of the "
+            told.append(f"The {some}encoder's layers do not learn")
     if train.taught:
         told += _teaching(recipe)
     return f"{'. '.join(told)}." if told else ""
