@@ -177,6 +177,8 @@ class Recipe:
         values = _differences(self, Recipe())
         for label in ("group", "title", "published", "published_epoch"):
             values.pop(label, None)
+        if self.model.weights and "@" not in self.model.encoder:
+            values["model"]["encoder"] = "own"  # of a folder: what is in it counts, not its name
         return digest(values)
 
 
