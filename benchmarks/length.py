@@ -1,7 +1,7 @@
 """Does an answer hang on the length of a recording or on its pauses, and what memory does it take?
 
     python benchmarks/length.py [CORPUS ...] [--models default,best] [--lengths 3,10,30,60]
-        [--clips 60] [--seed 0] [--whole] [--into FILE]
+        [--clips 60] [--seed 0] [--whole] [--into FILE] [--name BLOCK]
 
 CORPORA are ones that the models have not heard. For each length clips of one speaker and one
 emotion, drawn at random, are joined until they last as long; speakers and emotions take turns.
@@ -50,6 +50,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--whole", action="store_true", help="ask about whole clips too")
     options.add_argument("--into", help="also write the tables into this Markdown file")
+    options.add_argument("--name", default="length", help="of the block in it")
     chosen = options.parse_args()
     corpora = [read_corpus(place) for place in chosen.corpora]
     lengths = [float(word) for word in chosen.lengths.split(",")]
@@ -62,7 +63,7 @@ def main() -> None:
     text = "\n\n".join(table.markdown() for table in tables)
     console.say(text)
     if chosen.into:
-        write_block(Path(chosen.into), "length", text)
+        write_block(Path(chosen.into), chosen.name, text)
 
 
 def _by_length(

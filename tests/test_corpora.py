@@ -13,12 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from conftest import RATE, voice
 
 from emelia.audio import Wave, content_digest, decode
+from emelia.audio.files import SUFFIXES
 from emelia.caches import cache_root
 from emelia.corpora import CORPORA, Fields, aesdd, emodb, nemo, ravdess, read_corpus, scan
 from emelia.corpora.utterance import UNKNOWN_SPEAKER
 from emelia.errors import AudioError, CorpusError
+from emelia.use.inputs import recordings
 
 Make = Callable[..., Path]
 
@@ -362,7 +365,7 @@ def test_a_place_that_is_not_there_is_told(
 
 
 def test_places_without_usable_recordings_are_told(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"no recordings in this folder.*wav, flac, ogg, mp3"):
+    with pytest.raises(CorpusError, match=r"no recordings in this folder.*oga, opus, mp3, m4a"):
         read_corpus(tmp_path)
     with pytest.raises(CorpusError, match="not a manifest, its first row"):
         (tmp_path / "notes.txt").write_text("hello\n")
@@ -569,6 +572,29 @@ def test_figures_of_the_four_emotions_of_emodb_can_be_measured_again(
     assert (named.name, linked.name) == ("emodb", "emodb")
     assert named.digest == linked.digest == "0098eae9"  # of the cells in docs/results
     assert linked.warnings == ("339 of 535 clips are here: no boredom, disgust, fear.",)
+
+
+# Files
+
+
+def test_a_folder_is_searched_for_all_that_predict_reads(tmp_path: Path) -> None:
+    """A class of phone recordings once vanished from a corpus without a word."""
+    for seed, name in enumerate(("anger/a.wav", "anger/b.FLAC", "calm/c.opus", "calm/d.oga")):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        kind = {".opus": ("OGG", "OPUS"), ".oga": ("OGG", "VORBIS")}
+        form, codec = kind.get(path.suffix, (path.suffix[1:].upper(), "PCM_16"))
+        with path.open("wb") as file:
+            soundfile.write(file, voice(150, 0.5, seed), RATE, format=form, subtype=codec)
+    broken = [tmp_path / "calm" / f"broken{suffix}" for suffix in SUFFIXES]
+    for path in broken:
+        path.write_bytes(b"no sound")
+    corpus = read_corpus(tmp_path)
+    assert corpus.counts() == {"anger": 2, "calm": 2}
+    assert {rejected.path.name for rejected in corpus.rejected} == {path.name for path in broken}
+    assert sorted(recordings(tmp_path)) == sorted(
+        [*map(str, broken), *(str(u.path) for u in corpus.utterances)]
+    )
 
 
 # Copies

@@ -15,13 +15,10 @@ from typer.testing import CliRunner
 
 from emelia.cli import app
 from emelia.config import recipe_from
-from emelia.results import read_results, studies
-from emelia.show.wording import known
 
 ROOT = Path(__file__).parents[1]
 TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
-PAGES = [*(ROOT / name for name in TOP), *sorted((ROOT / "docs").glob("*.md"))]
-CELLS = sorted((ROOT / "docs" / "results").glob("*.jsonl"))
+PAGES = [*(ROOT / name for name in TOP), *sorted((ROOT / "docs").rglob("*.md"))]
 README = PAGES[0].read_text(encoding="utf-8")
 
 
@@ -55,6 +52,29 @@ def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    assert [
+        link
+        for link in links
+        if link[1] not in _anchors(page.parent / link[0] if link[0] else page)
+    ] == []
+
+
+def _anchors(page: Path) -> set[str]:
+    """What GitHub names the headings of a page: small letters, spaces as hyphens, no signs."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_script_the_results_ask_for_is_there() -> None:
+    pages = [page for page in PAGES if page.name != "log.md"]  # which is a record
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    scripts = set(re.findall(r"python ((?:benchmarks|docs)/\w+\.py)", text))
+    assert scripts and [script for script in scripts if not (ROOT / script).is_file()] == []
+
+
 def test_every_name_in_the_tree_of_the_readme_is_there() -> None:
     tree = README.split("    src/emelia/\n")[1].split("\n\n")[0]
     names = re.findall(r"^      (\w+/?)(?=  )", tree, re.M)
@@ -68,41 +88,3 @@ def test_the_recipe_of_the_guide_is_one() -> None:
     block = guide.split('    group = "own"\n')[1].split("\n\nA recipe")[0]
     recipe = recipe_from(tomllib.loads(re.sub(r"^    ", "", f'group = "own"\n{block}', flags=re.M)))
     assert recipe.features.mels == 64 and recipe.augment.copies == 4 and recipe.model.width == 32
-
-
-@pytest.mark.parametrize("recipe", ["emelia", "resized-3", "variable-3"])
-def test_the_figures_of_the_readme_are_those_of_the_results(recipe: str) -> None:
-    (study,) = studies(read_results(ROOT / "docs" / "results" / "aesdd-loso.jsonl"))
-    row = next(row for row in study.rows if row.recipe == recipe)
-    (line,) = re.findall(rf"^\| `{recipe}`.*$", README, re.M)
-    ends = row.accuracy_interval
-    for share in (row.accuracy, ends.low, ends.high):
-        assert f"{100 * share:.1f}" in line
-    if row.published:
-        assert f"{100 * row.published:.2f}" in line
-
-
-@pytest.mark.parametrize("path", CELLS, ids=lambda path: path.stem)
-def test_the_tables_of_the_results_are_those_of_the_committed_cells(path: Path) -> None:
-    from emelia.show.markdown import markdown
-
-    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-    assert markdown(studies(read_results(path))) in page
-
-
-@pytest.mark.parametrize("path", CELLS, ids=lambda path: path.stem)
-def test_a_committed_cell_is_named_by_the_digest_of_its_settings(path: Path) -> None:
-    cells = read_results(path)
-    told = {cell.recipe_digest: recipe for cell in cells if (recipe := known(cell.settings))}
-    assert told, "settings that are no more are read where they say what is done anyway"
-    assert {name: recipe.digest for name, recipe in told.items()} == {name: name for name in told}
-
-
-def test_random_and_new_speakers_are_compared_from_the_committed_cells() -> None:
-    from emelia.show.markdown import comparison
-
-    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-    files = [ROOT / "docs" / "results" / f"aesdd-{name}.jsonl" for name in ("author", "loso")]
-    text = comparison(studies(cell for file in files for cell in read_results(file)))
-    block = page.split("<!-- begin random-against-loso -->\n\n")[1]
-    assert text and block.startswith(f"{text}\n\n<!-- end random-against-loso -->")

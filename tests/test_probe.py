@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +19,7 @@ from torch.nn import functional as F
 from emelia.config import ModelConfig
 from emelia.corpora import Utterance
 from emelia.learn import logistic, nuisance, probe
-from emelia.learn.data import Batch, Clip, collate
+from emelia.learn.data import Batch, Clip, collate, in_windows
 from emelia.learn.models import Encoder, build
 from emelia.learn.probe import Setting
 
@@ -43,6 +44,18 @@ def encoder(levels: Literal["last", "all"] = "last") -> Encoder:
     network = build(ModelConfig("encoder", encoder=NAME, levels=levels), CLASSES, BANDS)
     assert isinstance(network, Encoder)
     return network.eval()
+
+
+def test_what_is_pooled_of_a_long_clip_is_the_mean_over_its_windows() -> None:
+    network = encoder()
+    long = replace(clip(1, 0, "1", frames=70), longest=40)
+    pieces, _ = in_windows([long])
+    assert len(pieces) == 3
+    told: list[int] = []
+    found = probe.pooled(network, [clip(0, 0, "1"), long, clip(2, 0, "1")], told.append)
+    wanted = probe.pooled(network, [replace(piece, key="") for piece in pieces]).mean(0)
+    np.testing.assert_allclose(found[1], wanted, atol=1e-5)
+    assert told == [1, 2, 3] and found.dtype == np.float32
 
 
 # The solution

@@ -174,7 +174,7 @@ def _text(value: Any) -> str:
 
 def test_only_the_emotions_asked_for_have_columns(run: Run, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.csv"
-    assert run(folder, out, *MODEL, "--emotions", "anger,sadness")[0] == 0
+    assert run(folder, out, *MODEL, "--emotions", "anger, sadness,")[0] == 0
     for row in rows(out):
         assert list(row)[6:] == ["anger", "sadness"]
         if row["emotion"] != "no speech":

@@ -6,9 +6,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+# What a folder is searched for; the decoder itself goes by the bytes. The second row needs the
+# extra `media`; without it such a file is named with the reason, not passed over.
+SUFFIXES = (
+    ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3",
+    ".m4a", ".mp4", ".webm", ".mka", ".mkv",
+)  # fmt: skip
 
-def files_below(root: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
-    """Paths of the files with one of these suffixes (lower case), as `root` begins them.
+
+def files_below(root: Path) -> Iterator[str]:
+    """Paths of the files with one of `SUFFIXES`, in any case, as `root` begins them.
 
     Links are followed, each folder is entered once; hidden files and folders are skipped.
 
@@ -22,7 +29,7 @@ def files_below(root: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
         entered.add(real)
         inner[:] = [] if known else sorted(name for name in inner if name[0] != ".")
         for name in [] if known else names:
-            if name.lower().endswith(suffixes) and name[0] != ".":
+            if name.lower().endswith(SUFFIXES) and name[0] != ".":
                 yield os.path.join(folder, name)
 
 

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from emelia import console
 from emelia.cli.options import split_names
@@ -16,93 +12,6 @@ from emelia.corpora.adding import add
 from emelia.corpora.imbalance import imbalanced
 from emelia.corpora.splits import NAMELESS, Split, audit, audit_lines, make_split
 from emelia.corpora.utterance import UNKNOWN_SPEAKER
-
-CorpusArgument = Annotated[
-    str,
-    typer.Argument(
-        help="A folder, a CSV manifest, NAME:FOLDER to force a reader, or [bold]demo[/bold], "
-        "the embedded corpus; several joined by [bold]+[/bold].",
-        show_default=False,
-    ),
-]
-EmotionsOption = Annotated[
-    str,
-    typer.Option(
-        "--emotions",
-        metavar="A,B,...",
-        help="Only these classes. \\[default: all]",
-        show_default=False,
-    ),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change a setting of every recipe, e.g. train.lr=0.001.",
-        show_default=False,
-    ),
-]  # fmt: skip
-EpochsOption = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help="At most so many epochs, instead of the recipe's.", show_default=False
-    ),
-]
-WithOption = Annotated[
-    str,
-    typer.Option(
-        "--with", metavar="CORPORA",
-        help="Other corpora, joined by [bold]+[/bold], whose clips of the same classes are added "
-        "to training, never to validation or test.",
-        show_default=False,
-    ),
-]  # fmt: skip
-ImbalanceOption = Annotated[
-    float,
-    typer.Option(
-        "--imbalance", metavar="R",
-        help="Leave out training clips until the rarest class is R times smaller than the "
-        "largest, to compare remedies; test and validation stay whole.",
-        show_default=False,
-    ),
-]  # fmt: skip
-StartOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--from", metavar="FOLDER",
-        help="Begin with the weights of an earlier run or a model file, or of a study's runs fold "
-        "by fold.",
-        show_default=False,
-    ),
-]  # fmt: skip
-TeacherOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FOLDER",
-        help="Learn from what this run, or a study's run of the same fold, answers; for recipes "
-        "with train.teacher_share or train.imitate.",
-        show_default=False,
-    ),
-]
-TrackOption = Annotated[
-    str,
-    typer.Option(
-        metavar="mlflow|tensorboard",
-        help="Also tell what runs to MLflow (MLFLOW_TRACKING_URI, or ./mlruns) or TensorBoard.",
-        show_default=False,
-    ),
-]
-FoldOption = Annotated[str, typer.Option(help="Which fold of the split. \\[default: its first]")]
-SeedOption = Annotated[int, typer.Option(min=0, help="Seed of all random draws.")]
-ResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Go on with a training that was cut short.")
-]
-PrecisionOption = Annotated[
-    str, typer.Option(help="Of the numbers in training: 32-true or bf16-mixed.")
-]
-ThreadsOption = Annotated[
-    int, typer.Option(min=1, help="Cores for one training; figures may differ in the last digits.")
-]
-DeviceOption = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, mps or auto.")]
 
 
 def open_corpus(where: str, emotions: str = "", apart: Sequence[str] = ()) -> Corpus:

@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from emelia import console
-from emelia.cli.common import EmotionsOption, open_corpus
+from emelia.cli.common import open_corpus
+from emelia.cli.options import EmotionsOption
 from emelia.corpora import CORPORA, Corpus, CorpusSpec
 from emelia.corpora.places import fetch_folder, home_of
 from emelia.corpora.splits import possible_splits

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.cli.common import CorpusArgument, EmotionsOption, cores, open_corpus
+from emelia.cli.common import cores, open_corpus
+from emelia.cli.options import CorpusArgument, EmotionsOption
 
 if TYPE_CHECKING:
     from emelia.corpora import Corpus

@@ -13,7 +13,9 @@ import numpy as np
 import typer
 
 from emelia import console, metrics
-from emelia.cli.common import (
+from emelia.cli.common import divide, open_corpus, settings
+from emelia.cli.export import warn_of, write_model
+from emelia.cli.options import (
     CorpusArgument,
     DeviceOption,
     EmotionsOption,
@@ -24,11 +26,7 @@ from emelia.cli.common import (
     SeedOption,
     SetOption,
     ThreadsOption,
-    divide,
-    open_corpus,
-    settings,
 )
-from emelia.cli.export import warn_of, write_model
 from emelia.cli.training import fold_of, make_cell, show_cell
 from emelia.corpora import Corpus
 from emelia.corpora.splits import Fold

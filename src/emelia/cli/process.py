@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.cli.common import EmotionsOption, cores, open_corpus
+from emelia.audio.files import SUFFIXES
+from emelia.cli.common import cores, open_corpus
+from emelia.cli.options import EmotionsOption
 from emelia.config import AudioConfig
 from emelia.config.reading import recipe_from
-from emelia.corpora.scan import SUFFIXES
 from emelia.errors import ConfigError
 
 if TYPE_CHECKING:

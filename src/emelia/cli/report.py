@@ -55,7 +55,7 @@ def report(
 
     Examples: emelia report runs/aesdd-loso · emelia report runs/aesdd-loso
     runs/aesdd-author-80-20 --out report --corpus aesdd/ ·
-    emelia report runs/aesdd-loso --into docs/results.md --name loso
+    emelia report runs/aesdd-loso --into docs/results/aesdd-loso.md --name aesdd-loso
     """
     from emelia.show.tables import write_block
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
+from emelia.cli.options import ModelOption, OnlyOption, split_names
 from emelia.errors import AudioError
 
 if TYPE_CHECKING:
@@ -33,13 +34,8 @@ def score(
             metavar="OUT", help="The table to write: .csv or .parquet.", show_default=False
         ),
     ],
-    model: Annotated[
-        str, typer.Option(help="A model that comes with emelia, or a .onnx file.")
-    ] = "default",
-    emotions: Annotated[
-        str | None,
-        typer.Option(help="Only these may be answered, e.g. anger,sadness.", show_default=False),
-    ] = None,
+    model: ModelOption = "default",
+    emotions: OnlyOption = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -58,7 +54,7 @@ def score(
     from emelia.cli.common import cores
     from emelia.use.scoring import score as score_all
 
-    labels = [name.strip() for name in emotions.split(",")] if emotions else None
+    labels = None if emotions is None else split_names(emotions)
     with console.Progress() as progress:
         tally = score_all(
             where,

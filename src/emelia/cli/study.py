@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.cli.common import (
+from emelia.cli.common import cores, divide, open_corpus, settings
+from emelia.cli.options import (
     CorpusArgument,
     DeviceOption,
     EmotionsOption,
@@ -22,10 +23,6 @@ from emelia.cli.common import (
     TeacherOption,
     TrackOption,
     WithOption,
-    cores,
-    divide,
-    open_corpus,
-    settings,
 )
 from emelia.corpora.splits import NAMES
 from emelia.errors import EmeliaError

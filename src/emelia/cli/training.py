@@ -11,7 +11,9 @@ import numpy as np
 import typer
 
 from emelia import console, metrics
-from emelia.cli.common import (
+from emelia.cli.common import divide, open_corpus, settings
+from emelia.cli.confidence import tell_confidence
+from emelia.cli.options import (
     CorpusArgument,
     DeviceOption,
     EmotionsOption,
@@ -27,11 +29,7 @@ from emelia.cli.common import (
     ThreadsOption,
     TrackOption,
     WithOption,
-    divide,
-    open_corpus,
-    settings,
 )
-from emelia.cli.confidence import tell_confidence
 from emelia.corpora import Corpus
 from emelia.corpora.splits import Fold, Split
 from emelia.corpora.utterance import UNKNOWN_SPEAKER

@@ -11,16 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.cli.common import (
-    CorpusArgument,
-    DeviceOption,
-    EmotionsOption,
-    EpochsOption,
-    SetOption,
-    divide,
-    open_corpus,
-    settings,
-)
+from emelia.cli.common import divide, open_corpus, settings
+from emelia.cli.options import CorpusArgument, DeviceOption, EmotionsOption, EpochsOption, SetOption
 from emelia.cli.study import Bars
 from emelia.cli.training import fold_of, usual_split
 from emelia.config import Recipe, recipe_toml

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from emelia.audio.files import SUFFIXES
 from emelia.corpora.places import local_name
-from emelia.corpora.scan import SUFFIXES
 from emelia.corpora.sources import HuggingFace
 from emelia.corpora.utterance import CorpusSpec
 from emelia.corpora.web import get_json

@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from emelia.corpora.scan import SUFFIXES
+from emelia.audio.files import SUFFIXES
 from emelia.corpora.utterance import UNKNOWN_SPEAKER, Fields, Labels
 from emelia.emotions import canonical
 from emelia.errors import CorpusError

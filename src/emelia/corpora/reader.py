@@ -19,6 +19,7 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
+from emelia.audio.files import SUFFIXES
 from emelia.caches import cache_root
 from emelia.corpora import (
     aesdd,
@@ -53,7 +54,7 @@ from emelia.corpora.joining import join, merge, restrict
 from emelia.corpora.own import read_manifest
 from emelia.corpora.places import home_of
 from emelia.corpora.remarks import differences, duplicates
-from emelia.corpora.scan import SUFFIXES, OnProgress, Scan, audio_files, scan
+from emelia.corpora.scan import OnProgress, Scan, audio_files, scan
 from emelia.corpora.utterance import Corpus, CorpusSpec, Labels, Rejected, Utterance
 from emelia.emotions import canonical
 from emelia.errors import CorpusError

@@ -27,7 +27,6 @@ from emelia.corpora.utterance import Utterance
 from emelia.errors import AudioError, CorpusError, MissingExtraError, StorageError
 from emelia.storage import mark, write_atomically
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 OnProgress = Callable[[int, int], None]  # files done, files in all
 
 # Another decoder may give other samples of a lossy file, and so another digest.
@@ -51,7 +50,7 @@ def audio_files(root: Path) -> list[Path]:
         CorpusError: a folder cannot be listed.
     """
     try:
-        return sorted(Path(name).relative_to(root) for name in files_below(root, SUFFIXES))
+        return sorted(Path(name).relative_to(root) for name in files_below(root))
     except OSError as error:
         raise CorpusError(
             f"{error.filename}: this folder cannot be read ({error.strerror})."

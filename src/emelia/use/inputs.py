@@ -8,12 +8,10 @@ import io
 import os
 from pathlib import Path
 
-from emelia.audio.files import files_below
+from emelia.audio.files import SUFFIXES, files_below
 from emelia.errors import AudioError
 from emelia.storage import expanded
 
-# What a folder is searched for; the decoder itself goes by the bytes.
-SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".mp4", ".webm", ".mka")
 _LISTS = (".txt", ".csv")
 _COLUMNS = ("path", "file")  # of a CSV list; the first that is there
 
@@ -47,7 +45,7 @@ def recordings(where: str | Path) -> list[str]:
 
 def _below(folder: Path) -> list[str]:
     try:
-        return sorted(files_below(folder, SUFFIXES))
+        return sorted(files_below(folder))
     except OSError as error:
         raise AudioError(
             f"{error.filename}: this folder cannot be read ({error.strerror})."

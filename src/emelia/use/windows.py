@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 from emelia.audio.limits import Wave
 from emelia.config import SAMPLE_RATE, Card
 from emelia.errors import ConfigError
-from emelia.use.speech import FRAME, SpeechGate, edges, has_speech, sounding
+from emelia.use.speech import FRAME, SpeechGate, has_speech, sounding, speech_probabilities
 
 WINDOW, HOP = 3.0, 1.0  # s, unless told
 WINDOWS, HOPS = (0.5, 30.0), (0.1, 30.0)  # s, the shortest and the longest
 _PAUSE = round(0.75 * SAMPLE_RATE)  # samples without speech that end a run
 _MARGIN = round(0.1 * SAMPLE_RATE)  # samples kept around a run: the gate is a little late
-_NEAR = round(0.5 * SAMPLE_RATE)  # samples around a run in which its edges are looked for
-_PIECE = 10 * SAMPLE_RATE  # samples looked at together
+# Probabilities of speech in a frame: one that makes a run, and that of all that belong to it.
+_CERTAIN, _MAYBE = 0.5, 0.35
+_BEFORE, _AFTER = 1024, 0  # samples kept around it: the detector is late at both ends
 _SHORTEST = round(0.25 * SAMPLE_RATE)  # samples of speech in a run
 
 
@@ -127,26 +128,29 @@ class Windows:
 def runs(wave: Wave) -> list[tuple[int, int]]:
     """From where to where there is speech in a waveform at 16 kHz, in samples, in order.
 
-    The gate opens and shuts by half seconds; the edges of its runs are looked at more closely.
-    Where the gate finds less speech than a run needs, as in a shout, but somebody speaks, it is
-    all that is louder than the noise floor.
+    The detector hears all of it, as live sound could not be: so what stands before or after
+    speech does not decide where it begins and ends. Pauses of up to 0.75 s belong to a run, and
+    what is shorter than 0.25 s is none where there are longer ones. Where the detector is sure
+    of no frame, as in a shout, but somebody speaks, it is all that is louder than the noise.
     """
-    gate, whole = SpeechGate(), len(wave) + FRAME
-    cutter = _Runs(whole, whole)
-    pieces = (wave[at : at + _PIECE] for at in range(0, len(wave), _PIECE))
-    spans = [span for piece in pieces for span in cutter.follow(gate.feed(piece))]
-    spans += [*cutter.follow(gate.flush()), *cutter.finish(len(wave))]
-    ends = [0, *(span.end for span in spans)]
-    starts = [*(span.start for span in spans[1:]), len(wave)]
-    found = [
-        edges(wave, max(before, span.start - _NEAR), min(after, span.end + _NEAR))
-        or (span.start, span.end)
-        for before, span, after in zip(ends, spans, starts, strict=False)
-    ]
+    found = _stretches(speech_probabilities(wave)) if len(wave) else []
     if not found and has_speech(wave):
-        start, end = sounding(wave)
-        found = [(max(0, start - _MARGIN), min(len(wave), end + _MARGIN))]
-    return found
+        found = [sounding(wave)]
+    longer = [(start, end) for start, end in found if end - start >= _SHORTEST]
+    return [
+        (max(0, start - _BEFORE), min(len(wave), end + _AFTER)) for start, end in longer or found
+    ]
+
+
+def _stretches(probabilities: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Frames (N,) that may be speech, joined over pauses, where some are speech for certain."""
+    maybe = np.flatnonzero(probabilities >= _MAYBE)
+    breaks = np.flatnonzero(np.diff(maybe) * FRAME > _PAUSE) + 1
+    return [
+        (int(own[0]) * FRAME, (int(own[-1]) + 1) * FRAME)
+        for own in np.split(maybe, breaks)
+        if own.size and probabilities[own].max() >= _CERTAIN
+    ]
 
 
 def rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
