@@ -88,8 +88,6 @@ def compare_epochs(clips: list[Clip], recipe: Recipe, classes: int, rounds: int)
         sized = with_batches(recipe, size)
         name = f"emelia, batch size {size}" + (", buckets and masks" if size > 1 else "")
         ways[name] = lambda sized=sized: epoch(clips, sized, classes)
-    naive = replace(recipe, train=replace(recipe.train, batch_size=32, bucket=False))
-    ways["emelia, batch size 32, masks without buckets"] = lambda: epoch(clips, naive, classes)
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from emelia.config import PRESETS, AudioConfig, AugmentConfig, FeatureConfig, TrainConfig
+from emelia.config import (
+    PRESETS,
+    AudioConfig,
+    AugmentConfig,
+    FeatureConfig,
+    Recipe,
+    TrainConfig,
+)
 from emelia.errors import ConfigError
 from emelia.learn.catalogue import (
     FOLDER,
@@ -20,6 +27,8 @@ from emelia.learn.catalogue import (
     quick,
 )
 from emelia.learn.variants import is_solved
+from emelia.use.model import read_card
+from emelia.use.shipped import shipped
 
 # The seed study's table, each network with its author's better learning rate:
 # network, convolutions, dropout, batch size, copies, learning rate, best accuracy, its epoch
@@ -41,7 +50,9 @@ TRANSFER = {
 
 
 TUNED = {"whisper-base-tuned", "whisper-tiny-tuned"}
-TAUGHT = {"mel"}
+TAUGHT = {"mel", "mel-frames"}
+SHIPPED = {f"shipped-{name}" for name in shipped()}
+GUIDE = Path(__file__).parents[1] / "docs" / "guide.md"
 
 
 def names(wanted: str, *settings: str) -> list[str]:
@@ -57,14 +68,15 @@ def test_the_catalogue_holds_the_seeds_recipes_and_ours() -> None:
     assert {n for n, r in recipes.items() if r.group == "ours"} == OURS
     assert {n for n, r in recipes.items() if r.group == "transfer"} == TUNED | set(TRANSFER)
     assert {n for n, r in recipes.items() if r.group == "taught"} == TAUGHT
-    assert len(recipes) == len(SEED) + len(OURS) + len(TRANSFER) + len(TUNED) + len(TAUGHT)
+    assert {n for n, r in recipes.items() if r.group == "shipped"} == SHIPPED
+    assert set(recipes) == {*SEED, *OURS, *TRANSFER, *TUNED, *TAUGHT, *SHIPPED}
 
 
 def test_the_seeds_recipes_come_first_and_the_best_of_them_before_all() -> None:
     found = list(all_recipes())
     assert set(found[: len(SEED)]) == set(SEED)
     assert found[:2] == ["variable-3", "variable-4"]
-    assert found[len(SEED) :] == sorted(OURS | TAUGHT | TUNED | set(TRANSFER))
+    assert found[len(SEED) :] == sorted(OURS | TAUGHT | TUNED | set(TRANSFER) | SHIPPED)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +98,7 @@ def test_a_group_names_all_its_recipes() -> None:
     assert set(names("ours")) == OURS
     assert set(names("transfer")) == TUNED | set(TRANSFER)
     assert names("all") == list(all_recipes())
-    assert set(names("seed,ours,taught,transfer")) == set(names("all"))
+    assert set(names("seed,ours,shipped,taught,transfer")) == set(names("all"))
 
 
 def test_a_recipe_of_ones_own_is_a_file(tmp_path: Path) -> None:
@@ -172,7 +184,7 @@ def test_artificial_data_is_made_by_the_methods_of_the_seed_study(name: str) -> 
     assert augment.stretch_rate == (1.0, 1.0)  # equal ends: off
     assert augment.noise_snr_db[0] < augment.noise_snr_db[1]
     assert augment.mask_fill == "silence"
-    assert not (augment.room or augment.mixup or augment.crop or augment.online)
+    assert not (augment.room or augment.mixup or augment.crop)
 
 
 def test_recipes_without_artificial_data_train_on_the_clips_themselves() -> None:
@@ -226,6 +238,31 @@ def test_shipped_recipes_are_different_experiments() -> None:
     recipes = all_recipes().values()
     assert len({recipe.digest for recipe in recipes}) == len(recipes)
     assert len({recipe.title for recipe in recipes}) == len(recipes)
+
+
+# What ships
+
+
+@pytest.mark.parametrize(("name", "file"), shipped().items())
+def test_what_ships_is_made_by_the_recipe_that_bears_its_name(name: str, file: Path) -> None:
+    (recipe,), card = find_recipes(f"shipped-{name}"), read_card(file)
+    assert (card.recipe, card.recipe_digest) == (recipe.name, recipe.digest)
+    assert is_solved(recipe)
+    assert "Begun with" in card.licence, "Whisper's first blocks, whatever comes after them"
+
+
+def test_every_setting_is_in_a_recipe_or_the_guide_says_who_uses_it() -> None:
+    said: set[str] = set()
+    for path in FOLDER.glob("*.toml"):
+        written = tomllib.loads(path.read_text(encoding="utf-8")).items()
+        said |= {f"{part}.{key}" for part, own in written if isinstance(own, dict) for key in own}
+    for preset in PRESETS.values():
+        own, usual = asdict(preset), asdict(FeatureConfig())
+        said |= {f"features.{key}" for key in own if own[key] != usual[key]}
+    parts = {part: own for part, own in asdict(Recipe()).items() if isinstance(own, dict)}
+    every = {f"{part}.{key}" for part, own in parts.items() for key in own}
+    told = GUIDE.read_text(encoding="utf-8").split("who uses it |")[1].split("\n\n")[0]
+    assert every - said == {key for key in every if f"`{key}`" in told}
 
 
 # Trying out

@@ -411,10 +411,9 @@ EVERYTHING = """
 [features]
 mels = 16
 [augment]
-online = true
+copies = 2
 pitch_semitones = [0.0, 0.0]
 stretch_rate = [1.0, 1.0]
-gain_db = [-6.0, 6.0]
 mask_probability = 0.5
 frequency_mask = [1, 3]
 time_mask = [1, 4]

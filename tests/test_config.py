@@ -22,6 +22,7 @@ from emelia.config import (
     load_recipe,
     recipe_from,
 )
+from emelia.config.reading import RETIRED
 from emelia.errors import ConfigError
 from emelia.show.tables import flattened
 
@@ -86,7 +87,7 @@ def test_a_recipe_may_name_itself(tmp_path: Path) -> None:
 
 
 def test_a_recipe_survives_json() -> None:
-    given = {"features": "speech-80", "augment": {"copies": 3, "gain_db": [-1, 1]}}
+    given = {"features": "speech-80", "augment": {"copies": 3, "noise_snr_db": [-1, 1]}}
     recipe = recipe_from({"name": "x", **given}, ["train.lr=0.01"])
     again = recipe_from(json.loads(json.dumps(asdict(recipe))))
     assert again == recipe
@@ -137,7 +138,7 @@ def test_a_folder_is_no_recipe_file(tmp_path: Path) -> None:
         ("train.lr=1", "train.lr", 1.0),
         (" train.lr = 0.5 ", "train.lr", 0.5),
         ("train.epochs=7", "train.epochs", 7),
-        ("train.bucket=false", "train.bucket", False),
+        ("train.refit=true", "train.refit", True),
         ("train.optimizer=adamw", "train.optimizer", "adamw"),
         ('train.optimizer="adamw"', "train.optimizer", "adamw"),
         ("augment.pitch_semitones=[-2, 2]", "augment.pitch_semitones", (-2.0, 2.0)),
@@ -194,12 +195,12 @@ def test_an_unknown_key_is_refused_with_the_nearest(setting: str, message: str) 
         ("train.lr=true", "train.lr: expected a number, got True"),
         ("train.epochs=3.5", "train.epochs: expected a whole number, got 3.5"),
         ("train.epochs=true", "train.epochs: expected a whole number, got True"),
-        ("train.bucket=1", "train.bucket: expected true or false, got 1"),
+        ("train.refit=1", "train.refit: expected true or false, got 1"),
         ("title=3", "title: expected a word, got 3"),
         ("train.optimizer=sgd", "train.optimizer: 'sgd' is none of adam, adamw"),
         ("train.optimizer=[1]", "train.optimizer: [1] is none of adam, adamw"),
-        ("augment.gain_db=3", "augment.gain_db: expected [from, to], got 3"),
-        ("augment.gain_db=[1, 2, 3]", "augment.gain_db: expected [from, to], got [1, 2, 3]"),
+        ("augment.stretch_rate=3", "augment.stretch_rate: expected [from, to], got 3"),
+        ("augment.stretch_rate=[1, 2, 3]", "stretch_rate: expected [from, to], got [1, 2, 3]"),
         ("augment.time_mask=[1.5, 3]", "augment.time_mask: expected a whole number, got 1.5"),
         ("train=3", "train: expected a table of settings, got 3"),
         ("train.lr.x=3", "train.lr: expected a number, got {'x': 3}"),
@@ -327,6 +328,36 @@ def test_an_unknown_preset_is_refused(given: dict[str, Any], message: str) -> No
     assert message in str(error.value)
 
 
+# Settings of earlier versions
+
+
+@pytest.mark.parametrize(("key", "usual"), RETIRED.items())
+def test_what_an_earlier_version_wrote_at_its_default_is_still_read(key: str, usual: Any) -> None:
+    part, _, name = key.partition(".")
+    for value in (usual, tuple(usual) if isinstance(usual, list) else usual):
+        recipe = recipe_from({part: {name: value}})
+        assert recipe == Recipe() and recipe.digest == Recipe().digest
+    assert name not in {f.name for f in fields(PARTS[part])}
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["augment.online=true", "augment.gain_db=[-6.0, 6.0]", "train.encoder_lr=0.5", "model.depth=2"],
+)
+def test_what_an_earlier_version_alone_could_do_is_refused_and_told(setting: str) -> None:
+    key = setting.partition("=")[0]
+    with pytest.raises(ConfigError, match=rf"{key}: got .* this one always has .* Leave it out"):
+        recipe_from({}, [setting])
+
+
+def test_a_card_of_an_earlier_version_is_a_recipe_still() -> None:
+    old = asdict(Recipe("old", train=TrainConfig(epochs=3)))
+    old["train"] |= {"bucket": True, "encoder_lr": 1.0}
+    old["augment"] |= {"online": False, "gain_db": [0.0, 0.0]}
+    del old["train"]["left_out"]  # nor had it this
+    assert recipe_from(old) == Recipe("old", train=TrainConfig(epochs=3))
+
+
 # Digests
 
 
@@ -372,7 +403,7 @@ def test_a_default_spelt_out_does_not_change_the_digest(part: str, name: str) ->
 
 def test_a_number_means_the_same_whole_or_with_a_point() -> None:
     assert recipe_from({"train": {"lr": 1}}).digest == recipe_from({"train": {"lr": 1.0}}).digest
-    whole, point = ({"augment": {"gain_db": ends}} for ends in ([-1, 1], [-1.0, 1.0]))
+    whole, point = ({"augment": {"pitch_semitones": ends}} for ends in ([-1, 1], [-1.0, 1.0]))
     assert recipe_from(whole).digest == recipe_from(point).digest
 
 

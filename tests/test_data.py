@@ -234,12 +234,11 @@ def test_a_batch_holds_clips_padded_with_their_own_silence() -> None:
 # Batches
 
 
-@pytest.mark.parametrize("bucket", [True, False])
 @pytest.mark.parametrize("size", [1, 4, 32, 500])
-def test_every_clip_comes_exactly_once_an_epoch(size: int, bucket: bool) -> None:
+def test_every_clip_comes_exactly_once_an_epoch(size: int) -> None:
     rng = np.random.default_rng(0)
     clips = fake_clips(rng.integers(4, 40, 101).tolist())
-    batches = epoch(clips, recipe_of(batch_size=size, bucket=bucket))
+    batches = epoch(clips, recipe_of(batch_size=size))
     assert sorted(numbers(batches)) == list(range(1, 102))
     sizes = [len(batch.lengths) for batch in batches]
     assert sorted(sizes, reverse=True)[:-1] == [size] * (len(batches) - 1)
@@ -268,12 +267,9 @@ def test_buckets_come_in_random_order_and_differ_from_epoch_to_epoch() -> None:
     assert {frozenset(g.tolist()) for g in first} != {frozenset(g.tolist()) for g in second}
 
 
-@pytest.mark.parametrize("bucket", [True, False])
-def test_batch_size_1_goes_through_the_clips_in_random_order(bucket: bool) -> None:
+def test_batch_size_1_goes_through_the_clips_in_random_order() -> None:
     clips = fake_clips(range(4, 54))
-    first, second = (
-        numbers(epoch(clips, recipe_of(batch_size=1, bucket=bucket), seed)) for seed in (1, 2)
-    )
+    first, second = (numbers(epoch(clips, recipe_of(batch_size=1), seed)) for seed in (1, 2))
     assert first != sorted(first)
     assert first != second
 
@@ -436,7 +432,7 @@ def test_two_corpora_may_name_their_files_alike(small_corpus: Callable[..., Path
 # Only training clips are changed
 
 
-@pytest.mark.parametrize("augment", [SOUND, MASKS, replace(SOUND, online=True, balanced=True)])
+@pytest.mark.parametrize("augment", [SOUND, MASKS, replace(SOUND, balanced=True)])
 def test_validation_and_test_clips_are_never_changed(
     corpus: Corpus, augment: AugmentConfig
 ) -> None:
@@ -508,26 +504,6 @@ def test_a_balanced_set_has_as_many_clips_of_every_class(corpus: Corpus) -> None
     assert len(originals) == 8
 
 
-def test_online_copies_are_new_each_epoch_and_repeatable(corpus: Corpus, made: list[str]) -> None:
-    few = corpus.utterances[:2]
-    recipe = recipe_of(replace(SOUND, copies=1, online=True))
-    loader = Loader(recipe, corpus.emotions)
-    epochs = [loader.training(few, number) for number in range(3)]
-    assert len({e[0].spec.tobytes() for e in epochs}) == 3
-    assert not any(same(e, loader.load(few)) for e in epochs)
-    made.clear()
-    again = Loader(recipe, corpus.emotions).training(few, 1)
-    assert same(again, epochs[1])
-    assert len(made) == 2  # made anew: what is heard once is not kept
-
-
-def test_online_copies_of_one_epoch_differ_from_those_of_the_next(corpus: Corpus) -> None:
-    recipe = recipe_of(replace(SOUND, copies=2, online=True))
-    loader, few = Loader(recipe, corpus.emotions), corpus.utterances[:1]
-    found = {clip.spec.tobytes() for number in range(3) for clip in loader.training(few, number)}
-    assert len(found) == 6
-
-
 # The cache
 
 
@@ -590,7 +566,6 @@ def test_a_changed_setting_never_reads_a_stale_entry(
         {"noise_snr_db": (5.0, 6.0)},
         {"pitch_semitones": (1.0, 2.0)},
         {"stretch_rate": (1.1, 1.2)},
-        {"gain_db": (-3.0, 3.0)},
         {"room": True},
     ],
     ids=str,
@@ -607,10 +582,9 @@ def test_copies_of_other_sound_have_other_entries(corpus: Corpus, change: dict[s
 
 def test_every_setting_of_augmentation_is_known_to_the_cache() -> None:
     # Those that change a copy's waveform are tested above; these come after the cache.
-    waveform = {"probability", "noise_snr_db", "pitch_semitones", "stretch_rate", "gain_db", "room"}
+    waveform = {"probability", "noise_snr_db", "pitch_semitones", "stretch_rate", "room"}
     later = {
         "copies",
-        "online",
         "balanced",
         "mask_probability",
         "mask_fill",

@@ -335,6 +335,21 @@ def test_a_name_is_looked_for_below_the_folder_of_weights(
     assert find("hub:somebody/tiny") == Source("somebody/tiny", tmp_path / "somebody" / "tiny")
 
 
+def test_a_folder_of_ones_own_may_be_called_otherwise(saved: Saved, tmp_path: Path) -> None:
+    def made(folder: Path) -> Recipe:
+        model = ModelConfig("encoder", encoder=f"hub:{folder}")
+        features = find(str(folder)).features
+        return catalogue.ready(Recipe("r", features=features, model=model), True)
+
+    (tmp_path / "moved").symlink_to(saved("wavlm"))
+    here, moved, other = made(saved("wavlm")), made(tmp_path / "moved"), made(saved("hubert"))
+    assert here.model.encoder != moved.model.encoder
+    assert here.digest == moved.digest, "the same weights, the same experiment"
+    assert here.digest != other.digest
+    kept = replace(here, model=replace(here.model, encoder="hub:acme/tiny@0123"))
+    assert kept.digest != replace(kept, model=replace(kept.model, encoder="hub:a/b@0")).digest
+
+
 @pytest.mark.parametrize(
     ("values", "error", "message"),
     [

@@ -17,6 +17,8 @@ import pytest
 from typer.testing import CliRunner
 
 from emelia.cli import app
+from emelia.results import read_results
+from emelia.show.wording import known
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -53,6 +55,14 @@ def test_the_tables_of_a_page_are_those_of_the_cells_beside_it(path: Path) -> No
     place = f"docs/results/{path.stem}"
     command = f"    emelia report {place}.jsonl --into {place}.md --name {path.stem}\n"
     assert command in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", make.CELLS, ids=lambda path: path.stem)
+def test_a_committed_cell_is_named_by_the_digest_of_its_settings(path: Path) -> None:
+    cells = read_results(path)
+    told = {cell.recipe_digest: recipe for cell in cells if (recipe := known(cell.settings))}
+    assert told, "settings that are no more are read where they say what is done anyway"
+    assert {name: recipe.digest for name, recipe in told.items()} == {name: name for name in told}
 
 
 def test_the_command_on_a_page_writes_the_page_as_it_is(tmp_path: Path) -> None:

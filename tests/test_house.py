@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
 import zipfile
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
+from shutil import which
 
 import pytest
 
 import emelia
 from emelia.config import load_recipe
+from emelia.learn.calibrate import WANTED
+from emelia.use.model import read_card
+from emelia.use.shipped import shipped
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "emelia"
@@ -106,6 +112,38 @@ def test_the_wheel_carries_all_that_is_not_code(tmp_path: Path) -> None:
     needed = [p for p in PACKAGE.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     assert {str(p.relative_to(ROOT / "src")) for p in needed} <= inside
     assert "emelia/py.typed" in inside
+
+
+@pytest.mark.parametrize(("name", "file"), shipped().items())
+def test_make_models_makes_what_ships(name: str, file: Path) -> None:
+    card, lines = read_card(file), what_make_models_runs()
+    target = f"src/emelia/use/models/{name}.onnx"
+    (export,) = (line for line in lines if line[1] == "export" and target in line)
+    (train,) = (line for line in lines if line[1] == "train" and f"shipped-{name}" in line)
+    assert train[train.index("--out") + 1] == export[2], "what was trained is exported"
+    told = dict(pairwise(export))
+    share = float(told.get("--accuracy", WANTED))
+    assert f"at which {100 * share:.0f} % of the accepted" in card.threshold_rule
+    usual = f"{len(card.labels)} emotions in Greek, English, German and Polish speech"
+    assert told.get("--title", usual) == card.title
+    assert ("--half" in export) == (card.variant == "float16")
+    split, _, added = str(card.split["name"]).partition("+")
+    assert train[train.index("--split") + 1].replace("docs/splits/", "") == split
+    heard = {corpus["name"] for corpus in card.corpora}
+    assert all(re.search(rf"\b{corpus}\b", " ".join(train)) for corpus in heard)
+    assert ("--with" in train) == bool(added)
+
+
+@cache
+def what_make_models_runs() -> list[list[str]]:
+    """The commands of emelia, word by word."""
+    if not which("make"):
+        pytest.skip("make is not here")
+    found = subprocess.run(
+        ["make", "-nB", "models"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    lines = found.stdout.replace("\\\n", "").splitlines()
+    return [shlex.split(line) for line in lines if line.startswith(".venv/bin/emelia ")]
 
 
 def test_what_make_bench_runs_needs_nothing_to_be_told() -> None:

@@ -164,7 +164,7 @@ def test_what_it_learnt_can_be_taken_all_the_same(rooms: Rooms, tmp_path: Path) 
     answer = emelia("export", rooms.out, "--out", file)
     assert answer.code == 0, answer.err
     card = load(file).card
-    assert card.unchanged == "" and card.recipe == "base, fine-tuned"
+    assert card.unchanged == "" and card.recipe == "tiny, fine-tuned"
     old, new = (network_of(path).network.output.weight for path in (rooms.file, file))
     assert not (old == new).all()
 

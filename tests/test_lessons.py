@@ -27,6 +27,7 @@ from emelia.learn.models import Encoder, build
 from emelia.learn.rates import paces
 from emelia.learn.runs import CHECKPOINT, Run
 from emelia.learn.training import logits
+from emelia.learn.variants import ALL_FROZEN
 
 PLAIN = replace(TUNED, model=ModelConfig(width=2), train=replace(TUNED.train, refit=True))
 MEL = replace(TUNED, model=ModelConfig("encoder", encoder="mel", blocks=1))
@@ -309,9 +310,9 @@ def test_classes_count_alike_where_the_recipe_says_so(
 
 def test_each_block_learns_at_its_share_of_the_rate() -> None:
     network = build(ModelConfig("encoder", encoder=NAME), 2, BANDS)
-    config = TrainConfig(encoder_lr=0.5, layer_decay=0.1)
+    config = TrainConfig(layer_decay=0.1)
     groups = paces(network, config)
-    assert [share for _, share in groups] == pytest.approx([0.0005, 0.005, 0.05, 0.5, 1])
+    assert [share for _, share in groups] == pytest.approx([0.001, 0.01, 0.1, 1, 1])
     encoder = network.encoder
     parts = [[*encoder.conv1.parameters(), *encoder.conv2.parameters()],  # type: ignore[union-attr,operator]
              *([*block.parameters()] for block in encoder.blocks)]  # type: ignore[union-attr]  # fmt: skip
@@ -337,8 +338,8 @@ def test_a_frozen_encoder_stays_as_it_was_and_earlier_blocks_move_less(fold: Fol
         pairs = zip(network.layers(), fresh.layers(), strict=True)
         return [distance(now.state_dict(), before.state_dict()) for now, before in pairs]
 
-    assert moved(encoder_lr=0.0, weight_decay=0.1) == [0, 0, 0]
-    first, second, third = moved(encoder_lr=1.0, layer_decay=0.1)
+    assert moved(frozen=ALL_FROZEN, weight_decay=0.1) == [0, 0, 0]
+    first, second, third = moved(layer_decay=0.1)
     assert 0 < 3 * first < second and 3 * second < third
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -131,12 +132,32 @@ def test_a_recipe_says_what_it_began_with_so_that_results_are_not_mixed(
     alone = trained(corpus, split, out)
     begun = trained(corpus, split, tmp_path / "t", start=out)
     assert len({t.recipe.digest for t in begun}) == 1, "one row, though each fold has its own run"
-    assert begun[0].recipe.model.start.startswith("s@")
+    assert begun[0].recipe.model.start.startswith("plain@")
     assert {t.key for t in begun}.isdisjoint({t.key for t in alone})
     cells = [*read_results(out), *read_results(tmp_path / "t")]
     rows = studies(cells)[0].rows
     assert [len(row.cells) for row in rows] == [3, 3]
     assert rows[1].cells[0].settings["model"]["start"] == begun[0].recipe.model.start
+
+
+def test_an_experiment_is_the_same_wherever_what_it_begins_with_lies(
+    corpus: Corpus, split: Split, tmp_path: Path
+) -> None:
+    trained(corpus, split, tmp_path / "s")
+    shutil.copytree(tmp_path / "s", tmp_path / "elsewhere" / "moved")
+    places = (tmp_path / "s", tmp_path / "elsewhere" / "moved")
+    for way in ("start", "teacher"):
+        here, there = (
+            tasks(corpus, split, [PUPIL], [0], **{"teacher": places[0], way: place})
+            for place in places
+        )
+        assert [task.recipe for task in here] == [task.recipe for task in there]
+        assert [task.key for task in here] == [task.key for task in there], "nothing runs again"
+    run = cell_folder(tmp_path / "s", trained(corpus, split, tmp_path / "s")[0])
+    shutil.copytree(run, tmp_path / "named by hand")
+    fold = split.folds[0]
+    names = {Origins.of(place, "loso", [fold]).name for place in (run, tmp_path / "named by hand")}
+    assert len(names) == 1
 
 
 @pytest.mark.parametrize("broken", ["{", "[]", "{}"])

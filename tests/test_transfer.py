@@ -24,7 +24,7 @@ from emelia.learn.architecture import architecture
 from emelia.learn.calibrate import choosing, read_answers, temperature, threshold
 from emelia.learn.runs import load_run, new_network
 from emelia.learn.tune_space import own_values, space, with_values
-from emelia.learn.variants import ablations, is_solved
+from emelia.learn.variants import ALL_FROZEN, ablations, is_solved
 from emelia.results import Cell, studies
 from emelia.show import wording
 from emelia.show.limitations import limitations
@@ -64,7 +64,7 @@ def test_a_run_of_an_encoder_begins_another_and_teaches_a_third(made: Path) -> N
     more = ("--set", "model.blocks=0", "--from", "run", "--out", "begun")
     assert (second := train(*more)).exit_code == 0, second.output
     begun = load_run(made / "begun")
-    assert begun.recipe.model.start.startswith("run@")
+    assert begun.recipe.model.start.startswith("solved@")
     assert begun.recipe.model.blocks == load_run(made / "run").recipe.model.blocks
     pupil = ("--set", "model.encoder=mel", "--set", "train.teacher_share=0.5",
              "--set", "train.imitate=0.1", "--epochs", "2")  # fmt: skip
@@ -86,7 +86,7 @@ def test_a_run_of_an_encoder_begins_another_and_teaches_a_third(made: Path) -> N
         (("--from", "nowhere"), "nowhere: no such folder"),
         (("--teacher", "corpus"), "corpus: no run of split"),
         (("--set", "train.teacher_share=0.5"), "asks for a teacher"),
-        (("--set", "train.encoder_lr=-1"), r"train.encoder_lr: -1.0 does not fit"),
+        (("--set", "train.layer_decay=-1"), r"train.layer_decay: -1.0 does not fit"),
         (("--set", "train.teacher_share=2"), r"train.teacher_share: 2.0 does not fit"),
     ],
 )
@@ -149,9 +149,7 @@ def test_a_model_for_strangers_is_calibrated_by_corpora_that_count_alike(
 WHISPER = Recipe(
     "whisper",
     model=ModelConfig("encoder", encoder="whisper-base", dropout=0.0),
-    train=TrainConfig(
-        10, 0, refit=True, encoder_lr=0.1, layer_decay=0.7, teacher_share=0.5, imitate=0.1
-    ),
+    train=TrainConfig(10, 0, refit=True, layer_decay=0.7, teacher_share=0.5, imitate=0.1),
 )
 
 
@@ -168,7 +166,7 @@ def test_the_techniques_of_transfer_are_left_out_one_by_one() -> None:
     assert not made["no refit"].train.refit
     assert not made["no teacher"].train.taught
     assert made["no imitation"].train.teacher_share == 0.5
-    assert made["frozen encoder"].train.encoder_lr == 0
+    assert made["frozen encoder"].train.frozen == ALL_FROZEN
     assert is_solved(made["linear layer only"])
     assert len({one.digest for one in made.values()}) == len(made)
 
@@ -186,7 +184,7 @@ def test_only_what_can_change_a_solution_is_left_out_of_a_solved_recipe() -> Non
 def test_a_search_turns_an_encoders_rates_and_not_its_width() -> None:
     dials = space(WHISPER)
     keys = {dial.key for dial in dials}
-    assert {"train.encoder_lr", "train.layer_decay"} <= keys
+    assert "train.layer_decay" in keys
     assert "model.width" not in keys
     assert with_values(WHISPER, own_values(WHISPER, dials)) is WHISPER
     for dial in dials:
@@ -225,7 +223,9 @@ def test_words_say_where_a_network_begins_and_whom_it_learns_from() -> None:
     strangers = replace(solved, train=replace(solved.train, left_out="corpora"))
     assert "chosen and calibrated by corpora left out in turn" in wording.training(strangers)
     told = wording.origins(replace(WHISPER, train=replace(WHISPER.train, teacher="a@1")))
-    assert "the last block learns at 0.1 of the learning rate, each earlier one at 0.7" in told
+    assert "the last block learns at the learning rate, each earlier one at 0.7 of the next" in told
+    whole = replace(WHISPER, train=replace(WHISPER.train, frozen=ALL_FROZEN))
+    assert "The encoder's layers do not learn" in wording.origins(whole)
     assert "50 % of what is to be answered comes from a@1" in told
     assert "The frames of a@1 are imitated, with a weight of 0.1" in told
     assert "for as many epochs as validation chose" in wording.training(WHISPER)

@@ -116,7 +116,7 @@ def test_the_settings_searched_are_those_that_can_change_something() -> None:
 @pytest.mark.parametrize("recipe", all_recipes().values(), ids=lambda r: r.name)
 def test_a_recipe_s_own_values_lie_in_the_space_and_give_the_recipe(recipe: Recipe) -> None:
     if is_solved(recipe):  # there is nothing to search until it learns further
-        recipe = replace(recipe, train=replace(recipe.train, epochs=10, encoder_lr=0.5))
+        recipe = replace(recipe, train=replace(recipe.train, epochs=10))
     dials = space(recipe)
     own = own_values(recipe, dials)
     for dial in dials:

@@ -27,7 +27,7 @@ TUNED = Recipe(
     "tuned",
     features=FEATURES,
     model=ModelConfig("encoder", encoder=NAME, blocks=2),
-    train=TrainConfig(4, 0, 4, lr=0.02, refit=True, encoder_lr=0.5, layer_decay=0.5),
+    train=TrainConfig(4, 0, 4, lr=0.02, refit=True, layer_decay=0.5),
 )
 
 

@@ -1,4 +1,7 @@
-"""emelia: emotion in recorded speech, from mel spectrograms with CNNs.
+"""emelia: emotion in recorded speech, from mel spectrograms.
+
+The models that come with it are the first blocks of Whisper's encoder, a transformer, with a
+linear layer; CNNs, and such encoders, are what `emelia study` trains and compares.
 
     from emelia import load
 

@@ -122,7 +122,10 @@ def _common(
         help="Show the version and leave.",
     ),
 ) -> None:
-    """Recognise emotion in recorded speech with mel spectrograms and CNNs."""
+    """Recognise emotion in recorded speech from mel spectrograms.
+
+    Its models are Whisper's first blocks with a linear layer; those you train may be CNNs.
+    """
 
 
 def main() -> int:

@@ -94,7 +94,7 @@ def finetune(
     chosen = fold_of(parts, fold)
     _warn_of_shared_speakers(chosen)
     changes = settings(set_, epochs)
-    recipe = gentler(start.run().recipe, start.name, chosen.train, changes)
+    recipe = gentler(start.run().recipe, start.recipe, chosen.train, changes)
     (task,) = tasks(data, parts, [recipe], [seed], start.place, only=chosen.name)
     folder = out or Path("runs") / f"{data.name}-{start.name}"
     cell = _finished(task, folder) if resume else None

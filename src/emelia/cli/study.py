@@ -89,7 +89,7 @@ def study(
     teacher: TeacherOption = None,
     track: TrackOption = "",
 ) -> None:
-    """Train and compare CNNs on a corpus, and write a report.
+    """Train and compare networks on a corpus, and write a report.
 
     Speakers of the test clips are never heard in training unless you ask for a random
     split. Finished trainings are kept: the same command goes on where it stopped.

@@ -33,7 +33,6 @@ LIMITS: dict[str, tuple[float, float]] = {
     "augment.noise_snr_db": (-60, 120),
     "augment.pitch_semitones": (-24, 24),
     "augment.stretch_rate": (0.25, 4),
-    "augment.gain_db": (-60, 60),
     "augment.mask_probability": (0, 1),
     "augment.frequency_mask": (0, 10_000),
     "augment.time_mask": (0, 1_000_000),
@@ -56,12 +55,24 @@ LIMITS: dict[str, tuple[float, float]] = {
     "train.home_share": (0, 1),
     "train.clip_norm": (0, 1e9),
     "train.average": (0, 0.9999),
-    "train.encoder_lr": (0, 1000),
     "train.layer_decay": (0, 1000),
     "train.frozen": (0, 1000),
     "train.draws": (0, 1_000_000_000),
     "train.teacher_share": (0, 1),
     "train.imitate": (0, 1e9),
+}
+# Settings of earlier versions, with what is always done now. Recipes, runs and cards that say just
+# this are read as before; their digests never counted it, since it was the default.
+RETIRED: dict[str, Any] = {
+    "augment.gain_db": [0.0, 0.0],
+    "augment.online": False,
+    "model.depth": 1,
+    "model.kernel": "3x3",
+    "model.norm": "batch",
+    "model.position": False,
+    "model.squeeze": 0,
+    "train.bucket": True,
+    "train.encoder_lr": 1.0,
 }
 # Settings of a linear layer that is solved, as they are where nobody asks for anything.
 _OF_SOLVED = {"shun": False, "penalty": "chosen", "left_out": "speakers"}
@@ -161,7 +172,7 @@ def build(cls: type, values: Mapping[str, Any], where: str) -> Any:
     """Make a dataclass of settings from nested mappings; `where` begins the names in messages."""
     known = {f.name: f for f in fields(cls)}
     hints = typing.get_type_hints(cls)
-    values = dict(values)
+    values = {key: value for key, value in dict(values).items() if not _retired(where + key, value)}
     preset = values.pop("preset", None) if cls is FeatureConfig else None
     for key in values:
         if key not in known:
@@ -173,6 +184,22 @@ def build(cls: type, values: Mapping[str, Any], where: str) -> Any:
         hint = _nearest(str(preset), PRESETS)
         raise ConfigError(f"unknown preset {preset!r} for features; {hint}")
     return dataclasses.replace(PRESETS[preset], **made)
+
+
+def _retired(name: str, value: Any) -> bool:
+    """Whether an earlier version's setting says what is done anyway.
+
+    Raises:
+        ConfigError: it asks for what this version cannot do.
+    """
+    if name not in RETIRED:
+        return False
+    if (list(value) if isinstance(value, tuple) else value) != RETIRED[name]:
+        raise ConfigError(
+            f"{name}: got {value!r}, which earlier versions could do; this one always has "
+            f"{RETIRED[name]!r}. Leave it out."
+        )
+    return True
 
 
 def _nearest(word: str, known: Collection[str], where: str = "") -> str:

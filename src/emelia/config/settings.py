@@ -62,13 +62,11 @@ class AugmentConfig:
     """Changes made to training clips, and only to them."""
 
     copies: int = 1  # training set x N: the clip itself and N - 1 changed copies; 1 is off
-    online: bool = False  # a fresh copy of each clip every epoch instead of N fixed ones
     balanced: bool = False  # more copies of rare classes, until all are as large as the largest
     probability: float = 0.6  # of each method, for each copy
     noise_snr_db: tuple[float, float] = (15.0, 40.0)  # equal ends switch a method off
     pitch_semitones: tuple[float, float] = (-4.0, 4.0)
     stretch_rate: tuple[float, float] = (0.85, 1.15)
-    gain_db: tuple[float, float] = (0.0, 0.0)
     room: bool = False  # a simulated room (pyroomacoustics)
     mask_probability: float = 0.0  # of each mask below, for each copy or, if online, each epoch
     mask_fill: Literal["silence", "mean"] = "silence"
@@ -100,7 +98,7 @@ class ModelConfig:
     blocks: int = 0  # of the encoder that are used; 0 lets validation speakers choose
     # What is pooled: frames after the last of these blocks, or after each of them.
     levels: Literal["last", "all"] = "last"
-    start: str = ""  # the run whose weights it begins with, NAME@DIGEST; --from fills it in
+    start: str = ""  # the run whose weights it begins with, RECIPE@DIGEST; --from fills it in
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,6 @@ class TrainConfig:
     epochs: int = 60
     patience: int = 15  # epochs without a better validation UAR; 0 never stops early
     batch_size: int = 1
-    bucket: bool = True  # batches of clips of like length; False draws them at random
     lr: float = 1e-3
     optimizer: Literal["adam", "adamw"] = "adam"
     weight_decay: float = 0.0
@@ -137,15 +134,16 @@ class TrainConfig:
     # Of such a layer: those left out choose its penalty, and whether deviations are heard, or the
     # layers with every penalty, with and without deviations, are averaged.
     penalty: Literal["chosen", "averaged"] = "chosen"
-    encoder_lr: float = 1.0  # rate of a pre-trained encoder's last block, as a share of lr
-    layer_decay: float = 1.0  # rate of each earlier block, as a share of the next one's
-    frozen: int = 0  # of an encoder's layers, that stay as they are; its convolutions are the first
+    # Rate of each block of a pre-trained encoder but the last, as a share of the next one's.
+    layer_decay: float = 1.0
+    # Of an encoder's layers, how many stay as they are: its convolutions come first, 1000 is all.
+    frozen: int = 0
     draws: int = 0  # clips of an epoch, drawn; 0 takes as many as there are
     teacher_share: float = 0.0  # of a teacher's answer in what is to be learnt; 0 has no teacher
     # Weight in the loss of the difference from a teacher's frames, or from those of the encoder
     # that it stands in for where it has no teacher.
     imitate: float = 0.0
-    teacher: str = ""  # the run that teaches, NAME@DIGEST; --teacher fills it in
+    teacher: str = ""  # the run that teaches, RECIPE@DIGEST; --teacher fills it in
 
     @property
     def taught(self) -> bool:
@@ -179,6 +177,8 @@ class Recipe:
         values = _differences(self, Recipe())
         for label in ("group", "title", "published", "published_epoch"):
             values.pop(label, None)
+        if self.model.weights and "@" not in self.model.encoder:
+            values["model"]["encoder"] = "own"  # of a folder: what is in it counts, not its name
         return digest(values)
 
 

@@ -52,7 +52,6 @@ class Changes:
     rate: float | None
     room: int | None  # seed of the room's size, walls and places
     snr_db: float | None
-    gain_db: float | None
     noise_slope: float  # dB an octave
     noise_seed: int
 
@@ -66,11 +65,12 @@ def draw_changes(config: AugmentConfig, seed: int) -> Changes:
         return value if chosen and ends[0] < ends[1] else None
 
     semitones, rate = maybe(config.pitch_semitones), maybe(config.stretch_rate)
-    snr_db, gain_db = maybe(config.noise_snr_db), maybe(config.gain_db)
+    snr_db = maybe(config.noise_snr_db)
+    rng.random(2)  # of a gain, which earlier versions drew here: copies stay what they were
     slope, in_room = float(rng.uniform(*NOISE_SLOPE)), rng.random() < config.probability
     room_seed, noise_seed = (int(value) for value in rng.integers(2**32, size=2))
     room = room_seed if config.room and in_room else None
-    return Changes(semitones, rate, room, snr_db, gain_db, slope, noise_seed)
+    return Changes(semitones, rate, room, snr_db, slope, noise_seed)
 
 
 def augment_wave(wave: Wave, config: AugmentConfig, seed: int) -> Wave:
@@ -94,8 +94,6 @@ def apply_changes(wave: Wave, changes: Changes) -> Wave:
         copy = place_in_room(copy, changes.room)
     if changes.snr_db is not None:
         copy = add_noise(copy, changes.snr_db, changes.noise_slope, changes.noise_seed)
-    if changes.gain_db is not None:
-        copy = apply_gain(copy, changes.gain_db)
     return copy / max(1.0, float(np.abs(copy).max()))
 
 
@@ -116,11 +114,6 @@ def add_noise(wave: Wave, snr_db: float, slope: float, seed: int) -> Wave:
     """Add noise whose power falls by `slope` dB an octave, `snr_db` below the clip's power."""
     noise = _audiomentations().AddColorNoise
     return _call(noise(snr_db, snr_db, slope, slope, p=1.0, n_fft=NOISE_FFT), wave, seed)
-
-
-def apply_gain(wave: Wave, gain_db: float) -> Wave:
-    """Multiply by a gain in dB."""
-    return _call(_audiomentations().Gain(gain_db, gain_db, p=1.0), wave)
 
 
 def place_in_room(wave: Wave, seed: int) -> Wave:

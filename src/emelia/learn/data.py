@@ -77,45 +77,35 @@ class Loader:
         self, utterances: Sequence[Utterance], tick: Callable[[int], None] | None = None
     ) -> list[Clip]:
         """Load clips unchanged, for validation and test."""
-        return self._many([(u, 0) for u in utterances], True, tick)
+        return self._many([(u, 0) for u in utterances], tick)
 
     def training(
-        self,
-        utterances: Sequence[Utterance],
-        epoch: int = 0,
-        tick: Callable[[int], None] | None = None,
+        self, utterances: Sequence[Utterance], tick: Callable[[int], None] | None = None
     ) -> list[Clip]:
-        """Load training clips and their changed copies: one fixed set, or an epoch's if online."""
-        config = self.recipe.augment
-        counts = copies_per_clip([self.classes.index(u.emotion) for u in utterances], config)
-        # Copy 0 is the clip itself: in a fixed set it is there, online every copy is drawn.
-        first = [1 + epoch * n if config.online else 0 for n in counts]
-        copies = zip(utterances, counts, first, strict=True)
-        wanted = [(u, copy) for u, n, f in copies for copy in range(f, f + n)]
-        return self._many(wanted, not config.online, tick)
+        """Load training clips and their changed copies."""
+        labels = [self.classes.index(u.emotion) for u in utterances]
+        counts = copies_per_clip(labels, self.recipe.augment)
+        copies = zip(utterances, counts, strict=True)  # copy 0 is the clip itself
+        return self._many([(u, copy) for u, n in copies for copy in range(n)], tick)
 
     def _many(
-        self,
-        wanted: Sequence[tuple[Utterance, int]],
-        keep: bool,
-        tick: Callable[[int], None] | None,
+        self, wanted: Sequence[tuple[Utterance, int]], tick: Callable[[int], None] | None
     ) -> list[Clip]:
         clips = []
         for done, (utterance, copy) in enumerate(wanted, 1):
-            clips.append(self._clip(utterance, copy, keep))
+            clips.append(self._clip(utterance, copy))
             if tick:
                 tick(done)
         return clips
 
-    def _clip(self, utterance: Utterance, copy: int, keep: bool) -> Clip:
+    def _clip(self, utterance: Utterance, copy: int) -> Clip:
         seed = copy_seed(utterance.digest, copy, self.seed)
         key = self.key(utterance, copy)
         made = self.cache.get(key)
         if made is None:
             made = self._compute(utterance, copy, seed)
-            if keep:
-                with suppress(StorageError):  # a cache that cannot be written costs only time
-                    self.cache.put(key, made)
+            with suppress(StorageError):  # a cache that cannot be written costs only time
+                self.cache.put(key, made)
         spec, silence = made[:, :-1], np.ascontiguousarray(made[:, -1])
         config = self.recipe.augment
         if copy and config.mask_probability and not config.masks_each_epoch:
@@ -152,7 +142,7 @@ class Loader:
 
 def _of_waveforms(config: AugmentConfig) -> dict[str, Any]:
     """Only the settings that change a copy's waveform: others make no new copies."""
-    kept = ("probability", "noise_snr_db", "pitch_semitones", "stretch_rate", "gain_db", "room")
+    kept = ("probability", "noise_snr_db", "pitch_semitones", "stretch_rate", "room")
     return {name: getattr(config, name) for name in kept}
 
 
@@ -178,8 +168,7 @@ def training_batches(
     train, augment = recipe.train, recipe.augment
     picked = [clips[i] for i in pick(clips, train, home, rng)]
     lengths = np.array([clip.spec.shape[1] for clip in picked])
-    bucket = train.bucket and not network.fixed_frames
-    for group in plan(lengths, train.batch_size, bucket, rng):
+    for group in plan(lengths, train.batch_size, not network.fixed_frames, rng):
         varied = [_vary(picked[i], clips, recipe, rng) for i in group]
         batch = collate(varied, network, classes)
         if augment.mixup and len(group) > 1:

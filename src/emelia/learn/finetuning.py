@@ -32,7 +32,7 @@ def gentler(
     """The recipe of a model that goes on.
 
     Args:
-        model: its name.
+        model: what its recipe is called, so that no folder's name enters the digest.
         clips: what it will learn from; classes of unequal size are drawn alike.
         settings: changes as `key=value`.
 

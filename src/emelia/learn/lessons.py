@@ -92,11 +92,9 @@ class Clips:
     made: list[Clip] = field(default_factory=list)
 
     def __call__(self, epoch: int) -> Sequence[Clip]:
-        """One fixed set, or an epoch's own."""
-        if self.loader.recipe.augment.online:
-            return self.loader.training(self.utterances, epoch)
+        """The same ones in every epoch."""
         if not self.made:
-            self.made = self.loader.training(self.utterances, tick=self.tick)
+            self.made = self.loader.training(self.utterances, self.tick)
         return self.made
 
 

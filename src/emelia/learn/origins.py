@@ -26,6 +26,7 @@ class Origin:
     place: Path
     digest: str
     heard: frozenset[str]
+    recipe: str = ""  # its name
     corpora: tuple[dict[str, Any], ...] = ()  # what is known of them, for a model's card
 
     def run(self) -> Run:
@@ -41,7 +42,7 @@ class Origin:
 class Origins:
     """What each fold of a split begins with, or learns from."""
 
-    name: str  # FOLDER@DIGEST of all of them; empty where there are none
+    name: str  # RECIPE@DIGEST of all of them, wherever they lie; empty where there are none
     by_fold: Mapping[str, Origin]
 
     @classmethod
@@ -50,8 +51,8 @@ class Origins:
         found = {fold.name: origin(place, split, fold) for fold in folds}
         there = {name: one for name, one in found.items() if one}
         digests = {one.digest for one in there.values()}
-        name = f"{place.resolve().name}@{digest(sorted(digests))}" if place else ""
-        return cls(name, there)
+        made = "+".join(sorted({one.recipe for one in there.values()}))
+        return cls(f"{made}@{digest(sorted(digests))}" if place else "", there)
 
     def __call__(self, fold: Fold) -> Origin | None:
         return self.by_fold.get(fold.name)
@@ -127,8 +128,10 @@ def read(place: Path) -> Origin:
     name, file = place.resolve().name, place / "model.safetensors"
     if place.is_dir():
         about: Mapping[str, Any] = _about(place / "run.json")
+        recipe = str(dict(about.get("recipe") or {}).get("name", ""))
     else:
-        name, file, about = place.stem, place, _load(place).about
+        run = _load(place)
+        name, file, about, recipe = place.stem, place, run.about, run.recipe.name
     try:
         weights = file.read_bytes()
     except OSError as error:
@@ -136,7 +139,8 @@ def read(place: Path) -> Origin:
     heard = Heard(about.get("heard") or ())
     if not heard:
         raise RunError(f"{place}: does not say which clips it has heard. Train it again.")
-    return Origin(name, place, sha256(weights).hexdigest()[:16], heard, corpora_of(about))
+    weight = sha256(weights).hexdigest()[:16]
+    return Origin(name, place, weight, heard, recipe, corpora_of(about))
 
 
 def _load(place: Path) -> Run:

@@ -29,13 +29,13 @@ def make_optimizer(
 def paces(network: Network, config: TrainConfig) -> list[tuple[list[nn.Parameter], float]]:
     """Parameters and the share of the learning rate they learn at; what is new comes last.
 
-    An encoder's last block learns at `encoder_lr`, each earlier one at `layer_decay` of the next.
+    An encoder's last block learns at the whole rate, each earlier one at `layer_decay` of the next.
     """
     parts = network.layers()
     own = {id(p) for part in parts for p in part.parameters()}
     rest = [p for p in network.parameters() if id(p) not in own]
     depths = range(len(parts) - 1, -1, -1)
-    shares = [config.encoder_lr * config.layer_decay**depth for depth in depths]
+    shares = [config.layer_decay**depth for depth in depths]
     old = [(list(part.parameters()), share) for part, share in zip(parts, shares, strict=True)]
     return [*old, (rest, 1.0)]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from emelia.config import Recipe
 from emelia.errors import ConfigError
-from emelia.learn.variants import is_pretrained, is_solved, variant
+from emelia.learn.variants import is_solved, variant
 
 Values = Mapping[str, Any]  # by setting, as for --set
 
@@ -76,7 +76,7 @@ def space(recipe: Recipe) -> tuple[Dial, ...]:
     ]
     if train.batch_size > 1:
         dials.append(Dial("augment.mixup", options=_with(augment.mixup, 0.0, 0.1, 0.2, 0.4)))
-    if augment.copies > 1 or augment.online:
+    if augment.copies > 1:
         # A few steps, not any number: the copies of each are made once and kept in the cache.
         steps = _with(augment.probability, 0.3, 0.6, 0.9)
         dials.append(Dial("augment.probability", options=steps))
@@ -85,15 +85,9 @@ def space(recipe: Recipe) -> tuple[Dial, ...]:
 
 def _of_network(recipe: Recipe) -> list[Dial]:
     """The width of our own networks, the rates of an encoder that has learnt already."""
-    train = recipe.train
     if recipe.model.name != "encoder":
         return [Dial("model.width", options=_widths(recipe.model.width))]
-    if not (is_pretrained(recipe) and train.encoder_lr):  # frozen is frozen
-        return []
-    return [
-        Dial("train.encoder_lr", train.encoder_lr / 10, max(1.0, train.encoder_lr), log=True),
-        Dial("train.layer_decay", options=_with(train.layer_decay, 0.5, 0.7, 1.0)),
-    ]
+    return [Dial("train.layer_decay", options=_with(recipe.train.layer_decay, 0.5, 0.7, 1.0))]
 
 
 def own_values(recipe: Recipe, dials: Sequence[Dial]) -> dict[str, Any]:

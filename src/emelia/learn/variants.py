@@ -16,7 +16,7 @@ from emelia.config.reading import check
 from emelia.results import variant_of
 
 # What a recipe is without a technique; where that changes nothing the recipe does not use it.
-_NO_COPIES = {"augment.copies": 1, "augment.online": False, "augment.balanced": False}
+_NO_COPIES = {"augment.copies": 1, "augment.balanced": False}
 _NO_MASKS = {"augment.mask_probability": 0.0, "augment.masks_each_epoch": False}
 _TECHNIQUES: dict[str, dict[str, Any]] = {
     "no dropout": {"model.dropout": 0.0},
@@ -40,7 +40,7 @@ _TECHNIQUES: dict[str, dict[str, Any]] = {
     "one penalty": {"train.penalty": "chosen"},
     "speakers left out": {"train.left_out": "speakers"},
     "no refit": {"train.refit": False, "train.left_out": "speakers"},
-    "no layer-wise rates": {"train.encoder_lr": 1.0, "train.layer_decay": 1.0},
+    "no layer-wise rates": {"train.layer_decay": 1.0},
     "no teacher": {"train.teacher_share": 0.0, "train.imitate": 0.0},
     "no imitation": {"train.imitate": 0.0},
 }
@@ -55,8 +55,9 @@ _OF_SOLVED = (
     "speakers left out",
     "no refit",
 )
+ALL_FROZEN = 1000  # more layers than any encoder has
 _ENCODER: dict[str, dict[str, Any]] = {
-    "frozen encoder": {"train.encoder_lr": 0.0},
+    "frozen encoder": {"train.frozen": ALL_FROZEN},
     "linear layer only": {"train.epochs": 1},
 }
 _NO_REMEDY = {"train.balance": "none", "augment.balanced": False}

@@ -26,7 +26,6 @@ _FACTORS = {
     "features.kind": "the features",
     "audio.denoise": "noise reduction",
     "augment.copies": "copies of each training clip",
-    "augment.online": "fresh copies each epoch",
 }
 _MISTAKE = 0.15  # share of a class from which a confusion is worth a sentence
 

@@ -16,7 +16,7 @@ from emelia.config import (
     recipe_from,
 )
 from emelia.errors import ConfigError
-from emelia.learn.variants import is_pretrained, is_solved
+from emelia.learn.variants import ALL_FROZEN, is_pretrained, is_solved
 
 _NOISE = {
     "quiet": "noise reduced by a gate whose profile is the quietest frames",
@@ -102,12 +102,12 @@ def augmentation(config: AugmentConfig) -> str:
     """What is done to training clips alone; empty where nothing is."""
     if config == AugmentConfig():
         return ""
-    told = ["A fresh copy of each clip every epoch"] if config.online else []
+    told = []
     if config.copies > 1:
         told.append(f"Each clip {config.copies} times: itself and {config.copies - 1} changed")
     if config.balanced:
         told.append("Rare classes copied more often")
-    if config.copies > 1 or config.online or config.balanced:
+    if config.copies > 1 or config.balanced:
         told.append(f"Each change with probability {config.probability:g}: {_changes(config)}")
     if config.spectral:
         told.append(
@@ -198,11 +198,12 @@ def origins(recipe: Recipe) -> str:
             f"{_frames(recipe)} and on their deviation where that helps"
         )
         told.append(
-            f"Afterwards the last block learns at {train.encoder_lr:g} of the learning rate, each "
-            f"earlier one at {train.layer_decay:g} of the next"
+            "Afterwards the last block learns at the learning rate, each earlier one at "
+            f"{train.layer_decay:g} of the next"
         )
         if train.frozen:
-            told.append(f"The first {train.frozen} of the encoder's layers do not learn")
+            some = "" if train.frozen >= ALL_FROZEN else f"first {train.frozen} of the "
+            told.append(f"The {some}encoder's layers do not learn")
     if train.taught:
         told += _teaching(recipe)
     return f"{'. '.join(told)}." if told else ""
@@ -237,7 +238,6 @@ def _changes(config: AugmentConfig) -> str:
         "noise at {} dB": config.noise_snr_db,
         "pitch by {} semitones": config.pitch_semitones,
         "tempo by a factor of {}": config.stretch_rate,
-        "level by {} dB": config.gain_db,
     }
     told = [text.format(_between(span)) for text, span in ranges.items() if span[0] != span[1]]
     return ", ".join([*told, *(["a simulated room"] if config.room else [])]) or "none"
