@@ -1,13 +1,21 @@
-"""Saliency adds up to the answer, and lies where the sound is."""
+"""Saliency adds up to the answer, lies where the sound is, and points at what decides."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from emelia import load
+from emelia.audio import decode, resample
 from emelia.config import FeatureConfig, ModelConfig, Recipe
+from emelia.corpora.aesdd import parse
 from emelia.learn.graph import Graph, places, spread
 from emelia.learn.models import Emelia, Network, Resized, Variable
 from emelia.learn.runs import new_network
@@ -118,3 +126,38 @@ def test_the_shortest_clips_have_saliency_too(kind: str, samples: int) -> None:
     _, spec, saliency, frames = graph(wave, torch.tensor([samples]))
     assert saliency.shape[2] == spec.shape[2] == int(frames[0]) == samples // 80 + 1
     assert saliency.isfinite().all()
+
+
+def silenced(wave: NDArray[np.float32], frames: NDArray[np.int64], hop: int) -> Any:
+    """The wave with the hop of samples around the centre of each frame at zero."""
+    places = (frames[:, None] * hop + np.arange(-(hop // 2), hop - hop // 2)).reshape(-1)
+    quiet = wave.copy()
+    quiet[places[(places >= 0) & (places < wave.size)]] = 0
+    return quiet
+
+
+def test_silencing_salient_frames_takes_away_more_than_others(
+    corpora: Callable[[str], Path],
+) -> None:
+    """The deletion test, on clips of speakers whom the model has not heard."""
+    recognizer, rng = load("aesdd"), np.random.default_rng(0)
+    paths = [
+        p for p in sorted(corpora("aesdd").rglob("*")) if (f := parse(p)) and f.speaker in "15"
+    ]
+    drops = []
+    for path in paths[::6]:
+        wave = resample(*decode(path))
+        answer = recognizer.predict(wave, 16_000)
+        if answer.emotion not in recognizer.emotions:
+            continue
+        order = np.argsort(answer.saliency)
+        count, hop = round(0.2 * len(order)), round(answer.hop * 16_000)
+        ways = (order[-count:], rng.permutation(order)[:count], order[:count])
+        asked = recognizer.probabilities([silenced(wave, frames, hop) for frames in ways])
+        drops.append(answer.confidence - asked[:, recognizer.emotions.index(answer.emotion)])
+    most, random, least = np.array(drops).T
+    assert len(most) > 25 and most.mean() > 0.1
+    for other in (random, least):
+        draws = rng.integers(len(most), size=(2000, len(most)))
+        low = np.quantile((most - other)[draws].mean(axis=1), 0.025)
+        assert low > 0, "no more than others"
