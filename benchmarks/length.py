@@ -84,9 +84,7 @@ def _by_length(
         f"Clips of one speaker and emotion joined to at least so long, seed {chosen.seed}. In "
         "brackets 95 % intervals by bootstrap, speakers drawn first where six or more are known."
     )
-    return Table(
-        f"{asked.card.name}: joined clips of corpora it has not heard", columns, rows, note
-    )
+    return Table(f"{asked.card.name}: joined clips of one speaker and emotion", columns, rows, note)
 
 
 def _by_pause(asked: Recognizer, corpora: Sequence[Corpus], chosen: argparse.Namespace) -> Table:

@@ -1,11 +1,14 @@
-"""Is there speech? Answered with as few questions to a neural detector as it takes.
+"""Is there speech, and where? What a neural detector says, with no more questions than it takes.
 
 A waveform is float32 (T,) at 16 kHz. It is cut into frames of 32 ms, the step of the detector
-(Silero VAD, some 0.1 ms a frame). Frames first pass a gate: silence, what stays near the noise
-floor and pure tones never reach the detector. Levels are measured after pre-emphasis, so that
-hum and rumble count little and steady noise is steady. The detector hears a recording at a level
-of its own, so that quiet ones are speech too, and is asked until its answers have added up to a
-yes or a no.
+(Silero VAD, some 0.1 ms a frame). Levels are measured after pre-emphasis, so that hum and rumble
+count little and steady noise is steady. The detector hears a recording without offset and at a
+level of its own, so that quiet ones are speech too.
+
+What gets one answer is heard from the first frame to the last (`speech_probabilities`). What may
+last a day, or is still coming in, passes a gate (`SpeechGate`): silence, what stays near the noise
+floor and pure tones never reach the detector, and it is asked until its answers have added up to
+a yes or a no.
 """
 
 from __future__ import annotations
@@ -91,8 +94,7 @@ def sounding(wave: Wave) -> tuple[int, int]:
 def speech_probabilities(wave: Wave) -> NDArray[np.float32]:
     """What the detector says of each frame of a waveform at 16 kHz, heard from first to last (N,).
 
-    It hears speech at a level of its own, loud or quiet, as far as what is around it is not much
-    louder: what stands before or after it changes nothing else.
+    Its level follows what is around a frame, so that a quiet speaker is heard after a loud one.
     """
     detector = _detector()
     detector.reset()
