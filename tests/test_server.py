@@ -855,6 +855,18 @@ def test_a_signal_ends_the_server_quickly_and_well(kind: signal.Signals) -> None
             client.get("/healthz")
 
 
+def test_ctrl_c_pressed_again_and_again_ends_the_server_as_well() -> None:
+    with command("--grace", "1") as (process, client):
+        assert client.get("/healthz").status_code == 200
+        deadline = time.monotonic() + 20
+        while process.poll() is None and time.monotonic() < deadline:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        _, errors = process.communicate(timeout=10)
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
+
+
 def test_what_runs_is_finished_before_the_server_ends() -> None:
     data = encoded(long_speech(100))
     with started() as (client, stop):
