@@ -108,8 +108,19 @@ def test_a_long_recording_is_refused_by_its_header_before_it_is_read(
     wave: Wave, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(decoding, "_read")
-    with pytest.raises(AudioError, match=r"^upload: lasts 2 s or more; the limit is 1\.5 s"):
+    with pytest.raises(AudioError, match=r"^upload: lasts 2\.0 s; the limit is 1\.5 s"):
         decode(encoded(wave), max_seconds=1.5)
+
+
+@pytest.mark.parametrize(
+    ("more", "lasts"), [(1, "more than 2"), (RATE // 10, r"2\.1"), (10 * RATE, r"12\.0")]
+)
+def test_what_is_little_too_long_is_not_said_to_last_as_long_as_is_taken(
+    more: int, lasts: str
+) -> None:
+    assert decode(encoded(np.zeros(2 * RATE)), max_seconds=2)
+    with pytest.raises(AudioError, match=rf"^upload: lasts {lasts} s; the limit is 2 s\. Cut it"):
+        decode(encoded(np.zeros(2 * RATE + more)), max_seconds=2)
 
 
 def test_a_long_recording_is_refused_while_reading_where_the_header_does_not_tell(
@@ -121,7 +132,7 @@ def test_a_long_recording_is_refused_while_reading_where_the_header_does_not_tel
     monkeypatch.setattr(
         decoding._Sequential, "read", lambda self, n, **how: read.append(n) or whole(self, n, **how)
     )
-    with pytest.raises(AudioError, match=r"lasts 1 s or more; the limit is 0\.6 s"):
+    with pytest.raises(AudioError, match=r"lasts more than 0\.6 s; the limit is 0\.6 s"):
         decode(flac_without_length(wave), max_seconds=0.6)
     assert sum(read) < len(wave)
 

@@ -119,6 +119,12 @@ def test_test_clips_have_no_say(rooms: Rooms) -> None:
     assert "not kept" in rooms.answer.err, "though the test, which only counts, says otherwise"
 
 
+def test_figures_of_what_is_not_kept_are_not_read_as_those_of_the_file(rooms: Rooms) -> None:
+    told = " ".join(rooms.answer.out.split())
+    assert "What it learnt, not kept: base before and after, on the same 8 test clips" in told
+    assert "The model file is the one before. After what it learnt: UAR +50.0 points" in told
+
+
 def test_the_file_is_the_model_as_it_was_for_the_labels_asked_for(rooms: Rooms) -> None:
     before, file = load_run(rooms.base), network_of(rooms.file)
     assert before.classes == ("anger", "calm", "fear") and file.classes == ("anger", "fear")
@@ -219,7 +225,8 @@ def test_what_answers_held_out_clips_better_is_kept(
     assert answer.code == 0, answer.err
     assert "What it learnt is kept: of 32 held-out clips it is right on 3" in answer.out
     assert "base as it was on " in answer.out
-    assert "not kept" not in answer.err and written.unchanged == ""
+    assert "not kept" not in answer.err + answer.out and written.unchanged == ""
+    assert "The model file is the one before" not in answer.out
 
 
 def test_with_labels_that_it_lacks_there_is_nothing_to_compare_with(

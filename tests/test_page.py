@@ -49,9 +49,18 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {
         "short": long_recording(folder / "short.wav", clips, 4.5),
         "long": long_recording(folder / "long.wav", clips, 40.0),
+        "padded": padded(folder / "padded.wav", clips[0]),
         "silence": silence,
         "text": text,
     }
+
+
+def padded(path: Path, clip: Path) -> Path:
+    """A clip after 6 s and before 8 s of faint noise; a WAV file at 16 kHz."""
+    noise = 1e-3 * np.random.default_rng(0).standard_normal(14 * 16_000)
+    speech, _ = soundfile.read(clip)
+    soundfile.write(path, np.concatenate([noise[:96_000], speech, noise[96_000:]]), 16_000)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +138,45 @@ def test_a_chosen_file_is_answered_and_drawn(visit: Open, recordings: dict[str, 
     bands = load("aesdd").card.features.mels
     assert f"Mel spectrogram of {bands} bands" in there.text("#caption")
     assert there.text("#clock").endswith("0:04.5")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_was_not_heard_is_said_and_left_empty(
+    visit: Open, recordings: dict[str, Path], pictures: Path, scheme: str
+) -> None:
+    for width in (1200, 390):
+        there = visit(size=(width, 800), color_scheme=scheme).open()
+        there.analyse(recordings["padded"])
+        answer = saved(there.page)
+        speech, seconds = answer["speech"], answer["seconds"]
+        assert speech < 5 and seconds > 15
+        facts = there.text("#facts").replace("\u00a0", " ")
+        assert facts.startswith(f"{speech:.1f} s of speech in {seconds:.1f} s, heard by")
+        assert "It did not hear what is left empty: no speech was found" in there.text("#caption")
+        assert colours_of_a_column(there, 2 / seconds) == 1
+        assert colours_of_a_column(there, (6 + speech / 2) / seconds) > 10
+        path = pictures / f"padded-{width}-{scheme}.png"
+        there.page.screenshot(path=path, full_page=True)
+
+
+def colours_of_a_column(there: Visit, share: float) -> int:
+    """How many colours the lower half of the figure has at a share of its time."""
+    return int(
+        there.page.locator("#figure canvas").evaluate(
+            """(canvas, share) => {
+              const left = canvas.clientWidth < 480 ? 44 : 78;
+              const x = left + share * (canvas.clientWidth - 6 - left);
+              const density = canvas.width / canvas.clientWidth;
+              const [top, height] = [150 * density, canvas.height - 180 * density];
+              const copy = new OffscreenCanvas(1, height);
+              const context = copy.getContext("2d", { willReadFrequently: true });
+              context.drawImage(canvas, -Math.round(x * density), -top);
+              const { data } = context.getImageData(0, 0, 1, height);
+              return new Set(new Uint32Array(data.buffer)).size;
+            }""",
+            share,
+        )
+    )
 
 
 def test_the_spotlight_on_what_mattered_can_be_put_out(
@@ -247,6 +295,8 @@ def test_a_long_recording_is_shown_along_time_and_played_from_any_place(
     assert answer["seconds"] == pytest.approx(40, abs=0.1)
     assert page.locator("#segments button").count() == len(answer["segments"]) > 0
     assert "of speech in 40.0" in there.text("#caption")
+    names = page.locator("#segments button").all_inner_texts()
+    assert not [name for name in names if re.search(r"(\S+) to \1 ", name)]
 
     box = page.locator("#figure").bounding_box()
     page.locator("#figure").click(position={"x": 78 + 0.5 * (box["width"] - 84), "y": 150})
@@ -517,13 +567,14 @@ def test_numbers_are_written_as_people_write_them(visit: Open) -> None:
     there = visit().open()
     written = there.page.evaluate(
         """async () => {
-          const { percent, clock, duration, list } = await import("/words.js");
+          const { percent, clock, duration, list, stretch } = await import("/words.js");
           return [
             [0.001, 0.5, 0.615, 0.999].map(percent),
             [0, 65, 59.99, 3725].map(seconds => clock(seconds)),
             [9.96, 61.25].map(seconds => clock(seconds, true)),
             [3.21, 250].map(duration),
             list(["a", "b", "c"]),
+            [[41.2, 41.7], [41.2, 42.9], [38, 41.2]].map(([start, end]) => stretch({ start, end })),
           ];
         }"""
     )
@@ -534,6 +585,7 @@ def test_numbers_are_written_as_people_write_them(visit: Open) -> None:
         ["0:09.9", "1:01.2"],
         ["3.2 s", "4 min 10 s"],
         "a, b and c",
+        ["0:41.2 to 0:41.7", "0:41.2 to 0:42.9", "0:38 to 0:41"],
     ]
 
 

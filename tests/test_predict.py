@@ -23,7 +23,7 @@ from conftest import RATE, ROOT, voice
 from toy_model import CARD, LABELS, expected, write_toy
 
 from emelia import console
-from emelia.cli import main
+from emelia.cli import _CtrlC, main
 from emelia.show import answers as pictures
 from emelia.show import canvas
 from emelia.use import pooling
@@ -359,6 +359,55 @@ def test_ctrl_c_leaves_with_one_line_and_130(toy: Path, folder: Path) -> None:
     _, err = process.communicate(timeout=60)
     os.close(read)
     assert (process.returncode, err.decode()) == (130, "emelia: interrupted.\n")
+
+
+@pytest.mark.parametrize("pause", [0.1, 0.01])
+def test_ctrl_c_pressed_again_and_again_leaves_no_less_quietly(
+    toy: Path, folder: Path, pause: float
+) -> None:
+    words = ("predict", folder / "silence.wav", "-", "--model", toy)
+    with child(*words, stdin=subprocess.PIPE) as process:
+        assert process.stdout and process.stdout.readline()
+        press_until_it_ends(process, pause)
+        assert process.stderr
+        assert (process.returncode, process.stderr.read()) == (130, b"emelia: interrupted.\n")
+
+
+def press_until_it_ends(process: subprocess.Popen[Any], pause: float) -> None:
+    """Press Ctrl-C as a terminal does, often, while the program leaves and after."""
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        process.send_signal(signal.SIGINT)
+        time.sleep(pause)
+    process.kill()
+    process.wait()
+
+
+def test_what_hangs_after_ctrl_c_can_be_interrupted_once_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("emelia.cli.time.monotonic", lambda: now[0])
+    heard = _CtrlC()
+    assert not heard.pressed
+    with pytest.raises(KeyboardInterrupt):
+        heard()
+    now[0] += 4
+    heard()
+    now[0] += 2
+    with pytest.raises(KeyboardInterrupt):
+        heard()
+    assert heard.pressed
+
+
+def test_a_command_leaves_ctrl_c_as_it_was(run: Run) -> None:
+    for handler in (signal.SIG_IGN, signal.default_int_handler):
+        before = signal.signal(signal.SIGINT, handler)
+        try:
+            assert run("models").code == 0
+            assert signal.getsignal(signal.SIGINT) is handler
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def test_a_reader_that_goes_away_ends_it_quietly(toy: Path, folder: Path) -> None:

@@ -302,6 +302,24 @@ def test_a_stopped_scoring_goes_on_where_it_was(
     assert alike(table, [{**table[0], "path": row["path"]} for row in table])
 
 
+def test_ctrl_c_pressed_twice_stops_a_scoring_as_well_as_once(
+    many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before_decoding(tmp_path, "time.sleep(0.1)", monkeypatch)
+    with started("score", str(many), str(tmp_path / "a.csv"), *MODEL, "--jobs", "1") as process:
+        try:
+            wait_for(lambda: committed(tmp_path / "a.csv.journal"))
+            while process.poll() is None:  # while it ends its processes, and while Python ends
+                os.killpg(process.pid, signal.SIGINT)
+                time.sleep(0.02)
+            _, told = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 130, told
+    assert told.splitlines()[-1].startswith("emelia: interrupted. What is finished is kept")
+    assert "Traceback" not in told and "ignored" not in told
+
+
 def started(*words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "emelia", *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

@@ -187,7 +187,7 @@ def _read(sound: soundfile.SoundFile, name: str, max_seconds: float) -> Iterator
     while True:
         block = sound.read(most, dtype="float32", always_2d=True)
         frames += len(block)
-        check_length(frames, sound.samplerate, name, max_seconds)
+        check_length(frames, sound.samplerate, name, max_seconds, so_far=True)
         if len(block):
             yield mix(block, name)
         if len(block) < most:  # the end; libsndfile would fill one more block with zeros, at length

@@ -28,12 +28,26 @@ def check_shape(rate: int, channels: int, name: str) -> None:
         raise AudioError(f"{name}: {channels} channels; expected 1 to {_CHANNELS}.")
 
 
-def check_length(frames: int, rate: int, name: str, max_seconds: float) -> None:
-    """Refuse what lasts longer than `max_seconds`."""
+def check_length(
+    frames: int, rate: int, name: str, max_seconds: float, *, so_far: bool = False
+) -> None:
+    """Refuse what lasts longer than `max_seconds`.
+
+    Args:
+        frames: of the whole recording, or as many as were read `so_far`.
+        rate: Hz.
+        name: for the message.
+        max_seconds: the longest that is taken.
+        so_far: the end has not been found yet.
+
+    Raises:
+        TooLongError: it is longer.
+    """
     if frames > max_seconds * rate:
-        raise TooLongError(
-            f"{name}: lasts {frames / rate:.0f} s or more; the limit is {max_seconds:g} s. Cut it."
-        )
+        seconds = round(frames / rate, 1)
+        known = seconds > max_seconds and not so_far
+        lasts = f"{seconds:.1f}" if known else f"more than {max_seconds:g}"
+        raise TooLongError(f"{name}: lasts {lasts} s; the limit is {max_seconds:g} s. Cut it.")
 
 
 def mix(block: NDArray[np.float32], name: str) -> Wave:

@@ -89,7 +89,7 @@ def _blocks(frames: Iterator[AudioFrame], name: str, most: float) -> Iterator[tu
         if frame.sample_rate != (rate := rate or frame.sample_rate):
             raise AudioError(f"{name}: changes its rate from {rate} to {frame.sample_rate} Hz.")
         check_shape(rate, frame.layout.nb_channels, name)
-        check_length(done + held + frame.samples, rate, name, most)
+        check_length(done + held + frame.samples, rate, name, most, so_far=True)
         waiting.append(mix(_samples(frame), name))
         held += frame.samples
         if held >= _BLOCK:

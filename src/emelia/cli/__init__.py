@@ -9,7 +9,13 @@ wait for what training needs.
 
 from __future__ import annotations
 
+import math
+import signal
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -22,6 +28,7 @@ from emelia.errors import EmeliaError
 from emelia.packages import send_nothing
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_PATIENCE = 5.0  # seconds in which Ctrl-C, pressed again, does not break off what tidies up
 
 # The commands as the help lists them, each with the module of `emelia.cli` it is a function of.
 _PANELS = {
@@ -132,7 +139,8 @@ def main() -> int:
     """Run the command line and return its exit code."""
     send_nothing()
     try:
-        app()
+        with _one_ctrl_c():
+            app()
     except EmeliaError as error:
         console.fail(str(error))
         return error.exit_code
@@ -140,3 +148,39 @@ def main() -> int:
         sys.stderr.close()
         return 0
     return 0
+
+
+class _CtrlC:
+    """Interrupts once, however often Ctrl-C is pressed while the program tidies up.
+
+    It interrupts again after `_PATIENCE`, for the tidying up may hang, or the first may have
+    been lost: what a callback from C raises is.
+    """
+
+    _last = -math.inf
+
+    def __call__(self, *_: object) -> None:
+        if time.monotonic() - self._last > _PATIENCE:
+            self._last = time.monotonic()
+            raise KeyboardInterrupt
+
+    @property
+    def pressed(self) -> bool:
+        return self._last > -math.inf
+
+
+@contextmanager
+def _one_ctrl_c() -> Iterator[None]:
+    """Hear Ctrl-C once; after it, ignore it until the process has ended, which takes a while."""
+    here = threading.current_thread() is threading.main_thread()
+    if not here or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # a job in the background ignores it, as its shell wishes
+        return
+    heard = _CtrlC()
+    signal.signal(signal.SIGINT, heard)
+    try:
+        yield
+    finally:
+        # `serve` hears Ctrl-C by itself, and leaves another handler than it found.
+        unheard = not heard.pressed and signal.getsignal(signal.SIGINT) is heard
+        signal.signal(signal.SIGINT, signal.default_int_handler if unheard else signal.SIG_IGN)

@@ -182,7 +182,7 @@ def _better(start: Origin, task: Task, cell: Cell, folder: Path) -> Writing:
         run, before = as_it_was(start.run(), task, held_out.ids, partial(progress.step, name))
         progress.finish(name, f"{len(held_out.ids)} held-out clips asked")
     verdict = judge(before["validation"], held_out)
-    _compare(start, before["test"], cell)
+    _compare(start, before["test"], cell, verdict.better)
     counts = (
         f"of {verdict.clips} held-out clips it is right on {verdict.after}, {name} on "
         f"{verdict.before}"
@@ -198,8 +198,11 @@ def _better(start: Origin, task: Task, cell: Cell, folder: Path) -> Writing:
     return replace(run, about=about), before, f"{name}, calibrated on {cell.corpus}"
 
 
-def _compare(start: Origin, asked: Answers, cell: Cell) -> None:
-    """Print the figures of the model as it was beside those of what it has become."""
+def _compare(start: Origin, asked: Answers, cell: Cell, kept: bool) -> None:
+    """Print the figures of the model as it was beside those of what it has become.
+
+    Where that is not kept, its figures are not those of the model file: title and note say so.
+    """
     found = dict(zip(asked.ids, asked.logits.argmax(axis=1), strict=True))
     truth, after = cell.truth, cell.predicted
     before = np.array([found[str(p["id"])] for p in cell.predictions])
@@ -210,11 +213,13 @@ def _compare(start: Origin, asked: Answers, cell: Cell) -> None:
     gain = metrics.uar(truth, after) - metrics.uar(truth, before)
     ends = metrics.difference_interval(truth, before, after, cell.speakers)
     note = (
+        f"{'' if kept else 'The model file is the one before. After what it learnt: '}"
         f"UAR {100 * gain:+.1f} points ({100 * ends.low:+.1f} to {100 * ends.high:+.1f}); "
         f"95 % intervals, {ends.note or 'speakers drawn first'}. Before: the model as it was, "
         "asked for these labels alone."
     )
     title = f"{start.name} before and after, on the same {len(truth)} test clips"
+    title = title if kept else f"What it learnt, not kept: {title}"
     console.table(title, ["", "accuracy %", "UAR %"], rows, note)
 
 

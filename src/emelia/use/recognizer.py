@@ -141,8 +141,8 @@ class Recognizer:
             threads: how many decode at the same time, while the network computes.
 
         Yields:
-            An answer for each, equal to that of `predict`; in place of a recording that
-            cannot be used, the error.
+            An answer for each, equal to that of `predict` to rounding, since several are
+            computed at once; in place of a recording that cannot be used, the error.
         """
         with ThreadPoolExecutor(threads) as pool:
             read = in_order(pool, self._try_to_read, sources, 2 * threads)

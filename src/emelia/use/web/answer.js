@@ -1,7 +1,7 @@
 // The answer in words, the probabilities as bars, the segments as buttons.
 
 import { colourName } from "./plot.js";
-import { capital, clock, duration, list, percent, ranked } from "./words.js";
+import { capital, duration, list, percent, ranked, speechIn, stretch } from "./words.js";
 
 /** @typedef {{emotion: string, confidence: number, unsure: boolean, probabilities: import("./api.js").Probabilities}} Verdict */
 
@@ -66,7 +66,7 @@ export function sayClip(clip) {
       clip.unsure ? "About this recording the model is" : "This recording sounds like",
       headline,
       detail,
-      `${duration(clip.seconds)}, heard by the model “${clip.model}”.`,
+      `${speechIn(clip.speech, clip.seconds)}, heard by the model “${clip.model}”.`,
     );
   }
 }
@@ -87,7 +87,7 @@ export function summary(segments, seconds) {
   }
   if (!spoken) return `Nothing in these ${duration(seconds)} sounds like a voice.`;
   const parts = ranked(shares).map(([name, time]) => `${name} ${percent(time / spoken)}`);
-  return `${duration(spoken)} of speech in ${duration(seconds)}: ${list(parts)}.`;
+  return `${speechIn(spoken, seconds)}: ${list(parts)}.`;
 }
 
 /** @param {string[]} labels @param {import("./api.js").Probabilities} probabilities @param {string} [top] the answer */
@@ -133,7 +133,7 @@ export function listSegments(segments, play) {
     const name = segment.unsure ? "not sure" : segment.emotion;
     button.append(
       key,
-      `${clock(segment.start)} to ${clock(segment.end)}  ${name}${segment.unsure ? "" : ` ${percent(segment.confidence)}`}`,
+      `${stretch(segment)}  ${name}${segment.unsure ? "" : ` ${percent(segment.confidence)}`}`,
     );
     button.addEventListener("click", () => play(segment.start));
     item.append(button);

@@ -8,7 +8,7 @@ import * as panel from "./panel.js";
 import { Result } from "./result.js";
 import { Settings } from "./settings.js";
 import { toRuns } from "./timeline.js";
-import { clock, percent } from "./words.js";
+import { clock, percent, stretch } from "./words.js";
 
 const LONG = 30; // seconds from which a recording is shown along time
 const MOST = 600; // seconds of one recording
@@ -132,7 +132,7 @@ class App {
       course: () => result.showLive(session, settings.threshold),
       segment: ({ start, end, emotion, confidence, unsure }) =>
         panel.tell(
-          `${clock(start)} to ${clock(end)}: ${unsure ? "not sure" : `${emotion}, ${percent(confidence)}`}`,
+          `${stretch({ start, end })}: ${unsure ? "not sure" : `${emotion}, ${percent(confidence)}`}`,
         ),
       end: (problem) => {
         this.#run(null);

@@ -24,7 +24,7 @@ export function paintClip(plot, clip, features, spotlight) {
   const top = WAVE + GAP + (mattered ? STRIP + GAP : 0);
   if (mattered) paintStrip(plot, mattered, clip.hop, WAVE + GAP);
   if (clip.logmel?.frames) {
-    paintSpectrogram(plot, clip.logmel, clip.hop, top);
+    paintSpectrogram(plot, clip.logmel, heard(clip), clip.hop, top);
     if (mattered && spotlight) veil(plot, mattered, clip.hop, top);
     paintBands(plot, bands(clip.logmel.bands, features), top);
   }
@@ -70,12 +70,12 @@ function paintStrip(plot, saliency, hop, top) {
 }
 
 /**
- * @param {import("./plot.js").Plot} plot @param {import("./api.js").LogMel} mel @param {number} hop
- * @param {number} top
+ * @param {import("./plot.js").Plot} plot @param {import("./api.js").LogMel} mel
+ * @param {boolean[]} frames which of them were heard @param {number} hop @param {number} top
  */
-function paintSpectrogram(plot, mel, hop, top) {
+function paintSpectrogram(plot, mel, frames, hop, top) {
   const image = new OffscreenCanvas(mel.frames, mel.bands);
-  /** @type {OffscreenCanvasRenderingContext2D} */ (image.getContext("2d")).putImageData(pixels(mel), 0, 0);
+  /** @type {OffscreenCanvasRenderingContext2D} */ (image.getContext("2d")).putImageData(pixels(mel, frames), 0, 0);
   plot.clip(top, plot.bottom - top);
   plot.ctx.imageSmoothingQuality = "high";
   const left = plot.x(-hop / 2); // a frame is centred on its time
@@ -83,14 +83,36 @@ function paintSpectrogram(plot, mel, hop, top) {
   plot.ctx.restore();
 }
 
-/** @param {import("./api.js").LogMel} mel @returns {ImageData} the highest band in the first row */
-function pixels({ data, bands, frames }) {
-  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+/**
+ * The frames that the model heard: what it left out is lowest in every band and says nothing.
+ * @param {import("./api.js").Clip} clip @returns {boolean[]}
+ */
+export function heard({ logmel, saliency }) {
+  const bytes = logmel ? greys(logmel) : [];
+  const found = Array.from({ length: logmel?.frames ?? 0 }, (_, i) => Boolean(saliency?.[i]));
+  bytes.forEach((value, i) => {
+    if (value) found[i % found.length] = true;
+  });
+  return found;
+}
+
+/** @param {import("./api.js").LogMel} mel @returns {Uint8Array} band after band, the lowest first */
+function greys({ data }) {
+  return Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+}
+
+/**
+ * @param {import("./api.js").LogMel} mel @param {boolean[]} shown which frames are not left empty
+ * @returns {ImageData} the highest band in the first row
+ */
+function pixels(mel, shown) {
+  const { bands, frames } = mel;
+  const bytes = greys(mel);
   const colours = Array.from({ length: 256 }, (_, value) => viridis(value / 255));
   const image = new ImageData(frames, bands);
   for (let i = 0; i < bytes.length; i += 1) {
     const row = bands - 1 - Math.floor(i / frames);
-    image.data.set(colours[bytes[i]], 4 * (row * frames + (i % frames)));
+    if (shown[i % frames]) image.data.set(colours[bytes[i]], 4 * (row * frames + (i % frames)));
   }
   return image;
 }

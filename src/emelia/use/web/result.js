@@ -12,12 +12,12 @@ import {
   summary,
   verdictText,
 } from "./answer.js";
-import { paintClip, paintNothing, stretches } from "./clip.js";
+import { heard, paintClip, paintNothing, stretches } from "./clip.js";
 import { Figure } from "./figure.js";
 import { Player } from "./player.js";
 import { peaks } from "./plot.js";
 import { momentAt, paintCourse, segmentAt, toRuns } from "./timeline.js";
-import { clock, list } from "./words.js";
+import { clock, list, stretch } from "./words.js";
 
 /** @typedef {import("./timeline.js").Course} Course */
 
@@ -152,7 +152,7 @@ export class Result {
   #sayMoment(course, position) {
     const segment = segmentAt(course, position);
     const [headline, detail] = verdictText(segment);
-    const where = segment ? ` From ${clock(segment.start)} to ${clock(segment.end)}.` : "";
+    const where = segment ? ` From ${stretch(segment)}.` : "";
     say(`At ${clock(position)}`, headline, detail + where);
     const probabilities = momentAt(course, position)?.probabilities ?? segment?.probabilities ?? {};
     showBars(course.labels, segment ? probabilities : {}, segment?.unsure ? "" : segment?.emotion);
@@ -164,11 +164,16 @@ export class Result {
 /** @param {import("./api.js").Clip} clip @returns {string} how to read the figure */
 function explanation(clip) {
   const bands = clip.logmel
-    ? `Mel spectrogram of ${clip.logmel.bands} bands as the model sees it: dark is quiet, yellow is loud.`
+    ? `Mel spectrogram of ${clip.logmel.bands} bands as the model sees it: dark is quiet, yellow is loud.${empty(clip)}`
     : "";
   const times = clip.saliency
     ? stretches(clip.saliency, clip.hop).map(({ start, end }) => ((start + end) / 2).toFixed(1))
     : [];
   const where = times.length > 6 ? `in ${times.length} places` : `around ${list(times)} s`;
   return times.length ? `${bands} What spoke most for ${clip.emotion} stays bright: ${where}.` : bands;
+}
+
+/** @param {import("./api.js").Clip} clip @returns {string} what stands where nothing was heard */
+function empty(clip) {
+  return heard(clip).includes(false) ? " It did not hear what is left empty: no speech was found there." : "";
 }

@@ -17,6 +17,23 @@ export function clock(seconds, tenths = false) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
+/**
+ * From when to when, with tenths where whole seconds would tell little of it, or nothing.
+ * @param {import("./plot.js").Span} span @returns {string} 0:38 to 0:41, or 0:41.2 to 0:41.7
+ */
+export function stretch({ start, end }) {
+  const tenths = end - start < 2;
+  return `${clock(start, tenths)} to ${clock(end, tenths)}`;
+}
+
+/**
+ * @param {number} spoken seconds @param {number} seconds of all
+ * @returns {string} 2.2 s of speech in 18.1 s
+ */
+export function speechIn(spoken, seconds) {
+  return `${duration(spoken)} of speech in ${duration(seconds)}`;
+}
+
 /** @param {number} seconds @returns {string} 3.2 s or 4 min 10 s */
 export function duration(seconds) {
   if (seconds < 60) return `${seconds.toFixed(1)}\u00a0s`;
