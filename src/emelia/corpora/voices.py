@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from emelia.corpora.people import is_numbered_person, is_thing, person_inside
@@ -76,8 +77,10 @@ def _candidates(told: Mapping[Path, Told]) -> Iterator[tuple[str, Names, Doubts]
     """Names of each file by each rule, fewer than files where it does not hold."""
     yield "folders", _each(told, _person_around), lambda *_: ""
     yield "file names", _each(told, lambda file, _: person_inside(file.stem)), lambda *_: ""
-    yield "folders", _each(told, _above), _doubts_of_groups
-    yield "folders", _each(told, _below), _doubts_of_folders
+    sessions = _sessions(told)
+    above, below = partial(_above, sessions=sessions), partial(_below, sessions=sessions)
+    yield "folders", _each(told, above), _doubts_of_groups
+    yield "folders", _each(told, below), _doubts_of_folders
     yield "file names", _each(told, _prefix), _doubts_of_prefixes
 
 
@@ -90,20 +93,36 @@ def _person_around(file: Path, one: Told) -> str:
     return people[-1] if people else ""
 
 
-def _above(file: Path, one: Told) -> str:
+def _sessions(told: Mapping[Path, Told]) -> set[str]:
+    """Folders called like an emotion, as `neutral` may be, that lie beside days and sessions."""
+    levels = defaultdict(set)
+    for file, one in told.items():
+        for level, name in enumerate(file.parts[:-1]):
+            if level != one.level:
+                levels[level].add(name)
+    found = set()
+    for names in levels.values():
+        like = {name for name in names if canonical(name) in EMOTIONS}
+        if all(map(is_thing, names - like)) and (len(like) == 1 or names - like):
+            found |= like
+    return found
+
+
+def _above(file: Path, one: Told, sessions: set[str]) -> str:
     """The folder around that of the emotion, or around a file whose name tells the emotion."""
     level = len(file.parts) - 1 if one.level is None else one.level
-    return _nearest(file.parts[:level][::-1])
+    return _nearest(file.parts[:level][::-1], sessions)
 
 
-def _below(file: Path, one: Told) -> str:
+def _below(file: Path, one: Told, sessions: set[str]) -> str:
     """The folder inside that of the emotion."""
-    return "" if one.level is None else _nearest(file.parts[one.level + 1 : -1])
+    return "" if one.level is None else _nearest(file.parts[one.level + 1 : -1], sessions)
 
 
-def _nearest(folders: Sequence[str]) -> str:
+def _nearest(folders: Sequence[str], sessions: set[str]) -> str:
     """The first that may be a person, `anna` of `day1` and `anna`, or else the first."""
-    return next((name for name in folders if not is_thing(name)), "".join(folders[:1]))
+    people = [name for name in folders if not is_thing(name)]
+    return next((n for n in people if n not in sessions), next(iter([*people, *folders]), ""))
 
 
 def _prefix(file: Path, _one: Told) -> str:
@@ -135,7 +154,8 @@ def _doubts_of_names(names: Names, told: Mapping[Path, Told], where: str) -> str
     spoken = defaultdict(set)
     for file, name in names.items():
         spoken[name].add(told[file].emotion)
-    wrong = next((n for n in spoken if is_thing(n) or canonical(n) in EMOTIONS), "")
+    emotions = _names_of_emotions(spoken)
+    wrong = next((n for n in spoken if is_thing(n) or n in emotions), "")
     dated = [file for file in names if where == "file names" and is_thing(file.stem)]
     if wrong or dated:
         return f"The {where} do not tell who speaks ({wrong or dated[0].name} is nobody)"
@@ -143,6 +163,14 @@ def _doubts_of_names(names: Names, told: Mapping[Path, Told], where: str) -> str
     if 2 * several < len(spoken):
         return f"The {where} do not tell who speaks: most of their names occur with one emotion"
     return ""
+
+
+def _names_of_emotions(spoken: Mapping[str, set[str]]) -> set[str]:
+    """Names that are emotions' and nobody's: people may be called so, but not most of them."""
+    known = {name: word for name in spoken if (word := canonical(name)) in EMOTIONS}
+    if 2 * len(known) > len(spoken) and len(set(known.values())) > 1:
+        return set(known)
+    return {name for name, word in known.items() if spoken[name] == {word}}
 
 
 def _counts_up(names: Names, told: Mapping[Path, Told], where: str) -> str:
