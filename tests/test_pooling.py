@@ -127,11 +127,22 @@ def test_what_was_heard_stands_where_it_was_said(
     assert answer.saliency.sum() == pytest.approx(weight * 400, rel=0.02)
 
 
-def test_a_run_begins_and_ends_at_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pooling, "runs", lambda wave: [(100, 1000), (1001, 1500), (1590, 1999)])
+@pytest.mark.parametrize("before", [1, 160, 511, 3001, 40_000])
+def test_the_same_samples_are_heard_after_any_pause(before: int) -> None:
+    """Though the detector, which hears frames of 512 samples, finds another edge."""
+    spoken = np.concatenate([silence(0.2), vowels(2.0), silence(0.2)])
+    plain = find_speech(spoken, 160)
+    moved = find_speech(np.concatenate([np.zeros(before, np.float32), spoken, silence(3)]), 160)
+    assert [(run.start - before, run.end - before) for run in moved.runs] == list(plain.runs)
+    np.testing.assert_array_equal(moved.sound, plain.sound)
+
+
+def test_runs_are_heard_as_they_are_found(
+    spoken: list[tuple[int, int]],
+) -> None:
+    spoken[:] = [(100, 1000), (1001, 1100)]
     found = find_speech(np.ones(1999, np.float32), 160)
-    assert found.runs == ((0, 1120), (1120, 1600), (1600, 1999))
-    assert len(found.sound) == 1999 and found.windows()[0].size == 1999
+    assert found.runs == ((100, 1000), (1001, 1100)) and len(found.sound) == 999
 
 
 # Length and pauses, with a shipped model

@@ -26,7 +26,6 @@ from emelia.use.windows import runs
 WINDOW = 4 * SAMPLE_RATE  # samples that the network hears at once, about as long as its lessons
 _LEVEL = 0.5  # the peak at which speech is looked for
 _FAINT = 1e-4  # -80 dB of full scale: a few steps of 16 bits
-_SILENT = 1e-5  # of the peak: -100 dB
 _TINY = 1e-9  # a probability that cannot be told from none
 
 
@@ -41,8 +40,8 @@ class Run(NamedTuple):
 class Speech:
     """The speech of a recording of `samples`, its runs joined.
 
-    A run begins at a frame of the spectrogram, every `hop` samples, and ends at one or with the
-    recording, so that what is found in a frame can be put back in its place.
+    `hop` samples lie between two frames of the spectrogram. What is found in a frame is put back
+    at the nearest one of the recording.
     """
 
     sound: Wave  # empty where there is none
@@ -71,15 +70,7 @@ def find_speech(wave: Wave, hop: int) -> Speech:
         wave: the recording.
         hop: samples from one frame of the spectrogram to the next.
     """
-    found: list[Run] = []
-    least = _SILENT * max(float(wave.max(initial=0.0)), -float(wave.min(initial=0.0)))
-    for start, end in runs(_at_usual_level(wave)):
-        # Digital silence at its edges is no room: it may be of what the speech was pasted into.
-        if not (sounding := np.flatnonzero(np.abs(wave[start:end]) > least)).size:
-            continue
-        start, end = start + int(sounding[0]), start + int(sounding[-1]) + 1
-        after = found[-1].end if found else 0
-        found.append(Run(max(after, start // hop * hop), min(len(wave), -(-end // hop) * hop)))
+    found = [Run(start, end) for start, end in runs(_at_usual_level(wave))]
     pieces = [wave[run.start : run.end] for run in found]
     return Speech(np.concatenate([wave[:0], *pieces]), tuple(found), len(wave), hop)
 
@@ -139,11 +130,12 @@ def _added(
 
 def _placed(joined: NDArray[np.float32], speech: Speech, filling: float) -> NDArray[np.float32]:
     """Frames of the joined speech (N, F) in their places of the recording."""
-    hop, at = speech.hop, 0  # `at` in frames
+    hop, at = speech.hop, 0  # `at` in samples of the joined speech
     out = np.full((len(joined), speech.samples // hop + 1), filling, np.float32)
     for run in speech.runs:
-        first, size = run.start // hop, (run.end - run.start) // hop
-        size += run is speech.runs[-1]
-        out[:, first : first + size] = joined[:, at : at + size]
-        at += size
+        size = (run.end - run.start) // hop + (run is speech.runs[-1])
+        piece = joined[:, round(at / hop) :][:, :size]
+        room = out[:, round(run.start / hop) :][:, : piece.shape[1]]
+        room[:] = piece[:, : room.shape[1]]
+        at += run.end - run.start
     return out
