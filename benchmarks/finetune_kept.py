@@ -26,6 +26,7 @@ from emelia import console, read_corpus
 from emelia.corpora import CORPORA, Corpus, Utterance
 from emelia.corpora.splits import Fold
 from emelia.learn import probe
+from emelia.learn.answering import logits
 from emelia.learn.calibrate import Answers, answers_of, temperature, threshold
 from emelia.learn.cells import logit_records
 from emelia.learn.data import Clip, Loader
@@ -36,7 +37,6 @@ from emelia.learn.lessons import Lesson, learn
 from emelia.learn.models import Encoder
 from emelia.learn.origins import Origin, read
 from emelia.learn.runs import Run
-from emelia.learn.training import logits
 from emelia.metrics import uar
 from emelia.show.tables import Table, write_block
 from emelia.use.model import read_card

@@ -18,6 +18,7 @@ from emelia.corpora import Corpus, read_corpus
 from emelia.corpora.splits import Fold, make_split
 from emelia.errors import ConfigError
 from emelia.learn import lessons, probe
+from emelia.learn.answering import logits
 from emelia.learn.checkpoint import Epoch
 from emelia.learn.data import Clip, Loader, training_batches
 from emelia.learn.encoders import load_weights
@@ -26,7 +27,6 @@ from emelia.learn.lessons import AGAIN, Learnt, Lesson, learn
 from emelia.learn.models import Encoder, build
 from emelia.learn.rates import paces
 from emelia.learn.runs import CHECKPOINT, Run
-from emelia.learn.training import logits
 from emelia.learn.variants import ALL_FROZEN
 
 PLAIN = replace(TUNED, model=ModelConfig(width=2), train=replace(TUNED.train, refit=True))

@@ -17,11 +17,11 @@ from conftest import RATE, voice
 from emelia.config import FeatureConfig, ModelConfig, Recipe, TrainConfig
 from emelia.corpora import Utterance, read_corpus
 from emelia.learn import data, parity
+from emelia.learn.answering import logits
 from emelia.learn.data import Clip, Loader, evaluation_batches, in_windows, training_batches
 from emelia.learn.models import build
 from emelia.learn.parity import Sound, compare, hear
 from emelia.learn.runs import Run
-from emelia.learn.training import logits
 
 LONGEST = 40  # frames
 BANDS = 8

@@ -18,8 +18,9 @@ from torch import nn
 from emelia.config import AugmentConfig, FeatureConfig, ModelConfig, Recipe, TrainConfig
 from emelia.corpora.splits import Fold
 from emelia.errors import ConfigError
+from emelia.learn.answering import logits
 from emelia.learn.beginning import solve_encoder
-from emelia.learn.data import Clip, Loader, collate
+from emelia.learn.data import Clip, Loader, collate, in_windows
 from emelia.learn.hardware import CPU
 from emelia.learn.layers import statistics
 from emelia.learn.lessons import Lesson, _with_solved, learn
@@ -372,3 +373,14 @@ def test_an_encoder_may_teach_one_that_hears_as_often() -> None:
     pupil = make(PUPIL)
     assert isinstance(pupil, Encoder)
     assert Teacher(pupil, IMITATING, make(PUPIL)).project is not None
+
+
+def test_a_teacher_answers_long_clips_in_windows() -> None:
+    network, pupil = make(TEACHER), make(PUPIL)
+    long = replace(spoken([90])[0], longest=40)
+    teacher = Teacher(pupil, replace(IMITATING, teacher_share=1.0, imitate=0.0), network)
+    (found,) = teacher.teach([long], pupil)
+    pieces = [logits(network, [piece], CLASSES) for piece in in_windows([long])[0]]
+    assert len(pieces) > 2 and found.target is not None
+    wanted = torch.cat(pieces).mean(0).softmax(0).numpy()
+    np.testing.assert_allclose(found.target, wanted, atol=1e-5)

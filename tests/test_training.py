@@ -20,11 +20,12 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
 
 from emelia.config import ModelConfig, Recipe, TrainConfig
 from emelia.errors import EmeliaError, RunError
+from emelia.learn.answering import logits
 from emelia.learn.cells import facts
 from emelia.learn.checkpoint import Progress
 from emelia.learn.data import Clip, collate
 from emelia.learn.rates import make_optimizer, rate_at
-from emelia.learn.training import class_weights, logits, predict
+from emelia.learn.training import class_weights, predict
 from emelia.metrics import uar
 
 RECIPES = {

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from emelia.learn.answering import logits
 from emelia.learn.architecture import architecture
 from emelia.learn.calibrate import answers_of, choosing, temperature
 from emelia.learn.checkpoint import BY_CORPUS, Epoch
@@ -29,7 +30,6 @@ from emelia.learn.runs import (
     versions,
 )
 from emelia.learn.tasks import Task, ids
-from emelia.learn.training import logits
 from emelia.results import Cell
 
 Tell = Callable[[int, int, str], None]  # done, total, facts

@@ -17,12 +17,12 @@ import numpy as np
 
 from emelia import metrics
 from emelia.corpora import Utterance
+from emelia.learn.answering import logits
 from emelia.learn.calibrate import Answers, answers_of, losses, temperature
 from emelia.learn.cells import logit_records
 from emelia.learn.data import Loader
 from emelia.learn.runs import Run, new_network
 from emelia.learn.tasks import Task
-from emelia.learn.training import logits
 
 _AT_ONCE = 64  # clips between two ticks
 Tick = Callable[[int], None]

@@ -23,6 +23,7 @@ from emelia.corpora import Utterance
 from emelia.corpora.splits import Fold
 from emelia.errors import ConfigError
 from emelia.learn import beginning, probe
+from emelia.learn.answering import logits
 from emelia.learn.balance import draw_chances, home_of
 from emelia.learn.checkpoint import Epoch, Progress
 from emelia.learn.data import Clip, Loader
@@ -32,7 +33,7 @@ from emelia.learn.models import Encoder, Network
 from emelia.learn.nuisance import STRENGTHS
 from emelia.learn.runs import CHECKPOINT, Run
 from emelia.learn.teacher import check_teacher, teacher_of
-from emelia.learn.training import fit, logits
+from emelia.learn.training import fit
 
 AGAIN = f"again-{CHECKPOINT}"  # of the second fit
 Tell = Callable[[int, int, str], None]  # done, total, facts

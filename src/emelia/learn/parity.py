@@ -21,12 +21,12 @@ from emelia.audio.windows import window_starts
 from emelia.config import SAMPLE_RATE
 from emelia.corpora import Utterance
 from emelia.errors import AudioError, MissingExtraError, ModelError
+from emelia.learn.answering import logits
 from emelia.learn.data import LONGEST, Clip
 from emelia.learn.features import FrontEnd
 from emelia.learn.graph import outside
 from emelia.learn.modelfile import Session
 from emelia.learn.runs import Run
-from emelia.learn.training import logits
 
 MOST = 2000  # recordings asked about; where there are more, as many evenly drawn
 _BATCH = 8  # clips given to the file at once

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from emelia.config import Recipe, TrainConfig
 from emelia.errors import ConfigError
-from emelia.learn.data import Array, Clip, evaluation_batches
+from emelia.learn.answering import logits
+from emelia.learn.data import Array, Clip, evaluation_batches, in_windows
 from emelia.learn.encoders import load_source
 from emelia.learn.encoders.hub import HubEncoder
 from emelia.learn.encoders.standing_in import can_stand_in
@@ -171,9 +172,8 @@ class Teacher(nn.Module):
         if not self.share:
             return
         assert self.network is not None
-        for places, inputs, lengths in _batches(clips, self.network, self.network):
-            answers = self.network(inputs, lengths).softmax(1).cpu().numpy()
-            yield from zip(places, answers, strict=True)
+        answers = logits(self.network, clips, self.network.output.out_features)
+        yield from enumerate(answers.softmax(1).numpy())
 
     def _standardise(self, clips: Sequence[Clip], pupil: Network) -> None:
         """Measure what brings frames to mean 0 and deviation 1, and how far clips then differ.
@@ -183,7 +183,7 @@ class Teacher(nn.Module):
         """
         assert self.imitated is not None and isinstance(pupil, Encoder)
         new = self.project if self.project and not self.project.begun else None
-        heard, own, batches = [], [], list(_batches(clips, pupil, self.imitated))
+        heard, own, batches = [], [], list(_batches(in_windows(clips)[0], pupil, self.imitated))
         places = np.linspace(0, self.place, len(batches)).astype(int).tolist()
         for start, (_, inputs, lengths) in zip(places, batches, strict=True):
             heard += _of_clips(self.imitated, inputs, lengths, start)

@@ -25,9 +25,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from emelia.config import Recipe
 from emelia.errors import EmeliaError
+from emelia.learn.answering import logits
 from emelia.learn.balance import home_of
 from emelia.learn.checkpoint import BY_CORPUS, Epoch, Progress, restore, save_checkpoint
-from emelia.learn.data import Batch, Clip, evaluation_batches, in_windows, training_batches
+from emelia.learn.data import Batch, Clip, training_batches
 from emelia.learn.models import Network
 from emelia.learn.rates import make_optimizer, rate_at
 from emelia.learn.teacher import Teacher
@@ -240,21 +241,6 @@ def _figures(part: str, clips: Sequence[Clip], found: Tensor) -> Epoch:
     """Accuracy and UAR of logits (N, C)."""
     truth, answers = [clip.label for clip in clips], found.argmax(1).numpy()
     return {f"{part}_accuracy": accuracy(truth, answers), f"{part}_uar": uar(truth, answers)}
-
-
-@torch.no_grad()
-def logits(network: Network, clips: Sequence[Clip], classes: int) -> Tensor:
-    """Logits (N, C) of clips, in their order; of a long one the mean of its windows'."""
-    network.eval()
-    device = next(network.parameters()).device
-    pieces, owners = in_windows(clips)
-    found = torch.zeros(len(pieces), classes)
-    for places, batch in evaluation_batches(pieces, network, classes):
-        found[places] = network(batch.inputs.to(device), batch.lengths.to(device)).float().cpu()
-    if len(pieces) == len(clips):
-        return found
-    counts = torch.from_numpy(np.bincount(owners))[:, None]
-    return torch.zeros(len(clips), classes).index_add(0, torch.from_numpy(owners), found) / counts
 
 
 def _mix(seed: int, epoch: int) -> int:
