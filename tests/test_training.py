@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from emelia.config import ModelConfig, Recipe, TrainConfig
 from emelia.errors import EmeliaError, RunError
 from emelia.learn.answering import logits
 from emelia.learn.cells import facts
-from emelia.learn.checkpoint import Progress
+from emelia.learn.checkpoint import Progress, save_checkpoint
 from emelia.learn.data import Clip, collate
 from emelia.learn.rates import make_optimizer, rate_at
 from emelia.learn.training import class_weights, predict
@@ -216,6 +217,33 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path) -> None:
     rest = train(recipe, checkpoint=path)
     assert not rest.progress.interrupted
     assert rest.history == whole.history and same(rest.weights, whole.weights)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before it is written", "after"])
+def test_ctrl_c_while_an_epoch_is_kept_waits_until_all_of_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    path, writes = tmp_path / "checkpoint.safetensors", []
+
+    def written(*given: Any) -> None:
+        writes.append(given)
+        for step in (given, None) if late else (None, given):
+            if step:
+                save_checkpoint(*step)
+            elif len(writes) == 3:
+                signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("emelia.learn.training.save_checkpoint", written)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        cut = train(checkpoint=path)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert cut.progress.interrupted and cut.progress.epoch == len(cut.states) == 3
+    assert same(cut.weights, cut.states[cut.progress.best_epoch - 1])
+    with safe_open(path, "pt") as file:
+        assert json.loads(file.metadata()["progress"])["history"] == cut.progress.history
 
 
 def test_the_file_to_go_on_from_is_whole_after_every_epoch(tmp_path: Path) -> None:

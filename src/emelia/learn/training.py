@@ -33,6 +33,7 @@ from emelia.learn.models import Network
 from emelia.learn.rates import make_optimizer, rate_at
 from emelia.learn.teacher import Teacher
 from emelia.metrics import accuracy, uar
+from emelia.processes import ctrl_c_waits
 
 EpochClips = Callable[[int], Sequence[Clip]]  # training clips of an epoch
 
@@ -108,10 +109,11 @@ def fit(
             rate = optimizer.param_groups[-1]["lr"]
             seconds = time.perf_counter() - began
             epoch = {"epoch": now + 1, "loss": loss, **line, "lr": rate, "seconds": seconds}
-            if progress.note(epoch, choose):
-                best = {key: value.clone() for key, value in kept.state_dict().items()}
-            save_checkpoint(checkpoint, name, learning, optimizer, best, progress)
-            on_epoch(epoch)
+            with ctrl_c_waits():  # weights, checkpoint and history are of one epoch
+                if progress.note(epoch, choose):
+                    best = {key: value.clone() for key, value in kept.state_dict().items()}
+                save_checkpoint(checkpoint, name, learning, optimizer, best, progress)
+                on_epoch(epoch)
     except KeyboardInterrupt:
         progress.interrupted = True
     if best:
