@@ -24,23 +24,23 @@ from numpy.typing import NDArray
 
 from emelia import console, read_corpus
 from emelia.corpora import CORPORA, Corpus, Utterance
-from emelia.corpora.splits import Fold
-from emelia.learn import probe
-from emelia.learn.answering import logits
-from emelia.learn.calibrate import Answers, answers_of, temperature, threshold
-from emelia.learn.cells import logit_records
-from emelia.learn.data import Clip, Loader
-from emelia.learn.finetuning import gentler, unheard
-from emelia.learn.hardware import CPU
-from emelia.learn.keeping import Verdict, judge, restricted
-from emelia.learn.lessons import Lesson, learn
-from emelia.learn.models import Encoder
-from emelia.learn.origins import Origin, read
-from emelia.learn.runs import Run
+from emelia.corpora.splits.scheme import Fold
+from emelia.learn.data.loader import Clip, Loader
+from emelia.learn.export.temperature import Answers, answers_of, temperature, threshold
+from emelia.learn.model.network import Encoder
+from emelia.learn.study.cell import logit_records
+from emelia.learn.study.finetuning import gentler, unheard
+from emelia.learn.study.keeping import Verdict, judge, restricted
+from emelia.learn.study.warm_start import Origin, read
+from emelia.learn.training import linear_layer
+from emelia.learn.training.hardware import CPU
+from emelia.learn.training.inference import logits
+from emelia.learn.training.runs import Run
+from emelia.learn.training.trainer import Lesson, learn
 from emelia.metrics import uar
 from emelia.show.tables import Table, write_block
+from emelia.use.bundled import find_model
 from emelia.use.model import read_card
-from emelia.use.shipped import find_model
 
 UNHEARD = "casia,turev,ased"
 TEACHERS = 4  # speakers who are learnt from, at most
@@ -133,8 +133,8 @@ def answers(network: Encoder, clips: Sequence[Clip]) -> Answers:
     classes = network.output.out_features
     if not isinstance(network, Encoder) or network.pool.score.weight.any():
         return answers_of(logit_records(clips, logits(network, clips, classes)), classes)
-    pooled = probe.pooled(network, clips)
-    x = torch.from_numpy(probe.features(pooled, pooled.shape[1] - 1, network.every))
+    pooled = linear_layer.pooled(network, clips)
+    x = torch.from_numpy(linear_layer.features(pooled, pooled.shape[1] - 1, network.every))
     found = network.output((x - network.shift) * network.scale)
     return answers_of(logit_records(clips, found), classes)
 

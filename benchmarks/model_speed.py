@@ -17,7 +17,7 @@ from recognition_speed import RATE, in_turns, machine, megabytes, speech
 
 from emelia import console, load
 from emelia.show.tables import Table, write_block
-from emelia.use.shipped import find_model, shipped
+from emelia.use.bundled import find_model, shipped
 
 SECONDS = 4.0  # of speech
 

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from emelia import console, load, preprocess_audio, read_corpus
 from emelia.packages import package
 from emelia.show.tables import Table, write_block
-from emelia.use.scoring import score
+from emelia.use.scoring.run import score
 
 RATE = 16_000  # Hz
 ROOT = Path(__file__).resolve().parents[1]

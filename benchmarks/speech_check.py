@@ -20,7 +20,7 @@ from emelia import console, read_corpus
 from emelia.audio import decode, resample
 from emelia.corpora import Corpus
 from emelia.show.tables import Table, write_block
-from emelia.use.speech import has_speech
+from emelia.use.timeline.speech import has_speech
 
 RATE = 16_000  # Hz
 SECONDS = 10

@@ -2,8 +2,8 @@
 
     python benchmarks/training_speed.py [CORPUS] [--threads 2] [--rounds 3] [--into FILE]
 
-All ways compute the same function of a clip (tests/test_models.py proves it) and are timed
-in turns within one run, so that a busy machine slows all of them; compare the ratios, not
+All ways compute the same function of a clip (tests/learn/model/test_networks.py proves it) and
+are timed in turns within one run, so that a busy machine slows all of them; compare the ratios, not
 the seconds. The second table is the time each needs to the same validation UAR, the seed's
 learning rate for batch size 1 and a larger one for batches.
 """
@@ -23,13 +23,13 @@ from torch import nn
 from emelia import console, read_corpus
 from emelia.config import Recipe
 from emelia.corpora import Corpus
-from emelia.corpora.splits import make_split, possible_splits
-from emelia.learn.catalogue import find_recipes
-from emelia.learn.checkpoint import Epoch
-from emelia.learn.data import Clip, Loader, training_batches
-from emelia.learn.models import Network
-from emelia.learn.runs import new_network
-from emelia.learn.training import fit
+from emelia.corpora.splits.scheme import make_split, possible_splits
+from emelia.learn.data.loader import Clip, Loader, training_batches
+from emelia.learn.model.network import Network
+from emelia.learn.study.recipes import find_recipes
+from emelia.learn.training.checkpoints import Epoch
+from emelia.learn.training.fit import fit
+from emelia.learn.training.runs import new_network
 from emelia.show.tables import Table, write_block
 
 SIZES = (1, 4, 8, 16, 32)

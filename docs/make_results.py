@@ -17,11 +17,11 @@ from typing import Any
 
 from emelia.config import Card
 from emelia.results import Row, Study, read_results, studies
-from emelia.show.markdown import comparison, markdown
-from emelia.show.study_tables import folds
+from emelia.show.report.markdown import comparison, markdown
+from emelia.show.report.study_tables import folds
 from emelia.show.tables import Table, percent, with_interval, write_block
+from emelia.use.bundled import shipped
 from emelia.use.model import read_card
-from emelia.use.shipped import shipped
 
 HOME = Path(__file__).parent
 PAGE, LOG = HOME / "results.md", HOME / "log.md"

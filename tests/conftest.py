@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 RATE = 16_000  # Hz
 ROOT = Path(__file__).resolve().parents[1]
+SUPPORT = ROOT / "tests" / "support"
 CORPORA = Path(os.environ.get("EMELIA_CORPORA") or ROOT.parent / "shared" / "corpora")
 WEIGHTS = Path(os.environ.get("EMELIA_WEIGHTS") or ROOT.parent / "shared" / "weights")
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")

@@ -8,10 +8,10 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -41,12 +41,15 @@ LAYERS = (
     "scale",
     "cli",
 )
-# The spine of a package, bottom to top; its other modules stand anywhere beside it.
-SPINES = {
-    "corpora": ("utterance", "reader", "splits"),
-    "learn": ("features", "augment", "models", "data", "training", "study"),
-    "show": ("plots", "report"),
-    "use": ("speech", "windows", "timeline"),
+# The folders and modules of a package, bottom to top: each imports only from those before it.
+ORDER = {
+    "corpora": "sources records paths scan known reading splits fetching",
+    "corpora.known": "english europe asia_africa demo_voices demo_synthesis demo",
+    "learn": "model data training export study",
+    "show": "style describe speakers tables page report explore process answer card",
+    "use": "inputs onnxfile model bundled waveforms batching microphone timeline pooling recognizer"
+    " scoring server",
+    "cli": "options extras common confidence answers listening timeline commands",
 }
 HEAVY = (
     "audiomentations",
@@ -83,7 +86,7 @@ INSTALLED_AS = {
 
 
 def modules() -> Iterator[tuple[str, Path]]:
-    """Every module of the package by its dotted name: "emelia.corpora.aesdd"."""
+    """Every module of the package by its dotted name: "emelia.corpora.known.europe.aesdd"."""
     for path in sorted((SOURCE / "emelia").rglob("*.py")):
         parts = path.relative_to(SOURCE).with_suffix("").parts
         yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
@@ -139,10 +142,42 @@ def test_a_module_imports_only_from_layers_below(name: str) -> None:
 def test_modules_of_a_package_import_each_other_one_way(package: str) -> None:
     inside = [name for name in LAYERED if layer(name) == package]
     graph = {name: {i for i in ours(name) if layer(i) == package} for name in inside}
-    for lower, upper in pairwise(f"emelia.{package}.{m}" for m in SPINES.get(package, ())):
-        assert {lower, upper} <= set(graph)
-        graph[upper].add(lower)
     TopologicalSorter(graph).prepare()  # raises CycleError, naming the circle
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_folders_of_a_package_import_only_from_those_before(package: str) -> None:
+    order, home = ORDER[package].split(), f"emelia.{package}"
+    inside = {name: child(name, home) for name in LAYERED if child(name, home)}
+    assert set(inside.values()) == set(order), "a new folder or module? give it a place"
+    for name, own in inside.items():
+        for imported in {child(i, home) for i in ours(name)} - {""}:
+            assert order.index(imported) <= order.index(own), f"{name} imports {home}.{imported}"
+
+
+def child(name: str, package: str) -> str:
+    """The part of a package that a module belongs to; empty for the package and all outside."""
+    return name.removeprefix(f"{package}.").split(".")[0] if name.startswith(f"{package}.") else ""
+
+
+FOLDERS = sorted({path.parent for path in MODULES.values()})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.relative_to(SOURCE).as_posix())
+def test_a_folder_is_seen_at_a_glance(folder: Path) -> None:
+    assert len([path for path in folder.glob("*.py") if path.stem != "__init__"]) <= 15
+
+
+# What stands in several folders under one name does the same for each of them.
+MIRRORED = {
+    *("calibration", "card", "differences", "errors", "findings", "hub", "live", "page", "plots"),
+    *("settings", "tables", "timeline", "tune"),
+}
+
+
+def test_a_module_s_name_tells_which_it_is() -> None:
+    stems = Counter(path.stem for path in MODULES.values() if not path.stem.startswith("__"))
+    assert {stem for stem, n in stems.items() if n > 1} <= MIRRORED
 
 
 @pytest.mark.parametrize("name", LAYERED)

@@ -11,7 +11,7 @@ import soundfile
 from vowels import RATE, vowels
 
 from emelia.errors import ModelError
-from emelia.use import model, shipped
+from emelia.use import bundled, model
 
 
 @pytest.fixture
@@ -39,11 +39,11 @@ def test_a_damaged_speech_detector(damage: str, command: str, clip: Path, tmp_pa
 
 def test_a_lost_model_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "default.md").write_text("its card is still there")
-    monkeypatch.setattr(shipped, "_FOLDER", tmp_path)
+    monkeypatch.setattr(bundled, "_FOLDER", tmp_path)
     with pytest.raises(ModelError, match=r"default: its file is missing.*--force-reinstall"):
-        shipped.find_model("default")
+        bundled.find_model("default")
     with pytest.raises(ModelError, match="'other': no model of this name"):
-        shipped.find_model("other")
+        bundled.find_model("other")
 
 
 def test_a_runtime_that_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,13 +52,13 @@ def test_a_runtime_that_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(model, "package", refuse)
     with pytest.raises(ModelError, match=r"cannot open shared object file\)") as caught:
-        model.Model(shipped.find_model("aesdd"))
+        model.Model(bundled.find_model("aesdd"))
     assert "\n" not in str(caught.value) and "--force-reinstall onnxruntime" in str(caught.value)
 
 
 @pytest.mark.parametrize("mels", [None, "many"])
 def test_an_encoder_of_the_hub_that_does_not_say_its_bands(mels: object, tmp_path: Path) -> None:
-    hub = pytest.importorskip("emelia.learn.encoders.hub")
+    hub = pytest.importorskip("emelia.learn.model.encoders.hub")
     config = {"model_type": "whisper", "num_mel_bins": mels}
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match=r"num_mel_bins is .*, no number"):

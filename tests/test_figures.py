@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from emelia.cli import app
 from emelia.results import read_results
-from emelia.show.wording import known
+from emelia.show.describe import known
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -48,7 +48,7 @@ def _block(page: Path, name: str) -> str:
 
 @pytest.mark.parametrize("path", make.CELLS, ids=lambda path: path.stem)
 def test_the_tables_of_a_page_are_those_of_the_cells_beside_it(path: Path) -> None:
-    from emelia.show.markdown import markdown
+    from emelia.show.report.markdown import markdown
 
     page = path.with_suffix(".md")
     assert _block(page, path.stem) == markdown(make.found(path.stem))

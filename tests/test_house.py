@@ -17,9 +17,9 @@ import pytest
 
 import emelia
 from emelia.config import load_recipe
-from emelia.learn.calibrate import WANTED
+from emelia.learn.export.temperature import WANTED
+from emelia.use.bundled import shipped
 from emelia.use.model import read_card
-from emelia.use.shipped import shipped
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "emelia"

@@ -49,8 +49,8 @@ print(load("aesdd").predict(sys.argv[1]).emotion)
 """
 LATER = "import emelia.use.recognizer, emelia.packages\nemelia.packages.package('onnxruntime')"
 CHECK_OF_EXPORT = """
-from emelia.learn.modelfile import Session
-from emelia.use.shipped import find_model
+from emelia.learn.export.modelfile import Session
+from emelia.use.bundled import find_model
 Session(find_model("aesdd").read_bytes())
 """
 BENCHMARK = "import runpy; runpy.run_path('benchmarks/recognition_speed.py')['machine']()"

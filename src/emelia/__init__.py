@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from emelia.audio import preprocess_audio
     from emelia.corpora import read_corpus
     from emelia.errors import EmeliaError
-    from emelia.use.live import Live
     from emelia.use.recognizer import Prediction, Recognizer, load
-    from emelia.use.segments import Segment
-    from emelia.use.timeline import Timeline
+    from emelia.use.timeline.live import Live
+    from emelia.use.timeline.segments import Segment
+    from emelia.use.timeline.timeline import Timeline
 
 __version__ = "0.1.0"
 
@@ -42,11 +42,11 @@ __all__ = [
 
 _HOMES = {
     "EmeliaError": "emelia.errors",
-    "Live": "emelia.use.live",
+    "Live": "emelia.use.timeline.live",
     "Prediction": "emelia.use.recognizer",
     "Recognizer": "emelia.use.recognizer",
-    "Segment": "emelia.use.segments",
-    "Timeline": "emelia.use.timeline",
+    "Segment": "emelia.use.timeline.segments",
+    "Timeline": "emelia.use.timeline.timeline",
     "load": "emelia.use.recognizer",
     "preprocess_audio": "emelia.audio",
     "read_corpus": "emelia.corpora",

@@ -89,7 +89,7 @@ def _command(name: str) -> Any:
     single = typer.Typer(
         add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
     )
-    function = getattr(import_module(f"emelia.cli.{home}"), name)
+    function = getattr(import_module(f"emelia.cli.commands.{home}"), name)
     kind = Learning if name in _LEARNING else TyperCommand
     text = _flowing(function.__doc__ or "")
     single.command(name, cls=kind, help=text, rich_help_panel=panel)(function)

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from emelia import console
 from emelia.cli.options import split_names
 from emelia.corpora import Corpus, read_corpus
-from emelia.corpora.adding import add
-from emelia.corpora.imbalance import imbalanced
-from emelia.corpora.splits import NAMELESS, Split, audit, audit_lines, make_split
-from emelia.corpora.utterance import UNKNOWN_SPEAKER
+from emelia.corpora.reading.extra_training import add
+from emelia.corpora.records import UNKNOWN_SPEAKER
+from emelia.corpora.splits.imbalance import imbalanced
+from emelia.corpora.splits.scheme import NAMELESS, Split, audit, audit_lines, make_split
 
 
 def open_corpus(where: str, emotions: str = "", apart: Sequence[str] = ()) -> Corpus:

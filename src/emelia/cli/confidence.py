@@ -10,8 +10,8 @@ import numpy as np
 
 from emelia import console, metrics
 from emelia.errors import RunError
-from emelia.learn.calibrate import choosing, read_answers, temperature, threshold
-from emelia.learn.card_figures import confidence
+from emelia.learn.export.card_figures import confidence
+from emelia.learn.export.temperature import choosing, read_answers, temperature, threshold
 from emelia.results import Calibration
 
 

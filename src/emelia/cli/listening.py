@@ -12,11 +12,11 @@ import numpy as np
 
 from emelia import console
 from emelia.audio.limits import Wave
-from emelia.use.formats import in_words
-from emelia.use.live import Event
 from emelia.use.recognizer import NO_SPEECH
-from emelia.use.segments import Segment
-from emelia.use.windows import Window
+from emelia.use.timeline.formats import in_words
+from emelia.use.timeline.live import Event
+from emelia.use.timeline.segments import Segment
+from emelia.use.timeline.windows import Window
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -10,9 +10,9 @@ from emelia import console
 from emelia.errors import AudioError, ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
-    from emelia.use.formats import Format
     from emelia.use.recognizer import Recognizer
-    from emelia.use.timeline import Timeline
+    from emelia.use.timeline.formats import Format
+    from emelia.use.timeline.timeline import Timeline
 
 FORMATS = ("text", "json", "csv", "rttm", "audacity", "srt", "vtt")
 _LONG = 600.0  # s of a recording from where progress is shown
@@ -110,7 +110,7 @@ def _check(names: Sequence[str], format_: str, out: Path | None, picture: Path |
     if picture and len(names) != 1:
         raise ConfigError(f"--picture draws one recording; {len(names)} were given.")
     if picture:
-        from emelia.show.answers import check_picture
+        from emelia.show.answer.explanation import check_picture
 
         check_picture(picture)
     one = format_ != "text" and not _format(format_).joins and len(names) > 1
@@ -126,7 +126,7 @@ def _check(names: Sequence[str], format_: str, out: Path | None, picture: Path |
 
 
 def _format(name: str) -> Format:
-    from emelia.use.formats import FORMATS as ALL
+    from emelia.use.timeline.formats import FORMATS as ALL
 
     return ALL[name]
 
@@ -138,7 +138,7 @@ def _is_folder(out: Path, names: Sequence[str]) -> bool:
 
 def _timeline(recognizer: Recognizer, name: str, window: float, hop: float) -> Timeline:
     """Follow one recording; a bar for a long one."""
-    from emelia.use.timeline import timeline
+    from emelia.use.timeline.timeline import timeline
 
     title, started = PurePath(name).name, False
 
@@ -169,7 +169,7 @@ def _summary(timeline: Timeline) -> str:
 
 def _print_table(timeline: Timeline) -> None:
     from emelia.cli.listening import clock
-    from emelia.use.formats import in_words
+    from emelia.use.timeline.formats import in_words
 
     rows = [
         [clock(s.start), clock(s.end), f"{s.end - s.start:.1f} s", in_words(s)]
@@ -200,8 +200,8 @@ def _unique(stem: str, taken: set[str]) -> str:
 
 
 def _draw(timeline: Timeline, path: Path) -> None:
-    from emelia.show.answers import picture
-    from emelia.show.timelines import course
+    from emelia.show.answer.explanation import picture
+    from emelia.show.answer.timeline import course
     from emelia.storage import write_atomically
 
     title = f"{PurePath(timeline.path).name}: {_summary(timeline)}"

@@ -23,7 +23,7 @@ import soundfile
 from emelia.audio import Wave, content_digest, decode
 from emelia.audio.files import files_below
 from emelia.caches import cache_root
-from emelia.corpora.utterance import Utterance
+from emelia.corpora.records import Utterance
 from emelia.errors import AudioError, CorpusError, MissingExtraError, StorageError
 from emelia.storage import mark, write_atomically
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from emelia.errors import MissingExtraError
 from emelia.show import tables
-from emelia.show.canvas import empty_figure, png, svg
+from emelia.show.style import empty_figure, png, svg
 
 if TYPE_CHECKING:
     from jinja2 import Environment

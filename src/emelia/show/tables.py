@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from emelia import metrics
-from emelia.corpora.audit import NAMELESS, audit_lines
+from emelia.corpora.splits.audit import NAMELESS, audit_lines
 from emelia.errors import StorageError
 from emelia.metrics import Interval
 from emelia.results import Cell, Row, Study
-from emelia.show.voices import known_speakers, nameless
+from emelia.show.speakers import known_speakers, nameless
 from emelia.storage import write_atomically
 
 SIGNIFICANT = 0.05

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emelia.audio.limits import Wave
-from emelia.audio.windows import window_starts
+from emelia.audio.window_starts import window_starts
 from emelia.config import SAMPLE_RATE
 from emelia.use.model import Heard
-from emelia.use.windows import runs
+from emelia.use.timeline.windows import runs
 
 WINDOW = 4 * SAMPLE_RATE  # samples that the network hears at once, about as long as its lessons
 _LEVEL = 0.5  # the peak at which speech is looked for

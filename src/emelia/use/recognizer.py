@@ -25,15 +25,15 @@ from emelia.config import SAMPLE_RATE, AudioConfig, Card
 from emelia.emotions import canonical
 from emelia.errors import AudioError, ConfigError, MissingExtraError
 from emelia.use.batching import batches, groups, in_order
+from emelia.use.bundled import find_model
 from emelia.use.model import Heard, Model
 from emelia.use.pooling import Speech, find_speech, pool
-from emelia.use.shipped import find_model
-from emelia.use.sources import LONGEST, Source, read
-from emelia.use.windows import HOP, WINDOW
+from emelia.use.timeline.windows import HOP, WINDOW
+from emelia.use.waveforms import LONGEST, Source, read
 
 if TYPE_CHECKING:
-    from emelia.use.live import Live
-    from emelia.use.timeline import Timeline
+    from emelia.use.timeline.live import Live
+    from emelia.use.timeline.timeline import Timeline
 
 __all__ = ["LONGEST", "NO_SPEECH", "Prediction", "Recognizer", "load"]
 
@@ -158,14 +158,14 @@ class Recognizer:
         hop: float = HOP,
         on_progress: Callable[[float, float], None] | None = None,
     ) -> Timeline:
-        """Follow the emotions along a recording of up to a day; see `emelia.use.timeline`."""
-        from emelia.use.timeline import timeline
+        """Follow the emotions along a recording of up to a day; see `use.timeline`."""
+        from emelia.use.timeline.timeline import timeline
 
         return timeline(self, source, window=window, hop=hop, on_progress=on_progress)
 
     def live(self, *, rate: int = SAMPLE_RATE, window: float = WINDOW, hop: float = HOP) -> Live:
-        """Listen to sound that comes in pieces at `rate` (Hz); see `emelia.use.live`."""
-        from emelia.use.live import Live
+        """Listen to sound that comes in pieces at `rate` (Hz); see `emelia.use.timeline.live`."""
+        from emelia.use.timeline.live import Live
 
         return Live(self, rate=rate, window=window, hop=hop)
 

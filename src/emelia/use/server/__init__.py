@@ -9,7 +9,7 @@ from emelia.errors import MissingExtraError
 
 try:
     from emelia.use.server.app import create_app
-    from emelia.use.server.running import serve
+    from emelia.use.server.uvicorn_runner import serve
 except ModuleNotFoundError as error:
     if error.name is None or error.name.startswith("emelia"):
         raise

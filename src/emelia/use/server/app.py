@@ -10,13 +10,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from emelia import __version__
-from emelia.use.server.guard import Guard
+from emelia.use.server.errors import Problem, explain
 from emelia.use.server.live import router as live
-from emelia.use.server.pages import page_routes
-from emelia.use.server.problems import Problem, explain
+from emelia.use.server.middleware import Guard
 from emelia.use.server.routes import router
 from emelia.use.server.service import Service
 from emelia.use.server.settings import ServerSettings
+from emelia.use.server.static import page_routes
 
 _ABOUT = """Recognises emotion in recorded speech. Recordings are WAV, FLAC, Ogg, MP3, M4A or \
 WebM; they are decoded in memory and not kept.

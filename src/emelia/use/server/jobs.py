@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from emelia.use.server.errors import Problem
 from emelia.use.server.metrics import Metrics
-from emelia.use.server.problems import Problem
 
 Result = TypeVar("Result")
 

@@ -11,11 +11,11 @@ import numpy as np
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from emelia.audio.limits import Wave
-from emelia.use.live import Event, Live
-from emelia.use.server.guard import has_token
-from emelia.use.server.problems import REASONS, Problem, explain
+from emelia.use.server.errors import REASONS, Problem, explain
+from emelia.use.server.middleware import has_token
 from emelia.use.server.service import Service
-from emelia.use.windows import Window
+from emelia.use.timeline.live import Event, Live
+from emelia.use.timeline.windows import Window
 
 router = APIRouter()
 

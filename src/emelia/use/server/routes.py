@@ -9,11 +9,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
-from emelia.use.server import answers, docs
-from emelia.use.server.course import Course, json_line
+from emelia.use.server import api_docs, handlers
+from emelia.use.server.errors import Problem
+from emelia.use.server.events import Course, json_line
 from emelia.use.server.jobs import Job
 from emelia.use.server.metrics import CONTENT_TYPE
-from emelia.use.server.problems import Problem
 from emelia.use.server.service import Service
 from emelia.use.server.uploads import read_upload
 
@@ -116,7 +116,7 @@ async def predict(
     recognizer = service.recognizer(model, emotions, threshold)
     with service.jobs.place():
         data = await read_upload(request, service)
-        ask = partial(answers.predict, service, recognizer, service.name_of(model), data, explain)
+        ask = partial(handlers.predict, service, recognizer, service.name_of(model), data, explain)
         found = await service.jobs.run(ask, Job(service.settings.timeout))
     return Response(json_line(found), media_type="application/json")
 
@@ -144,7 +144,7 @@ async def timeline(
         place = stack.pop_all()  # kept until the work is done, which may outlive this request
     course = Course(service.settings.timeout)
     ask = partial(
-        answers.timeline, service, recognizer, service.name_of(model), (window, hop), data
+        handlers.timeline, service, recognizer, service.name_of(model), (window, hop), data
     )
     service.keep(course.work(service.jobs, place, ask))
     first = await course.first()
@@ -177,8 +177,8 @@ async def metrics(request: Request) -> Response:
 @router.get("/docs", include_in_schema=False)
 async def documentation(request: Request) -> HTMLResponse:
     """This description, for people."""
-    html = docs.page(request.app.openapi())
-    return HTMLResponse(html, headers={"content-security-policy": docs.csp()})
+    html = api_docs.page(request.app.openapi())
+    return HTMLResponse(html, headers={"content-security-policy": api_docs.csp()})
 
 
 def _service(request: Request) -> Service:

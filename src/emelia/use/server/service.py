@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 
 from emelia.audio.sandbox import Sandbox
 from emelia.errors import ConfigError
+from emelia.use.bundled import find_model
 from emelia.use.model import Model
 from emelia.use.recognizer import LONGEST, Recognizer
+from emelia.use.server.errors import Problem
 from emelia.use.server.jobs import Jobs
 from emelia.use.server.metrics import Metrics
-from emelia.use.server.problems import Problem
 from emelia.use.server.settings import ServerSettings
-from emelia.use.shipped import find_model
 
 Result = TypeVar("Result")
 

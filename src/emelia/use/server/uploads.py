@@ -8,7 +8,7 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from emelia.use.server.problems import Problem
+from emelia.use.server.errors import Problem
 from emelia.use.server.service import Service
 from emelia.use.server.settings import ServerSettings
 

@@ -1,0 +1,174 @@
+"""`emelia corpora`: what speech there is, and getting it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emelia import console
+from emelia.cli.common import open_corpus
+from emelia.cli.options import EmotionsOption
+from emelia.corpora import CORPORA, Corpus, CorpusSpec
+from emelia.corpora.paths import fetch_folder, home_of
+from emelia.corpora.splits.scheme import possible_splits
+from emelia.errors import ConfigError, StorageError
+
+_MANY = 20  # files, above which they are counted instead of megabytes
+_CROWD = 100  # speakers, above which not all are named
+
+
+def corpora(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CORPUS | fetch NAME",
+            help="Look at this one: a folder, a CSV manifest or a name. Or get those named; "
+            "hf:OWNER/NAME is a data set of the Hugging Face hub.",
+            show_default=False,
+        ),
+    ] = None,
+    emotions: EmotionsOption = "",
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            help="With fetch: below this folder. \\[default: $EMELIA_CORPORA or the cache]",
+            show_default=False,
+        ),
+    ] = None,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="With fetch: agree to their licences.")
+    ] = False,
+) -> None:
+    """List the corpora emelia can read, look at one, or fetch those that are free to download.
+
+    A folder is recognised by its file names. Speech of your own works as a folder per
+    emotion, or as a CSV file with the columns file, emotion, speaker.
+
+    Examples: emelia corpora · emelia corpora recordings/ · emelia corpora fetch ravdess
+    """
+    words = what or []
+    if words[:1] == ["fetch"]:
+        _fetch(words[1:], to or _lasting_folder(), accept_licence)
+    elif to or accept_licence:
+        raise ConfigError("--to and --accept-licence go with: emelia corpora fetch NAME")
+    elif len(words) > 1:
+        raise ConfigError(f"{' '.join(words)}: expected one corpus; join several with +.")
+    elif words:
+        _show(open_corpus(words[0], emotions))
+    else:
+        _list_known()
+
+
+def _lasting_folder() -> Path:
+    """Where corpora are fetched to without `--to`; never a folder that is called `~`."""
+    folder = fetch_folder()
+    if folder.parts[0].startswith("~"):
+        raise StorageError(f"{folder}: your home folder is not known. Name a folder with --to.")
+    return folder
+
+
+def _list_known() -> None:
+    columns = ["name", "language", "clips", "speakers", "emotions", "licence", "get it"]
+    rows = [
+        [s.name, s.language, *(str(n or "-") for n in (s.clips, s.speakers)), str(len(s.emotions)),
+         s.licence, _way_to(s)]
+        for s in CORPORA.values()
+    ]  # fmt: skip
+    note = (
+        f"is here: below {fetch_folder()}, so the name suffices. fetch: emelia corpora fetch NAME."
+    )
+    console.table("Corpora that are recognised by their file names", columns, rows, note)
+    console.say("\nTheir homes, and how to get those that are not free to download:")
+    for spec in CORPORA.values():
+        console.say(f"  {spec.name}: {spec.home if spec.source else spec.obtain}")
+
+
+def _way_to(spec: CorpusSpec) -> str:
+    """In two words how a corpus is got."""
+    if home_of(spec.name):
+        return "is here"
+    return "fetch" if spec.source else "is made" if spec.name == "demo" else "by hand"
+
+
+def _fetch(names: Sequence[str], folder: Path, accepted: bool) -> None:
+    from emelia.corpora.fetching.hub import hub_spec
+
+    free = [spec.name for spec in CORPORA.values() if spec.source]
+    if not names:
+        raise ConfigError(f"fetch what? Free to download are {', '.join(free)}.")
+    for name in names:
+        if name not in CORPORA and not name.startswith("hf:"):
+            near = get_close_matches(name, CORPORA, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"free are {', '.join(free)}."
+            raise ConfigError(f"{name}: no such corpus; {hint}")
+    for name in names:
+        spec = hub_spec(name[3:]) if name.startswith("hf:") else CORPORA[name]
+        _fetch_one(spec, folder, accepted)
+
+
+def _fetch_one(spec: CorpusSpec, folder: Path, accepted: bool) -> None:
+    from emelia.corpora.fetching.fetch import fetch, is_fetched
+
+    if is_fetched(folder / spec.name):
+        console.say(f"{spec.name} is already in {folder / spec.name}")
+        return
+    console.say(f"{spec.name}: {spec.title}\nHome: {spec.home}\nLicence: {spec.licence}")
+    console.say(f"Citation: {spec.citation}")
+    if spec.source and not accepted:
+        _ask_for_consent(spec)
+    with console.Progress() as progress:
+        task = f"fetching {spec.name}"
+        started = False
+
+        def tell(done: int, files: int, came: int, size: int) -> None:
+            nonlocal started
+            by_size = size and files <= _MANY
+            now, total = (came // 10**6, size // 10**6) if by_size else (done, files)
+            if not started:
+                progress.start(task, total, now)
+                started = True
+            progress.step(task, now, "MB" if by_size else "files")
+
+        home = fetch(spec, folder, tell)
+        if started:
+            progress.finish(task)
+    console.say(f"{spec.name} is in {home}\nLook at it: emelia corpora {_place(spec, home)}")
+
+
+def _ask_for_consent(spec: CorpusSpec) -> None:
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            f"{spec.name}: read its licence ({spec.licence}; {spec.home}) and agree to it with "
+            "--accept-licence."
+        )
+    if not typer.confirm("Do you agree to this licence?"):
+        raise typer.Exit(1)
+
+
+def _place(spec: CorpusSpec, home: Path) -> str:
+    """What to call a corpus in a command: its name where that suffices."""
+    return spec.name if home_of(spec.name) == home else str(home)
+
+
+def _show(corpus: Corpus) -> None:
+    counts = corpus.counts()
+    rows = [[name, str(counts[name])] for name in corpus.emotions]
+    rows.append(["all", str(len(corpus.utterances))])
+    splits = ", ".join(possible_splits(corpus)) or "none"
+    note = f"Speakers: {_named(corpus.speakers)}. Splits: {splits}."
+    console.table(f"{corpus.name}: clips by emotion", ["emotion", "clips"], rows, note)
+    for spec in (source.spec for source in corpus.sources if source.spec):
+        console.say(f"Licence: {spec.licence}\nCitation: {spec.citation}\nHome: {spec.home}")
+        if spec.note:
+            console.say(f"Note: {spec.note}")
+
+
+def _named(speakers: Sequence[str]) -> str:
+    if len(speakers) <= _CROWD:
+        return ", ".join(speakers)
+    return f"{', '.join(speakers[:3])}, ..., {speakers[-1]} ({len(speakers)} in all)"

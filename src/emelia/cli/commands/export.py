@@ -1,0 +1,136 @@
+"""`emelia export`: a trained network becomes a model file that answers anywhere."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emelia import console
+from emelia.errors import ConfigError, StorageError
+from emelia.storage import ensure_writable, write_atomically
+
+if TYPE_CHECKING:
+    from emelia.config import Card
+    from emelia.learn.export.build import Exported
+
+
+def export(
+    run: Annotated[
+        Path, typer.Argument(help="A run folder that `emelia train` or `emelia study` made.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The model file. \\[default: NAME.onnx]", show_default=False)
+    ] = None,
+    name: Annotated[
+        str, typer.Option(help="What the model is called. \\[default: that of the file or the run]")
+    ] = "",
+    title: Annotated[
+        str, typer.Option(help="One line for people. \\[default: emotions and languages]")
+    ] = "",
+    licence: Annotated[
+        str, typer.Option(help="Of the weights. \\[default: what those of the data allow]")
+    ] = "",
+    accuracy: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of its answers that should be right, such as 0.8: less sure ones become "
+            "`unsure`. \\[default: 0.75]",
+            show_default=False,
+        ),
+    ] = None,
+    half: Annotated[
+        bool,
+        typer.Option(
+            "--half", help="Store weights in 16 bits: half the size, answers within 0.005."
+        ),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a model file that is already there.")
+    ] = False,
+) -> None:
+    """Make one ONNX file of a trained network: a waveform in, an emotion out.
+
+    The file is checked against the network on recordings of its corpus, and its
+    confidence calibrated on validation clips. A page with all figures is written beside it.
+
+    Example: emelia export runs/aesdd-emelia --out greek.onnx --title "Greek actors"
+    """
+    name = name or (out.stem if out else run.resolve().name)
+    if not name or Path(name).name != name:
+        raise ConfigError(f"--name {name!r}: expected a plain word; --out takes a path.")
+    out = out or Path(f"{name}.onnx")
+    _check(out, force)
+    if accuracy is not None and not 0 < accuracy <= 1:  # nor is NaN
+        raise ConfigError(f"--accuracy {accuracy:g}: expected a share above 0 and up to 1.")
+    ensure_writable(out.parent)
+
+    from emelia.learn.export.build import export as make
+    from emelia.learn.export.temperature import WANTED
+
+    with console.Progress() as progress:
+        wanted = WANTED if accuracy is None else accuracy
+        made = make(
+            run, progress, name=name, title=title, licence=licence, accuracy=wanted, half=half
+        )
+    warn_of(made)
+    write_model(out, made.file, made.card)
+    _show(out, made.card, len(made.file))
+
+
+def _check(path: Path, force: bool) -> None:
+    if path.suffix != ".onnx":
+        raise ConfigError(f"--out {path}: expected a name that ends with .onnx.")
+    if os.path.isdir(path):
+        raise StorageError(f"{path}: a folder stands there. Choose another --out.")
+    if os.path.exists(path) and not force:
+        raise StorageError(
+            f"{path}: is already there. Add --force to replace it, or choose another --out."
+        )
+
+
+def warn_of(made: Exported) -> None:
+    """Tell what the checks of a model file could not do, or found wanting."""
+    if made.card.parity["made"]:
+        console.warn(
+            "the recordings of this run are not where they were: the file was checked on "
+            "made sounds alone."
+        )
+    elif made.missing:
+        console.warn(
+            f"{made.missing} recordings of this run are gone or damaged: checked without them."
+        )
+    if not made.threshold.reached:
+        console.warn(f"the wanted accuracy is not reached. {made.threshold.rule}")
+
+
+def write_model(path: Path, data: bytes, card: Card) -> None:
+    """Write a model file and, beside it, the page about it."""
+    from emelia.show.card.page import to_markdown
+
+    write_atomically(path, data)
+    write_atomically(path.with_suffix(".md"), to_markdown(card).encode())
+
+
+def _show(path: Path, card: Card, size: int) -> None:
+    test = card.metrics["test"]
+    rows = [
+        [part, str(found["clips"]), *(_percents(found[key]) for key in ("accuracy", "uar")),
+         " -> ".join(f"{100 * value:.1f}" for value in found["ece"]),
+         " -> ".join(f"{value:.3f}" for value in found["brier"]), f"{100 * found['aurc']:.1f}",
+         f"{100 * found['accepted']:.0f}",
+         "-" if found["accepted_accuracy"] is None else f"{100 * found['accepted_accuracy']:.1f}"]
+        for part, found in card.metrics.items()
+    ]  # fmt: skip
+    columns = ["", "clips", "accuracy %", "UAR %", "ECE %", "Brier", "AURC %", "accepted %",
+               "right of these %"]  # fmt: skip
+    rule = f"Temperature {card.temperature:g}; unsure below {card.threshold:g}."
+    console.table(card.title, columns, rows, f"{rule} {card.threshold_rule} {test['note']}")
+    console.say(f"{path}: {size / 1e6:.1f} MB. About it: {path.with_suffix('.md')}")
+
+
+def _percents(found: list[float]) -> str:
+    value, low, high = (100 * share for share in found)
+    return f"{value:.1f} ({low:.1f} to {high:.1f})"

@@ -1,0 +1,250 @@
+"""`emelia finetune`: a trained model learns one's own recordings and labels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from emelia import console, metrics
+from emelia.cli.commands.export import warn_of, write_model
+from emelia.cli.commands.training import fold_of, make_cell, show_cell
+from emelia.cli.common import divide, open_corpus, settings
+from emelia.cli.options import (
+    CorpusArgument,
+    DeviceOption,
+    EmotionsOption,
+    EpochsOption,
+    FoldOption,
+    PrecisionOption,
+    ResumeOption,
+    SeedOption,
+    SetOption,
+    ThreadsOption,
+)
+from emelia.corpora import Corpus
+from emelia.corpora.records import UNKNOWN_SPEAKER
+from emelia.corpora.splits.scheme import Fold
+from emelia.results import Cell
+from emelia.storage import expanded
+
+if TYPE_CHECKING:
+    from emelia.learn.export.temperature import Answers
+    from emelia.learn.study.tasks import Task
+    from emelia.learn.study.warm_start import Origin
+    from emelia.learn.training.runs import Run
+
+    # What a model file is made of: a network, its answers by part, and a title unless the usual.
+    Writing = tuple[Run, Mapping[str, Answers], str]
+
+
+def finetune(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A model file, the name of one that comes with emelia, or a run folder."
+        ),
+    ],
+    corpus: CorpusArgument,
+    split: Annotated[
+        str,
+        typer.Option(
+            help="How to divide the corpus. \\[default: speakers apart, or at random where fewer "
+            "than three are known]"
+        ),
+    ] = "",
+    fold: FoldOption = "",
+    seed: SeedOption = 0,
+    emotions: EmotionsOption = "",
+    epochs: EpochsOption = None,
+    set_: SetOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Run folder. \\[default: runs/CORPUS-MODEL]", show_default=False),
+    ] = None,
+    resume: ResumeOption = False,
+    device: DeviceOption = "cpu",
+    precision: PrecisionOption = "32-true",
+    threads: ThreadsOption = 1,
+) -> None:
+    """Teach a trained model your own recordings and labels, and get a model file.
+
+    Some 20 clips of each label are enough to begin with; labels may be any words. Part of the
+    clips is kept to test what it has learnt. A model that knew all labels stays as it was where
+    held-out clips are answered no better for what it learnt. Ctrl-C keeps the best epoch so far;
+    --resume goes on.
+
+    Examples: emelia finetune default recordings/ ·
+    emelia finetune runs/aesdd-emelia calls.csv --emotions calm,stressed
+    """
+    from emelia.learn.study.finetuning import gentler, usual_split
+    from emelia.learn.study.tasks import tasks
+    from emelia.learn.study.warm_start import read
+    from emelia.learn.training.hardware import Hardware
+
+    start = read(_place(model))
+    data = _usable(open_corpus(corpus, emotions), start)
+    parts = divide(data, split or usual_split(data))
+    chosen = fold_of(parts, fold)
+    _warn_of_shared_speakers(chosen)
+    changes = settings(set_, epochs)
+    recipe = gentler(start.run().recipe, start.recipe, chosen.train, changes)
+    (task,) = tasks(data, parts, [recipe], [seed], start.place, only=chosen.name)
+    folder = out or Path("runs") / f"{data.name}-{start.name}"
+    cell = _finished(task, folder) if resume else None
+    if cell is None:
+        cell = make_cell(task, folder, resume, Hardware(device, precision, threads))
+    show_cell(cell, folder)
+    try:
+        file = _export(folder, _kept(start, task, cell, folder))
+    except KeyboardInterrupt:
+        console.warn("stopped before the model file was made. Add --resume to make it.")
+        raise typer.Exit(130) from None
+    console.say(f"Run folder: {folder}. Try it: emelia predict --model {file} CLIP")
+
+
+def _place(model: str) -> Path:
+    """A folder, a file, or the file of a shipped name."""
+    from emelia.use.bundled import find_model
+
+    folder = expanded(model)
+    return folder if os.path.isdir(folder) else expanded(find_model(model))
+
+
+def _usable(corpus: Corpus, start: Origin) -> Corpus:
+    """What is new to the model, with a word on what is not and on what is scarce."""
+    from emelia.learn.study.finetuning import check_sizes, unheard
+
+    data = unheard(corpus, start.heard)
+    if known := len(corpus.utterances) - len(data.utterances):
+        console.warn(f"{known} clips left out: {start.name} has heard them before.")
+        trained = {u.speaker for u in corpus.utterances if u.digest in start.heard}
+        if trained & set(data.speakers) - {UNKNOWN_SPEAKER}:
+            console.warn(
+                f"{start.name} has heard other clips of these speakers: the figures flatter."
+            )
+    if few := check_sizes(data):
+        console.warn(f"few clips: {', '.join(few)}. The figures will tell little.")
+    return data
+
+
+def _warn_of_shared_speakers(fold: Fold) -> None:
+    heard = {u.speaker for u in (*fold.train, *fold.validation)}
+    if heard & {u.speaker for u in fold.test} - {UNKNOWN_SPEAKER}:
+        console.warn(
+            "the voices it is tested with are among those it learns from: the figures flatter. "
+            "With three or more speakers, named and each with every label, they are kept apart."
+        )
+
+
+def _finished(task: Task, folder: Path) -> Cell | None:
+    """The result of this very training, where it is done and no more than the file is wanting."""
+    file = folder / "result.json"
+    cell = Cell.from_json(file.read_text(encoding="utf-8")) if file.is_file() else None
+    return cell if cell and cell.key == task.key else None
+
+
+def _kept(start: Origin, task: Task, cell: Cell, folder: Path) -> Writing:
+    """What the model file is made of."""
+    classes = start.run().classes
+    if unknown := [name for name in cell.classes if name not in classes]:
+        lacking = ", ".join(unknown)
+        console.say(
+            f"Before: nothing to compare with; {start.name} has no {lacking}, so what it learnt is "
+            "kept."
+        )
+        return _of_taught(folder, cell)
+    return _better(start, task, cell, folder)
+
+
+def _of_taught(folder: Path, cell: Cell) -> Writing:
+    """What is written where the new network is kept."""
+    from emelia.learn.export.temperature import read_answers
+    from emelia.learn.training.runs import load_run
+
+    return load_run(folder), read_answers(folder, len(cell.classes)), ""
+
+
+def _better(start: Origin, task: Task, cell: Cell, folder: Path) -> Writing:
+    """The taught network or the one as it was, whichever answers held-out clips better; say so."""
+    from emelia.learn.study.keeping import as_it_was, judge, told_of_unchanged
+
+    taught, after, _ = _of_taught(folder, cell)
+    held_out, name = after["validation"], f"{start.name} as it was"
+    with console.Progress() as progress:
+        progress.start(name, len(held_out.ids) + len(task.fold.test))
+        run, before = as_it_was(start.run(), task, held_out.ids, partial(progress.step, name))
+        progress.finish(name, f"{len(held_out.ids)} held-out clips asked")
+    verdict = judge(before["validation"], held_out)
+    _compare(start, before["test"], cell, verdict.better)
+    counts = (
+        f"of {verdict.clips} held-out clips it is right on {verdict.after}, {name} on "
+        f"{verdict.before}"
+    )
+    if verdict.better:
+        console.say(f"What it learnt is kept: {counts}.")
+        return taught, after, ""
+    console.warn(
+        f"what it learnt is not kept: {counts}. The model file is {name}; record more and teach "
+        f"{start.name} again, or take what it learnt all the same: emelia export {folder}"
+    )
+    about = told_of_unchanged(taught.about, before, start.name, verdict)
+    return replace(run, about=about), before, f"{name}, calibrated on {cell.corpus}"
+
+
+def _compare(start: Origin, asked: Answers, cell: Cell, kept: bool) -> None:
+    """Print the figures of the model as it was beside those of what it has become.
+
+    Where that is not kept, its figures are not those of the model file: title and note say so.
+    """
+    found = dict(zip(asked.ids, asked.logits.argmax(axis=1), strict=True))
+    truth, after = cell.truth, cell.predicted
+    before = np.array([found[str(p["id"])] for p in cell.predictions])
+    rows = [
+        ["before", *_figures(truth, before, cell.speakers)],
+        ["after", *_figures(truth, after, cell.speakers)],
+    ]
+    gain = metrics.uar(truth, after) - metrics.uar(truth, before)
+    ends = metrics.difference_interval(truth, before, after, cell.speakers)
+    note = (
+        f"{'' if kept else 'The model file is the one before. After what it learnt: '}"
+        f"UAR {100 * gain:+.1f} points ({100 * ends.low:+.1f} to {100 * ends.high:+.1f}); "
+        f"95 % intervals, {ends.note or 'speakers drawn first'}. Before: the model as it was, "
+        "asked for these labels alone."
+    )
+    title = f"{start.name} before and after, on the same {len(truth)} test clips"
+    title = title if kept else f"What it learnt, not kept: {title}"
+    console.table(title, ["", "accuracy %", "UAR %"], rows, note)
+
+
+def _figures(
+    truth: metrics.Labels, predicted: metrics.Labels, speakers: tuple[str, ...]
+) -> list[str]:
+    shown = []
+    for name, value in (
+        ("accuracy", metrics.accuracy(truth, predicted)),
+        ("uar", metrics.uar(truth, predicted)),
+    ):
+        ends = metrics.interval(truth, predicted, speakers, name)  # type: ignore[arg-type]
+        shown.append(f"{100 * value:.1f} ({100 * ends.low:.1f} to {100 * ends.high:.1f})")
+    return shown
+
+
+def _export(folder: Path, writing: Writing) -> Path:
+    """Make the model file in the run folder."""
+    from emelia.learn.export.build import export_run
+
+    run, answers, title = writing
+    name = folder.resolve().name
+    file = folder / f"{name}.onnx"
+    with console.Progress() as progress:
+        made = export_run(run, answers, progress, name=name, title=title)
+    warn_of(made)
+    write_model(file, made.file, made.card)
+    return file

@@ -1,0 +1,140 @@
+"""`emelia listen`: emotions as one speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emelia import console
+from emelia.cli.options import ModelOption, OnlyOption, ThresholdOption, split_names
+from emelia.errors import ConfigError
+
+if TYPE_CHECKING:
+    from emelia.audio.limits import Wave
+    from emelia.cli.listening import Listener
+    from emelia.use.microphone import Microphone
+    from emelia.use.timeline.live import Live
+
+
+class Format(StrEnum):
+    """How events are written."""
+
+    text = "text"
+    json = "json"
+
+
+def listen(
+    model: ModelOption = "default",
+    emotions: OnlyOption = None,
+    threshold: ThresholdOption = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER|NAME", help="Which microphone; a part of its name will do.",
+            show_default=False,
+        ),
+    ] = None,
+    list_devices: Annotated[
+        bool, typer.Option("--list-devices", help="Show all microphones and leave.")
+    ] = False,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Listen to a recording instead, as it plays.", show_default=False),
+    ] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="With --file: as fast as it goes.")
+    ] = False,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Stop then. \\[default: at Ctrl-C]", show_default=False),
+    ] = None,
+    window: Annotated[float, typer.Option(help="Seconds heard at once.")] = 3.0,
+    hop: Annotated[float, typer.Option(help="Seconds from one answer to the next.")] = 1.0,
+    format_: Annotated[
+        Format, typer.Option("--format", help="json: one event a line, windows and segments.")
+    ] = Format.text,
+) -> None:  # fmt: skip
+    """Listen to the microphone and tell emotions as one speaks.
+
+    Nothing is recorded or sent anywhere. Ctrl-C ends with a summary. On a terminal the picture
+    moves; in a pipe there is a line for each segment of speech with one emotion.
+
+    Examples: emelia listen · emelia listen --file clip.wav · emelia listen --format json | jq
+    """
+    if list_devices:
+        _show_devices()
+        return
+    if fast and not file:
+        raise ConfigError("--fast: a microphone cannot be hurried. Add --file clip.wav.")
+    from emelia.cli.listening import make_listener
+    from emelia.config import SAMPLE_RATE
+    from emelia.use.recognizer import load
+    from emelia.use.timeline.live import Live
+
+    words = None if emotions is None else split_names(emotions)
+    recognizer = load(model, emotions=words, threshold=threshold)
+    with _sound(file, device, fast) as (blocks, microphone):
+        rate = microphone.rate if microphone else SAMPLE_RATE
+        live = Live(recognizer, rate=rate, window=window, hop=hop)
+        listener = make_listener(
+            json=format_ is Format.json,
+            emotions=recognizer.emotions,
+            threshold=recognizer.threshold,
+        )
+        _hear(live, blocks, microphone, seconds, listener)
+
+
+@contextmanager
+def _sound(
+    file: Path | None, device: str | None, fast: bool
+) -> Iterator[tuple[Iterable[Wave], Microphone | None]]:
+    """The blocks to listen to, and the microphone they come from, if they do."""
+    from emelia.use.microphone import Microphone, find_device, replay
+
+    if file:
+        yield replay(file, fast=fast), None
+        return
+    with Microphone(find_device(device)) as microphone:
+        yield microphone.blocks(), microphone
+
+
+def _hear(
+    live: Live,
+    blocks: Iterable[Wave],
+    microphone: Microphone | None,
+    seconds: float | None,
+    listener: Listener,
+) -> None:
+    """Listen until the sound or the patience ends; then tell the rest and a summary."""
+    with listener:
+        try:
+            for block in blocks:
+                events = live.feed(block)
+                behind = live.lag + (microphone.waiting if microphone else 0.0)
+                listener.tell(block, events, live.seconds, behind)
+                if seconds and live.seconds >= seconds:
+                    break
+        except KeyboardInterrupt:
+            pass
+        listener.tell(None, live.flush(), live.seconds, 0.0)
+    listener.sum_up(live.seconds)
+    if microphone and microphone.lost:
+        console.warn(
+            f"sound was lost {microphone.lost} times: this computer is too slow or too busy."
+        )
+
+
+def _show_devices() -> None:
+    from emelia.use.microphone import devices
+
+    rows = [
+        [f"{d.number}  {d.name}", str(d.channels), f"{d.rate} Hz", "yes" if d.usual else ""]
+        for d in devices()
+    ]
+    note = "Choose one with --device NUMBER." if rows else "No microphone found."
+    console.table("Microphones", ["", "channels", "rate", "usual"], rows, note)

@@ -1,0 +1,237 @@
+"""`emelia predict`: the emotion of recordings."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from emelia import console
+from emelia.cli.options import ModelOption, OnlyOption, ThresholdOption, split_names
+from emelia.errors import AudioError, ConfigError
+
+if TYPE_CHECKING:
+    from emelia.use.recognizer import Prediction, Recognizer
+
+_STDIN = "-"
+_MOST_BYTES = 200_000_000  # of standard input
+
+
+class Format(StrEnum):
+    """How answers are written; those after csv are for timelines alone."""
+
+    text = "text"
+    json = "json"
+    csv = "csv"
+    rttm = "rttm"
+    audacity = "audacity"
+    srt = "srt"
+    vtt = "vtt"
+
+
+_FOR_ANSWERS = (Format.text, Format.json, Format.csv)
+
+
+def predict(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH...",
+            help="Recordings, folders of them, quoted patterns such as 'calls/**/*.wav', lists "
+            "(.txt, .csv), or - for standard input.",
+            show_default=False,
+        ),
+    ],
+    model: ModelOption = "default",
+    emotions: OnlyOption = None,
+    threshold: ThresholdOption = None,
+    format_: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            help="json: one object a line; csv: one row a recording, or a segment with --timeline. "
+            "The others are for timelines.",
+        ),
+    ] = Format.text,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PICTURE", help="Draw what the model heard in one recording: .png, .svg, .pdf.",
+            show_default=False,
+        ),
+    ] = None,
+    timeline: Annotated[
+        bool,
+        typer.Option("--timeline", help="Follow recordings of any length over time, in segments."),
+    ] = False,
+    window: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="Of a timeline: heard at once. [3]", show_default=False
+        ),
+    ] = None,
+    hop: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="Of a timeline: from one window to the next. [1]",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of timelines: write them to this file, or a file each into this folder.",
+            show_default=False,
+        ),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Of a timeline: draw it as .png, .svg or .pdf.", show_default=False),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
+) -> None:  # fmt: skip
+    """Tell the emotion of recordings.
+
+    One answer a recording of up to five minutes: an emotion, `not sure` where its confidence
+    is low, or `no speech`; with --timeline segments with an emotion each. A recording that
+    cannot be used is named and the rest go on; the exit code then is 1.
+
+    Examples: emelia predict clip.wav · emelia predict calls/ --format csv > calls.csv ·
+    emelia predict clip.wav --explain why.png · emelia predict talk.mp3 --timeline
+    """
+    from emelia.use.recognizer import load
+
+    of_timelines = {"--window": window, "--hop": hop, "--out": out, "--picture": picture}
+    _check(timeline, format_, explain, of_timelines)
+    words = None if emotions is None else split_names(emotions)
+    recognizer = load(model, emotions=words, threshold=threshold, threads=threads)
+    names, failures = _recordings(paths)
+    if explain and len(names) + failures != 1:
+        raise ConfigError(f"--explain draws one recording; {len(names) + failures} were given.")
+    if timeline and names:
+        failures += _follow(recognizer, names, window, hop, format_, out, picture)
+    elif names:
+        failures += _answer(recognizer, names, format_, explain, threads)
+    if failures:
+        raise typer.Exit(1)
+
+
+def _check(
+    timeline: bool, format_: Format, explain: Path | None, of_timelines: Mapping[str, Any]
+) -> None:
+    """Refuse options that do not go together."""
+    given = [name for name, value in of_timelines.items() if value is not None]
+    if given and not timeline:
+        raise ConfigError(f"{given[0]} is for timelines. Add --timeline, or leave it out.")
+    if not timeline and format_ not in _FOR_ANSWERS:
+        raise ConfigError(
+            f"--format {format_} is for timelines. Add --timeline, or choose another."
+        )
+    if timeline and explain:
+        raise ConfigError("--explain draws a single answer; a timeline is drawn by --picture.")
+
+
+def _follow(
+    recognizer: Recognizer, names: Sequence[str], window: float | None, hop: float | None,
+    format_: Format, out: Path | None, picture: Path | None,
+) -> int:  # fmt: skip
+    """Follow recordings over time; return how many could not be used."""
+    from emelia.cli.timeline import run_timeline
+    from emelia.use.timeline.windows import HOP, WINDOW
+
+    if _STDIN in names:
+        raise ConfigError("--timeline follows files, not standard input. Save the sound first.")
+    return run_timeline(
+        recognizer, names, window=WINDOW if window is None else window,
+        hop=HOP if hop is None else hop, format_=format_, out=out, picture=picture,
+    )  # fmt: skip
+
+
+def _answer(
+    recognizer: Recognizer, names: Sequence[str], format_: Format, explain: Path | None,
+    threads: int,
+) -> int:  # fmt: skip
+    """Give each recording one answer; return how many could not be used."""
+    if explain:
+        from emelia.show.answer.explanation import check_picture
+
+        check_picture(explain)
+    write = _writer(format_, names, recognizer.emotions)
+    failures = 0
+    for name, answer in zip(names, _answers(recognizer, names, threads), strict=True):
+        if isinstance(answer, AudioError):
+            console.fail(_named(name, answer))
+            failures += 1
+            continue
+        write(name, answer)
+        if explain:
+            _draw(explain, name, answer, recognizer)
+            if format_ is Format.text:
+                console.say(f"Picture: {explain}")
+    return failures
+
+
+def _recordings(paths: Sequence[str]) -> tuple[list[str], int]:
+    """All recordings meant, and how many words meant none; those are told of at once."""
+    from emelia.use.inputs import recordings
+
+    found: list[str] = []
+    failures = 0
+    for path in paths:
+        try:
+            found += [path] if path == _STDIN else recordings(path)
+        except AudioError as error:
+            console.fail(str(error))
+            failures += 1
+    return found, failures
+
+
+def _answers(
+    recognizer: Recognizer, names: Sequence[str], threads: int
+) -> Iterator[Prediction | AudioError]:
+    sources = (_standard_input() if name == _STDIN else name for name in names)
+    return recognizer.predict_many(sources, threads=threads)
+
+
+def _standard_input() -> bytes:
+    return sys.stdin.buffer.read(_MOST_BYTES)
+
+
+def _named(name: str, error: AudioError) -> str:
+    text = str(error)
+    return text.replace("upload: ", "standard input: ", 1) if name == _STDIN else text
+
+
+def _writer(
+    kind: Format, names: Sequence[str], emotions: Sequence[str]
+) -> Callable[[str, Prediction], None]:
+    """What prints one answer; a header is printed at once."""
+    from emelia.cli import answers
+
+    if kind is Format.json:
+        return lambda name, answer: console.say(answers.as_json(name, answer))
+    if kind is Format.csv:
+        console.say(answers.csv_header(emotions))
+        return lambda name, answer: console.say(answers.as_csv(name, answer, emotions))
+    if len(names) == 1:
+        return lambda name, answer: console.say("\n".join(answers.as_lines(name, answer)))
+    width = answers.width_of(names)
+    return lambda name, answer: console.say(answers.as_line(name, answer, width))
+
+
+def _draw(path: Path, name: str, answer: Prediction, recognizer: Recognizer) -> None:
+    from emelia.cli.answers import in_words
+    from emelia.show.answer.explanation import explanation, picture
+    from emelia.storage import write_atomically
+
+    if not answer.probabilities:
+        raise AudioError(f"{name}: no speech found, so there is nothing to draw.")
+    figure = explanation(
+        f"{Path(name).name}: {in_words(answer)}", answer.logmel, answer.saliency,
+        answer.probabilities, recognizer.card.features, recognizer.threshold,
+    )  # fmt: skip
+    write_atomically(path, picture(figure, path.suffix))

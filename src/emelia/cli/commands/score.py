@@ -1,0 +1,93 @@
+"""`emelia score`: the emotions of thousands of files in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emelia import console
+from emelia.cli.options import ModelOption, OnlyOption, split_names
+from emelia.errors import AudioError
+
+if TYPE_CHECKING:
+    from emelia.use.scoring.run import Tally
+
+_TASK = "scoring"
+
+
+def score(
+    where: Annotated[
+        str,
+        typer.Argument(
+            metavar="IN",
+            help="A folder, searched with those inside it; a .txt list with a path a line, or a "
+            ".csv with a column `path` or `file`; a quoted pattern; one recording.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT", help="The table to write: .csv or .parquet.", show_default=False
+        ),
+    ],
+    model: ModelOption = "default",
+    emotions: OnlyOption = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Processes of one thread each; all cores if not given.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Recognise the emotion of every recording of a collection.
+
+    Columns: path, emotion, confidence, unsure, seconds, speech and the probability of each
+    emotion. Ctrl-C or a crash loses nothing: the same command goes on, and later scores only
+    what is new or has changed. What cannot be scored is listed in OUT.failures.csv.
+
+    Examples: emelia score talks/ scores.csv · emelia score "talks/**/*.mp3" scores.parquet
+    """
+    from emelia.cli.common import cores
+    from emelia.use.scoring.run import score as score_all
+
+    labels = None if emotions is None else split_names(emotions)
+    with console.Progress() as progress:
+        tally = score_all(
+            where,
+            out,
+            model=model,
+            emotions=labels,
+            jobs=jobs or cores(),
+            on_progress=_teller(progress),
+        )
+        progress.finish(_TASK, tally.facts())
+    _tell(tally, out)
+
+
+def _teller(progress: console.Progress) -> Callable[[Tally], None]:
+    """Draw the bar, from where an earlier run has got to."""
+    started = False
+
+    def tell(tally: Tally) -> None:
+        nonlocal started
+        if started:
+            progress.step(_TASK, tally.done, tally.facts())
+        else:
+            progress.start(_TASK, tally.total, tally.done)
+        started = True
+
+    return tell
+
+
+def _tell(tally: Tally, out: Path) -> None:
+    kept = f", {tally.kept} of them before" if tally.kept else ""
+    console.say(f"{tally.total - tally.failed} of {tally.total} recordings{kept}: {out}")
+    if tally.failed:
+        raise AudioError(
+            f"{tally.failed} of {tally.total} recordings could not be scored; the reasons are in "
+            f"{out.with_suffix('.failures.csv')}. The same command tries them again."
+        )

@@ -1,0 +1,216 @@
+"""`emelia study`: recipes x folds x seeds on one corpus, compared; `recipes` and `report`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emelia import console
+from emelia.cli.common import cores, divide, open_corpus, settings
+from emelia.cli.options import (
+    CorpusArgument,
+    DeviceOption,
+    EmotionsOption,
+    EpochsOption,
+    ImbalanceOption,
+    SetOption,
+    StartOption,
+    TeacherOption,
+    TrackOption,
+    WithOption,
+)
+from emelia.corpora.splits.scheme import NAMES
+from emelia.errors import EmeliaError
+from emelia.learn.study.ablations import with_variants
+from emelia.learn.study.recipes import QUICK, all_recipes, find_recipes
+from emelia.learn.study.recipes import quick as shorten
+from emelia.results import read_results, studies
+
+if TYPE_CHECKING:
+    from emelia.learn.study.runner import Outcome
+    from emelia.learn.study.tasks import Task
+    from emelia.learn.study.tracking import Tracker
+
+
+def study(
+    corpus: CorpusArgument = "demo",
+    split: Annotated[
+        str,
+        typer.Option(
+            help=f"{', '.join(NAMES[:-1])} or {NAMES[-1]}. \\[default: loso]",
+            show_default=False,
+        ),
+    ] = "",
+    recipes: Annotated[
+        str,
+        typer.Option(
+            help="Names, groups or TOML files, separated by commas; see `emelia recipes`."
+        ),
+    ] = "",
+    seeds: Annotated[int, typer.Option(min=1, help="Repeat everything with so many seeds.")] = 1,
+    emotions: EmotionsOption = "",
+    with_: WithOption = "",
+    imbalance: ImbalanceOption = 1.0,
+    epochs: EpochsOption = None,
+    set_: SetOption = None,
+    ablate: Annotated[
+        bool,
+        typer.Option("--ablate", help="Also train each recipe without each technique it uses."),
+    ] = False,
+    remedies: Annotated[
+        bool,
+        typer.Option(
+            "--remedies",
+            help="Train each recipe with each remedy for classes of unequal size; see --imbalance.",
+        ),
+    ] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help="For trying out: one recipe a family, three folds, few epochs."
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for results.jsonl and the report. \\[default: runs/CORPUS-SPLIT]"
+        ),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Trainings at the same time, one core each.")
+    ] = cores(),
+    device: DeviceOption = "cpu",
+    start: StartOption = None,
+    teacher: TeacherOption = None,
+    track: TrackOption = "",
+) -> None:
+    """Train and compare networks on a corpus, and write a report.
+
+    Speakers of the test clips are never heard in training unless you ask for a random
+    split. Finished trainings are kept: the same command goes on where it stopped.
+
+    Of corpora joined by + you may test on one in turn, or on one language, that training has
+    not heard: --split loco, --split language. --with adds corpora to training alone.
+
+    Examples: emelia study · emelia study recordings/ --split folds-5 --seeds 3 ·
+    emelia study aesdd --with ravdess+emodb · emelia study aesdd+emodb+nemo --split loco ·
+    emelia study aesdd/ --recipes seed,emelia --set train.lr=0.0005 ·
+    emelia study aesdd/ --ablate · emelia study aesdd/ --remedies --imbalance 10
+    """
+    usual = "emelia" if ablate or remedies else ",".join(QUICK) if quick else "seed,emelia"
+    chosen = find_recipes(recipes or usual, settings(set_, epochs))
+    data = open_corpus(corpus, emotions)
+    parts = divide(data, split or ("folds-3" if quick else "loso"), imbalance, with_)
+    if quick:
+        chosen = [shorten(recipe) for recipe in chosen]
+    chosen = with_variants(chosen, ablate, remedies)
+
+    from emelia.learn.study.runner import run_study
+    from emelia.learn.study.tasks import tasks
+    from emelia.learn.training.hardware import Hardware
+
+    folder = out or Path("runs") / f"{data.name}-{parts.name.replace(':', '-').replace('/', '-')}"
+    wanted = tasks(data, parts, chosen, range(seeds), start, teacher)
+    tracker = _tracker(track, f"{data.name} {parts.name}", folder, wanted)
+    with console.Progress() as progress:
+        bars = Bars(progress, len(wanted), tracker)
+        outcome = run_study(wanted, folder, bars.tell, jobs, Hardware(device), bars.end, bars.begin)
+    _conclude(outcome, folder, tracker)
+
+
+def _tracker(kind: str, experiment: str, folder: Path, wanted: Sequence[Task]) -> Tracker | None:
+    if not kind:
+        return None
+    from emelia.learn.study.runner import cell_folder
+    from emelia.learn.study.tracking import tracker
+
+    return tracker(kind, experiment, folder, [(t, cell_folder(folder, t)) for t in wanted])
+
+
+class Bars:
+    """Progress of a study: a bar for each training under way."""
+
+    def __init__(
+        self, progress: console.Progress, cells: int, tracker: Tracker | None = None
+    ) -> None:
+        self.progress, self.tracker, self.cells = progress, tracker, cells
+        self.before = 0  # of them, finished by an earlier start
+        self.running: set[str] = set()
+        self.ended: set[str] = set()
+
+    def begin(self, reused: int) -> None:
+        self.before = reused
+        self.progress.start("trainings", self.cells, reused)
+
+    def tell(self, name: str, done: int, total: int, facts: str) -> None:
+        if name in self.ended:  # news that another process sent late
+            return
+        if name not in self.running:
+            self.running.add(name)
+            self.progress.start(name, total, done)
+        self.progress.step(name, done, facts)
+        if self.tracker:
+            self.tracker.tell(name, done, total, facts)
+
+    def end(self, name: str, facts: str) -> None:
+        if name in self.running:
+            self.running.remove(name)
+            self.progress.finish(name, facts)
+        self.ended.add(name)
+        self.progress.step("trainings", self.before + len(self.ended))
+        if self.tracker:
+            self.tracker.end(name, facts)
+
+
+def _conclude(outcome: Outcome, folder: Path, tracker: Tracker | None) -> None:
+    """Print the tables, write the report, and fail if a training did."""
+    if outcome.reused:
+        console.say(
+            f"{outcome.reused} of {len(outcome.cells)} trainings were finished before and kept."
+        )
+    if outcome.cells:
+        written = _report(folder, shlex.join(["emelia", *sys.argv[1:]]))
+        if tracker:
+            tracker.report(f"report of {folder.name}", [*written, folder / "results.jsonl"])
+    for name, reason in outcome.failed.items():
+        console.warn(f"{name}: {reason}")
+    if outcome.failed:
+        raise EmeliaError(f"{len(outcome.failed)} trainings failed; the others are in {folder}.")
+
+
+def _report(folder: Path, command: str) -> list[Path]:
+    from emelia.show.report.page import write_report
+    from emelia.show.report.recordings import places_of
+    from emelia.show.report.study_tables import all_tables
+
+    file = folder / "results.jsonl"
+    cells = read_results(file)
+    for found in studies(cells):
+        for table in all_tables(found):
+            console.table(table.title, table.columns, table.rows, table.note)
+    written = write_report(cells, folder, command, places_of([file]))
+    console.say(f"Report: {next(path for path in written if path.suffix == '.html')}")
+    return written
+
+
+def recipes() -> None:
+    """List the recipes that come with emelia.
+
+    A recipe of your own is a TOML file with the same settings; name it in --recipes.
+
+    Examples: emelia recipes · emelia study --recipes emelia,my-own.toml
+    """
+    rows = [
+        [r.name, r.group, r.title, f"{r.train.epochs}", f"{r.train.batch_size}", f"{r.train.lr:g}"]
+        for r in all_recipes().values()
+    ]
+    columns = ["recipe", "group", "what it is", "epochs", "batch", "learning rate"]
+    console.table("Recipes", columns, rows, "The group `seed` repeats the founding study.")
+
+
+__all__: Sequence[str] = ["recipes", "study"]

@@ -1,0 +1,185 @@
+"""`emelia tune`: better settings for a recipe, found without the test speakers."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emelia import console
+from emelia.cli.commands.study import Bars
+from emelia.cli.commands.training import fold_of, usual_split
+from emelia.cli.common import divide, open_corpus, settings
+from emelia.cli.options import CorpusArgument, DeviceOption, EmotionsOption, EpochsOption, SetOption
+from emelia.config import Recipe, recipe_toml
+from emelia.corpora.splits.scheme import Split
+from emelia.errors import ConfigError, EmeliaError
+from emelia.learn.study.recipes import find_recipes
+from emelia.learn.study.tune_space import Found, own_values, space, with_values
+from emelia.results import read_results, studies
+from emelia.storage import ensure_writable, lock, write_atomically
+
+if TYPE_CHECKING:
+    from emelia.learn.study.runner import Outcome
+    from emelia.learn.study.tasks import Task
+    from emelia.learn.study.tune import Search
+    from emelia.learn.training.hardware import Hardware
+
+_LOOKED = (
+    "The test speakers were asked about {} tuned recipes in this folder: to choose among those "
+    "figures would be to choose on test data."
+)
+
+
+def tune(
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe's name, or a TOML file; see `emelia recipes`.")
+    ],
+    corpus: CorpusArgument,
+    trials: Annotated[
+        int, typer.Option(min=1, help="Try so many settings; more go on from those tried.")
+    ] = 30,
+    split: Annotated[
+        str, typer.Option(help="How to divide the corpus; see `emelia study --help`.")
+    ] = "",
+    fold: Annotated[
+        str, typer.Option(help="Whose test speakers to keep out. \\[default: its first]")
+    ] = "",
+    inner: Annotated[
+        int, typer.Option(min=3, help="Folds that the other speakers are divided into.")
+    ] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Of the test at the end.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the search.")] = 0,
+    emotions: EmotionsOption = "",
+    epochs: EpochsOption = None,
+    set_: SetOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder. \\[default: runs/CORPUS-RECIPE-tuned]", show_default=False),
+    ] = None,
+    device: DeviceOption = "cpu",
+    threads: Annotated[int, typer.Option(min=1, help="Cores for one training.")] = 1,
+) -> None:
+    """Search better settings for a recipe, and test once what they are worth.
+
+    Learning rate, schedule, weight decay, dropout, width, masks, mixup and the strength of
+    changed copies are searched. The test speakers of the fold are never heard in it: each
+    trial is judged on inner folds of the others. At the end the best settings and the
+    recipe itself are trained and tested on the fold. Ctrl-C keeps finished trials: the same
+    command goes on.
+
+    Examples: emelia tune emelia recordings/ · emelia tune variable-3 aesdd/ --trials 50 --fold 2 ·
+    emelia study aesdd/ --recipes emelia,runs/aesdd-emelia-tuned/best.toml
+    """
+    chosen = find_recipes(recipe, settings(set_, epochs))
+    if len(chosen) != 1:
+        raise ConfigError(f"{recipe!r} names {len(chosen)} recipes; tune takes one.")
+    data = open_corpus(corpus, emotions)
+    parts = divide(data, split or usual_split(data))
+    outer = _outer(parts, fold)
+    folder = out or Path("runs") / f"{data.name}-{chosen[0].name}-tuned"
+
+    from emelia.learn.study.tasks import tasks
+    from emelia.learn.study.tune import Search, inner_folds
+    from emelia.learn.training.hardware import Hardware
+
+    wanted = Search(chosen[0], data.emotions, inner_folds(data, outer.folds[0], inner), seed)
+    hardware = Hardware(device, threads=threads)
+    found = _search(wanted, folder, trials, hardware)
+    best = with_values(chosen[0], found.best.values, f"{chosen[0].name}-tuned")
+    _write(folder, chosen[0], best, found)
+    compared = [chosen[0]] if best == chosen[0] else [chosen[0], best]
+    outcome = _test(tasks(data, outer, compared, range(seeds)), folder, hardware)
+    _conclude(folder, chosen[0], found, outcome)
+
+
+def _outer(parts: Split, fold: str) -> Split:
+    """One fold of a split, as a split: what is tested on."""
+    kept = fold_of(parts, fold)
+    return Split(parts.name, f"{parts.protocol} Fold {kept.name} alone.", (kept,))
+
+
+def _search(wanted: Search, folder: Path, trials: int, hardware: Hardware) -> Found:
+    from emelia.learn.study.tune import search
+
+    ensure_writable(folder)
+    with lock(folder), console.Progress() as progress:
+        bars = _Bars(progress)
+        return search(wanted, folder, trials, bars.tell, bars.tell_trial, hardware)
+
+
+class _Bars:
+    """Progress of a search: a bar for all trials and one for the trial under way."""
+
+    def __init__(self, progress: console.Progress) -> None:
+        self.progress = progress
+        self.number = 0  # of the trial under way; 0 before the search
+        self.running = ""  # its bar, once there is one
+        self.facts = ""
+
+    def tell(self, done: int, total: int, facts: str) -> None:
+        """Show how many trials are done, and what the last one came to."""
+        if not self.number:
+            self.progress.start("trials", max(total, done), done)
+        elif self.running:
+            self.progress.finish(self.running, self.facts)
+        self.progress.step("trials", done, facts)
+        self.number, self.running = done + 1, ""
+
+    def tell_trial(self, done: int, total: int, facts: str) -> None:
+        """Show how many epochs of the trial under way are done."""
+        if not self.running:
+            self.running = f"trial {self.number}"
+            self.progress.start(self.running, total)
+        self.facts = facts
+        self.progress.step(self.running, done, facts)
+
+
+def _write(folder: Path, recipe: Recipe, best: Recipe, found: Found) -> None:
+    """Keep what was found before it is tested."""
+    from emelia.show.report.tuning import picture, trials_csv
+    from emelia.show.style import png
+
+    dials = space(recipe)
+    write_atomically(folder / "best.toml", recipe_toml(best).encode())
+    write_atomically(folder / "trials.csv", trials_csv(found, dials).encode())
+    write_atomically(folder / "tuning.png", png(picture(found, dials)))
+
+
+def _test(wanted: Sequence[Task], folder: Path, hardware: Hardware) -> Outcome:
+    """Train the recipe and the best settings on the outer fold, each tested once a seed."""
+    from emelia.learn.study.runner import run_study
+
+    with console.Progress() as progress:
+        bars = Bars(progress, len(wanted))
+        return run_study(wanted, folder, bars.tell, 1, hardware, bars.end, bars.begin)
+
+
+def _conclude(folder: Path, recipe: Recipe, found: Found, outcome: Outcome) -> None:
+    """Print the tables, write tune.md, and fail if a training did."""
+    from emelia.show import tables
+    from emelia.show.report import differences
+    from emelia.show.report.tuning import best_table, page
+
+    asked = {cell.key for cell in outcome.cells}
+    kept = read_results(folder)
+    shown = [best_table(found, own_values(recipe, space(recipe)))]
+    protocol = []
+    for study in studies(cell for cell in kept if cell.key in asked):
+        shown += [tables.main(study), *differences.tables(study)]
+        protocol = [study.sample.protocol, *(f"Audit: {line}." for line in tables.audit(study))]
+    others = {cell.recipe_digest for cell in kept} - {recipe.digest}
+    if len(others) > 1:
+        protocol.append(_LOOKED.format(len(others)))
+        console.warn(_LOOKED.format(len(others)))
+    for table in shown:
+        console.table(table.title, table.columns, table.rows, table.note)
+    command = shlex.join(["emelia", *sys.argv[1:]])
+    write_atomically(folder / "tune.md", page(recipe, shown, protocol, command).encode())
+    console.say(f"Best settings: {folder / 'best.toml'}. All of it: {folder / 'tune.md'}")
+    if outcome.failed:
+        raise EmeliaError("; ".join(f"{name}: {why}" for name, why in outcome.failed.items()))

@@ -1,0 +1,1 @@
+"""Downloading corpora that their publishers give away."""

@@ -1,0 +1,1 @@
+"""Known corpora of Asian and African languages."""

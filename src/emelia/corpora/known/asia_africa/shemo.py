@@ -1,0 +1,58 @@
+"""ShEMO: 87 speakers from Persian radio plays in six emotions, chosen by twelve listeners.
+
+File names: sex and number of the speaker, emotion letter, number. `F03S02.wav` is the
+second sad utterance of woman 03. The plays are not read from a list, so there are no sentences
+that two speakers share.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from emelia.corpora.records import CorpusSpec, Fields
+from emelia.corpora.sources import GitHub
+
+_NAME = re.compile(r"([FM]\d\d)([AFHNSW])\d{2,3}", re.ASCII)
+_EMOTIONS = {
+    "A": "anger",
+    "F": "fear",
+    "H": "happiness",
+    "N": "neutral",
+    "S": "sadness",
+    "W": "surprise",
+}
+
+
+def parse(path: Path) -> Fields | None:
+    """Read speaker and emotion from a file name."""
+    match = _NAME.fullmatch(path.stem)
+    if match is None:
+        return None
+    speaker, letter = match.groups()
+    gender = "female" if speaker[0] == "F" else "male"
+    return Fields(_EMOTIONS[letter], speaker, gender=gender)
+
+
+SPEC = CorpusSpec(
+    name="shemo",
+    title="Sharif Emotional Speech Database (ShEMO)",
+    home="https://github.com/mansourehk/ShEMO",
+    licence="free of charge for academic purposes",
+    citation=(
+        "O. Mohamad Nezami, P. Jamshid Lou, M. Karami: ShEMO: a large-scale validated database for "
+        "Persian speech emotion detection. Language Resources and Evaluation 53(1), 2019, 1-16."
+    ),
+    language="Persian",
+    clips=3000,
+    speakers=87,
+    emotions=dict.fromkeys(_EMOTIONS.values(), 0),
+    parse=parse,
+    source=GitHub(
+        "mansourehk/ShEMO",
+        "ed2c666098ac7944dcb893300aaf7ca4f9e532ab",
+        ("female.zip", "male.zip"),
+    ),
+    note="Fear is so rare that most figures leave it out.",
+    names="speaker, emotion letter, number, as in 'F03S02.wav'",
+)

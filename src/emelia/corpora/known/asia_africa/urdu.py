@@ -1,0 +1,45 @@
+"""URDU: people in Urdu talk shows, in four emotions; nothing is acted or read.
+
+File names: speaker, number, emotion letter with a number. `SM1_F10_A010.wav` is a man's
+tenth recording, in anger. The second letter of the speaker is the sex.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from emelia.corpora.records import CorpusSpec, Fields
+from emelia.corpora.sources import GitHub
+
+_NAME = re.compile(r"(S([FM])\d{1,2})_F\d{1,3}_([AHNS])\d{2,4}", re.ASCII)
+_EMOTIONS = {"A": "anger", "H": "happiness", "N": "neutral", "S": "sadness"}
+
+
+def parse(path: Path) -> Fields | None:
+    """Read speaker and emotion from a file name."""
+    match = _NAME.fullmatch(path.stem)
+    if match is None:
+        return None
+    speaker, sex, letter = match.groups()
+    return Fields(_EMOTIONS[letter], speaker, gender="female" if sex == "F" else "male")
+
+
+SPEC = CorpusSpec(
+    name="urdu",
+    title="URDU Dataset",
+    home="https://github.com/siddiquelatif/URDU-Dataset",
+    licence="for research only",
+    citation=(
+        "S. Latif, A. Qayyum, M. Usman, J. Qadir: Cross Lingual Speech Emotion Recognition: Urdu "
+        "vs. Western Languages. Frontiers of Information Technology 2018, 88-93."
+    ),
+    language="Urdu",
+    clips=400,
+    speakers=29,  # that the names tell apart
+    emotions=dict.fromkeys(_EMOTIONS.values(), 100),
+    parse=parse,
+    source=GitHub("siddiquelatif/URDU-Dataset", "HEAD", "", suffix=".wav"),
+    note="38 speakers are published, the names tell 29 apart: some may be two people.",
+    names="speaker, number, emotion letter with a number, as in 'SM1_F10_A010.wav'",
+)

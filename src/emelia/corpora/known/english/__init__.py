@@ -1,0 +1,1 @@
+"""Known corpora of English speech."""

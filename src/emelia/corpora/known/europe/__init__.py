@@ -1,0 +1,1 @@
+"""Known corpora of European languages other than English."""

@@ -1,0 +1,55 @@
+"""CaFE: twelve actors say six sentences in Canadian French, in seven emotions.
+
+File names: actor, emotion letter, intensity, sentence. `05-C-2-3.wav` is actor 05,
+anger (colère), strong, sentence 3. Odd actors are men. The version at 192 kHz is in
+AIFF, which is not read; take the one at 48 kHz.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from emelia.corpora.records import CorpusSpec, Fields
+from emelia.corpora.sources import Zenodo
+
+_NAME = re.compile(r"(0[1-9]|1[0-2])-([CDJNPST])-([12])-([1-6])", re.ASCII)
+_EMOTIONS = {
+    "C": "anger",  # colère
+    "D": "disgust",  # dégoût
+    "J": "happiness",  # joie
+    "N": "neutral",
+    "P": "fear",  # peur
+    "S": "surprise",
+    "T": "sadness",  # tristesse
+}
+_INTENSITIES = {"1": "mild", "2": "strong"}
+
+
+def parse(path: Path) -> Fields | None:
+    """Read actor, emotion, intensity and sentence from a file name."""
+    match = _NAME.fullmatch(path.stem)
+    if match is None:
+        return None
+    actor, letter, intensity, sentence = match.groups()
+    gender = "male" if int(actor) % 2 else "female"
+    return Fields(_EMOTIONS[letter], actor, sentence, _INTENSITIES[intensity], gender)
+
+
+SPEC = CorpusSpec(
+    name="cafe",
+    title="Canadian French Emotional Speech Dataset (CaFE)",
+    home="https://zenodo.org/records/1478765",
+    licence="CC BY-NC-SA 4.0",
+    citation=(
+        "P. Gournay, O. Lahaie, R. Lefebvre: A Canadian French Emotional Speech Dataset. ACM "
+        "Multimedia Systems Conference 2018, 399-402."
+    ),
+    language="French",
+    clips=936,
+    speakers=12,
+    emotions={name: 72 if name == "neutral" else 144 for name in _EMOTIONS.values()},
+    parse=parse,
+    source=Zenodo("1478765", ("CaFE_48k.zip",)),
+    names="actor, emotion letter, intensity, sentence, as in '05-C-2-3.wav'",
+)

@@ -1,0 +1,207 @@
+"""Data sets kept as tables, made readable: a folder in the cache with audio and a manifest.
+
+Hugging Face data sets and audformat databases differ in how they keep tables, and agree
+in what a row tells. Their rows are written once as `audio/` and `manifest.csv`: audio that
+lies inside a table is unpacked, files are linked. A change of the data set or of the
+options makes another folder.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import parse_qsl
+
+from emelia.caches import cache_root
+from emelia.corpora.reading.own_folders import OPTIONAL, REQUIRED
+from emelia.corpora.records import UNKNOWN_SPEAKER
+from emelia.errors import CorpusError, StorageError
+from emelia.storage import mark
+
+NOTES = "notes.txt"
+_VERSION = "2"  # of what is written: raise it with any change
+_MAGIC = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3", b"\xff": ".mp3"}
+_GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
+# Names by which columns are found, the surer first.
+COLUMNS = {
+    "label": ("emotion", "label", "labels", "emotion_label", "emotion_expressed", "category"),
+    "speaker": ("speaker_id", "speaker", "speakers", "spk", "spk_id", "actor", "actor_id"),
+    "sentence": ("sentence", "sentence_id", "transcription", "transcript", "text", "raw_text"),
+    "gender": ("gender", "sex"),
+    "audio": ("audio", "file", "file_name", "path"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a table tells of one recording."""
+
+    name: str  # of the file, as the data set has it; may be empty
+    audio: bytes | Path | None  # what is in the table, or where the file lies
+    label: str
+    speaker: str = ""
+    sentence: str = ""
+    gender: str = ""
+
+
+def parse_place(text: str) -> tuple[str, dict[str, str]]:
+    """A place and its options: `data/emo?label=emotion` -> `data/emo`, {"label": "emotion"}.
+
+    Raises:
+        CorpusError: an option does not exist.
+    """
+    place, _, query = text.partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    known = (*COLUMNS, "split", "table")
+    if odd := [name for name in options if name not in known]:
+        raise CorpusError(f"{text}: no option {odd[0]!r}; expected {', '.join(known)}.")
+    return place, options
+
+
+def pick_columns(
+    there: Sequence[str], options: Mapping[str, str], where: Path, needed: Sequence[str]
+) -> dict[str, str]:
+    """Which column tells what: the one asked for, or one of a usual name.
+
+    Raises:
+        CorpusError: a column that is asked for or needed is not there.
+    """
+    lower = {name.lower(): name for name in reversed(there)}
+    picked = {}
+    for role, usual in COLUMNS.items():
+        name = options.get(role) or next((lower[u] for u in usual if u in lower), "")
+        if (name and name not in there) or (not name and role in needed):
+            raise CorpusError(
+                f"{where}: no column {name or f'for the {role}'}; there are {', '.join(there)}. "
+                f"Say which it is, as in ?{role}=NAME."
+            )
+        if name:
+            picked[role] = name
+    return picked
+
+
+def whole(records: Sequence[dict[str, Any]], table: Path) -> None:
+    """See that no row of a CSV file has more cells than the file has columns.
+
+    Raises:
+        CorpusError: one has; csv.DictReader keeps the rest under None.
+    """
+    for number, record in enumerate(records, 1):
+        if None in record:
+            raise CorpusError(
+                f"{table}: row {number} has more cells than there are columns. Put cells with a "
+                "comma inside into quotes."
+            )
+
+
+def adopt(name: str, rows: Iterable[Row], identity: object) -> Path:
+    """Write rows as a folder with a manifest, if that has not been done, and return it.
+
+    Args:
+        name: of the corpus.
+        rows: only gone through where the folder is not there yet.
+        identity: all that the rows depend on, JSON-able.
+
+    Raises:
+        CorpusError: no row can be used.
+        StorageError: the cache cannot be written.
+    """
+    key = sha256(json.dumps([_VERSION, name, identity]).encode()).hexdigest()[:12]
+    folder = cache_root() / "datasets" / key / name
+    if (folder / "manifest.csv").is_file():
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        workplace = Path(tempfile.mkdtemp(".part", dir=folder.parent))
+        try:
+            made = workplace / name
+            _write(rows, made)
+            made.replace(folder)
+        finally:
+            shutil.rmtree(workplace, ignore_errors=True)
+    except OSError as error:
+        if not (folder / "manifest.csv").is_file():  # else another process was faster
+            raise StorageError(f"{folder}: cannot be written ({error.strerror}).") from error
+    return folder
+
+
+def identity_of(root: Path, files: Sequence[Path], options: Mapping[str, str]) -> object:
+    """What the rows of some table files depend on."""
+    marks = [(f.relative_to(root).as_posix(), *mark(f)) for f in files]
+    return [str(root.resolve()), sorted(options.items()), marks]
+
+
+def notes_of(folder: Path) -> list[str]:
+    """What was odd about the rows."""
+    return (folder / NOTES).read_text(encoding="utf-8").splitlines()
+
+
+def _write(rows: Iterable[Row], folder: Path) -> None:
+    (folder / "audio").mkdir(parents=True)
+    text, odd, told = io.StringIO(), Counter[str](), False
+    table = csv.writer(text)
+    table.writerow((*REQUIRED, *OPTIONAL))
+    for row in rows:
+        reason = _unusable(row)
+        file = folder / "audio" / _name(row) if not reason else folder
+        if not reason and os.path.lexists(file):  # a link may lead nowhere, which reading tells
+            reason = "repeat the audio of an earlier one"
+        if reason:
+            odd[reason] += 1
+            continue
+        _place(row.audio, file)
+        told = told or bool(row.speaker)
+        gender = _GENDERS.get(row.gender.strip().lower(), "")
+        speaker = row.speaker.strip() or UNKNOWN_SPEAKER
+        table.writerow((f"audio/{file.name}", row.label, speaker, row.sentence, "", gender))
+    if not any((folder / "audio").iterdir()):
+        reasons = "; ".join(f"{count} rows {reason}" for reason, count in odd.items()) or "no rows"
+        raise CorpusError(f"{folder.name}: no row of the data set can be used ({reasons}).")
+    notes = [f"{count} rows {reason} and were left out." for reason, count in odd.items()]
+    if not told:
+        notes.append(
+            "The data set does not tell who speaks, so speaker-independent splits are impossible; "
+            "if a column does, say which, as in ?speaker=NAME."
+        )
+    (folder / NOTES).write_text("".join(f"{note}\n" for note in notes), encoding="utf-8")
+    (folder / "manifest.csv").write_text(text.getvalue(), encoding="utf-8", newline="")
+
+
+def _unusable(row: Row) -> str:
+    if not row.label.strip():
+        return "have no label"
+    return "hold no audio" if row.audio is None or row.audio == b"" else ""
+
+
+def _name(row: Row) -> str:
+    """A name that tells the recording from others and, unlike the original, claims no corpus."""
+    original = PurePosixPath(row.name.replace("\\", "/"))
+    if isinstance(row.audio, bytes):
+        head = row.audio[:4]
+        suffix = next((s for magic, s in _MAGIC.items() if head.startswith(magic)), original.suffix)
+        digest = sha256(row.audio)
+    else:
+        suffix = original.suffix
+        digest = sha256(row.name.encode(errors="surrogateescape"))
+    stem = "".join(c if c.isalnum() or c in "-_. ()" else "_" for c in original.stem)[:80]
+    return f"{digest.hexdigest()[:12]}-{stem}{suffix}" if stem else digest.hexdigest()[:12] + suffix
+
+
+def _place(audio: bytes | Path | None, file: Path) -> None:
+    if isinstance(audio, bytes):
+        file.write_bytes(audio)
+    elif audio is not None:
+        try:
+            os.symlink(audio.absolute(), file)
+        except OSError:  # a system that keeps links from its users
+            shutil.copyfile(audio, file)

@@ -1,0 +1,150 @@
+"""Several corpora as one, and corpora with fewer classes.
+
+Ids, speakers and sentences of joined corpora begin with the corpus they come from (`aesdd/3`),
+so that speakers of different corpora never pass for the same person. What a corpus has in common
+with one before it counts once, and whoever says it has one name in both.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from emelia.corpora.reading.warnings import duplicates
+from emelia.corpora.records import UNKNOWN_SPEAKER, Corpus, Utterance
+from emelia.emotions import canonical
+from emelia.errors import CorpusError
+
+
+@dataclass(frozen=True)
+class _New:
+    """What a corpus adds to those before it."""
+
+    part: Corpus
+    clips: tuple[Utterance, ...]
+    copies: tuple[Utterance, ...]
+    notes: tuple[str, ...]
+
+
+def join(corpora: Sequence[Corpus]) -> Corpus:
+    """Put corpora together, in the order given.
+
+    Raises:
+        CorpusError: two of them have the same name, which names of clips begin with, or one has
+            nothing that is not in those before it.
+    """
+    names = [corpus.name for corpus in corpora]
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise CorpusError(f"{'+'.join(names)}: {twice[0]} is named more than once; join others.")
+    found: list[_New] = []
+    earlier: dict[tuple[str, str], Utterance] = {}
+    for corpus in corpora:
+        found.append(new := _new(corpus, earlier))
+        earlier |= {_same(clip): clip for clip in new.clips}
+    clips = tuple(clip for new in found for clip in new.clips)
+    return Corpus(
+        name="+".join(names),
+        root=Path(),
+        utterances=clips,
+        rejected=tuple(rejected for c in corpora for rejected in c.rejected),
+        warnings=tuple(note for new in found for note in new.notes) + _contradictions(clips),
+        parts=tuple(new.part for new in found),
+        copies=tuple(copy for new in found for copy in new.copies),
+    )
+
+
+def _new(corpus: Corpus, earlier: Mapping[tuple[str, str], Utterance]) -> _New:
+    """A corpus without what earlier ones have, and with their names for the people of that."""
+    pairs = [(own, _of(corpus.name, own)) for own in corpus.utterances]
+    again = [clip for _, clip in pairs if _same(clip) in earlier]
+    if again and len(again) == len(pairs):
+        raise CorpusError(
+            f"{corpus.name}: those before it have all of its recordings; join others."
+        )
+    people = {clip.speaker: earlier[_same(clip)].speaker for clip in again}
+    people = {one: other for one, other in people.items() if UNKNOWN_SPEAKER not in (one, other)}
+    new = [(own, clip) for own, clip in pairs if _same(clip) not in earlier]
+    notes = [f"{corpus.name}: {text}" for text in corpus.warnings]
+    if again:
+        who = f"; {len(people)} of its speakers go by their names there" if people else ""
+        notes.append(
+            f"{corpus.name}: {len(again)} of {len(pairs)} recordings are in those before it, with "
+            f"the same emotion, and left out{who}."
+        )
+    return _New(
+        replace(corpus, utterances=tuple(own for own, _ in new)),
+        tuple(replace(clip, speaker=people.get(clip.speaker, clip.speaker)) for _, clip in new),
+        (*again, *(_of(corpus.name, copy) for copy in corpus.copies)),
+        tuple(notes),
+    )
+
+
+def _same(clip: Utterance) -> tuple[str, str]:
+    """What copies have in common whatever each corpus calls its speakers and sentences."""
+    return clip.digest or clip.id, clip.emotion
+
+
+def _contradictions(clips: Iterable[Utterance]) -> tuple[str, ...]:
+    """Audio that corpora have in common and give different emotions."""
+    alike = defaultdict(list)
+    for clip in clips:
+        alike[clip.digest or clip.id].append(clip)
+    groups = [g for g in alike.values() if len({u.corpus for u in g}) > 1]
+    return tuple(duplicates([clip for group in groups for clip in group]))
+
+
+def _of(name: str, utterance: Utterance) -> Utterance:
+    known = utterance.speaker != UNKNOWN_SPEAKER
+    return replace(
+        utterance,
+        id=f"{name}/{utterance.id}",
+        speaker=f"{name}/{utterance.speaker}" if known else UNKNOWN_SPEAKER,
+        sentence=f"{name}/{utterance.sentence}" if utterance.sentence else "",
+        corpus=name,
+    )
+
+
+def merge(corpus: Corpus, wanted: Collection[str]) -> Corpus:
+    """Count emotions as others where the corpus says so, unless they are wanted by name."""
+    rules = corpus.spec.merges if corpus.spec else {}
+    rules = {old: new for old, new in rules.items() if old not in wanted}
+    counts = corpus.counts()
+    notes = [
+        f"{counts[old]} clips of {old} count as {new}; ask for {old} by name to tell them apart."
+        for old, new in rules.items()
+        if counts[old]
+    ]
+    utterances, copies = (
+        tuple(replace(u, emotion=rules.get(u.emotion, u.emotion)) for u in clips)
+        for clips in (corpus.utterances, corpus.copies)
+    )
+    warnings = (*corpus.warnings, *notes)
+    return replace(corpus, utterances=utterances, copies=copies, warnings=warnings)
+
+
+def restrict(corpus: Corpus, emotions: Sequence[str]) -> Corpus:
+    """Keep only clips of these emotions, in a corpus and its parts.
+
+    Raises:
+        CorpusError: the corpus has no clip of one of them.
+    """
+    if not emotions:
+        return corpus
+    wanted = [canonical(name) for name in emotions]
+    if missing := [name for name in wanted if name not in corpus.emotions]:
+        near = get_close_matches(missing[0], corpus.emotions, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(corpus.emotions)}."
+        raise CorpusError(f"{corpus.name}: has no clip of {missing[0]!r}; {hint}")
+    return _only(corpus, wanted)
+
+
+def _only(corpus: Corpus, wanted: Collection[str]) -> Corpus:
+    kept, copies = (
+        tuple(u for u in clips if u.emotion in wanted)
+        for clips in (corpus.utterances, corpus.copies)
+    )
+    parts = tuple(_only(part, wanted) for part in corpus.parts)
+    return replace(corpus, utterances=kept, copies=copies, parts=parts)

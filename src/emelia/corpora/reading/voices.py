@@ -1,0 +1,190 @@
+"""Who speaks in recordings of one's own, as far as folders and file names tell.
+
+Speakers are, and the first of these that holds for every file counts:
+
+1. folders named after numbered people, `Actor_03`, `spk1`, wherever they are;
+2. such a name inside the file names, `angry_spk1_03.wav`;
+3. the folders above or below the emotion, if every emotion has several of them;
+4. what comes before the first `_` of the file names, `anna_001.wav`.
+
+The last two are convincing only where at least half of the names occur with two emotions or
+more, and where they are no dates, sessions, takes and the like. What merely counts recordings,
+each number once an emotion, is nobody. A split that kept numbers apart instead of people would
+be called fair and be none, so in doubt the speakers are unknown, with a note that says why.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from emelia.corpora.reading.people import is_numbered_person, is_thing, person_inside
+from emelia.emotions import EMOTIONS, canonical
+
+_REMEDY = (
+    "so speaker-independent splits are impossible. Put each speaker's files into a folder of "
+    "their own, name the files SPEAKER_..., or write a manifest with a column speaker."
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """The emotion of a file and the place of the folder that tells it; None: its name does."""
+
+    emotion: str
+    level: int | None
+
+
+@dataclass(frozen=True)
+class Voices:
+    """Who speaks in each file, nobody where that is not known, and a sentence on it."""
+
+    note: str
+    speakers: Mapping[Path, str] = field(default_factory=dict)
+
+
+Names = dict[Path, str]
+
+
+def find_voices(told: Mapping[Path, Told]) -> Voices:
+    """Find out who speaks, by the rules above."""
+    doubt = ""
+    for where, names, doubts in _candidates(told):
+        if len(names) < len(told):
+            continue
+        reason = doubts(names, told)
+        if not reason:
+            people = sorted(set(names.values()))
+            return Voices(f"Speakers are taken from the {where}: {some(people)}.", names)
+        doubt = reason  # of the last rule, which is about the file names
+    said = doubt or "Neither folders nor file names tell who speaks"
+    return Voices(f"{said}, {_REMEDY}")
+
+
+def some(names: Sequence[str], most: int = 8) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+Doubts = Callable[[Names, Mapping[Path, Told]], str]
+
+
+def _candidates(told: Mapping[Path, Told]) -> Iterator[tuple[str, Names, Doubts]]:
+    """Names of each file by each rule, fewer than files where it does not hold."""
+    yield "folders", _each(told, _person_around), lambda *_: ""
+    yield "file names", _each(told, lambda file, _: person_inside(file.stem)), lambda *_: ""
+    sessions = _sessions(told)
+    above, below = partial(_above, sessions=sessions), partial(_below, sessions=sessions)
+    yield "folders", _each(told, above), _doubts_of_groups
+    yield "folders", _each(told, below), _doubts_of_folders
+    yield "file names", _each(told, _prefix), _doubts_of_prefixes
+
+
+def _each(told: Mapping[Path, Told], find: Callable[[Path, Told], str]) -> Names:
+    return {file: name for file, one in told.items() if (name := find(file, one))}
+
+
+def _person_around(file: Path, one: Told) -> str:
+    people = [n for i, n in enumerate(file.parts[:-1]) if i != one.level and is_numbered_person(n)]
+    return people[-1] if people else ""
+
+
+def _sessions(told: Mapping[Path, Told]) -> set[str]:
+    """Folders called like an emotion, as `neutral` may be, that lie beside days and sessions."""
+    levels = defaultdict(set)
+    for file, one in told.items():
+        for level, name in enumerate(file.parts[:-1]):
+            if level != one.level:
+                levels[level].add(name)
+    found = set()
+    for names in levels.values():
+        like = {name for name in names if canonical(name) in EMOTIONS}
+        if all(map(is_thing, names - like)) and (len(like) == 1 or names - like):
+            found |= like
+    return found
+
+
+def _above(file: Path, one: Told, sessions: set[str]) -> str:
+    """The folder around that of the emotion, or around a file whose name tells the emotion."""
+    level = len(file.parts) - 1 if one.level is None else one.level
+    return _nearest(file.parts[:level][::-1], sessions)
+
+
+def _below(file: Path, one: Told, sessions: set[str]) -> str:
+    """The folder inside that of the emotion."""
+    return "" if one.level is None else _nearest(file.parts[one.level + 1 : -1], sessions)
+
+
+def _nearest(folders: Sequence[str], sessions: set[str]) -> str:
+    """The first that may be a person, `anna` of `day1` and `anna`, or else the first."""
+    people = [name for name in folders if not is_thing(name)]
+    return next((n for n in people if n not in sessions), next(iter([*people, *folders]), ""))
+
+
+def _prefix(file: Path, _one: Told) -> str:
+    return file.name.partition("_")[0] if "_" in file.stem else ""
+
+
+def _doubts_of_groups(names: Names, told: Mapping[Path, Told]) -> str:
+    """Why folders are no people; empty where they may be."""
+    heard = defaultdict(set)
+    for file, name in names.items():
+        heard[told[file].emotion].add(name)
+    if any(len(found) < 2 for found in heard.values()):
+        return "The folders do not tell who speaks: not every emotion has several"
+    return _doubts_of_names(names, told, "folders")
+
+
+def _doubts_of_folders(names: Names, told: Mapping[Path, Told]) -> str:
+    return _doubts_of_groups(names, told) or _counts_up(names, told, "folders")
+
+
+def _doubts_of_prefixes(names: Names, told: Mapping[Path, Told]) -> str:
+    """Why what file names begin with is nobody; empty where it may be somebody."""
+    if len(set(names.values())) < 2:
+        return f"All file names begin with {next(iter(names.values()))}_, which tells nobody apart"
+    return _doubts_of_names(names, told, "file names") or _counts_up(names, told, "file names")
+
+
+def _doubts_of_names(names: Names, told: Mapping[Path, Told], where: str) -> str:
+    spoken = defaultdict(set)
+    for file, name in names.items():
+        spoken[name].add(told[file].emotion)
+    emotions = _names_of_emotions(spoken)
+    wrong = next((n for n in spoken if is_thing(n) or n in emotions), "")
+    dated = [file for file in names if where == "file names" and is_thing(file.stem)]
+    if wrong or dated:
+        return f"The {where} do not tell who speaks ({wrong or dated[0].name} is nobody)"
+    several = sum(len(emotions) > 1 for emotions in spoken.values())
+    if 2 * several < len(spoken):
+        return f"The {where} do not tell who speaks: most of their names occur with one emotion"
+    return ""
+
+
+def _names_of_emotions(spoken: Mapping[str, set[str]]) -> set[str]:
+    """Names that are emotions' and nobody's: people may be called so, but not most of them."""
+    known = {name: word for name in spoken if (word := canonical(name)) in EMOTIONS}
+    if 2 * len(known) > len(spoken) and len(set(known.values())) > 1:
+        return set(known)
+    return {name for name, word in known.items() if spoken[name] == {word}}
+
+
+def _counts_up(names: Names, told: Mapping[Path, Told], where: str) -> str:
+    """Names that occur once an emotion count recordings, or are what is said.
+
+    Each folder is counted by itself: in `train` and `test` numbers may begin anew.
+    """
+    level = -1 if where == "file names" else -2  # a folder of a person is one of several
+    cells = Counter((file.parts[:level], name, told[file].emotion) for file, name in names.items())
+    several = sum(clips > 1 for clips in cells.values())
+    if 2 * several >= len(cells):
+        return ""
+    example = min(names.values(), key=lambda name: (len(name), name))
+    return (
+        f"The {where} do not tell who speaks: {example} and the like occur once with each "
+        "emotion, as running numbers and sentences do"
+    )

@@ -1,0 +1,1 @@
+"""Dividing a corpus into training, validation and test."""

@@ -1,0 +1,119 @@
+"""Dividing a corpus into training, validation and test parts, speakers disjoint by default.
+
+Validation data chooses the epoch; test data is looked at once, unless a split says that
+it peeks. Every fold has clips in all three parts, and its training part has every class
+of the corpus: a network cannot learn a class it never hears. The other two parts may
+lack a class, which the audit tells.
+
+    loso            leave one speaker out: one fold a speaker
+    folds-K         K folds with disjoint speakers, women and men in each
+    loco            leave one corpus out, of several that are joined: one fold a corpus
+    language        leave one language out, of joined corpora: one fold a language
+    sentence        5 folds with disjoint sentences
+    published       the fixed speakers others have published figures on, where there are such
+    list:FILE.toml  fixed speakers of one's own: train, validation and test, or folds
+    seed-70-20-10   the founding document's random split; speakers and sentences shared
+    random-75-25    5 random draws; speakers and sentences shared
+    author-80-20    the founding study's random split; speakers and sentences shared
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from difflib import get_close_matches
+
+from emelia.corpora.records import Corpus, Fold, Split
+from emelia.corpora.splits import by_clip, by_corpus, by_speaker
+from emelia.corpora.splits.audit import NAMELESS, audit, audit_lines
+from emelia.errors import EmeliaError, SplitError
+
+__all__ = [
+    "NAMELESS",
+    "NAMES",
+    "Fold",
+    "Split",
+    "audit",
+    "audit_lines",
+    "make_split",
+    "possible_splits",
+]
+
+_FIXED: dict[str, Callable[[Corpus, str], Split]] = {
+    "loso": by_speaker.loso,
+    "loco": by_corpus.loco,
+    "language": by_corpus.language,
+    "sentence": by_speaker.sentence,
+    "published": by_speaker.published,
+    "seed-70-20-10": by_clip.seed_document,
+    "random-75-25": by_clip.quarters,
+    "author-80-20": by_clip.author,
+}
+_OTHERS = tuple(name for name in _FIXED if name != "loso")
+NAMES = ("loso", "folds-K", *_OTHERS, "list:FILE.toml")  # as messages and help give them
+
+
+def make_split(corpus: Corpus, name: str) -> Split:
+    """Split a corpus; the names are those of the module's docstring.
+
+    Raises:
+        SplitError: there is no such split, or this corpus cannot give it; the message
+            names those it can give.
+    """
+    try:
+        return _make(corpus, name)
+    except SplitError as error:
+        possible = possible_splits(corpus)
+        remedy = f"Possible here: {', '.join(possible)}." if possible else "No split is possible."
+        raise SplitError(f"{corpus.name}: {error} {remedy}") from None
+
+
+def possible_splits(corpus: Corpus) -> list[str]:
+    """Names of the splits this corpus can give, the most honest first."""
+    folds = min(5, len(corpus.speakers))
+    names = ("loso", f"folds-{folds}", *_OTHERS)
+    return [name for name in names if _can_make(corpus, name)]
+
+
+def _can_make(corpus: Corpus, name: str) -> bool:
+    try:
+        _make(corpus, name)
+    except EmeliaError:
+        return False
+    return True
+
+
+def _make(corpus: Corpus, name: str) -> Split:
+    if len(corpus.emotions) < 2:
+        raise SplitError(
+            f"has the single class {', '.join(corpus.emotions)}, so there is nothing to learn; "
+            "expected two or more."
+        )
+    split = _maker(name)(corpus, name)
+    for fold in split.folds:
+        _check(fold, corpus)
+    return split
+
+
+def _maker(name: str) -> Callable[[Corpus, str], Split]:
+    if name in _FIXED:
+        return _FIXED[name]
+    if re.fullmatch(r"folds-\d{1,3}", name, re.ASCII):
+        return by_speaker.speaker_folds
+    if name.startswith("list:"):
+        return by_speaker.listed
+    near = get_close_matches(name, NAMES, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(NAMES)}."
+    raise SplitError(f"no split is called {name!r}; {hint}")
+
+
+def _check(fold: Fold, corpus: Corpus) -> None:
+    for part, utterances in fold.parts().items():
+        if not utterances:
+            raise SplitError(f"fold {fold.name} would have no clips in its {part} part.")
+    heard = {u.emotion for u in fold.train}
+    if missing := [name for name in corpus.emotions if name not in heard]:
+        raise SplitError(
+            f"the training part of fold {fold.name} would have no {', '.join(missing)}, "
+            "so that could not be learnt; --emotions chooses the classes."
+        )

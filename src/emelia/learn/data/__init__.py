@@ -1,0 +1,1 @@
+"""Utterances to spectrograms, and spectrograms to batches."""

@@ -1,0 +1,278 @@
+"""Utterances to spectrograms, and spectrograms to batches.
+
+M bands, F frames, B clips, C classes. Every draw comes from a generator seeded by what
+it is for (utterance and copy, or seed and epoch), never from a global one, so that an
+epoch is the same whether reached in one go or after a resume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from emelia.audio import prepare
+from emelia.audio.window_starts import window_starts
+from emelia.caches import cache_root
+from emelia.config import SAMPLE_RATE, AugmentConfig, FeatureConfig, Recipe, digest
+from emelia.corpora import Utterance
+from emelia.corpora.scan import decode_again
+from emelia.errors import StorageError
+from emelia.learn.data.augment import (
+    augment_wave,
+    copies_per_clip,
+    copy_seed,
+    mask_spectrogram,
+    mixup,
+)
+from emelia.learn.data.features import FrontEnd
+from emelia.learn.data.sampling import pick
+from emelia.learn.data.spec_augment import piece, vary
+from emelia.learn.model.network import Network
+from emelia.storage import ArrayCache
+
+FORMAT = 2  # of cached features; raised when what is computed from the same settings changes
+EVALUATION_BATCH = 16  # clips; any number gives the same answers
+LONGEST = 10.0  # s a network hears at once: the memory of attention grows with the square of it
+MOST = 8  # times as much may a batch hold, padding included
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One utterance, or a changed copy of it, as the network sees it."""
+
+    utterance: Utterance
+    label: int
+    spec: Array  # (M, F)
+    silence: Array  # (M,) what a silent frame of this clip looks like
+    key: str = ""  # names all it was made from
+    longest: int = 0  # frames a network hears of it at once; 0: all
+    target: Array | None = None  # (C,) what a teacher makes of the label
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Clips of different lengths, padded at the end to the longest."""
+
+    inputs: Tensor  # (B, 1, M, F)
+    lengths: Tensor  # (B,) frames
+    targets: Tensor  # (B, C) each row sums to 1
+    start: int = 0  # encoder frames that are said to have gone before
+
+
+class Loader:
+    """Turns utterances into clips as a recipe asks, keeping what it made in the cache."""
+
+    def __init__(self, recipe: Recipe, classes: Sequence[str], seed: int = 0) -> None:
+        self.recipe, self.seed = recipe, seed
+        self.classes = tuple(classes)
+        self.front_end = FrontEnd(recipe.features)
+        self.cache = ArrayCache(cache_root() / "features")
+        self._wave: tuple[Path, Array] = (Path(), np.zeros(0, np.float32))
+
+    def load(
+        self, utterances: Sequence[Utterance], tick: Callable[[int], None] | None = None
+    ) -> list[Clip]:
+        """Load clips unchanged, for validation and test."""
+        return self._many([(u, 0) for u in utterances], tick)
+
+    def training(
+        self, utterances: Sequence[Utterance], tick: Callable[[int], None] | None = None
+    ) -> list[Clip]:
+        """Load training clips and their changed copies."""
+        labels = [self.classes.index(u.emotion) for u in utterances]
+        counts = copies_per_clip(labels, self.recipe.augment)
+        copies = zip(utterances, counts, strict=True)  # copy 0 is the clip itself
+        return self._many([(u, copy) for u, n in copies for copy in range(n)], tick)
+
+    def _many(
+        self, wanted: Sequence[tuple[Utterance, int]], tick: Callable[[int], None] | None
+    ) -> list[Clip]:
+        clips = []
+        for done, (utterance, copy) in enumerate(wanted, 1):
+            clips.append(self._clip(utterance, copy))
+            if tick:
+                tick(done)
+        return clips
+
+    def _clip(self, utterance: Utterance, copy: int) -> Clip:
+        seed = copy_seed(utterance.digest, copy, self.seed)
+        key = self.key(utterance, copy)
+        made = self.cache.get(key)
+        if made is None:
+            made = self._compute(utterance, copy, seed)
+            with suppress(StorageError):  # a cache that cannot be written costs only time
+                self.cache.put(key, made)
+        spec, silence = made[:, :-1], np.ascontiguousarray(made[:, -1])
+        config = self.recipe.augment
+        if copy and config.mask_probability and not config.masks_each_epoch:
+            spec = mask_spectrogram(spec, config, np.random.default_rng(seed), silence)
+            key = digest([key, *_of_masks(config)], length=64)  # what is made of it is kept too
+        label = self.classes.index(utterance.emotion)
+        return Clip(utterance, label, spec, silence, key, longest(self.recipe.features))
+
+    def key(self, utterance: Utterance, copy: int = 0) -> str:
+        """Name all that a spectrogram is made from: the sound, the settings and the draw."""
+        recipe = self.recipe
+        parts = [FORMAT, utterance.digest, asdict(recipe.audio), asdict(recipe.features)]
+        if copy:
+            parts += [_of_waveforms(recipe.augment), copy, self.seed]
+        return digest(parts, length=64)
+
+    def _compute(self, utterance: Utterance, copy: int, seed: int) -> Array:
+        """Return the spectrogram with the clip's silent frame as one more column (M, F + 1)."""
+        wave = self._prepared(utterance)
+        if copy:
+            wave = augment_wave(wave, self.recipe.augment, seed)
+        with torch.no_grad():
+            samples = torch.tensor([len(wave)])
+            spec, _, silence = self.front_end(torch.from_numpy(wave)[None], samples)
+        return np.column_stack([spec[0].numpy(), silence[0].numpy()])
+
+    def _prepared(self, utterance: Utterance) -> Array:
+        """Return the waveform after the recipe's audio steps; the last one is kept for copies."""
+        if self._wave[0] != utterance.path:
+            wave, rate = decode_again(utterance)
+            self._wave = (utterance.path, prepare(wave, rate, self.recipe.audio))
+        return self._wave[1]
+
+
+def _of_waveforms(config: AugmentConfig) -> dict[str, Any]:
+    """Only the settings that change a copy's waveform: others make no new copies."""
+    kept = ("probability", "noise_snr_db", "pitch_semitones", "stretch_rate", "room")
+    return {name: getattr(config, name) for name in kept}
+
+
+def _of_masks(config: AugmentConfig) -> list[Any]:
+    """The settings that change what masks hide of a fixed copy."""
+    masks = (config.frequency_mask, config.time_mask)
+    return [config.mask_probability, config.mask_fill, *map(list, masks)]
+
+
+def training_batches(
+    clips: Sequence[Clip],
+    recipe: Recipe,
+    network: Network,
+    classes: int,
+    rng: np.random.Generator,
+    home: Collection[str] = (),
+) -> Iterator[Batch]:
+    """Give one epoch of batches in random order, with the changes drawn anew each epoch.
+
+    Args:
+        home: names of the corpora under test; see `balance.draw_chances`.
+    """
+    train, augment = recipe.train, recipe.augment
+    picked = [clips[i] for i in pick(clips, train, home, rng)]
+    lengths = np.array([clip.spec.shape[1] for clip in picked])
+    for group in plan(lengths, train.batch_size, not network.fixed_frames, rng):
+        varied = [_vary(picked[i], clips, recipe, rng) for i in group]
+        batch = collate(varied, network, classes)
+        if augment.mixup and len(group) > 1:
+            batch = mixed(batch, augment.mixup, rng)
+        if augment.place:
+            start = int(rng.integers(augment.place + 1)) // network.stride
+            batch = replace(batch, start=start)
+        yield batch
+
+
+def longest(features: FeatureConfig) -> int:
+    """Frames that a network hears at once."""
+    return round(LONGEST * SAMPLE_RATE / features.hop)
+
+
+def in_windows(clips: Sequence[Clip]) -> tuple[list[Clip], NDArray[np.int64]]:
+    """Cut clips that are too long to be heard at once; with the place of each piece's clip."""
+    pieces, owners = [], []
+    for place, clip in enumerate(clips):
+        window = clip.longest or clip.spec.shape[1]
+        for start in window_starts(clip.spec.shape[1], window):
+            pieces.append(replace(clip, spec=clip.spec[:, start : start + window]))
+            owners.append(place)
+    return pieces, np.array(owners, np.int64)
+
+
+def evaluation_batches(
+    clips: Sequence[Clip], network: Network, classes: int
+) -> Iterator[tuple[list[int], Batch]]:
+    """Give every clip once, short ones first, with its place in `clips`.
+
+    A batch holds `EVALUATION_BATCH` clips at most, and fewer where they are long.
+    """
+    order = sorted(range(len(clips)), key=lambda i: clips[i].spec.shape[1])
+    group: list[int] = []
+    for place in order:
+        frames, room = clips[place].spec.shape[1], MOST * clips[place].longest
+        if group and (len(group) == EVALUATION_BATCH or 0 < room < (len(group) + 1) * frames):
+            yield group, collate([clips[i] for i in group], network, classes)
+            group = []
+        group.append(place)
+    if group:
+        yield group, collate([clips[i] for i in group], network, classes)
+
+
+def plan(
+    lengths: NDArray[np.int64], size: int, bucket: bool, rng: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """Divide clips into batches: of like length where `bucket`, so that little is padding."""
+    order = rng.permutation(len(lengths))
+    if bucket and size > 1:
+        # The jitter makes other batches each epoch; a tenth costs next to no padding.
+        order = np.argsort(lengths * rng.uniform(0.9, 1.1, len(lengths)), kind="stable")
+    groups = [order[start : start + size] for start in range(0, len(order), size)]
+    return [groups[i] for i in rng.permutation(len(groups))]
+
+
+def collate(clips: Sequence[Clip], network: Network, classes: int) -> Batch:
+    """Bring clips to a size the network takes and pad them to one length."""
+    sized = [resize(clip, network) for clip in clips]
+    lengths = torch.tensor([spec.shape[1] for spec in sized])
+    inputs = torch.empty(len(sized), 1, sized[0].shape[0], int(lengths.max()))
+    for row, clip, spec in zip(inputs, clips, sized, strict=True):
+        row[0] = torch.from_numpy(clip.silence)[:, None]  # heard only where clips are mixed
+        row[0, :, : spec.shape[1]] = torch.from_numpy(spec)
+    targets = F.one_hot(torch.tensor([clip.label for clip in clips]), classes).float()
+    for row, clip in zip(targets, clips, strict=True):
+        if clip.target is not None:
+            row[:] = torch.from_numpy(clip.target)
+    # Channels last is the faster layout for these convolutions on a CPU.
+    return Batch(inputs.contiguous(memory_format=torch.channels_last), lengths, targets)
+
+
+def mixed(batch: Batch, alpha: float, rng: np.random.Generator) -> Batch:
+    """Mix the clips of a batch, and their targets."""
+    inputs, targets, lengths = mixup(batch.inputs, batch.targets, batch.lengths, alpha, rng)
+    return Batch(inputs, lengths, targets)
+
+
+def resize(clip: Clip, network: Network) -> Array:
+    """Pad short clips; interpolate long ones in time where the size is fixed."""
+    spec, frames = clip.spec, clip.spec.shape[1]
+    if frames < network.min_frames:
+        missing = network.min_frames - frames
+        level = clip.silence[:, None] if network.padding == "silence" else spec.mean()
+        pad = np.broadcast_to(level, (len(spec), missing))
+        return np.column_stack([spec, pad])
+    if network.fixed_frames and frames > network.fixed_frames:
+        tensor = torch.from_numpy(np.ascontiguousarray(spec))[None]
+        return F.interpolate(tensor, size=network.fixed_frames, mode="linear")[0].numpy()
+    return spec
+
+
+def _vary(clip: Clip, others: Sequence[Clip], recipe: Recipe, rng: np.random.Generator) -> Clip:
+    """A piece of a clip, with the changes that are drawn anew each epoch."""
+
+    def other() -> Array:
+        return others[int(rng.integers(len(others)))].spec
+
+    spec = piece(clip.spec, clip.longest, rng) if clip.longest else clip.spec
+    return replace(clip, spec=vary(spec, clip.silence, other, recipe, rng))

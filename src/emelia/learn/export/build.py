@@ -1,0 +1,140 @@
+"""A run folder becomes a model file: export, calibration, card, and proof that it is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from emelia.config import Card
+from emelia.console import Progress
+from emelia.learn.export.card import make_card
+from emelia.learn.export.graph import Graph
+from emelia.learn.export.modelfile import Session, halved, to_onnx, with_card
+from emelia.learn.export.parity import HALF, WHOLE, Limits, compare, drawn, hear, make, recordings
+from emelia.learn.export.restore import notes_of, settings_of
+from emelia.learn.export.temperature import (
+    WANTED,
+    Answers,
+    Threshold,
+    choosing,
+    read_answers,
+    temperature,
+    threshold,
+)
+from emelia.learn.training.runs import Run, load_run
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A model file and what it was made from."""
+
+    run: Run
+    model: onnx.ModelProto
+    card: Card
+    threshold: Threshold
+    missing: int  # recordings of the run that are not where they were, or no longer readable
+
+    @property
+    def file(self) -> bytes:
+        """The whole file."""
+        return with_card(self.model, self.card, notes_of(self.run, self.model))
+
+
+def export(
+    folder: Path,
+    progress: Progress,
+    *,
+    name: str,
+    title: str = "",
+    licence: str = "",
+    accuracy: float = WANTED,
+    half: bool = False,
+) -> Exported:
+    """Make a model file from a run folder, in memory; see `export_run`.
+
+    Raises:
+        RunError: the folder is no finished run, or its answers are missing or damaged.
+        ModelError: the file does not answer as the network does.
+    """
+    run = load_run(folder)
+    answers = read_answers(folder, len(run.classes))
+    return export_run(
+        run, answers, progress,
+        name=name, title=title, licence=licence, accuracy=accuracy, half=half,
+    )  # fmt: skip
+
+
+def export_run(
+    run: Run,
+    answers: Mapping[str, Answers],
+    progress: Progress,
+    *,
+    name: str,
+    title: str = "",
+    licence: str = "",
+    accuracy: float = WANTED,
+    half: bool = False,
+) -> Exported:
+    """Make a model file from a run and its answers by part, in memory.
+
+    Args:
+        accuracy: share of the accepted answers that should be right.
+        half: store weights in 16 bits.
+
+    Raises:
+        ModelError: the file does not answer as the network does.
+    """
+    run.network.eval()
+    # One that stays as it was is calibrated on the corpus that it was to learn.
+    left_out = "speakers" if run.about.get("unchanged") else run.recipe.train.left_out
+    chose = choosing(answers["validation"], left_out)
+    heat = temperature(chose)
+    limit = threshold(chose, heat, accuracy)
+    card = make_card(run, answers, heat, limit, name=name, title=title, licence=licence)
+    progress.start("graph", 1)
+    model = to_onnx(Graph(run.recipe, run.network, heat))
+    progress.finish("graph")
+    model = halved(model) if half else model
+    there = {id: path for part in recordings(run.about).values() for id, path in part.items()}
+    asked = drawn(there)
+    parity = _check(run, Session(model), heat, asked, HALF if half else WHOLE, progress)
+    card = replace(
+        card,
+        variant="float16" if half else card.variant,
+        parity=parity,
+        settings=settings_of(run.recipe),
+    )
+    listed = sum(map(len, run.about.get("parts", {}).values()))
+    read = 0 if parity["made"] else parity["clips"]
+    missing = listed - len(there) + len(asked) - read
+    return Exported(run, model, card, limit, missing)
+
+
+def _check(
+    run: Run,
+    session: Session,
+    heat: float,
+    paths: Mapping[str, Path],
+    limits: Limits,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Compare file and network on recordings of the run, or on made sounds."""
+    progress.start("check", len(paths) or 1)
+    found = compare(run, session, heat, hear(run, paths), partial(progress.step, "check"), limits)
+    made = not found.clips
+    if made:
+        found = compare(run, session, heat, make(run), lambda done: None, limits)
+    progress.finish("check", f"{found.clips} clips, largest difference {found.largest:.1e}")
+    return {
+        "clips": found.clips,
+        "made": made,
+        "largest": float(f"{found.largest:.2g}"),
+        "limit": limits.difference,
+        "same": round(found.same, 4),
+        **({} if made else {"seconds": [round(length, 2) for length in found.seconds]}),
+    }

@@ -1,0 +1,128 @@
+"""What a model file tells of itself, gathered from its run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from emelia.config import Card, Recipe
+from emelia.corpora import CORPORA
+from emelia.corpora.reading.extra_training import in_words
+from emelia.learn.export.card_figures import figures
+from emelia.learn.export.temperature import Answers, Threshold
+from emelia.learn.model.encoders import KNOWN
+from emelia.learn.model.network import parameters
+from emelia.learn.training.runs import Run
+
+_FREE = re.compile(r"(CC0|CC BY(-SA)? \d|MIT\b|Apache-2\.0|public domain)", re.IGNORECASE)
+
+
+def make_card(
+    run: Run,
+    answers: Mapping[str, Answers],
+    temperature: float,
+    limit: Threshold,
+    *,
+    name: str,
+    title: str = "",
+    licence: str = "",
+) -> Card:
+    """Gather a card; `parity` is left to who asks the file."""
+    corpora = corpora_of(run.about)
+    return Card(
+        name=name,
+        labels=run.classes,
+        features=run.recipe.features,
+        audio=run.recipe.audio,
+        temperature=temperature,
+        threshold=limit.limit,
+        threshold_rule=limit.rule,
+        title=title or _usual_title(run, corpora),
+        recipe=run.recipe.name,
+        recipe_digest=run.recipe.digest,
+        parameters=parameters(run.network),
+        licence=" ".join(filter(None, (licence or usual_licence(corpora), _begun(run.recipe)))),
+        corpora=corpora,
+        split=_split(run.about),
+        unchanged=str(run.about.get("unchanged", "")),
+        metrics={
+            part: figures(given, run.classes, temperature, limit.limit)
+            for part, given in answers.items()
+        },
+        versions={**run.about.get("versions", {}), **_versions("onnx", "onnxruntime")},
+        commit=_commit(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def corpora_of(about: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    """What a run knows of its corpora, or what emelia does of those it names.
+
+    Those of the runs it began with or learnt from come last: its weights owe to them too. One that
+    fine-tuning left unchanged owes to them alone.
+    """
+    names = [name for name in str(about.get("corpus", "")).split("+") if name]
+    own = [dict(corpus) for corpus in about.get("corpora") or map(_known, names)]
+    own = [] if about.get("unchanged") else own
+    origins = (about.get(key, {}) for key in ("start", "teacher"))
+    earlier = [dict(corpus) for origin in origins for corpus in origin.get("corpora", ())]
+    return tuple({corpus["name"]: corpus for corpus in (*own, *earlier, *own)}.values())
+
+
+def _known(name: str) -> dict[str, Any]:
+    spec = CORPORA.get(name)
+    keys = ("title", "language", "licence", "home", "clips") if spec else ()
+    return {"name": name, **{key: getattr(spec, key) for key in keys}}
+
+
+def usual_licence(corpora: tuple[Mapping[str, Any], ...]) -> str:
+    """What the licences of the data allow with weights made from it."""
+    terms = "; ".join(f"{c['name']} ({c.get('licence') or 'licence unknown'})" for c in corpora)
+    if corpora and all(_FREE.match(str(c.get("licence", ""))) for c in corpora):
+        return f"The data sets no limits beyond its own licences: {terms}."
+    return f"Research and non-commercial use, because of the data: {terms or 'unknown'}."
+
+
+def _begun(recipe: Recipe) -> str:
+    """Whose weights an encoder began with; their licence asks for its words."""
+    origin = KNOWN.get(recipe.model.encoder)
+    return f"Begun with {recipe.model.encoder}, {origin.licence}." if origin else ""
+
+
+def _usual_title(run: Run, corpora: tuple[Mapping[str, Any], ...]) -> str:
+    languages = list(dict.fromkeys(str(c["language"]) for c in corpora if c.get("language")))
+    spoken = f"{in_words(languages)} speech" if languages else "speech"
+    return f"{len(run.classes)} emotions in {spoken}"
+
+
+def without_folders(split: str) -> str:
+    """A split's name without the folders of a list of speakers: they are of one machine."""
+    kind, colon, path = split.partition(":")
+    return f"{kind}{colon}{Path(path).name}" if colon else split
+
+
+def _split(about: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: about[key] for key in ("split", "protocol", "fold", "seed") if key in about}
+    kept["name"] = without_folders(kept.pop("split", ""))
+    return {**kept, "clips": {part: len(ids) for part, ids in about.get("parts", {}).items()}}
+
+
+def _versions(*packages: str) -> dict[str, str]:
+    return {package: metadata.version(package) for package in packages}
+
+
+def _commit() -> str:
+    """The last commit of the source this runs from; empty where it is not run from one."""
+    folder = Path(__file__).parents[2]
+    # Asked for this folder's own history: one installed inside another project has none.
+    command = ["git", "-C", str(folder), "log", "-1", "--format=%H", "--", "."]
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return asked.stdout.strip() if asked.returncode == 0 else ""

@@ -1,0 +1,135 @@
+"""What a model file computes: waveforms in; probabilities, spectrogram and saliency out.
+
+Shapes: B clips, T samples, F frames, M bands, C classes, G columns of the network's last map.
+
+The graph begins with the DC and the level of a clip where the recipe's audio steps ask for
+them and nothing that changes the sound stands between: `denoise`, `trim_db` and the level
+`loudness` look at a recording as no graph can, and stay with who uses the file
+(`emelia.audio.prepare` does all of them; what the graph repeats then changes nothing).
+Whatever the batch, a clip has the outputs that it would have alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from emelia.config import AudioConfig, Recipe
+from emelia.learn.data.features import TraceableFrontEnd
+from emelia.learn.model.network import Network
+
+TINY = float(np.finfo(np.float32).tiny)  # a smaller peak is silence, as in `audio`
+
+
+class Graph(nn.Module):
+    """A trained network with all that comes before and after it."""
+
+    def __init__(self, recipe: Recipe, network: Network, temperature: float = 1.0) -> None:
+        super().__init__()
+        self.audio, self.network, self.temperature = recipe.audio, network, temperature
+        self.front_end = TraceableFrontEnd(recipe.features)
+        self.eval()
+
+    def forward(self, wave: Tensor, samples: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Recognise.
+
+        Args:
+            wave: float32 (B, T) at 16 kHz; what lies past a clip's end is not heard.
+            samples: int64 (B,), at least 1 each.
+
+        Returns:
+            Probabilities (B, C); the spectrogram (B, M, F) as the network saw it; saliency
+            (B, C, F), what each frame says for a class against the mean of all; frames (B,).
+        """
+        wave = level(wave, samples, self.audio)
+        spec, frames, silence = self.front_end(wave, samples)
+        x, lengths = fit(spec, frames, silence, self.network)
+        columns, counts = self.network.contributions(x[:, None], lengths)  # (B, C, G), (B,)
+        logits = columns.sum(2) + self.network.output.bias
+        contrast = columns - columns.mean(1, keepdim=True)
+        place = places(frames, spec.shape[2], counts, self.network)
+        saliency = spread(contrast, place, frames)
+        return (logits / self.temperature).softmax(1), spec, saliency, frames
+
+
+def outside(audio: AudioConfig) -> AudioConfig:
+    """The audio steps a waveform still needs before it comes to the graph."""
+    inside = audio.denoise == "none" and not audio.trim_db and audio.level != "loudness"
+    return AudioConfig(dc=False, level="none") if inside else audio
+
+
+def level(wave: Tensor, samples: Tensor, audio: AudioConfig) -> Tensor:
+    """Subtract the mean and bring the peak to 1 over each clip's own samples, where asked for."""
+    mask = _mask(samples, wave.shape[1])
+    wave = torch.where(mask, wave, 0.0)
+    if audio.dc and audio.denoise == "none" and not audio.trim_db:
+        mean = wave.sum(1, keepdim=True) / samples[:, None]
+        wave = torch.where(mask, wave - mean, 0.0)
+    if audio.level == "peak":
+        peak = wave.abs().amax(1, keepdim=True)
+        wave = wave / torch.where(peak >= TINY, peak, 1.0)
+    return wave
+
+
+def fit(spec: Tensor, frames: Tensor, silence: Tensor, network: Network) -> tuple[Tensor, Tensor]:
+    """Bring spectrograms to a size the network takes, as `data.resize` does clip by clip.
+
+    Returns:
+        (B, M, F') and how many frames of it each clip has (B,).
+    """
+    mask = _mask(frames, spec.shape[2])[:, None]  # (B, 1, F)
+    filling = silence[:, :, None]  # (B, M, 1)
+    if network.padding == "mean":
+        mean = (spec * mask).sum((1, 2)) / (frames * spec.shape[1])
+        filling = mean[:, None, None].expand_as(filling)
+    if network.fixed_frames:
+        size = network.fixed_frames
+        return interpolate(spec, frames, filling, size), torch.full_like(frames, size)
+    padded = torch.where(mask, spec, filling)
+    if network.min_frames > 1:  # an axis of length 0 is not understood by every runtime
+        padded = torch.cat([padded, filling.expand(-1, -1, network.min_frames - 1)], 2)
+    return padded, frames.clamp(min=network.min_frames)
+
+
+def interpolate(spec: Tensor, frames: Tensor, filling: Tensor, size: int) -> Tensor:
+    """Bring clips (B, M, F) to `size` frames: linearly where they have more, else filled up."""
+    column = torch.arange(size, device=spec.device)
+    place = ((column + 0.5) * (frames / size)[:, None] - 0.5).clamp(min=0)  # (B, size)
+    place = torch.where(frames[:, None] > size, place, column)
+    last = (frames - 1)[:, None]
+    left = place.long().minimum(last)
+    weight = (place - left)[:, None]  # (B, 1, size)
+    mixed = _take(spec, left) * (1 - weight) + _take(spec, (left + 1).minimum(last)) * weight
+    return torch.where(_mask(frames, size)[:, None], mixed, filling)
+
+
+def places(frames: Tensor, longest: int, counts: Tensor, network: Network) -> Tensor:
+    """Which column of the last map each frame belongs to: (B, F) for clips of so many frames."""
+    frame = torch.arange(longest, device=frames.device)[None]
+    if size := network.fixed_frames:
+        shrunk = (2 * frame + 1) * size // (2 * frames[:, None])  # the middle of it, in integers
+        frame = torch.where(frames[:, None] > size, shrunk, frame)
+    column = (frame + network.offset) // network.stride
+    return column.minimum(counts[:, None] - 1)  # what pooling leaves over goes to the last
+
+
+def spread(columns: Tensor, place: Tensor, frames: Tensor) -> Tensor:
+    """Share the values (B, C, G) of columns out among their frames: (B, C, F), sums kept.
+
+    Zero after a clip's end. A column of the padding of a short clip has no frames and goes.
+    """
+    mask = _mask(frames, place.shape[1]).to(columns.dtype)  # (B, F)
+    empty = columns.new_zeros(columns.shape[0], columns.shape[2])
+    members = empty.scatter_add(1, place, mask)  # (B, G) frames of each column
+    return _take(columns / members.clamp(min=1)[:, None], place) * mask[:, None]
+
+
+def _mask(lengths: Tensor, longest: int) -> Tensor:
+    """True for what is of a clip: (B, longest)."""
+    return torch.arange(longest, device=lengths.device) < lengths[:, None]
+
+
+def _take(x: Tensor, places: Tensor) -> Tensor:
+    """Columns (B, P) of x (B, D, G), each clip its own: (B, D, P)."""
+    return x.gather(2, places[:, None].expand(-1, x.shape[1], -1))

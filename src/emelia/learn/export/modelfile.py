@@ -1,0 +1,175 @@
+"""A graph as an ONNX file, and what runs one: bytes in memory, nothing written.
+
+The file is made of operators of opset 18, which every runtime of the last years has. It
+holds its weights itself and no trace of the machine it was made on. Each weight of the network
+stands in it as it was learnt, under `network.` and its name, so that training can go on from
+there (`restore`): what can be folded or fused is left to the runtime, which does it at the start.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from emelia.config import Card
+from emelia.config.card import INPUTS, KEY, OUTPUTS
+from emelia.learn.export.graph import Graph
+from emelia.packages import package
+
+if TYPE_CHECKING:
+    import onnx_ir
+
+OPSET = 18
+NETWORK = "network."  # what names of its weights begin with
+_AXES = {  # what the free axes are called, in the file
+    "wave": ("clips", "time"),
+    "samples": ("clips",),
+    "probabilities": ("clips", None),
+    "logmel": ("clips", None, "frame"),
+    "saliency": ("clips", None, "frame"),
+    "frames": ("clips",),
+}
+_CHATTER = (  # of torch's exporter, about itself
+    ("`isinstance.treespec, LeafSpec", FutureWarning),
+)
+
+
+def to_onnx(graph: Graph) -> onnx.ModelProto:
+    """Export a graph for any number of clips of any length."""
+    example = torch.zeros(2, 16_000), torch.tensor([16_000, 9_000])
+    free = torch.export.Dim.DYNAMIC
+    with _quiet(), torch.no_grad():
+        # Not by torch.onnx alone: that takes the marks for promises, fails and traces twice.
+        traced = torch.export.export(
+            graph, example, dynamic_shapes=((free, free), (free,)), strict=False
+        )
+        program = torch.onnx.export(
+            traced, dynamo=True, opset_version=OPSET, verbose=False,
+            input_names=INPUTS, output_names=OUTPUTS, optimize=False,
+        )  # fmt: skip
+        assert program is not None  # it is with dynamo
+        with _unknown_weights(program.model.graph):
+            program.optimize()
+    model = program.model_proto
+    _tidy(model)
+    return model
+
+
+@contextmanager
+def _unknown_weights(graph: onnx_ir.Graph) -> Iterator[None]:
+    """Keep the network's weights out of folding and fusing: let them look like inputs."""
+    weights = {k: v for k, v in graph.initializers.items() if k.startswith(NETWORK)}
+    known = {name: value.const_value for name, value in weights.items()}
+    for name, value in weights.items():
+        del graph.initializers[name]
+        value.const_value = None
+        graph.inputs.append(value)
+    yield
+    del graph.inputs[len(INPUTS) :]
+    for name, value in weights.items():
+        value.const_value = known[name]
+        graph.initializers[name] = value
+
+
+def halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph with the network's matrices and kernels stored in 16 bits.
+
+    Each is cast to float32 before it is used, which a runtime does once, at the start. What is
+    small or delicate stays as it is: biases, batch norms and the front end.
+    """
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    casts = []
+    for tensor in made.graph.initializer:
+        if tensor.name.startswith(NETWORK) and len(tensor.dims) > 1:
+            values = onnx.numpy_helper.to_array(tensor).astype(np.float16)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+            output = [f"{tensor.name}.float32"]
+            casts.append(onnx.helper.make_node("Cast", [tensor.name], output, to=1))
+    whole = {node.input[0]: node.output[0] for node in casts}
+    for node in made.graph.node:
+        node.input[:] = [whole.get(name, name) for name in node.input]
+    nodes = [*casts, *made.graph.node]
+    del made.graph.node[:]
+    made.graph.node.extend(nodes)
+    return made
+
+
+def with_card(model: onnx.ModelProto, card: Card, notes: Mapping[str, str] | None = None) -> bytes:
+    """The whole file.
+
+    Args:
+        notes: more of the metadata, by key.
+    """
+    labelled = onnx.ModelProto()
+    labelled.CopyFrom(model)
+    onnx.helper.set_model_props(labelled, {KEY: card.to_json(), **(notes or {})})
+    onnx.checker.check_model(labelled)
+    data: bytes = labelled.SerializeToString(deterministic=True)
+    return data
+
+
+class Session:
+    """A model as ONNX Runtime computes it, on one thread."""
+
+    def __init__(self, model: onnx.ModelProto | bytes) -> None:
+        onnxruntime = package("onnxruntime")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        data = model if isinstance(model, bytes) else model.SerializeToString()
+        self.session = onnxruntime.InferenceSession(
+            data, options, providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, waves: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """Run clips as one batch; see `Graph.forward` for what comes back."""
+        outputs: list[NDArray[np.float32]] = self.session.run(OUTPUTS, batch(waves))
+        return outputs
+
+
+def batch(waves: list[NDArray[np.float32]]) -> dict[str, NDArray[np.generic]]:
+    """Put waveforms side by side, zeros after each clip's end, with their lengths."""
+    samples = np.array([len(wave) for wave in waves])
+    padded = np.zeros((len(waves), samples.max()), np.float32)
+    for row, wave in zip(padded, waves, strict=True):
+        row[: len(wave)] = wave
+    return dict(zip(INPUTS, (padded, samples), strict=True))
+
+
+def _tidy(model: onnx.ModelProto) -> None:
+    """Take out notes of the exporter, paths of this machine among them, and name the axes."""
+    graph = model.graph
+    for part in (graph.node, graph.input, graph.output, graph.value_info, graph.initializer):
+        for item in part:
+            item.ClearField("metadata_props")
+            item.ClearField("doc_string")
+    graph.ClearField("metadata_props")
+    graph.ClearField("value_info")
+    model.producer_name, model.producer_version = "emelia", ""
+    for value in (*graph.input, *graph.output):
+        for axis, name in zip(value.type.tensor_type.shape.dim, _AXES[value.name], strict=True):
+            if name:
+                axis.dim_param = name
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hush what the exporter says of itself, and only that."""
+    log = logging.getLogger("torch.onnx")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            for text, kind in _CHATTER:
+                warnings.filterwarnings("ignore", text, kind)
+            yield
+    finally:
+        log.setLevel(before)

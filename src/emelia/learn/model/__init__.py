@@ -1,0 +1,1 @@
+"""Networks: from spectrograms or waveforms to logits."""

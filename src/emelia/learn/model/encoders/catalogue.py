@@ -1,0 +1,212 @@
+"""Encoders by name: their sizes, and where their weights lie."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
+from hashlib import sha256
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor
+
+from emelia.caches import lasting_cache
+from emelia.config import FeatureConfig, Recipe
+from emelia.errors import ConfigError, ModelError
+from emelia.learn.model.encoders import hub
+from emelia.learn.model.encoders.least_squares_init import stand_in
+from emelia.learn.model.encoders.mel_student import MelEncoder
+from emelia.learn.model.encoders.whisper import WhisperEncoder
+from emelia.storage import expanded
+
+
+@dataclass(frozen=True, slots=True)
+class Pretrained:
+    """An encoder whose weights are known."""
+
+    bands: int
+    width: int
+    heads: int
+    blocks: int  # in the file
+    file: str
+    digest: str  # SHA-256 of the file
+    licence: str
+    stands_in: str = ""  # for which encoder: ours, solved for with that one's weights
+
+
+HUB = "hub:"  # what names of the hub's encoders begin with
+TINY = Pretrained(
+    80, 384, 6, 4, "whisper-tiny.en-encoder.safetensors",
+    "0f18f10ff820bb2f29f47eeb3ac46eb3e511957fc72f80750be9accd42c94098",
+    "MIT, Copyright (c) 2022 OpenAI",
+)  # fmt: skip
+KNOWN = {
+    "mel": replace(TINY, blocks=2, stands_in="whisper-tiny.en"),
+    "whisper-tiny.en": TINY,
+    "whisper-base": Pretrained(
+        80, 512, 8, 4, "whisper-base-encoder-4blocks.safetensors",
+        "8e19a71d9b53d40d139a005602ea7f70a609dff68ace0221318f7a38da7f4402",
+        "MIT, Copyright (c) 2022 OpenAI",
+    ),
+}  # fmt: skip
+
+
+def new_encoder(name: str, blocks: int, bands: int, architecture: str = "") -> hub.HubEncoder:
+    """An encoder of random weights, cut after a block; 0 takes all that are known.
+
+    Args:
+        architecture: config.json of an encoder of the hub; where empty it is looked for.
+
+    Raises:
+        ConfigError: no such encoder or block, or it takes another number of bands.
+    """
+    if name.startswith(HUB):
+        return hub.new_encoder(json.loads(architecture or _described(name)), blocks)
+    known = find(name)
+    if not 0 <= blocks <= known.blocks:
+        raise ConfigError(
+            f"model.blocks: {name} has 1 to {known.blocks} blocks here, got {blocks}."
+        )
+    if bands != known.bands:
+        raise ConfigError(
+            f"features: {name} takes {known.bands} mel bands, got {bands}. Set features=whisper."
+        )
+    if known.stands_in:
+        return MelEncoder(bands, known.width, blocks or known.blocks)
+    return WhisperEncoder(bands, known.width, known.heads, blocks or known.blocks)
+
+
+def has_weights(name: str) -> bool:
+    """Whether an encoder comes with what it learnt before."""
+    return name in KNOWN or name.startswith(HUB)
+
+
+def ready(recipe: Recipe, with_weights: bool) -> Recipe:
+    """See that a recipe's encoder can be had; write down which of the hub's it is.
+
+    Raises:
+        ConfigError: it was trained on other features.
+        ConfigError, ModelError, MissingExtraError: see `hub.find` and `weights_file`.
+    """
+    model = recipe.model
+    if with_weights and model.encoder in KNOWN:
+        weights_file(model.encoder)
+    if not model.encoder.startswith(HUB) or model.architecture:
+        return recipe
+    source = hub.find(model.encoder)
+    _see_that_features_fit(recipe.features, source)
+    pinned = f"{HUB}{source.name.partition('@')[0]}@{source.commit}"
+    model = replace(
+        model,
+        encoder=pinned if source.commit else model.encoder,
+        architecture=_described(model.encoder),
+        weights=source.digest,
+    )
+    return replace(recipe, model=model)
+
+
+def _see_that_features_fit(features: FeatureConfig, source: hub.Source) -> None:
+    needed = asdict(source.features)
+    changed = {key: value for key, value in needed.items() if value != getattr(features, key)}
+    if changed:
+        settings = " ".join(f"--set features.{key}={value}" for key, value in changed.items())
+        raise ConfigError(f"{source.name} was trained on other features. Add {settings}")
+
+
+def _described(name: str) -> str:
+    return json.dumps(hub.find(name).config, sort_keys=True)
+
+
+def source(name: str) -> str:
+    """The name of the encoder that ours stands in for; empty for others."""
+    return KNOWN[name].stands_in if name in KNOWN else ""
+
+
+def load_source(name: str, blocks: int) -> hub.HubEncoder:
+    """The encoder that ours stands in for, cut after as many blocks, with what it learnt before."""
+    theirs = KNOWN[name].stands_in
+    weights_file(name)  # what is said where they are missing is about ours
+    found = new_encoder(theirs, blocks or KNOWN[name].blocks, KNOWN[name].bands)
+    load_weights(found, theirs)
+    return found
+
+
+def load_weights(
+    encoder: hub.HubEncoder, name: str, digest: str = "", clips: Sequence[Tensor] = ()
+) -> None:
+    """Fill an encoder with what it learnt before.
+
+    Args:
+        digest: SHA-256 that weights of the hub must have; empty takes any.
+        clips: spectrograms (M, F), of which an encoder that stands in for another is solved.
+
+    Raises:
+        ModelError: the file is missing, or is not the one that is known.
+    """
+    if name.startswith(HUB):
+        source = hub.find(name)
+        if digest not in ("", source.digest):
+            raise ModelError(f"{name}: its weights have changed. Pin a commit with @.")
+        hub.load_weights(encoder, source)
+        return
+    if isinstance(encoder, MelEncoder):
+        theirs = load_source(name, len(encoder.blocks))
+        assert isinstance(theirs, WhisperEncoder)
+        stand_in(encoder, theirs, clips)
+        return
+    weights = _read(weights_file(name), find(name))
+    encoder.load_state_dict({key: weights[key].float() for key in encoder.state_dict()})
+
+
+def weights_file(name: str) -> Path:
+    """Where the weights lie: below EMELIA_WEIGHTS, or in the cache folder.
+
+    Raises:
+        ModelError: they are in neither.
+    """
+    known = find(name)
+    file = known.file
+    chosen = os.environ.get("EMELIA_WEIGHTS")
+    folders = [expanded(chosen)] if chosen else []
+    folders.append(lasting_cache() / "weights")
+    for folder in folders:
+        if (folder / file).is_file():
+            return folder / file
+    places = " nor ".join(str(folder) for folder in folders)
+    other = (
+        f", or take the hub's: --set model.encoder={HUB}openai/{name}"
+        if not known.stands_in
+        else "."
+    )
+    raise ModelError(
+        f"{name}: {file} is not in {places}. Let EMELIA_WEIGHTS name its folder{other}"
+    )
+
+
+def find(name: str) -> Pretrained:
+    """What is known of an encoder.
+
+    Raises:
+        ConfigError: nothing.
+    """
+    if name in KNOWN:
+        return KNOWN[name]
+    near = get_close_matches(name, KNOWN, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(KNOWN)}."
+    raise ConfigError(f"model.encoder: no encoder is called {name!r}; {hint}")
+
+
+def _read(path: Path, known: Pretrained) -> dict[str, Tensor]:
+    try:
+        data = path.read_bytes()
+        if sha256(data).hexdigest() != known.digest:
+            raise ModelError(
+                f"{path}: not the weights that are known (its SHA-256 differs). Get them again."
+            )
+        return load(data)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: cannot be read ({error}).") from None

@@ -1,0 +1,1 @@
+"""Comparing recipes: studies, search, fine-tuning, evaluation."""

@@ -1,0 +1,132 @@
+"""Fine-tuning: a trained network goes on with other recordings, gently.
+
+Its recipe is that of the model with fewer epochs and a smaller learning rate, so that what it
+knows is bent and not forgotten. Clips that the model has heard are left out: it could not be
+tested with them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, replace
+
+from emelia.config import Recipe, recipe_from
+from emelia.corpora import Corpus, Utterance
+from emelia.corpora.records import UNKNOWN_SPEAKER
+from emelia.corpora.splits.scheme import make_split
+from emelia.errors import CorpusError, SplitError
+
+EPOCHS = 6  # at most; of an encoder the first is a linear layer, solved
+SHARE = 0.3  # of the recipe's learning rate
+STEPS = 25  # an epoch, for which few clips come in small batches
+SMALLEST = 4  # clips of a batch
+ENOUGH = 20  # clips a class from which figures begin to tell something
+FEWEST = 3  # clips a class: to train, to validate and to test
+_SPEAKERS_SHARED = ("random-75-25", "seed-70-20-10")
+
+
+def gentler(
+    recipe: Recipe, model: str, clips: Sequence[Utterance], settings: Sequence[str] = ()
+) -> Recipe:
+    """The recipe of a model that goes on.
+
+    Args:
+        model: what its recipe is called, so that no folder's name enters the digest.
+        clips: what it will learn from; classes of unequal size are drawn alike.
+        settings: changes as `key=value`.
+
+    Raises:
+        ConfigError: a setting does not exist, or its value does not fit.
+    """
+    alike = len(set(Counter(u.emotion for u in clips).values())) == 1
+    train = replace(
+        recipe.train,
+        epochs=min(recipe.train.epochs, EPOCHS),
+        lr=SHARE * recipe.train.lr,
+        patience=0,
+        batch_size=min(recipe.train.batch_size, max(SMALLEST, len(clips) // STEPS)),
+        balance="none" if alike else "sampling",
+        refit=True,
+        # Few speakers choose a penalty by chance.
+        penalty="averaged" if recipe.model.name == "encoder" else "chosen",
+        shun=False,
+        left_out="speakers",
+        home_share=0.0,
+        draws=0,
+        teacher_share=0.0,
+        imitate=0.0,
+        average=0.0,
+        teacher="",
+    )
+    name = f"{model}, fine-tuned"
+    made = Recipe(
+        name, audio=recipe.audio, features=recipe.features, augment=recipe.augment,
+        model=replace(recipe.model, start=""), train=train,
+    )  # fmt: skip
+    return recipe_from(asdict(made), settings)
+
+
+def unheard(corpus: Corpus, heard: Collection[str]) -> Corpus:
+    """The clips of a corpus that a model has not heard.
+
+    Args:
+        heard: digests of those that it has.
+
+    Raises:
+        CorpusError: none is left.
+    """
+    kept = _without(corpus, heard)
+    if not kept.utterances:
+        raise CorpusError(
+            f"{corpus.name}: the model has heard all of its {len(corpus.utterances)} clips, so "
+            "there is nothing new to learn. Give it other recordings, or train on these anew "
+            "with `emelia train`."
+        )
+    return kept
+
+
+def _without(corpus: Corpus, heard: Collection[str]) -> Corpus:
+    kept = tuple(u for u in corpus.utterances if u.digest not in heard)
+    parts = tuple(_without(part, heard) for part in corpus.parts)
+    return replace(corpus, utterances=kept, parts=parts)
+
+
+def check_sizes(corpus: Corpus) -> list[str]:
+    """Classes that have few clips, in words.
+
+    Raises:
+        CorpusError: there is a single class, or one has too few clips to train, validate and
+            test with.
+    """
+    counts = corpus.counts()
+    usable = [name for name in corpus.emotions if counts[name] >= FEWEST]
+    if len(usable) < len(counts) or len(usable) < 2:
+        few = ", ".join(f"{counts[e]} of {e}" for e in corpus.emotions if e not in usable)
+        got = f"too few clips ({few})" if few else f"the single class {usable[0]}"
+        remedy = f", or leave them out: --emotions {','.join(usable)}" if len(usable) > 1 else ""
+        raise CorpusError(
+            f"{corpus.name}: {got}; expected two classes or more, each of {FEWEST} clips at "
+            f"least and better {ENOUGH}. Record more{remedy}."
+        )
+    return [f"{counts[name]} of {name}" for name in corpus.emotions if counts[name] < ENOUGH]
+
+
+def usual_split(corpus: Corpus) -> str:
+    """Speakers kept apart where at least three are known and have all classes, else at random.
+
+    Raises:
+        SplitError: no split leaves some clips of each class to train, validate and test with.
+    """
+    speakers = 0 if UNKNOWN_SPEAKER in corpus.speakers else min(5, len(corpus.speakers))
+    apart = [f"folds-{count}" for count in range(speakers, 2, -1)]
+    for name in (*apart, *_SPEAKERS_SHARED):
+        try:
+            return make_split(corpus, name).name
+        except SplitError:
+            continue
+    raise SplitError(
+        f"{corpus.name}: {len(corpus.utterances)} clips of {len(corpus.emotions)} classes are too "
+        f"few to train, validate and test with; some {ENOUGH} clips a class are enough. "
+        "Record more, or choose fewer classes with --emotions."
+    )

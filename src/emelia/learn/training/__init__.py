@@ -1,0 +1,1 @@
+"""Teaching a network: the loop, the optimizer, checkpoints and runs."""

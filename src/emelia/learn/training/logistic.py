@@ -1,0 +1,93 @@
+"""Logistic regression, solved to the end: a linear layer for standardised features.
+
+N clips, D features, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from emelia.learn.training.nuisance_penalty import damp, damping
+
+STEPS = 100  # of L-BFGS; more change no answer
+SMALL = 1e-3  # deviation added, so that a constant feature is not blown up
+Weights = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """A linear layer for standardised features, of which it may use the first K alone."""
+
+    mean: Tensor  # (2D,)
+    deviation: Tensor  # (2D,)
+    weight: Tensor  # (C, K)
+    bias: Tensor  # (C,)
+    loss: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Logits (N, C) of features (N, 2D)."""
+        used = self.weight.shape[1]
+        return ((x - self.mean) / self.deviation)[:, :used] @ self.weight.T + self.bias
+
+
+def average(solutions: Sequence[Solution]) -> Solution:
+    """The layer whose logits are the mean of those of layers that were solved on the same clips."""
+    width = max(each.weight.shape[1] for each in solutions)
+    weights = [F.pad(each.weight, (0, width - each.weight.shape[1])) for each in solutions]
+    return Solution(
+        solutions[0].mean,
+        solutions[0].deviation,
+        torch.stack(weights).mean(0),
+        torch.stack([each.bias for each in solutions]).mean(0),
+        sum(each.loss for each in solutions) / len(solutions),
+    )
+
+
+def solve(
+    x: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    weights: Weights,
+    penalty: float,
+    classes: int,
+    columns: int,
+    steps: int = STEPS,
+    shun: NDArray[np.float32] | None = None,
+) -> Solution:
+    """Weighted multinomial logistic regression of the first K = `columns` features (N, 2D).
+
+    Args:
+        penalty: on squared weights of standardised features.
+        shun: offsets (G, 2D) of which the variance is added to the penalty's one; see `nuisance`.
+    """
+    inputs, truth = torch.from_numpy(x), torch.from_numpy(labels)
+    share = torch.from_numpy(weights / weights.sum()).float()[:, None]
+    mean = (share * inputs).sum(0)
+    deviation = (share * (inputs - mean).square()).sum(0).sqrt() + SMALL
+    inputs = ((inputs - mean) / deviation)[:, :columns]
+    less = None if shun is None else damping((torch.from_numpy(shun) / deviation)[:, :columns])
+    inputs = inputs if less is None else damp(inputs, less)
+    layer = torch.nn.Linear(columns, classes)
+    torch.nn.init.zeros_(layer.weight)
+    torch.nn.init.zeros_(layer.bias)
+    search = torch.optim.LBFGS(
+        layer.parameters(), max_iter=steps, line_search_fn="strong_wolfe", tolerance_grad=1e-5
+    )
+
+    def cost() -> Tensor:
+        search.zero_grad()
+        entropy = F.cross_entropy(layer(inputs), truth, reduction="none")
+        total = (share[:, 0] * entropy).sum() + penalty / 2 * layer.weight.square().sum()
+        total.backward()  # type: ignore[no-untyped-call]
+        return total
+
+    search.step(cost)  # type: ignore[no-untyped-call]
+    loss = (share[:, 0] * F.cross_entropy(layer(inputs), truth, reduction="none")).sum().item()
+    weight = layer.weight.detach() if less is None else damp(layer.weight.detach(), less)
+    return Solution(mean, deviation, weight, layer.bias.detach(), loss)

@@ -1,0 +1,1 @@
+"""Pictures of one answer, and of a long recording."""

@@ -1,0 +1,279 @@
+"""A model card as a page for people (Markdown), made from the card in the file and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from emelia.config import SAMPLE_RATE, Card
+from emelia.corpora.splits.audit import NAMELESS
+from emelia.show.card.failures import failures
+
+_SHOWN = ("precision", "recall", "f1")  # figures of a class
+_LIMITS = """\
+- It heard **acted** speech: actors who played an emotion, mostly in studios. What people show
+  when nobody asks them to is weaker and mixed, and figures on it are lower.
+- It answers how speech **sounds**, not what anybody feels, means or intends. It is no lie
+  detector and tells nothing of health or character.
+- It is not for **decisions about people**: hiring, marking, policing, insurance, care. In the
+  European Union, inferring emotions of people at work or in education is prohibited
+  (Regulation (EU) 2024/1689, article 5), save for medical and safety reasons.
+- Languages, ages, accents, microphones and rooms other than those of the data were not tested.
+- Where a recording has speech of several people or emotions, one answer for all of it is wrong."""
+
+
+def _refitted(card: Card) -> str:
+    if card.unchanged or not card.settings.get("train", {}).get("refit"):
+        return ""
+    told = (
+        "Made once more on training and validation clips; validation figures are of networks "
+        "that had not heard the clip"
+    )
+    own = "'s corpus, as this one has not heard that of a new recording"
+    return f"{told}{own if card.for_strangers else ''}."
+
+
+def to_markdown(card: Card) -> str:
+    """Write the page."""
+    blocks = (
+        _head(card), _data(card), _figures(card), _classes(card),
+        _failures(card), _confidence(card), f"## Limits\n\n{_LIMITS}", _file(card),
+    )  # fmt: skip
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _head(card: Card) -> str:
+    return (
+        f"# {card.name}\n\n{_upper(card.title.rstrip('.'))}.\n\n"
+        f"Given recorded speech it answers one of {len(card.labels)} emotions "
+        f"({', '.join(card.labels)}), `unsure` where its confidence is low, or `no speech`.\n\n"
+        f"Licence of the weights: {card.licence or 'not stated'}"
+    )
+
+
+def _data(card: Card) -> str:
+    rows = [
+        [
+            str(c.get("title") or c.get("name", "")),
+            str(c.get("language", "unknown")),
+            str(c.get("clips", "")),
+            str(c.get("licence", "unknown")),
+            str(c.get("home", "")),
+        ]
+        for c in card.corpora
+    ]
+    clips = card.split.get("clips", {})
+    counts = ", ".join(f"{count} {part}" for part, count in clips.items())
+    lines = [
+        str(card.split.get("protocol", "")),
+        f"Clips: {counts}." if counts else "",
+        f"Fold {card.split['fold']}, seed {card.split['seed']}."
+        if {"fold", "seed"} <= card.split.keys()
+        else "",
+        card.unchanged,
+        _refitted(card),
+        f"The {'' if card.unchanged else 'epoch, the '}temperature and the threshold were chosen "
+        "on validation clips; test clips were only counted.",
+    ]
+    table = _table(["Corpus", "Language", "Clips", "Licence", "Home"], rows)
+    return f"## Data\n\n{table}\n\n" + " ".join(line for line in lines if line)
+
+
+def _figures(card: Card) -> str:
+    rows, test = [], card.metrics.get("test", {})
+    for part, found in card.metrics.items():
+        own = found.get("per_corpus", {}).items()
+        rows += [_row(part, found), *(_row(f"{part}, {name}", one) for name, one in own)]
+    if not rows:
+        return ""
+    columns = ["Part", "Clips", "Speakers", "Accuracy %", "UAR %"]
+    note = "In brackets 95 % intervals by bootstrap, speakers drawn first."
+    if test.get("note"):
+        note = f"In brackets 95 % intervals by bootstrap, {test['note']}."
+    text = f"## Figures\n\n{_table(columns, rows)}\n\n{note} {_of_uar(test)} {_lengths(card)}"
+    if test.get("nameless"):
+        text += f" {NAMELESS}"
+    tables = [_groups(test.get(f"per_{who}", {}), f"Test {who}") for who in ("sex", "speaker")]
+    return "\n\n".join([text, *filter(None, tables)])
+
+
+def _lengths(card: Card) -> str:
+    """On recordings of what lengths the figures stand."""
+    seconds = card.parity.get("seconds")
+    last = (
+        "of {0:.1f} to {2:.1f} s, half of them shorter than {1:.1f} s".format(*seconds)
+        if seconds
+        else "of a few seconds"
+    )
+    return (
+        f"The figures are of single clips {last}, with the pauses they have. `predict` hears the "
+        "speech alone, in windows of 4 s of which the mean is the answer; how that answers joined "
+        "clips of 3 to 60 s and clips with pauses is measured in docs/results.md (length)."
+    )
+
+
+def _of_uar(test: Mapping[str, Any]) -> str:
+    every = all(own["support"] for own in test.get("per_class", {}).values())
+    return f"UAR is the mean recall of {'all classes' if every else 'the classes with clips'}."
+
+
+def _groups(groups: Mapping[str, Any], who: str) -> str:
+    rows = [
+        [name, str(own["n"]), _percent(own["accuracy"]), _percent(own["uar"])]
+        for name, own in groups.items()
+    ]
+    return _table([who, "Clips", "Accuracy %", "UAR %"], rows) if rows else ""
+
+
+def _row(name: str, found: Mapping[str, Any]) -> list[str]:
+    return [name, str(found["clips"]), str(found["speakers"] or "unknown"),
+            _interval(found["accuracy"]), _interval(found["uar"])]  # fmt: skip
+
+
+def _classes(card: Card) -> str:
+    rows = [
+        [
+            name,
+            *(_percent(own[key]) if own["support"] else "–" for key in _SHOWN),
+            str(own["support"]),
+        ]
+        for name, own in card.metrics.get("test", {}).get("per_class", {}).items()
+    ]
+    columns = ["Emotion", "Precision %", "Recall %", "F1 %", "Test clips"]
+    return f"## Emotions\n\n{_table(columns, rows)}" if rows else ""
+
+
+def _failures(card: Card) -> str:
+    told = failures(card.metrics.get("test", {}), card.labels)
+    return "## Known failures\n\n" + "\n".join(f"- {line}" for line in told) if told else ""
+
+
+def _confidence(card: Card) -> str:
+    blocks = [
+        f"Logits are divided by a temperature of {card.temperature:g} inside the file. "
+        f"Below a confidence of {card.threshold:g} an answer is `unsure`. {card.threshold_rule}"
+    ]
+    if card.for_strangers:
+        blocks[0] += " Of both choices every corpus has the same say, however large."
+    accepted = [_accepted(part, found) for part, found in card.metrics.items()]
+    if accepted:
+        blocks.append(" ".join(accepted))
+    for part, found in card.metrics.items():
+        if part == "test" or card.for_strangers:
+            blocks.append(_calibration(part, found))
+    if test := card.metrics.get("test"):
+        blocks += [_bins(test), _coverage(test)]
+    return "## Confidence\n\n" + "\n\n".join(filter(None, blocks))
+
+
+def _accepted(part: str, found: Mapping[str, Any]) -> str:
+    share = found["accepted_accuracy"]
+    right = "" if share is None else f", and {_percent(share)} % of these are right"
+    return f"On {part} clips it accepts {_percent(found['accepted'])} % of the answers{right}."
+
+
+def _calibration(part: str, found: Mapping[str, Any]) -> str:
+    before, after = found["ece"]
+    text = (
+        f"On {part} clips confidence and accuracy are {_percent(after)} points apart (ECE, 10 bins"
+    )
+    if "ece_perfect" in found:
+        low, high = map(_percent, found["ece_interval"])
+        text += f"; 95 %: {low} to {high}; {_percent(found['ece_perfect'])} would be perfect"
+    text += ")" + (f", {_percent(before)} without the temperature" if before != after else "")
+    if "brier" in found:
+        first, brier = found["brier"]
+        text += f"; the Brier score is {brier:.3f}"
+        text += f", {first:.3f} without" if first != brier else ""
+    own = [(name, one["ece"]) for name, one in found.get("per_corpus", {}).items() if "ece" in one]
+    each = ", ".join(f"{name} {_percent(ece)}" for name, ece in own)
+    return f"{text}. Corpus by corpus: {each}." if each else f"{text}."
+
+
+def _bins(test: Mapping[str, Any]) -> str:
+    rows = [
+        [f"{100 * b['low']:.0f} to {100 * b['high']:.0f}", str(b["n"]),
+         _percent(b["confidence"]), _percent(b["accuracy"])]
+        for b in test.get("reliability", ())
+    ]  # fmt: skip
+    columns = ["Confidence %", "Test clips", "Mean confidence %", "Right %"]
+    return _table(columns, rows) if rows else ""
+
+
+def _coverage(test: Mapping[str, Any]) -> str:
+    """How many are right of the surest answers: the risk-coverage curve in numbers."""
+    if "aurc" not in test:
+        return ""
+    rows = [[f"{100 * share:.0f}", _percent(right)] for share, right in test["risk_coverage"]]
+    return (
+        f"{_table(['Surest answers accepted %', 'Right of these %'], rows)}\n\n"
+        f"The area under the curve of errors over accepted answers (AURC) is "
+        f"{_percent(test['aurc'])} %; it would be {_percent(1 - test['accuracy'][0])} % if the "
+        "confidence told nothing."
+    )
+
+
+def _file(card: Card) -> str:
+    return "## File\n\n" + "\n".join(f"- {line}" for line in _facts(card))
+
+
+def _facts(card: Card) -> Iterator[str]:
+    f = card.features
+    yield (
+        f"ONNX, {card.variant}, {card.parameters} parameters; recipe {card.recipe} "
+        f"({card.recipe_digest})."
+    )
+    kind = {
+        "logmel": f"{f.mels} mel bands",
+        "mfcc": f"{f.mfccs} MFCC of {f.mels} mel bands",
+        "pcen": f"PCEN of {f.mels} mel bands",
+        "wave": "the waveform itself",
+    }[f.kind]
+    yield (
+        f"In: `wave` float32 (clips, time) at {SAMPLE_RATE} Hz, zeros after each clip's end, and "
+        "`samples` int64 (clips), their lengths."
+    )
+    yield (
+        "Out: `probabilities` (clips, emotions), `logmel` (clips, bands, frames), `saliency` "
+        "(clips, emotions, frames), `frames` (clips)."
+    )
+    yield (
+        f"Front end, inside the file: {kind} from {f.fmin:g} to {f.fmax:g} Hz, windows of "
+        f"{1000 * f.window / SAMPLE_RATE:g} ms every {1000 * f.hop / SAMPLE_RATE:g} ms."
+    )
+    if "largest" in card.parity:  # older int8 files were compared otherwise
+        yield _parity(card.parity)
+    yield "Made with " + ", ".join(f"{name} {v}" for name, v in card.versions.items()) + "."
+    if card.commit:
+        yield f"Source: commit {card.commit}."
+    yield f"Created: {card.created}."
+
+
+def _parity(parity: Mapping[str, Any]) -> str:
+    sounds = "made sounds" if parity.get("made") else "recordings"
+    return (
+        f"Checked against the trained network on {parity['clips']} {sounds}: largest difference "
+        f"of a probability {parity['largest']:.1g}."
+    )
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _interval(found: Sequence[float]) -> str:
+    value, low, high = map(_percent, found)
+    return f"{value} ({low} to {high})"
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,247 @@
+"""What a recipe does, in words made from its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from emelia.config import (
+    SAMPLE_RATE,
+    AudioConfig,
+    AugmentConfig,
+    FeatureConfig,
+    Recipe,
+    TrainConfig,
+    recipe_from,
+)
+from emelia.errors import ConfigError
+from emelia.learn.study.ablations import ALL_FROZEN, is_pretrained, is_solved
+
+_NOISE = {
+    "quiet": "noise reduced by a gate whose profile is the quietest frames",
+    "seed": "noise reduced by a gate whose profile is the first second, as the founding study did",
+}
+_LEVEL = {
+    "none": "the level left as it is",
+    "peak": "the peak brought to 1",
+    "loudness": "the loudness brought to -23 LUFS",
+}
+_STANDARD = {
+    "none": "not standardised",
+    "clip": "each clip standardised to mean 0 and deviation 1",
+    "band": "each band of each clip standardised to mean 0 and deviation 1",
+}
+
+
+_BALANCE = {
+    "weights": "weights in the loss",
+    "sampling": "drawing all alike",
+    "corpora": "drawing all alike in each corpus, and each corpus by the root of its size",
+}
+
+
+def known(settings: Mapping[str, Any]) -> Recipe | None:
+    """The settings of a cell as a recipe; None where this version does not know them."""
+    try:
+        return recipe_from(settings)
+    except ConfigError:
+        return None
+
+
+def way(settings: Mapping[str, Any]) -> str:
+    """A name for a way of learning: the recipe without words and without when to stop."""
+    recipe = known(settings)
+    if recipe is None:
+        return ""
+    train = replace(recipe.train, epochs=0, patience=0)
+    return replace(recipe, train=train, name="").digest
+
+
+def listed(words: list[str]) -> str:
+    """["a", "b", "c"] -> "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def counted(count: int, what: str) -> str:
+    """(2, "clip") -> "2 clips"."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def audio(config: AudioConfig) -> str:
+    """The steps from a recording to a waveform, in their order."""
+    steps = [f"Resampled to {SAMPLE_RATE / 1000:g} kHz, one channel"]
+    if config.dc:
+        steps.append("the mean subtracted")
+    if config.denoise != "none":
+        steps.append(_NOISE[config.denoise])
+    if config.trim_db:
+        steps.append(f"both ends cut where they lie {config.trim_db:g} dB below the loudest frame")
+    return f"{', '.join([*steps, _LEVEL[config.level]])}."
+
+
+def features(config: FeatureConfig) -> str:
+    """The step from a waveform to a spectrogram."""
+    bands = f"{config.mels} mel bands from {config.fmin:,.0f} to {config.fmax:,.0f} Hz"
+    if config.kind == "mfcc":
+        bands = f"{config.mfccs} cepstral coefficients (MFCC) of {bands}"
+    if config.kind == "wave":
+        return f"None: the network hears the waveform itself; {_STANDARD[config.standardise]}."
+    window, hop = (1000 * n / SAMPLE_RATE for n in (config.window, config.hop))
+    scale = "decibels" if config.scale == "db" else "logarithm as Whisper takes it"
+    scale += f", down to {config.top_db:g} dB below the loudest point"
+    if config.kind == "pcen":
+        scale = "each band against how loud it has been (PCEN)"
+    return (
+        f"{bands}; windows of {window:g} ms every {hop:g} ms (FFT of {config.n_fft:,}); {scale}; "
+        f"{_STANDARD[config.standardise]}."
+    )
+
+
+def augmentation(config: AugmentConfig) -> str:
+    """What is done to training clips alone; empty where nothing is."""
+    if config == AugmentConfig():
+        return ""
+    told = []
+    if config.copies > 1:
+        told.append(f"Each clip {config.copies} times: itself and {config.copies - 1} changed")
+    if config.balanced:
+        told.append("Rare classes copied more often")
+    if config.copies > 1 or config.balanced:
+        told.append(f"Each change with probability {config.probability:g}: {_changes(config)}")
+    if config.spectral:
+        told.append(
+            "Throat, tempo, colour, noise and background of the spectrogram changed anew each "
+            f"epoch, with probability {config.spectral:g}"
+        )
+    if config.mask_probability:
+        bands, frames = (_between(span) for span in (config.frequency_mask, config.time_mask))
+        often = ", drawn anew each epoch" if config.masks_each_epoch else ""
+        told.append(
+            f"Masks of {bands} bands and {frames} frames, filled with {config.mask_fill}, each "
+            f"with probability {config.mask_probability:g}{often}"
+        )
+    if config.mixup:
+        told.append(f"Two clips mixed (alpha {config.mixup:g})")
+    if config.crop:
+        told.append(f"A random stretch of {config.crop} frames")
+    if config.place:
+        told.append(f"Pieces said to begin up to {config.place} frames later")
+    return f"{'. '.join(told)}."
+
+
+def training(recipe: Recipe) -> str:
+    """How the network learns."""
+    train = recipe.train
+    told = ["Logistic regression, solved"] if is_solved(recipe) else _steps(train)
+    if train.penalty == "averaged":
+        told.append("the layers with every penalty averaged")
+    if train.shun:
+        told.append("what tells speakers and corpora apart shunned as much as those left out chose")
+    if train.left_out == "corpora":
+        told.append("chosen and calibrated by corpora left out in turn")
+    if train.balance != "none":
+        told.append(f"unequal classes met by {_BALANCE[train.balance]}")
+    if train.home_share:
+        told.append(f"{100 * train.home_share:g} % of the draws from the corpus under test")
+    if train.draws:
+        told.append(f"{train.draws:,} clips drawn for each epoch")
+    if train.refit:
+        long = "" if is_solved(recipe) else "for as many epochs as validation chose, "
+        told.append(f"then once more, {long}with the validation clips among the training clips")
+    return f"{', '.join(told)}."
+
+
+def _steps(train: TrainConfig) -> list[str]:
+    told = [
+        f"{train.optimizer.replace('adam', 'Adam').replace('Adamw', 'AdamW')}, learning rate "
+        f"{train.lr:g} ({train.schedule}), batches of {train.batch_size}",
+        f"at most {train.epochs} epochs",
+    ]
+    if train.patience:
+        told.append(f"stopped after {train.patience} without a better UAR on validation data")
+    if train.weight_decay:
+        told.append(f"weight decay {train.weight_decay:g}")
+    if train.average:
+        told.append(f"weights averaged over about {1 / (1 - train.average):.0f} steps")
+    if train.label_smoothing:
+        told.append(f"label smoothing {train.label_smoothing:g}")
+    return told
+
+
+def _frames(recipe: Recipe) -> str:
+    return "the frames after each block" if recipe.model.levels == "all" else "its frames"
+
+
+def origins(recipe: Recipe) -> str:
+    """What the network had learnt before, and whom it learns from; empty where from nobody."""
+    model, train = recipe.model, recipe.train
+    told = []
+    if model.start:
+        told.append(f"Begins with the weights of {model.start}")
+    elif model.name == "encoder" and model.encoder == "mel":
+        who = "its teacher or others have" if train.teacher else "others have"
+        told.append(
+            f"Stands in for the first blocks of whisper-tiny.en, which {who} trained: without "
+            "attention and half as large, solved by least squares on the training clips"
+        )
+    elif model.name == "encoder":
+        told.append(f"Begins as the first blocks of {model.encoder}, which others have trained")
+    if is_solved(recipe):
+        told.append(
+            f"It stays as it is: a linear layer on the mean of {_frames(recipe)}, and on their "
+            "deviation where that helps, is learnt"
+        )
+    elif is_pretrained(recipe):
+        told.append(
+            "In the first epoch it is frozen, and a linear layer is solved, on the mean of "
+            f"{_frames(recipe)} and on their deviation where that helps"
+        )
+        told.append(
+            "Afterwards the last block learns at the learning rate, each earlier one at "
+            f"{train.layer_decay:g} of the next"
+        )
+        if train.frozen:
+            some = "" if train.frozen >= ALL_FROZEN else f"first {train.frozen} of the "
+            told.append(f"The {some}encoder's layers do not learn")
+    if train.taught:
+        told += _teaching(recipe)
+    return f"{'. '.join(told)}." if told else ""
+
+
+def _teaching(recipe: Recipe) -> list[str]:
+    train = recipe.train
+    stands_in = recipe.model.encoder == "mel" and not train.teacher_share
+    whom = "the encoder that it stands in for" if stands_in else "a teacher"
+    teacher, told = train.teacher or whom, []
+    if train.teacher_share:
+        told.append(
+            f"{100 * train.teacher_share:g} % of what is to be answered comes from {teacher}"
+        )
+    if train.imitate:
+        told.append(f"The frames of {teacher} are imitated, with a weight of {train.imitate:g}")
+    return told
+
+
+def changed(recipe: Recipe) -> dict[str, Any]:
+    """Settings that are not at their default, as `a.b`; no words about the recipe."""
+    ours, usual = asdict(recipe), asdict(Recipe())
+    found: dict[str, Any] = {}
+    for part, values in ours.items():
+        if isinstance(values, dict):
+            found |= {f"{part}.{k}": v for k, v in values.items() if v != usual[part][k]}
+    return found
+
+
+def _changes(config: AugmentConfig) -> str:
+    ranges = {
+        "noise at {} dB": config.noise_snr_db,
+        "pitch by {} semitones": config.pitch_semitones,
+        "tempo by a factor of {}": config.stretch_rate,
+    }
+    told = [text.format(_between(span)) for text, span in ranges.items() if span[0] != span[1]]
+    return ", ".join([*told, *(["a simulated room"] if config.room else [])]) or "none"
+
+
+def _between(span: tuple[float, float]) -> str:
+    return f"{span[0]:g} to {span[1]:g}".replace("-", "−")

@@ -1,0 +1,131 @@
+"""A corpus with all that was measured of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from emelia.corpora import Corpus, Utterance
+from emelia.errors import CorpusError
+from emelia.show.explore.measure import (
+    BANDS,
+    COLUMNS,
+    Array,
+    Measures,
+    measure,
+    remembered,
+    unpacked,
+)
+from emelia.show.explore.workers import work
+
+OnProgress = Callable[[int, int], None]  # recordings done, recordings in all
+_BITS = {"PCM_S8": "8 bit", "PCM_U8": "8 bit", "FLOAT": "32 bit float", "DOUBLE": "64 bit float"}
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One recording: what it is, what it sounds like, how it is stored."""
+
+    utterance: Utterance
+    measures: Measures
+    format: str  # such as "FLAC, 16 bit"
+    channels: int  # 0 where unknown
+    outline: Array  # (264,) of length 1, see `_outline`
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """A corpus and what was measured of it."""
+
+    corpus: Corpus
+    clips: tuple[Clip, ...]
+    portraits: dict[str, Array]  # mean spectrogram (64, 48) of each emotion
+    failed: dict[str, str] = field(default_factory=dict)  # id -> why it could not be measured
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        return tuple(self.portraits)
+
+    def of(self, emotion: str) -> list[Clip]:
+        """The clips of one emotion."""
+        return [clip for clip in self.clips if clip.utterance.emotion == emotion]
+
+
+def values(clips: Iterable[Clip], name: str) -> NDArray[np.float64]:
+    """A measure of clips, without those of which it cannot be told."""
+    found = np.array([getattr(clip.measures, name) for clip in clips], dtype=np.float64)
+    return found[np.isfinite(found)]
+
+
+def gather(corpus: Corpus, jobs: int = 1, on_progress: OnProgress | None = None) -> Exploration:
+    """Measure all recordings of a corpus that were not measured before.
+
+    Raises:
+        CorpusError: none of them can be read any more.
+        MissingExtraError: librosa is not installed.
+    """
+    clips: list[Clip] = []
+    failed: dict[str, str] = {}
+    sums: dict[str, NDArray[np.float64]] = {}
+    for number, (utterance, found) in enumerate(_measured(corpus.utterances, jobs), 1):
+        if isinstance(found, str):
+            failed[utterance.id] = found
+        else:
+            numbers, portrait = unpacked(found)
+            clips.append(Clip(utterance, numbers, *_header(utterance), _outline(portrait)))
+            empty = np.zeros((BANDS, COLUMNS))
+            sums[utterance.emotion] = sums.get(utterance.emotion, empty) + portrait
+        if on_progress:
+            on_progress(number, len(corpus.utterances))
+    if not clips:
+        reason = next(iter(failed.values()))
+        raise CorpusError(f"{corpus.name}: none of its recordings can be read now ({reason}).")
+    clips.sort(key=lambda clip: clip.utterance.id)
+    counts = Counter(clip.utterance.emotion for clip in clips)
+    means = {e: np.asarray(sums[e] / counts[e], dtype=np.float32) for e in sorted(sums)}
+    return Exploration(corpus, tuple(clips), means, failed)
+
+
+def _measured(
+    utterances: Sequence[Utterance], jobs: int
+) -> Iterator[tuple[Utterance, Array | str]]:
+    """What is known comes first, so that a second look does not start any process."""
+    unknown = []
+    for utterance in utterances:
+        if (found := remembered(utterance)) is None:
+            unknown.append(utterance)
+        else:
+            yield utterance, found
+    yield from zip(unknown, work(measure, unknown, jobs), strict=True)
+
+
+def _header(utterance: Utterance) -> tuple[str, int]:
+    """How a file is stored, and its channels."""
+    try:
+        told = soundfile.info(utterance.path)
+    except (soundfile.LibsndfileError, OSError):  # a container that libsndfile does not know
+        return utterance.path.suffix[1:].upper(), 0
+    kind = {"WAVEX": "WAV", "OGG": "Ogg"}.get(told.format, told.format)
+    codec = {"OPUS": "Opus", "VORBIS": "Vorbis", "MPEG_LAYER_III": ""}.get(told.subtype)
+    if codec is not None:
+        return f"{kind} {codec}".strip(), told.channels
+    bits = _BITS.get(told.subtype, told.subtype.replace("PCM_", "") + " bit")
+    return f"{kind}, {bits}", told.channels
+
+
+def _outline(portrait: Array) -> Array:
+    """What tells recordings apart in a few numbers, whatever their level and codec.
+
+    Bands up to 3.2 kHz, which narrow-band codecs keep, and what is no more than 45 dB below
+    the loudest point, under which they write noise of their own.
+    """
+    kept = np.maximum(portrait[: BANDS * 11 // 16], portrait.max() - 45)
+    coarse = kept.reshape(11, 4, COLUMNS // 2, 2).mean(axis=(1, 3))
+    coarse -= coarse.mean(axis=1, keepdims=True)
+    length = float(np.linalg.norm(coarse))
+    return np.asarray(coarse / (length or 1.0), dtype=np.float32).ravel()

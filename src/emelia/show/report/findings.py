@@ -1,0 +1,232 @@
+"""What the figures of a study say, in sentences made from the figures and from nothing else.
+
+Differences between recipes are called differences only where McNemar's test shows them
+after Holm's correction; shares are in percent, differences in points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import isnan
+
+import numpy as np
+
+from emelia import metrics
+from emelia.results import Pair, Row, Study
+from emelia.show.describe import counted, listed
+from emelia.show.report import calibration as report_calibration
+from emelia.show.report.published import references
+from emelia.show.speakers import apart, heard_before, known_speakers, nameless, who
+from emelia.show.tables import SIGNIFICANT, flattened, p_value, percent, with_interval
+
+# What one may want to know the effect of; other settings merely go along with these.
+_FACTORS = {
+    "model.name": "the network",
+    "model.layers": "the number of layers",
+    "features.kind": "the features",
+    "audio.denoise": "noise reduction",
+    "augment.copies": "copies of each training clip",
+}
+_MISTAKE = 0.15  # share of a class from which a confusion is worth a sentence
+
+
+def headline(study: Study) -> str:
+    """The best recipe and how sure that is, or what is missing to tell."""
+    best = study.best
+    if best is None:
+        done = max(len(row.counted[0]) for row in study.rows)
+        return f"No recipe is complete yet: at most {done} of {study.rows[0].folds} folds are done."
+    verb = "comes first with" if len(study.complete) > 1 else "reaches"
+    text = (
+        f"{best.recipe} {verb} {with_interval(best.accuracy, best.accuracy_interval)} % accuracy "
+        f"and {with_interval(best.uar, best.uar_interval)} % UAR on {len(best.truth)} test clips "
+        f"of {who(best)}."
+    )
+    if best.published is not None:
+        text += f" The founding study publishes {percent(best.published)} % accuracy for it."
+    return f"Synthetic speech only: {text}" if study.sample.demo else text
+
+
+def findings(study: Study) -> list[str]:
+    """Conclusions, the most important first."""
+    best = study.best
+    if best is None:
+        return []
+    told = [
+        _against_chance(best),
+        _against_the_rest(study, best),
+        _elsewhere(study, best),
+        *_published(study),
+        _peeking(study),
+        *_effects(study),
+        _by_speaker(best),
+        _mistakes(best),
+        *report_calibration.conclusions(best),
+        _validation(best),
+    ]
+    return [sentence for sentence in told if sentence]
+
+
+def _against_chance(best: Row) -> str:
+    chance = metrics.chance(best.truth)
+    interval = best.uar_interval
+    if chance == 1:
+        return "All test clips are of one class, so guessing it is right always: it shows no skill."
+    where = f"{percent(chance)} % UAR, which is what guessing reaches"
+    if interval.low > chance:
+        return f"The interval of {best.recipe} lies above {where}."
+    return f"The interval of {best.recipe} does not lie above {where}: it shows no skill."
+
+
+def _against_the_rest(study: Study, best: Row) -> str:
+    """Which recipes the best one beats, and which it cannot be told from."""
+    beaten: list[str] = []
+    equal: list[str] = []
+    for pair in study.pairs:
+        if best.recipe in (pair.first, pair.second):
+            other = pair.second if pair.first == best.recipe else pair.first
+            (beaten if pair.adjusted < SIGNIFICANT else equal).append(other)
+    parts = []
+    if beaten:
+        parts.append(f"it differs from {listed(beaten)}")
+    if equal:
+        parts.append(f"no difference is shown to {listed(equal)}")
+    return f"On the same clips as {best.recipe}: {'; '.join(parts)}." if parts else ""
+
+
+def _elsewhere(study: Study, best: Row) -> str:
+    """The interval among the figures others have published under like conditions."""
+    sample = study.sample
+    known = references(sample.corpus, apart=apart(study))
+    if not known:
+        return ""
+    span = best.accuracy_interval
+    above = [one.system for one in known if one.accuracy > 100 * span.high]
+    below = [one.system for one in known if one.accuracy < 100 * span.low]
+    inside = [one.system for one in known if one.system not in above + below]
+    places = (("above it", above), ("inside it", inside), ("below it", below))
+    told = [
+        f"{counted(len(names), 'figure')} {where} ({listed(names)})"
+        for where, names in places
+        if names
+    ]
+    kind = "unheard in training" if apart(study) else "heard in training, too"
+    if nameless(study) and not heard_before(study):
+        kind += ", as here they may be"
+    return (
+        f"Against the interval of {best.recipe}, of the figures others have published with test "
+        f"speakers {kind}: {'; '.join(told)}."
+    )
+
+
+def _published(study: Study) -> list[str]:
+    """Published figures against ours: by their own rule where it was tried, or by ours."""
+    told: dict[str, list[str]] = {}
+    gaps = {}
+    for row in study.complete:
+        if row.published is None:
+            continue
+        ours, span = row.best_test_accuracy, row.best_test_interval
+        if ours is None or span is None:
+            gaps[row.recipe] = 100 * (row.published - row.accuracy)
+            continue
+        where = "inside" if span.low <= row.published <= span.high else "outside"
+        figures = f"published {percent(row.published)}, here {with_interval(ours, span)}"
+        told.setdefault(where, []).append(f"{row.recipe} ({figures})")
+    sentences = [
+        f"By the published rule, the best epoch on the test clips, the published accuracy lies "
+        f"{where} our interval for {listed(names)}."
+        for where, names in told.items()
+    ]
+    if gaps:
+        sentences.append(
+            f"The published accuracies of {listed(list(gaps))}, measured on a random split with "
+            f"the best test epoch, exceed those here by {_span(gaps.values())} points."
+        )
+    return sentences
+
+
+def _peeking(study: Study) -> str:
+    gains = [
+        100 * (row.best_test_accuracy - row.accuracy)
+        for row in study.complete
+        if row.best_test_accuracy is not None
+    ]
+    if not gains:
+        return ""
+    return (
+        f"Choosing the epoch on the test clips instead of on validation data would have claimed "
+        f"{_span(gaps=gains)} points of accuracy, {np.mean(gains):+.1f} on average."
+    )
+
+
+def _effects(study: Study) -> list[str]:
+    """For each factor, the pairs of recipes that have another value of it and of no other."""
+    effects: dict[tuple[str, str, str], list[Pair]] = {}
+    rows = {row.recipe: row for row in study.complete}
+    for pair in study.pairs:
+        one, other = (_factors(rows[name]) for name in (pair.first, pair.second))
+        changed = [key for key in _FACTORS if one[key] != other[key]]
+        if len(changed) == 1:
+            key = changed[0]
+            effects.setdefault((key, one[key], other[key]), []).append(pair)
+    return [_effect(rows, *names, pairs) for names, pairs in effects.items()]
+
+
+def _effect(rows: dict[str, Row], key: str, old: str, new: str, pairs: list[Pair]) -> str:
+    told = []
+    for pair in pairs:
+        points = 100 * (rows[pair.second].accuracy - rows[pair.first].accuracy)
+        p = p_value(pair.adjusted)
+        told.append(f"{pair.first} to {pair.second}: {points:+.1f} points (p {p})")
+    shown = sum(pair.adjusted < SIGNIFICANT for pair in pairs)
+    verdict = "a difference" if shown else "no difference shown"
+    if len(pairs) > 1 and shown:
+        verdict = f"a difference in {shown} of {len(pairs)}"
+    return f"Changing {_FACTORS[key]} from {old} to {new}: {verdict}. {'; '.join(told)}."
+
+
+def _by_speaker(best: Row) -> str:
+    own = sorted((share, name) for name, (_, share) in known_speakers(best).items())
+    if len(own) < 2:
+        return ""
+    (low, hardest), (high, easiest) = own[0], own[-1]
+    return (
+        f"{best.recipe} gets {percent(low)} % of the clips of speaker {hardest} right "
+        f"and {percent(high)} % of those of speaker {easiest}."
+    )
+
+
+def _mistakes(best: Row) -> str:
+    """The largest confusion of one class with another."""
+    names = best.cells[0].classes
+    matrix = best.confusion
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    np.fill_diagonal(shares, 0)
+    i, j = np.unravel_index(int(shares.argmax()), shares.shape)
+    if shares[i, j] < _MISTAKE:
+        return ""
+    return (
+        f"The commonest mistake of {best.recipe} is to take {names[i]} for {names[j]}: "
+        f"{percent(shares[i, j])} % of the {names[i]} clips."
+    )
+
+
+def _validation(best: Row) -> str:
+    gap = 100 * (best.validation_uar - best.uar)
+    if isnan(gap):
+        return ""
+    return (
+        f"Its validation data, which chose the epochs, gave {percent(best.validation_uar)} % UAR: "
+        f"{gap:+.1f} points against the test clips."
+    )
+
+
+def _factors(row: Row) -> dict[str, str]:
+    values = dict(flattened(row.cells[0].settings))
+    return {key: str(values.get(key)) for key in _FACTORS}
+
+
+def _span(gaps: Iterable[float]) -> str:
+    low, high = min(gaps), max(gaps)
+    return f"{low:+.1f}" if f"{low:.1f}" == f"{high:.1f}" else f"{low:+.1f} to {high:+.1f}"

@@ -1,0 +1,164 @@
+"""Studies as a page: `report.html`, one file that opens anywhere, `report.md`, and the figures.
+
+The page loads nothing: styles are inside, figures are SVG data URIs with their content in
+words beside them, and a policy in its head forbids the rest. Where the recordings are on this
+disk it carries a few of them, so whoever passes it on passes on a little of the corpus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from emelia import metrics
+from emelia.corpora.splits.audit import NAMELESS
+from emelia.errors import RunError
+from emelia.results import Cell, Row, Study, read_results, studies
+from emelia.show import tables
+from emelia.show.describe import known
+from emelia.show.page import Figures, check_extras, render
+from emelia.show.report import findings, plots
+from emelia.show.report import tables as report_tables
+from emelia.show.report.limitations import limitations
+from emelia.show.report.recipe_section import portrait, processing
+from emelia.show.report.recordings import recordings
+from emelia.show.report.sound import Example, Heard, example, heard
+from emelia.show.report.study_tables import all_tables
+from emelia.show.speakers import known_speakers, nameless
+from emelia.show.tables import Table
+from emelia.storage import write_atomically
+
+# Words about a recipe, which change no result.
+_WORDS = ("name", "group", "title", "published", "published_epoch")
+_CLIPS = 8  # recordings a page carries at most
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What a page lets hear and see of a study's recordings."""
+
+    example: Example | None
+    mistakes: tuple[Heard, ...]
+    here: bool  # whether the recordings are on this disk
+
+
+def write_report(
+    results: str | Path | Iterable[Cell],
+    folder: str | Path,
+    command: str = "",
+    places: Sequence[str] = (),
+) -> list[Path]:
+    """Write `report.md` and `report.html` of all studies among these results.
+
+    Their figures go beside them, as SVG and PNG files in `figures/`.
+
+    Args:
+        results: `results.jsonl`, a folder with it, or cells.
+        folder: where the report goes.
+        command: what to type to make the results again, shown on the page.
+        places: where the corpora may lie; looked at only if they hold what was studied.
+
+    Raises:
+        RunError: there is no finished cell, or the results are damaged.
+        StorageError: the folder cannot be written.
+        MissingExtraError: matplotlib or jinja2 is not installed.
+    """
+    cells = read_results(Path(results)) if isinstance(results, str | Path) else tuple(results)
+    if not cells:
+        where = f"{results}: " if isinstance(results, str | Path) else ""
+        raise RunError(f"{where}no finished cells to report. Run a study first: emelia study.")
+    check_extras()
+    found, figures = studies(cells), Figures()
+    values = {
+        "pages": [_page(study, figures, places, max(2, _CLIPS // len(found))) for study in found],
+        "kinds": report_tables.random_against_apart(found),
+        "command": command,
+    }
+    written = {name: render(name, **values) for name in ("report.md", "report.html")}
+    files = figures.files | {name: text.encode() for name, text in written.items()}
+    for name, data in files.items():
+        write_atomically(Path(folder) / name, data)
+    return [Path(folder) / name for name in written]
+
+
+def _page(study: Study, figures: Figures, places: Sequence[str], clips: int) -> dict[str, Any]:
+    """All that is shown of a study; its figures are added to `figures`."""
+    sample, name = study.sample, f"{study.sample.corpus}-{study.sample.split}"
+    cells = [cell for row in study.rows for cell in row.cells]
+    return {
+        "study": study,
+        "name": tables.titled(sample, f"{sample.corpus}, {sample.split}"),
+        "nameless": NAMELESS if nameless(study) else "",
+        "speakers": str(len(known_speakers(study.best)) or "unknown") if study.best else "",
+        "guessing": metrics.chance(study.best.truth) if study.best else None,
+        "headline": findings.headline(study),
+        "findings": findings.findings(study),
+        "limitations": limitations(study),
+        "elsewhere": report_tables.elsewhere(study),
+        "tables": all_tables(study),
+        "sexes": report_tables.sexes(study),
+        "specs": report_tables.specs(study),
+        "clips": report_tables.clips(study),
+        "processing": processing(study.rows),
+        "overview": _overview(study, figures, name),
+        "portraits": [portrait(row, figures, name) for row in study.rows],
+        "sound": _sound(study, figures, places, clips, name),
+        "settings": _settings(study),
+        "audit": tables.audit(study),
+        "seeds": tables.seeds(study),
+        "versions": sorted({f"{n} {v}" for cell in cells for n, v in cell.versions.items()}),
+        "hours": sum(cell.seconds for cell in cells) / 3600,
+    }
+
+
+def _overview(study: Study, figures: Figures, name: str) -> list[Any]:
+    sample = study.sample
+    drawn = [(plots.intervals(study.rows), "Accuracy and 95 % interval", tables.main(study))]
+    if len(known_speakers(study.best) if study.best else ()) > 1:
+        by_speaker = plots.speakers(study.rows)
+        drawn.append((by_speaker, "Accuracy by test speaker", tables.speakers(study)))
+    stems = ("accuracy", "speakers")
+    return [
+        figures.picture(figure, f"{name}-{stem}", tables.titled(sample, caption), _in_words(table))
+        for stem, (figure, caption, table) in zip(stems, drawn, strict=False)
+    ]
+
+
+def _sound(
+    study: Study, figures: Figures, places: Sequence[str], clips: int, name: str
+) -> Sound | None:
+    """Examples of the best recipe; None where no recipe is complete."""
+    best = study.best
+    if best is None:
+        return None
+    paths = recordings(study.sample, places)
+    shown = example(best, paths, figures, name)
+    return Sound(shown, tuple(heard(best, paths, clips)), bool(paths))
+
+
+def _in_words(table: Table) -> str:
+    """A table's first figures, for those who cannot see the picture of them."""
+    lines = [", ".join((row[0], *row[1:2])) for row in table.rows]
+    return f"{table.columns[1]} of {table.columns[0]}: " + "; ".join(lines) + "."
+
+
+def _settings(study: Study) -> Table:
+    """The settings in which recipes differ."""
+    flat = [dict(tables.flattened(_all_settings(row))) for row in study.rows]
+    keys = dict.fromkeys(key for one in flat for key in one if key not in _WORDS)
+    varied = [key for key in keys if len({str(one.get(key)) for one in flat}) > 1]
+    lines = tuple((key, *(_setting(one.get(key)) for one in flat)) for key in varied)
+    return Table("Settings that differ", ("setting", *(row.recipe for row in study.rows)), lines)
+
+
+def _all_settings(row: Row) -> Mapping[str, Any]:
+    """With those at their default that came after the training."""
+    settings = row.cells[0].settings
+    recipe = known(settings)
+    return asdict(recipe) if recipe else settings
+
+
+def _setting(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,139 @@
+"""What a search for settings has found: its trials as CSV, as a picture and in words."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from emelia.config import Recipe
+from emelia.learn.study.tune_space import Dial, Found, Trial, Values
+from emelia.show.style import FAINT, GRID, INK, OKABE_ITO, empty_figure, plain
+from emelia.show.tables import Table, escaped, percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_WIDE, _HIGH = 7.2, 2.1  # inches, of the whole figure and of one line of diagrams
+_COLUMNS = 3
+
+
+def trials_csv(found: Found, dials: Sequence[Dial]) -> str:
+    """One line a trial, in the order they were tried; UAR is a share of 1."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    keys = [dial.key for dial in dials]
+    writer.writerow(["trial", "state", "validation_uar", "seconds", *keys])
+    for trial in found.trials:
+        score = "" if trial.uar is None else f"{trial.uar:.4f}"
+        values = [_shown(trial.values[key]) for key in keys]
+        writer.writerow([trial.number, trial.state, score, f"{trial.seconds:.1f}", *values])
+    return file.getvalue()
+
+
+def picture(found: Found, dials: Sequence[Dial]) -> Figure:
+    """How much each setting mattered, and what every trial reached with it."""
+    lines = -(-(len(dials) + 1) // _COLUMNS)
+    figure = empty_figure(_WIDE, _HIGH * lines)
+    first, *others = figure.subplots(lines, _COLUMNS, squeeze=False).flat
+    _draw_importances(first, found.importances, dials)
+    ordered = sorted(dials, key=lambda dial: -found.importances.get(dial.key, 0.0))
+    for axes, dial in zip(others, ordered, strict=False):
+        _draw_slice(axes, found, dial)
+    for axes in others[len(dials) :]:
+        axes.set_visible(False)
+    return figure
+
+
+def best_table(found: Found, own: Values) -> Table:
+    """The settings of the best trial beside the recipe's own."""
+    best = found.best
+    rows = tuple(
+        (key, _shown(value), _shown(best.values[key]), _share(found.importances.get(key)))
+        for key, value in own.items()
+    )
+    done = [trial for trial in found.trials if trial.uar is not None]
+    first = found.trials[0]
+    own_score = percent(first.uar) if first.uar is not None else "–"
+    note = (
+        f"Trial {best.number} of {len(found.trials)}, {len(found.trials) - len(done)} of which "
+        f"were given up early: mean validation UAR {percent(best.uar or 0.0)} % on the inner "
+        f"folds, the recipe itself {own_score} %. The best of many such figures flatters; the "
+        "test figure does not. Importance: share in what makes the better trials better."
+    )
+    if all(best.values[key] == value for key, value in own.items()):
+        note = f"None was better than the recipe's own settings. {note}"
+    return Table("Best settings found", ("setting", "recipe", "best", "importance %"), rows, note)
+
+
+def page(recipe: Recipe, tables: Sequence[Table], protocol: Sequence[str], command: str) -> str:
+    """All of it in Markdown, beside the picture `tuning.png`."""
+    facts = [
+        "Search: speakers of the test part were never heard in it. Those of the training and "
+        "validation parts were dealt into inner folds; each trial trained on all but one of them "
+        "and was judged on that one, in turn.",
+        "Test: the recipe and the best settings, trained on the outer training part, their epoch "
+        "chosen on the outer validation part.",
+        *protocol,
+    ]
+    return "\n\n".join(
+        [
+            f"# {escaped(recipe.name)}, tuned",
+            f"    {command}",
+            "\n".join(f"- {escaped(fact)}" for fact in facts),
+            *(table.markdown() for table in tables),
+            "![Importance of each setting, and the UAR of every trial over it](tuning.png)",
+            "A dot is a trial, the diamond the best one; a tick is one that was given up early.",
+            "The settings are in `best.toml`, all trials in `trials.csv`.\n",
+        ]
+    )
+
+
+def _draw_importances(axes: Axes, importances: Values, dials: Sequence[Dial]) -> None:
+    plain(axes)
+    names = list(importances) or [dial.key for dial in dials]
+    places = range(len(names))[::-1]
+    axes.barh(places, [100 * importances.get(name, 0.0) for name in names], color=OKABE_ITO[0])
+    axes.set_yticks(places, names, fontsize=7)
+    axes.set_xlabel("importance %" if importances else "too few trials to tell")
+
+
+def _draw_slice(axes: Axes, found: Found, dial: Dial) -> None:
+    """Validation UAR over the values of one setting, the best trial marked."""
+    plain(axes)
+    names = [_shown(option) for option in dial.options]
+    spots = [(_place(trial, dial), trial) for trial in found.trials if trial.uar is not None]
+    axes.plot(
+        [place for place, _ in spots], [100 * (trial.uar or 0.0) for _, trial in spots], "o",
+        color=OKABE_ITO[0], markersize=4, alpha=0.6,
+    )  # fmt: skip
+    best = found.best
+    axes.plot(_place(best, dial), 100 * (best.uar or 0.0), "D", color=OKABE_ITO[1], markersize=6)
+    low = min(100 * (trial.uar or 0.0) for _, trial in spots)
+    for trial in found.trials:  # given up: where, but not how good
+        if trial.uar is None:
+            axes.plot(_place(trial, dial), low, "|", color=FAINT, markersize=6)
+    if names:
+        axes.set_xticks(range(len(names)), names, fontsize=6)
+        axes.set_xlim(-0.5, len(names) - 0.5)
+    if dial.log:
+        axes.set_xscale("log")
+    axes.set_xlabel(dial.key, fontsize=8, color=INK)
+    axes.set_ylabel("UAR %")
+    axes.grid(axis="y", color=GRID, linewidth=0.6)
+
+
+def _place(trial: Trial, dial: Dial) -> Any:
+    """Where a trial stands on the axis: its value, or the number of the option."""
+    value = trial.values[dial.key]
+    return dial.options.index(value) if dial.options else value
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _share(share: float | None) -> str:
+    return "–" if share is None else percent(share)

@@ -1,0 +1,1 @@
+"""Answers for many recordings, written row by row."""

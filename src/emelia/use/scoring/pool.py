@@ -1,0 +1,162 @@
+"""Processes that each score one chunk of recordings after the other.
+
+A process that is ended from outside, as for want of memory, costs at most one recording:
+what it had in hand is tried again one by one, and what ends a process alone is at fault.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import connection, get_context
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Self
+
+from emelia.errors import AudioError, EmeliaError
+from emelia.processes import one_thread_each
+from emelia.use.recognizer import Prediction, Recognizer, load
+from emelia.use.scoring.journal import Row
+
+Answer = tuple[str, Row | None, str]  # path, its row, or else the reason why there is none
+_SPAWN = get_context("spawn")  # a forked process could inherit a lock that is held for ever
+_NO_MEMORY = 12  # exit code, ENOMEM
+
+
+@dataclass
+class _Worker:
+    """A process, our end of its pipe, and what it has not answered yet."""
+
+    process: SpawnProcess
+    pipe: Connection
+    ready: bool = False  # its model is loaded
+    chunk: list[str] = field(default_factory=list)
+
+
+class Pool:
+    """`jobs` processes with a recogniser each, for as long as the `with` block."""
+
+    def __init__(self, model: str, emotions: Sequence[str] | None, jobs: int) -> None:
+        self._options = (model, emotions)
+        self._workers: list[_Worker] = []
+        with _for_children():
+            for _ in range(jobs):
+                self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join()
+            worker.pipe.close()
+
+    def answers(self, chunks: Iterable[list[str]]) -> Iterator[list[Answer]]:
+        """Score chunks of paths; give what each came to, in the order they get done.
+
+        Raises:
+            EmeliaError: no process lives long enough to begin.
+        """
+        todo = deque(chunks)
+        while todo or any(worker.chunk for worker in self._workers):
+            for worker in self._workers:
+                if worker.ready and not worker.chunk and todo:
+                    worker.chunk = todo.popleft()
+                    with contextlib.suppress(OSError):  # it has died; its pipe will tell
+                        worker.pipe.send(worker.chunk)
+            busy = {w.pipe: w for w in self._workers if w.chunk or not w.ready}
+            for pipe in connection.wait(list(busy)):
+                yield self._hear(busy[pipe], todo)  # type: ignore[index]
+
+    def _hear(self, worker: _Worker, todo: deque[list[str]]) -> list[Answer]:
+        try:
+            answers: list[Answer] = worker.pipe.recv()
+        except (EOFError, OSError):
+            return self._replace(worker, todo)
+        worker.ready, worker.chunk = True, []
+        return answers
+
+    def _replace(self, dead: _Worker, todo: deque[list[str]]) -> list[Answer]:
+        """Go on without a process; one that never got ready has no successor."""
+        dead.process.join()
+        dead.pipe.close()
+        self._workers.remove(dead)
+        if dead.ready:
+            with _for_children():
+                self._start()
+        elif not self._workers:
+            raise EmeliaError(
+                f"the last process that scores {_ending(dead.process)} before it began. "
+                "Free some memory, or ask for fewer --jobs."
+            )
+        if len(dead.chunk) == 1:
+            return [(dead.chunk[0], None, f"the process that read it {_ending(dead.process)}")]
+        todo.extend([path] for path in dead.chunk)
+        return []
+
+    def _start(self) -> None:
+        ours, theirs = _SPAWN.Pipe()
+        process = _SPAWN.Process(target=_work, args=(theirs, *self._options), daemon=True)
+        process.start()
+        theirs.close()  # so that the end of the process ends the pipe
+        self._workers.append(_Worker(process, ours))
+
+
+def _work(pipe: Connection, model: str, emotions: Sequence[str] | None) -> None:
+    """Be a worker: say that the model is loaded, then answer chunks until the pipe ends."""
+    try:
+        recognizer = load(model, emotions=emotions)
+        answers: list[Answer] = []
+        with contextlib.suppress(EOFError, ConnectionError):
+            while True:
+                pipe.send(answers)
+                paths: list[str] = pipe.recv()
+                told = recognizer.predict_many(paths)
+                answers = [_answer(*two, recognizer) for two in zip(paths, told, strict=True)]
+    except MemoryError:
+        sys.exit(_NO_MEMORY)
+
+
+def _answer(path: str, told: Prediction | AudioError, by: Recognizer) -> Answer:
+    if isinstance(told, AudioError):
+        return path, None, str(told).removeprefix(f"{path}: ")
+    chances = told.probabilities or dict.fromkeys(by.emotions)
+    values = told.confidence, told.unsure, told.seconds, told.speech, *chances.values()
+    return path, (told.emotion, *map(_short, values)), ""
+
+
+def _short(value: float | None) -> float | None:
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def _ending(process: SpawnProcess) -> str:
+    code = process.exitcode or 0
+    if code == _NO_MEMORY:
+        return "had too little memory"
+    if code < 0:
+        name = signal.Signals(-code).name
+        return f"was ended by {name}" + (", likely for want of memory" * (name == "SIGKILL"))
+    return f"ended with code {code}"
+
+
+@contextlib.contextmanager
+def _for_children() -> Iterator[None]:
+    """What processes started here inherit: one thread each, and no ear for Ctrl-C.
+
+    Ctrl-C reaches them too; they are ended by the one that started them.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
+    try:
+        with one_thread_each():
+            yield
+    finally:
+        if heard is not None:
+            signal.signal(signal.SIGINT, heard)

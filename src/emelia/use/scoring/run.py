@@ -1,0 +1,176 @@
+"""Emotions of large collections: any number of files to one table, on all cores, resumable.
+
+    from emelia.use.scoring.run import score
+
+    if __name__ == "__main__":  # the processes it starts import the script that starts them
+        score("talks/", "scores.parquet", jobs=8)
+
+Memory: about 0.5 KB a file for its name, and what each process has in hand.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from emelia.errors import StorageError
+from emelia.storage import ensure_writable
+from emelia.use.bundled import find_model
+from emelia.use.inputs import recordings
+from emelia.use.recognizer import load
+from emelia.use.scoring import table as scores
+from emelia.use.scoring.journal import Journal, Mark, mark_of
+from emelia.use.scoring.pool import Pool
+
+_CHUNK_FILES = 16  # of like length, answered at once by one process
+_CHUNK_BYTES = 32_000_000  # or so many, of all its files
+_SECONDS = scores.COLUMNS.index("seconds") - 1  # its place in a row, which has no path
+
+
+@dataclass
+class Tally:
+    """How far a scoring is."""
+
+    total: int  # recordings asked for
+    kept: int  # of them scored by an earlier run
+    began: float  # s, on the clock of time.perf_counter
+    scored: int = 0  # by this run
+    failed: int = 0
+    heard: float = 0.0  # s of sound, by this run
+
+    @property
+    def done(self) -> int:
+        return self.kept + self.scored + self.failed
+
+    @property
+    def seconds(self) -> float:
+        return max(time.perf_counter() - self.began, 1e-9)
+
+    def facts(self) -> str:
+        """The pace in words."""
+        return (
+            f"{(self.scored + self.failed) / self.seconds:.1f} clips/s, "
+            f"{self.heard / 3600:.2f} h of audio, {self.heard / self.seconds:.0f} x real time"
+        )
+
+
+def score(
+    where: str | Path,
+    out: str | Path,
+    *,
+    model: str | Path = "default",
+    emotions: Sequence[str] | None = None,
+    jobs: int = 1,
+    on_progress: Callable[[Tally], None] | None = None,
+) -> Tally:
+    """Recognise the emotion of every recording and write a table with a row each.
+
+    Rows are in the order of `recordings`. What is finished is kept in OUT.journal: after a
+    kill, Ctrl-C or a full disk the same call goes on, and scores again what has changed
+    since. Recordings that cannot be scored are listed with the reason in OUT without its
+    suffix + .failures.csv.
+
+    Args:
+        where: see `inputs.recordings`.
+        out: a .csv or .parquet file; see `scores`.
+        model, emotions: see `load`.
+        jobs: processes of one thread each.
+        on_progress: called now and then, and before the first recording.
+
+    Raises:
+        AudioError: no recordings are there.
+        ModelError, ConfigError, MissingExtraError: before any work.
+        StorageError: `out` cannot be written, or has scores made with other settings.
+    """
+    out = Path(out)
+    write = scores.writer(out)
+    recognizer = load(model, emotions=emotions)
+    names = recordings(where)
+    file = find_model(model)
+    about = {
+        "model": f"{recognizer.card.name} ({sha256(file.read_bytes()).hexdigest()[:8]})",
+        "emotions": ", ".join(recognizer.emotions),
+        "input": os.path.normpath(where),
+    }
+    ensure_writable(out.parent)
+    journal_file = out.with_name(f"{out.name}.journal")
+    if out.exists() and not journal_file.exists():
+        raise StorageError(
+            f"{out}: is there already, without the journal that tells what it was made with. "
+            "Choose another name, or delete it."
+        )
+    with Journal(journal_file, about) as journal:
+        tally = _fill(journal, names, (str(file), emotions), jobs, on_progress)
+        write(out, scores.column_names(recognizer.emotions), _rows(names, journal))
+        _write_failures(out.with_suffix(".failures.csv"), names, journal)
+    return tally
+
+
+def _fill(
+    journal: Journal,
+    names: Sequence[str],
+    recognizer: tuple[str, Sequence[str] | None],
+    jobs: int,
+    on_progress: Callable[[Tally], None] | None,
+) -> Tally:
+    """Score what the journal does not have."""
+    marks = {name: mark for name in names if not journal.has(name, mark := mark_of(name))}
+    tally = Tally(len(names), len(names) - len(marks), time.perf_counter())
+    tell = on_progress or (lambda _: None)
+    tell(tally)
+    chunks = _chunks(marks, jobs)
+    with Pool(*recognizer, min(jobs, len(chunks))) as pool:
+        for answers in pool.answers(chunks):
+            for path, row, reason in answers:
+                if row is None:
+                    journal.add_failure(path, reason)
+                    tally.failed += 1
+                else:
+                    journal.add(path, marks[path], row)
+                    tally.scored += 1
+                    tally.heard += row[_SECONDS]
+            tell(tally)
+    return tally
+
+
+def _chunks(marks: Mapping[str, Mark], jobs: int) -> list[list[str]]:
+    """Recordings of like length together, for batches without padding.
+
+    The length is not known before decoding; the bytes of files of one kind stand for it. The
+    chunks are shuffled, or the short ones would be first and the time left told too short.
+    """
+    chunks: list[list[str]] = []
+    most, room = min(_CHUNK_FILES, len(marks) // (4 * jobs) + 1), 0
+    for name in sorted(marks, key=lambda name: (os.path.splitext(name)[1], marks[name][0])):
+        size = marks[name][0]
+        if not chunks or size > room or len(chunks[-1]) == most:
+            chunks.append([])
+            room = _CHUNK_BYTES
+        chunks[-1].append(name)
+        room -= size
+    random.Random(0).shuffle(chunks)
+    return chunks
+
+
+def _rows(names: Iterable[str], journal: Journal) -> Iterator[Sequence[Any]]:
+    return ((_text(name), *row) for name in names if (row := journal.row(name)))
+
+
+def _write_failures(path: Path, names: Iterable[str], journal: Journal) -> None:
+    """List what could not be scored; no file where all could."""
+    failures = [(_text(name), reason) for name in names if (reason := journal.reason(name))]
+    if failures:
+        scores.write_csv(path, ("path", "reason"), failures)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _text(name: str) -> str:
+    """A path as UTF-8 can write it: bytes of file names that are none are replaced."""
+    return os.fsencode(name).decode(errors="replace")

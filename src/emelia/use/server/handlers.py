@@ -1,0 +1,132 @@
+"""From an upload to what the client gets: one answer, or the course of a long recording."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emelia.audio.limits import Wave
+from emelia.config import SAMPLE_RATE
+from emelia.errors import TooLongError
+from emelia.use.recognizer import LONGEST, Prediction, Recognizer
+from emelia.use.server.jobs import Job
+from emelia.use.server.service import Service
+from emelia.use.timeline.envelope import Outline
+from emelia.use.timeline.live import Event
+from emelia.use.timeline.timeline import TimelineBuilder
+from emelia.use.timeline.windows import Window
+
+_POINTS = 2000  # of a drawn waveform, at most
+_PIECE = SAMPLE_RATE  # samples between two events of progress, and two looks for who has left
+
+
+def predict(
+    service: Service, recognizer: Recognizer, name: str, data: bytearray, explain: bool, job: Job
+) -> dict[str, Any]:
+    """The answer to an upload, ready for JSON; with what a page needs to draw it if `explain`.
+
+    Raises:
+        AudioError: it cannot be decoded or used, or is too long.
+        TimeoutError: nobody waits any more.
+    """
+    longest = min(LONGEST, service.settings.max_seconds)
+    try:
+        pieces = [wave for wave, _ in _decoded(service, data, longest, job)]
+    except TooLongError as error:
+        raise TooLongError(f"{error} Or ask /v1/timeline, which takes longer ones.") from None
+    wave = np.concatenate(pieces)
+    del pieces
+    answer = recognizer.predict(wave, SAMPLE_RATE)
+    drawn = _picture(answer, wave) if explain else {}
+    return {**answer.to_dict(), "model": name, **drawn}
+
+
+def timeline(
+    service: Service,
+    recognizer: Recognizer,
+    name: str,
+    seconds: tuple[float, float],
+    data: bytearray,
+    emit: Callable[[dict[str, Any]], None],
+    job: Job,
+) -> dict[str, Any]:
+    """The course of a long upload, ready for JSON; `emit` is told of what is found on the way.
+
+    Args:
+        seconds: those of a window, and from one to the next.
+
+    Raises:
+        AudioError, TimeoutError: see `predict`.
+        ConfigError: windows that do not fit.
+    """
+    builder = TimelineBuilder(recognizer, window=seconds[0], hop=seconds[1])
+    for wave, expected in _decoded(service, data, service.settings.max_seconds, job):
+        for start in range(0, len(wave), _PIECE):
+            job.check()
+            _tell(emit, builder.feed(wave[start : start + _PIECE]))
+            total = max(expected, builder.seconds) if expected else None
+            emit({"type": "progress", "done": round(builder.seconds, 3), "total": total})
+    _tell(emit, builder.flush())
+    found = builder.build()
+    told = found.to_dict() | {"model": name, "waveform": _drawn(found.outline[1], found.seconds)}
+    del told["path"]  # there is none
+    return {"type": "timeline", **told}
+
+
+def _tell(emit: Callable[[dict[str, Any]], None], events: Iterable[Event]) -> None:
+    for event in events:
+        if isinstance(event, Window):
+            emit({"type": "window", **event.to_dict()})
+
+
+def _decoded(
+    service: Service, data: bytearray, longest: float, job: Job
+) -> Iterator[tuple[Wave, float]]:
+    """Decode an upload piece by piece as long as somebody waits; see `Sandbox.stream`."""
+    for wave, expected in service.sandbox.stream(data, max_seconds=longest, deadline=job.deadline):
+        service.metrics.decoded.inc(wave.size / SAMPLE_RATE)
+        job.check()
+        yield wave, expected
+
+
+def _picture(answer: Prediction, wave: Wave) -> dict[str, Any]:
+    """What a page needs to draw an answer: spectrogram, saliency and waveform."""
+    outline = Outline()
+    outline.feed(wave)
+    return {
+        "hop": answer.hop,
+        "logmel": _grey(answer.logmel),
+        "saliency": _rounded(answer.saliency),
+        "waveform": _drawn(outline.read()[1], answer.seconds),
+    }
+
+
+def _drawn(ranges: NDArray[np.float32], seconds: float) -> dict[str, Any]:
+    """An outline (N, 2) in at most 2000 points."""
+    starts = np.arange(0, len(ranges), -(-len(ranges) // _POINTS))
+    return {
+        "seconds": round(seconds, 3),
+        "low": _rounded(np.minimum.reduceat(ranges[:, 0], starts)),
+        "high": _rounded(np.maximum.reduceat(ranges[:, 1], starts)),
+    }
+
+
+def _grey(logmel: NDArray[np.float32]) -> dict[str, Any]:
+    """A spectrogram (M, F) in bytes, lowest band first: 0 is `low`, 255 is `high`."""
+    low, high = (float(logmel.min()), float(logmel.max())) if logmel.size else (0.0, 0.0)
+    grey = np.rint((logmel - low) * (255 / max(high - low, 1e-9))).astype(np.uint8)
+    return {
+        "bands": logmel.shape[0],
+        "frames": logmel.shape[1],
+        "low": low,
+        "high": high,
+        "data": base64.b64encode(grey.tobytes()).decode(),
+    }
+
+
+def _rounded(values: NDArray[np.float32]) -> list[float]:
+    return [round(value, 4) for value in values.astype(np.float64).tolist()]

@@ -1,0 +1,149 @@
+"""What every request passes: who may ask, what browsers must not do, counts and a log line.
+
+A browser runs pages of strangers on the machine where this server listens. So a request
+that names another host (a stranger's name that leads here) or comes from another page is
+refused, and the page itself may load nothing from elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi.datastructures import Headers
+
+from emelia.use.server.errors import REASONS, Problem, explain
+from emelia.use.server.service import Service
+from emelia.use.server.settings import ServerSettings
+
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'self'; media-src 'self' blob:; img-src 'self' data: blob:; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(self)",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+# What logs and metrics name; a stranger's path goes into neither.
+_ROUTES = frozenset({"/v1/predict", "/v1/timeline", "/v1/models", "/healthz", "/metrics", "/docs"})
+
+_log = logging.getLogger("emelia.server")
+
+
+class Guard:
+    """Stands between the network and the application (an ASGI middleware)."""
+
+    def __init__(self, app: Any, service: Service) -> None:
+        self._app = app
+        self._settings = service.settings
+        self._metrics = service.metrics
+        self._stopping = service.stopping
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        elif scope["type"] == "websocket" and (problem := stranger(scope, self._settings)):
+            self._metrics.rejected.labels(REASONS[problem.status]).inc()
+            await send({"type": "websocket.close", "code": 1008})  # the handshake fails with 403
+        else:
+            await self._app(scope, receive, send)
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        begun, status = time.perf_counter(), 0
+
+        async def watched(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = _with_ours(message.get("headers", ()), scope["path"])
+            await send(message)
+
+        try:
+            problem = stranger(scope, self._settings) or _without_token(scope, self._settings)
+            app = problem.response if problem else self._app
+            await app(scope, receive, watched)
+        except Exception as error:
+            if not status:
+                await explain(error).response(scope, receive, watched)
+        except asyncio.CancelledError:
+            if not self._stopping.is_set():  # else a client that did not take its answer in time
+                raise
+        finally:
+            self._note(scope, status, time.perf_counter() - begun)
+
+    def _note(self, scope: Any, status: int, seconds: float) -> None:
+        found = "page" if status in (200, 304) else "other"
+        route = scope["path"] if scope["path"] in _ROUTES else found
+        self._metrics.requests.labels(route, str(status)).inc()
+        self._metrics.latency.labels(route).observe(seconds)
+        if status in REASONS:
+            self._metrics.rejected.labels(REASONS[status]).inc()
+        _log.info(
+            "%s %s %s %.0f ms", scope["method"], route, status or "broken off", 1000 * seconds
+        )
+
+
+def stranger(scope: Any, settings: ServerSettings) -> Problem | None:
+    """Refuse another name of this machine, and pages of others."""
+    headers = Headers(scope=scope)
+    host, origin = headers.get("host", ""), headers.get("origin")
+    if settings.hosts and _name(host) not in settings.hosts:
+        return Problem(
+            421,
+            f"host {host[:60]!r}: this server is called {settings.host}. Use that address, or "
+            "start it with --name.",
+        )
+    reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+    if origin is not None and not reads and _address(origin) != host.lower():
+        return Problem(
+            403,
+            f"origin {origin[:60]!r}: only the page of this server may ask it. Open "
+            f"http://{host[:60]}/; behind a proxy, let it keep the Host header.",
+        )
+    return None
+
+
+def _address(origin: str) -> str:
+    """Name and port of a page; nothing where it is no address at all."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def has_token(given: str, settings: ServerSettings) -> bool:
+    """Whether a token is the one, told in a time that does not depend on where they differ."""
+    if settings.token is None:
+        return True
+    return hmac.compare_digest(given.encode(), settings.token.encode())
+
+
+def _without_token(scope: Any, settings: ServerSettings) -> Problem | None:
+    path = scope["path"]
+    if not (path.startswith("/v1/") or path == "/metrics"):
+        return None
+    given = Headers(scope=scope).get("authorization", "").partition("Bearer ")[2]
+    if has_token(given, settings):
+        return None
+    return Problem(401, "no token, or another; expected the header `Authorization: Bearer TOKEN`.")
+
+
+def _name(host: str) -> str:
+    """A Host header without its port."""
+    end = host.find("]") + 1 if host.startswith("[") else host.rfind(":")
+    return (host[:end] if end > 0 else host).lower()
+
+
+def _with_ours(headers: Any, path: str) -> list[tuple[bytes, bytes]]:
+    """Add what is missing of our headers."""
+    there = {name.lower() for name, _ in headers}
+    ours = HEADERS | ({"cache-control": "no-store"} if path.startswith("/v1/") else {})
+    new = [(name.encode(), value.encode()) for name, value in ours.items()]
+    return [*headers, *(pair for pair in new if pair[0] not in there)]

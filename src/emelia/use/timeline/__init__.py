@@ -1,0 +1,1 @@
+"""Long recordings and streams: speech, windows, segments."""

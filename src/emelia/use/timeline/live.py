@@ -1,0 +1,74 @@
+"""Sound that is still coming in: feed some, get some, flush.
+
+Events are windows, and segments as soon as they are over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from emelia.audio.limits import Wave
+from emelia.audio.streaming import Resampler
+from emelia.config import SAMPLE_RATE
+from emelia.use.timeline.segments import Segment, Segments
+from emelia.use.timeline.windows import HOP, WINDOW, Asked, Window, Windows
+
+Event = Window | Segment
+
+
+class Live:
+    """What is heard in sound that comes in pieces; it does not depend on the pieces.
+
+    A window comes out when the last of its sound has come in and has been found to be speech,
+    half a second later at most; a segment when it is over. For one thread at a time.
+
+    Args:
+        recognizer: what is asked.
+        rate: of the sound to come, in Hz.
+        window: seconds heard at once.
+        hop: seconds from one window to the next.
+
+    Raises:
+        ConfigError: a window or hop that does not fit.
+        AudioError: a rate that no recording of speech has.
+    """
+
+    def __init__(
+        self,
+        recognizer: Asked,
+        *,
+        rate: int = SAMPLE_RATE,
+        window: float = WINDOW,
+        hop: float = HOP,
+    ) -> None:
+        self.rate = rate
+        self._resampler = Resampler(rate)
+        self._windows = Windows(recognizer, window=window, hop=hop)
+        self._segments = Segments(recognizer.emotions, recognizer.threshold)
+
+    @property
+    def seconds(self) -> float:
+        """Sound heard so far."""
+        return self._windows.heard
+
+    @property
+    def lag(self) -> float:
+        """Seconds of the sound heard that no event speaks of yet, silence apart."""
+        return self._windows.heard - self._windows.settled
+
+    def feed(self, wave: Wave) -> list[Event]:
+        """Take the next samples, mono float32 (T,) at `rate`; return what is found."""
+        return self._events(self._windows.feed(self._resampler.feed(wave)))
+
+    def flush(self) -> list[Event]:
+        """Return what is left, at the end of the sound; then it takes no more."""
+        return [
+            *self._events(self._windows.feed(self._resampler.flush())),
+            *self._events(self._windows.flush()),
+        ]
+
+    def _events(self, windows: Iterable[Window]) -> list[Event]:
+        found: list[Event] = []
+        for window in windows:
+            found += [window, *self._segments.feed(window)]
+        return found

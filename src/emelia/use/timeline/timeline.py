@@ -1,0 +1,194 @@
+"""Recordings of any length: who felt what when, in constant memory.
+
+timeline = load("aesdd").timeline("interview.mp3")
+for segment in timeline.segments:
+    print(segment.start, segment.end, segment.emotion)
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emelia.audio.limits import Wave
+from emelia.audio.streaming import stream
+from emelia.use.timeline.envelope import Outline
+from emelia.use.timeline.live import Event, Live
+from emelia.use.timeline.segments import Segment
+from emelia.use.timeline.windows import HOP, WINDOW, Asked, Window
+
+LONGEST = 24 * 3600.0  # s of one recording
+_BLOCK = 10 * 16_000  # samples between two calls of `on_progress`, at most
+
+
+class WindowTable(Sequence[Window]):
+    """Many windows in little memory: a day of them in a few megabytes."""
+
+    def __init__(self, emotions: Sequence[str]) -> None:
+        self.emotions = tuple(emotions)
+        self._times = array("d")
+        self._probabilities = array("f")
+        self._last = bytearray()
+
+    def append(self, window: Window) -> None:
+        """Add a window at the end."""
+        self._times.extend((window.start, window.end))
+        self._probabilities.extend(window.probabilities[name] for name in self.emotions)
+        self._last.append(window.last)
+
+    def __len__(self) -> int:
+        return len(self._last)
+
+    @overload
+    def __getitem__(self, place: int) -> Window: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Window]: ...
+    def __getitem__(self, place: int | slice) -> Window | Sequence[Window]:
+        if isinstance(place, slice):
+            return [self[i] for i in range(*place.indices(len(self)))]
+        place = range(len(self))[place]  # an IndexError where there is none
+        size = len(self.emotions)
+        row = self._probabilities[place * size : (place + 1) * size]
+        start, end = self._times[2 * place : 2 * place + 2]
+        probabilities = dict(zip(self.emotions, row, strict=True))
+        return Window(start, end, probabilities, bool(self._last[place]))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The emotions along a recording.
+
+    Attributes:
+        path: the recording.
+        seconds: its length.
+        windows: what was heard in each window over speech.
+        segments: speech with one emotion each, in order; between them there is no speech.
+        model: name of the model.
+        emotions: all it may answer.
+        outline: seconds of a step, and the lowest and highest sample of each, (N, 2).
+    """
+
+    path: str
+    seconds: float
+    windows: Sequence[Window]
+    segments: tuple[Segment, ...]
+    model: str
+    emotions: tuple[str, ...]
+    outline: tuple[float, NDArray[np.float32]] = field(repr=False, compare=False)
+
+    @property
+    def speech(self) -> float:
+        """Seconds of speech."""
+        return sum(segment.end - segment.start for segment in self.segments)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the outline, ready for JSON."""
+        return {
+            "path": self.path,
+            "seconds": round(self.seconds, 3),
+            "speech": round(self.speech, 3),
+            "model": self.model,
+            "emotions": list(self.emotions),
+            "segments": [segment.to_dict() for segment in self.segments],
+            "windows": [window.to_dict() for window in self.windows],
+        }
+
+
+class TimelineBuilder:
+    """Makes a timeline from sound that comes in pieces, float32 (T,) at 16 kHz.
+
+    Args:
+        recognizer: what is asked about each window.
+        window: seconds heard at once.
+        hop: seconds from one window to the next.
+
+    Raises:
+        ConfigError: a window or hop that does not fit.
+    """
+
+    def __init__(self, recognizer: Asked, *, window: float = WINDOW, hop: float = HOP) -> None:
+        self._live = Live(recognizer, window=window, hop=hop)
+        self._outline = Outline()
+        self._windows = WindowTable(recognizer.emotions)
+        self._segments: list[Segment] = []
+        self._model = recognizer.card.name
+
+    @property
+    def seconds(self) -> float:
+        """Length so far."""
+        return self._live.seconds
+
+    def feed(self, wave: Wave) -> list[Event]:
+        """Take the next samples; return the windows and segments found, in the order found."""
+        self._outline.feed(wave)
+        return self._keep(self._live.feed(wave))
+
+    def flush(self) -> list[Event]:
+        """Return what is left, at the end of the sound."""
+        return self._keep(self._live.flush())
+
+    def build(self, path: str = "") -> Timeline:
+        """The timeline of all that was fed, after `flush`."""
+        return Timeline(
+            path, self.seconds, self._windows, tuple(self._segments), self._model,
+            self._windows.emotions, self._outline.read(),
+        )  # fmt: skip
+
+    def _keep(self, events: list[Event]) -> list[Event]:
+        for event in events:
+            if isinstance(event, Window):
+                self._windows.append(event)
+            else:
+                self._segments.append(event)
+        return events
+
+
+def timeline(
+    recognizer: Asked,
+    source: str | Path | bytes | BinaryIO,
+    *,
+    window: float = WINDOW,
+    hop: float = HOP,
+    on_progress: Callable[[float, float], None] | None = None,
+) -> Timeline:
+    """Follow the emotions along a recording of up to a day.
+
+    Args:
+        recognizer: what is asked about each window.
+        source: a path, the bytes of a file, or a file open for reading.
+        window: seconds heard at once, 0.5 to 30.
+        hop: seconds from one window to the next, 0.1 to `window`.
+        on_progress: is told now and then of the seconds done, and of about how many there are.
+
+    Raises:
+        AudioError: it cannot be decoded or used; a recording that is damaged half way gives
+            no half timeline.
+        ConfigError: a window or hop that does not fit.
+    """
+    builder = TimelineBuilder(recognizer, window=window, hop=hop)
+    path = str(source) if isinstance(source, str | Path) else ""
+    opened = BytesIO(source) if isinstance(source, bytes) else source
+    with stream(opened, max_seconds=LONGEST) as blocks:
+        for block in blocks:
+            for piece in _pieces(block):
+                builder.feed(piece)
+                if on_progress:
+                    on_progress(builder.seconds, max(blocks.expected, builder.seconds))
+    builder.flush()
+    return builder.build(path)
+
+
+def _pieces(block: Wave) -> Iterator[Wave]:
+    return (block[at : at + _BLOCK] for at in range(0, len(block), _BLOCK))

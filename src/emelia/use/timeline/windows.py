@@ -1,0 +1,255 @@
+"""Long sound to windows over speech, each with the probabilities of the emotions in it.
+
+Sound comes in pieces, float32 (T,) at 16 kHz, and is forgotten as soon as no window needs it.
+Speech is what the gate calls so: pauses of up to 0.75 s belong to it, bursts shorter than
+0.25 s do not count. Each run of speech gets a window every `hop` seconds from its beginning
+and a last one up to its end, which is all of it where it is shorter than a window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emelia.audio.limits import Wave
+from emelia.config import SAMPLE_RATE, Card
+from emelia.errors import ConfigError
+from emelia.use.timeline.speech import FRAME, SpeechGate, has_speech, sounding, speech_probabilities
+
+WINDOW, HOP = 3.0, 1.0  # s, unless told
+WINDOWS, HOPS = (0.5, 30.0), (0.1, 30.0)  # s, the shortest and the longest
+_PAUSE = round(0.75 * SAMPLE_RATE)  # samples without speech that end a run
+_MARGIN = round(0.1 * SAMPLE_RATE)  # samples kept around a run: the gate is a little late
+# Probabilities of speech in a frame: one that makes a run, and that of all that belong to it.
+_CERTAIN, _MAYBE = 0.5, 0.35
+_BEFORE, _AFTER = 2560, 1600  # samples kept around it: the detector is late, more at the beginning
+_GRAIN = 320  # samples, 20 ms: over which power is measured where speech begins and ends
+_FLOOR = 3e-4  # of the loudest grain's power: -35 dB
+_SHORTEST = round(0.25 * SAMPLE_RATE)  # samples of speech in a run
+
+
+class Asked(Protocol):
+    """What is needed of a recognizer."""
+
+    card: Card
+    emotions: tuple[str, ...]
+    threshold: float
+
+    def probabilities(self, waves: Sequence[Wave]) -> NDArray[np.float32]:
+        """Probabilities (N, C) of waveforms at 16 kHz."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What was heard from `start` to `end`, in seconds.
+
+    Attributes:
+        probabilities: of all emotions, adding up to 1.
+        last: the window ends a run of speech.
+    """
+
+    start: float
+    end: float
+    probabilities: Mapping[str, float]
+    last: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            "probabilities": rounded(self.probabilities),
+        }
+
+
+class Windows:
+    """Windows over the speech in sound that comes in pieces, whatever the pieces.
+
+    Args:
+        recognizer: what is asked about each window.
+        window: seconds heard at once.
+        hop: seconds from one window to the next, at most `window`.
+
+    Raises:
+        ConfigError: seconds that do not fit.
+    """
+
+    def __init__(self, recognizer: Asked, *, window: float = WINDOW, hop: float = HOP) -> None:
+        _check(window, hop)
+        self._recognizer = recognizer
+        self._gate = SpeechGate()
+        self._runs = _Runs(round(window * SAMPLE_RATE), round(hop * SAMPLE_RATE))
+        self._sound = np.zeros(0, np.float32)
+        self._dropped = 0  # samples before those in `_sound`
+
+    @property
+    def heard(self) -> float:
+        """Seconds of sound taken so far."""
+        return (self._dropped + len(self._sound)) / SAMPLE_RATE
+
+    @property
+    def settled(self) -> float:
+        """Seconds up to which all windows are out."""
+        return self._runs.settled / SAMPLE_RATE
+
+    def feed(self, wave: Wave) -> list[Window]:
+        """Take the next samples at 16 kHz; return the windows that are ready."""
+        self._sound = np.concatenate([self._sound, wave])
+        return self._ask(self._runs.follow(self._gate.feed(wave)))
+
+    def flush(self) -> list[Window]:
+        """Return the windows that are left, at the end of the sound."""
+        ends = self._dropped + len(self._sound)
+        spans = [*self._runs.follow(self._gate.flush()), *self._runs.finish(ends)]
+        return self._ask(spans)
+
+    def _ask(self, spans: Iterable[_Span]) -> list[Window]:
+        found = [self._window(span) for span in spans]
+        needless = max(0, self._runs.needed - self._dropped)
+        self._sound = self._sound[needless:].copy()
+        self._dropped += needless
+        return found
+
+    def _window(self, span: _Span) -> Window:
+        """Ask about one at a time: in company the last digits of its answer would change."""
+        sound = self._sound[span.start - self._dropped : span.end - self._dropped]
+        (shares,) = self._recognizer.probabilities([sound]).tolist()
+        return Window(
+            span.start / SAMPLE_RATE,
+            span.end / SAMPLE_RATE,
+            dict(zip(self._recognizer.emotions, shares, strict=True)),
+            span.last,
+        )
+
+
+def runs(wave: Wave) -> list[tuple[int, int]]:
+    """From where to where there is speech in a waveform at 16 kHz, in samples, in order.
+
+    The detector hears all of it, as live sound could not be: so what stands before or after
+    speech does not decide where it begins and ends. Pauses of up to 0.75 s belong to a run, and
+    what is shorter than 0.25 s is none where there are longer ones. Where the detector is sure
+    of no frame, as in a shout, but somebody speaks, it is all that is louder than the noise.
+    """
+    found = _stretches(speech_probabilities(wave)) if len(wave) else []
+    if not found and has_speech(wave):
+        found = [sounding(wave)]
+    longer = [(start, end) for start, end in found if end - start >= _SHORTEST]
+    return [
+        _sharpened(wave, max(0, start - _BEFORE), min(len(wave), end + _AFTER))
+        for start, end in longer or found
+    ]
+
+
+def _stretches(probabilities: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Frames (N,) that may be speech, joined over pauses, where some are speech for certain."""
+    maybe = np.flatnonzero(probabilities >= _MAYBE)
+    breaks = np.flatnonzero(np.diff(maybe) * FRAME > _PAUSE) + 1
+    return [
+        (int(own[0]) * FRAME, (int(own[-1]) + 1) * FRAME)
+        for own in np.split(maybe, breaks)
+        if own.size and probabilities[own].max() >= _CERTAIN
+    ]
+
+
+def _sharpened(wave: Wave, start: int, end: int) -> tuple[int, int]:
+    """Where sound begins and ends in a run of speech, in samples.
+
+    The detector's frames lie otherwise in a copy with another pause in front. A sound does not,
+    so that with any pause the same samples are heard.
+    """
+    if end - start <= _GRAIN:
+        return start, end
+    power = np.cumsum(np.square(wave[start:end], dtype=np.float64))
+    power = power[_GRAIN:] - power[:-_GRAIN]
+    loud = np.flatnonzero(power > _FLOOR * power.max())
+    if not loud.size:
+        return start, end
+    return max(start, start + int(loud[0]) - _GRAIN), min(end, start + int(loud[-1]) + 2 * _GRAIN)
+
+
+def rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
+    """Probabilities as they are written to JSON."""
+    return {name: round(p, 6) for name, p in probabilities.items()}
+
+
+class _Span(NamedTuple):
+    """A window to be, in samples."""
+
+    start: int
+    end: int
+    last: bool
+
+
+class _Runs:
+    """Cuts windows from the frames that the gate calls speech. All in samples."""
+
+    def __init__(self, window: int, hop: int) -> None:
+        self._window, self._hop = window, hop
+        self._position = 0  # of the next frame
+        self._begin: int | None = None  # of the run under way
+        self._spoken = 0  # speech in it
+        self._voiced = 0  # where its last speech ended
+        self._next = 0  # window in it
+        self._over = 0  # where the run before ended
+
+    @property
+    def needed(self) -> int:
+        """The first sample that a window may still need."""
+        if self._begin is None:
+            return max(0, self._position - _MARGIN)
+        return max(self._begin, min(self._next, self._voiced - self._window))
+
+    @property
+    def settled(self) -> int:
+        """Up to here everything is cut."""
+        if self._begin is None:
+            return self._position
+        begun = self._next > self._begin
+        return self._next - self._hop + self._window if begun else self._begin
+
+    def follow(self, decisions: Iterable[bool]) -> Iterator[_Span]:
+        """Go on by a frame for each decision; give the windows that are ready."""
+        for speech in decisions:
+            if speech:
+                yield from self._speak()
+            elif self._begin is not None and self._position - self._voiced >= _PAUSE:
+                yield from self._close(self._voiced + _MARGIN)
+            self._position += FRAME
+
+    def finish(self, end: int) -> Iterator[_Span]:
+        """Give the last window of a run that the sound ends with, at sample `end`."""
+        if self._begin is not None:
+            yield from self._close(min(end, self._voiced + _MARGIN))
+
+    def _speak(self) -> Iterator[_Span]:
+        if self._begin is None:
+            self._begin = self._next = max(self._over, self._position - _MARGIN)
+            self._spoken = 0
+        self._spoken += FRAME
+        self._voiced = self._position + FRAME
+        # Only what ends a frame earlier, so that a last window always follows.
+        while self._next + self._window <= self._position:
+            yield _Span(self._next, self._next + self._window, last=False)
+            self._next += self._hop
+
+    def _close(self, end: int) -> Iterator[_Span]:
+        assert self._begin is not None
+        # Where windows of a run are out, they need a last one.
+        if self._next > self._begin or self._spoken >= _SHORTEST:
+            yield _Span(max(self._begin, end - self._window), end, last=True)
+        self._begin, self._over = None, end
+
+
+def _check(window: float, hop: float) -> None:
+    for name, value, (least, most) in (("window", window, WINDOWS), ("hop", hop, HOPS)):
+        if not least <= value <= most:  # nor is NaN
+            raise ConfigError(f"{name}: {value:g} s; expected {least:g} to {most:g} s.")
+    if hop > window:
+        raise ConfigError(
+            f"hop: {hop:g} s with windows of {window:g} s leaves gaps; expected at most {window:g}."
+        )

@@ -1,0 +1,122 @@
+"""How often training clips are drawn: classes alike, corpora by their size, a share at home."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from emelia.config import Recipe, TrainConfig
+from emelia.config.reading import recipe_from
+from emelia.corpora import Utterance
+from emelia.errors import ConfigError
+from emelia.learn.data.loader import Clip
+from emelia.learn.data.sampling import draw_chances, home_of, pick
+
+
+def clip(corpus: str, label: int) -> Clip:
+    utterance = Utterance("a", Path("a"), "anger", "1", corpus=corpus)
+    return Clip(utterance, label, np.zeros((1, 1), np.float32), np.zeros(1, np.float32))
+
+
+HOME = [clip("", 0)] * 10 + [clip("", 1)] * 30
+OTHERS = [clip("small", 0)] * 16 + [clip("large", 0)] * 40 + [clip("large", 1)] * 104
+
+
+def test_corpora_are_drawn_by_the_root_of_their_size_and_their_classes_alike() -> None:
+    clips = [clip("small", 0)] * 4 + [clip("large", 0)] * 4 + [clip("large", 1)] * 60
+    chances = draw_chances(clips, "corpora")
+    assert chances.sum() == pytest.approx(1)
+    # sqrt(4) : sqrt(64) = 1 : 4, and the two classes of the large one share its part
+    parts = [chances[:4].sum(), chances[4:8].sum(), chances[8:].sum()]
+    assert parts == pytest.approx([0.2, 0.4, 0.4])
+
+
+def test_classes_are_drawn_alike_over_all_corpora_when_only_they_are_balanced() -> None:
+    clips = [clip("small", 0)] * 2 + [clip("large", 1)] * 6
+    assert draw_chances(clips, "sampling")[:2].sum() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("balance", ["none", "sampling", "corpora"])
+def test_the_corpus_under_test_gets_its_share_and_the_others_the_rest(balance: str) -> None:
+    chances = draw_chances([*HOME, *OTHERS], balance, {""}, 0.3)
+    assert chances.sum() == pytest.approx(1)
+    # At home classes alike; of the others sqrt(16) : sqrt(144) = 1 : 3, classes alike in each.
+    parts = np.split(chances, [10, 40, 56, 96])
+    expected = [0.15, 0.15, 0.7 / 4, 0.7 * 3 / 8, 0.7 * 3 / 8]
+    assert [part.sum() for part in parts] == pytest.approx(expected)
+    assert all(np.ptp(part) == pytest.approx(0) for part in parts)
+
+
+def test_where_the_others_stand_among_the_clips_does_not_matter() -> None:
+    order = np.random.default_rng(0).permutation(200)
+    clips = [*HOME, *OTHERS]
+    chances = draw_chances(clips, "none", {""}, 0.6)
+    mixed = draw_chances([clips[i] for i in order], "none", {""}, 0.6)
+    assert mixed == pytest.approx(chances[order])
+
+
+def test_a_joined_corpus_under_test_shares_its_part_by_size() -> None:
+    clips = [clip("a", 0)] * 4 + [clip("b", 0)] * 16 + [clip("more", 0)] * 50
+    parts = np.split(draw_chances(clips, "none", {"a", "b"}, 0.6), [4, 20])
+    assert [part.sum() for part in parts] == pytest.approx([0.2, 0.4, 0.4])
+
+
+@pytest.mark.parametrize("clips", [HOME, OTHERS])
+@pytest.mark.parametrize("balance", ["sampling", "corpora"])
+def test_with_nobody_to_share_with_balance_decides(clips: list[Clip], balance: str) -> None:
+    assert draw_chances(clips, balance, {""}, 0.3) == pytest.approx(draw_chances(clips, balance))
+
+
+def test_all_of_the_share_leaves_nothing_to_the_others() -> None:
+    chances = draw_chances([*HOME, *OTHERS], "none", {""}, 1.0)
+    assert chances[:40].sum() == pytest.approx(1) and not chances[40:].any()
+
+
+def test_clips_of_the_corpus_under_test_are_those_that_choose_the_epoch() -> None:
+    assert home_of([clip("a", 0), clip("b", 1)]) == {"a", "b"}
+    assert home_of(HOME) == {""}
+
+
+@pytest.mark.parametrize(
+    ("train", "home", "drawn"),
+    [
+        (TrainConfig(), {""}, False),
+        (TrainConfig(home_share=0.5), {""}, True),
+        (TrainConfig(home_share=0.5), {"elsewhere"}, False),
+        (TrainConfig(balance="weights"), {""}, False),
+        (TrainConfig(balance="sampling"), {""}, True),
+    ],
+)
+def test_clips_are_drawn_only_where_a_recipe_asks(
+    train: TrainConfig, home: set[str], drawn: bool
+) -> None:
+    clips = [*HOME, *OTHERS]
+    picked = pick(clips, train, home, np.random.default_rng(0))
+    assert len(picked) == len(clips)
+    assert (list(picked) != list(range(len(clips)))) == drawn
+
+
+def test_a_training_hears_the_corpus_under_test_as_often_as_asked() -> None:
+    clips, rng = [*HOME, *OTHERS], np.random.default_rng(0)
+    train = TrainConfig(home_share=0.75)
+    drawn = Counter(
+        clips[i].utterance.corpus for _ in range(50) for i in pick(clips, train, {""}, rng)
+    )
+    assert drawn[""] / drawn.total() == pytest.approx(0.75, abs=0.02)
+
+
+def test_the_share_is_part_of_a_recipes_name_only_where_it_is_used() -> None:
+    assert recipe_from({"name": "a", "train": {"home_share": 0.0}}).digest == Recipe("a").digest
+    assert recipe_from({"name": "a", "train": {"home_share": 0.5}}).digest != Recipe("a").digest
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5])
+def test_a_share_is_within_none_and_all(share: Any) -> None:
+    with pytest.raises(ConfigError, match=r"train.home_share: .* expected a number within 0 to 1"):
+        recipe_from({"train": {"home_share": share}})
