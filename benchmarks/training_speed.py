@@ -4,8 +4,8 @@
 
 All ways compute the same function of a clip (tests/learn/model/test_networks.py proves it) and
 are timed in turns within one run, so that a busy machine slows all of them; compare the ratios, not
-the seconds. The second table is the time each needs to the same validation UAR, the seed's
-learning rate for batch size 1 and a larger one for batches.
+the seconds. The second table is the time each needs to the same validation UAR, the founding
+study's learning rate for batch size 1 and a larger one for batches.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from media_files import media_file
 from numpy.typing import NDArray
 
 from emelia.audio import decode, media
@@ -21,25 +22,6 @@ av = pytest.importorskip("av")
 Wave = NDArray[np.float32]
 RATE = 48_000  # Hz
 KINDS = [("mp4", "aac"), ("ipod", "aac"), ("mp4", "alac"), ("webm", "opus"), ("matroska", "aac")]
-
-
-def media_file(
-    wave: Wave, container: str = "webm", codec: str = "opus", *, rate: int = RATE, channels: int = 1
-) -> bytes:
-    """Encode a waveform (T,) as PyAV does; the second channel is half as loud."""
-    layout = {1: "mono", 2: "stereo", 8: "7.1"}[channels]
-    loud = np.array([1.0, *[0.5] * (channels - 1)], np.float32)
-    packed = (wave[:, None] * loud * 32767).astype(np.int16).reshape(1, -1)
-    file = io.BytesIO()
-    with av.open(file, "w", format=container) as out:
-        stream = out.add_stream(codec, rate=rate, layout=layout)
-        frame = av.AudioFrame.from_ndarray(packed, format="s16", layout=layout)
-        frame.sample_rate = rate
-        fit = av.AudioResampler(stream.format, layout, rate, stream.frame_size or 1024)
-        for piece in fit.resample(frame) + fit.resample(None):
-            out.mux(stream.encode(piece))
-        out.mux(stream.encode(None))
-    return file.getvalue()
 
 
 def likeness(heard: Wave, wave: Wave) -> float:

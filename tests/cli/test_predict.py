@@ -553,7 +553,7 @@ def test_a_model_for_strangers_says_who_validated_it(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"train": "corpora"}, {"train": {"left_out": ["corpora"]}}]
+    "settings", [{}, {"train": "corpora"}, {"train": {"selection_groups": ["corpora"]}}]
 )
 def test_settings_of_any_shape_do_not_break_a_card(settings: Any, run: Run, tmp_path: Path) -> None:
     answer = run("models", write_toy(tmp_path / "odd.onnx", settings=settings))

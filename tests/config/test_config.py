@@ -22,7 +22,7 @@ from emelia.config import (
     load_recipe,
     recipe_from,
 )
-from emelia.config.reading import RETIRED
+from emelia.config.former import RETIRED
 from emelia.errors import ConfigError
 from emelia.show.tables import flattened
 
@@ -249,23 +249,34 @@ def test_a_number_that_makes_no_sense_is_refused(setting: str) -> None:
         (["features.n_fft=512"], "features.window: 2048 is longer than n_fft, 512"),
         (["features.fmin=8000"], "features.fmin: 8000 is not below fmax, 8000"),
         (["features=mfcc", "features.mels=20"], "features.mfccs: 40 are more than mels, 20"),
-        (["augment.place=9"], "augment.place: only encoders of spectrograms hear where"),
         (
-            ["augment.place=9", "model.name=encoder", "features.kind=wave", "features.hop=1"],
-            "augment.place: only encoders of spectrograms hear where",
+            ["augment.position_jitter=9"],
+            "augment.position_jitter: only encoders of spectrograms hear where",
         ),
-        (["train.shun=true"], "train.shun: only the linear layer on an encoder is solved"),
+        (
+            [
+                "augment.position_jitter=9",
+                "model.name=encoder",
+                "features.kind=wave",
+                "features.hop=1",
+            ],
+            "augment.position_jitter: only encoders of spectrograms hear where",
+        ),
+        (
+            ["train.nuisance_penalty=true"],
+            "train.nuisance_penalty: only the linear layer on an encoder is solved",
+        ),
         (
             ["train.penalty=averaged"],
             "train.penalty: only the linear layer on an encoder is solved",
         ),
         (
-            ["train.left_out=corpora"],
-            "train.left_out: only the linear layer on an encoder is solved",
+            ["train.selection_groups=corpora"],
+            "train.selection_groups: only the linear layer on an encoder is solved",
         ),
         (
-            ["train.left_out=corpora", "model.name=encoder"],
-            "train.left_out: only where a network is made once more",
+            ["train.selection_groups=corpora", "model.name=encoder"],
+            "train.selection_groups: only where a network is made once more",
         ),
     ],
 )
@@ -310,14 +321,14 @@ def test_settings_stand_on_top_of_a_preset(given: dict[str, Any], settings: list
 def test_a_preset_replaces_the_features_of_a_recipe() -> None:
     given = {"features": {"preset": "mfcc", "fmin": 100.0}}
     assert recipe_from(given, ["features=speech-80"]).features == PRESETS["speech-80"]
-    assert recipe_from({}, ["features.fmin=9.0", "features=seed"]).features == FeatureConfig()
+    assert recipe_from({}, ["features.fmin=9.0", "features=founding"]).features == FeatureConfig()
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"features": "speech-65"}, "unknown preset 'speech-65' for features; did you mean"),
-        ({"features": "quefrency"}, "known are: seed, speech-64, speech-80, whisper, mfcc"),
+        ({"features": "quefrency"}, "known are: founding, speech-64, speech-80, whisper, mfcc"),
         ({"features": {"preset": ["seed"]}}, "unknown preset ['seed'] for features"),
         ({"features": 3}, "features: expected a table of settings, got 3"),
     ],
@@ -354,7 +365,7 @@ def test_a_card_of_an_earlier_version_is_a_recipe_still() -> None:
     old = asdict(Recipe("old", train=TrainConfig(epochs=3)))
     old["train"] |= {"bucket": True, "encoder_lr": 1.0}
     old["augment"] |= {"online": False, "gain_db": [0.0, 0.0]}
-    del old["train"]["left_out"]  # nor had it this
+    del old["train"]["selection_groups"]  # nor had it this
     assert recipe_from(old) == Recipe("old", train=TrainConfig(epochs=3))
 
 
@@ -438,7 +449,7 @@ def test_a_digest_is_hexadecimal_and_as_long_as_asked() -> None:
         ("artificial-variable-4", "9fd4e65f"),
         ("artificial-resized-4", "238ee2bf"),
         ("denoised", "d9aecc39"),
-        ("seed-denoise", "177db8d2"),
+        ("founding-denoise", "177db8d2"),
         ("mfcc", "322f06f8"),
         ("emelia", "7b3ce846"),
     ],

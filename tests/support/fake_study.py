@@ -18,10 +18,10 @@ from emelia.results import Cell
 
 CLASSES = ("anger", "disgust", "fear", "happiness", "sadness")
 RECIPES = {
-    "variable-3": Recipe("variable-3", "seed", "three layers, whole clips", 74.38, 236),
+    "variable-3": Recipe("variable-3", "founding", "three layers, whole clips", 74.38, 236),
     "resized-3": Recipe(
         "resized-3",
-        "seed",
+        "founding",
         "three layers, clips resized to 128 x 256",
         55.37,
         4,
@@ -30,7 +30,7 @@ RECIPES = {
     "emelia": Recipe(
         "emelia", "emelia", "residual blocks & <attention>", model=ModelConfig("emelia", 4)
     ),
-    "artificial": Recipe("artificial", "seed", "ten copies", augment=AugmentConfig(copies=10)),
+    "artificial": Recipe("artificial", "founding", "ten copies", augment=AugmentConfig(copies=10)),
 }
 PARAMETERS = {"variable": 23_621, "resized": 187_365, "emelia": 116_261}  # of these recipes
 SKILL = {"variable-3": 0.50, "resized-3": 0.40, "emelia": 0.62, "artificial": 0.48}

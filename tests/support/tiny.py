@@ -36,7 +36,7 @@ FULL = Recipe(
     model=ModelConfig(width=4, dropout=0.4),
     train=TrainConfig(7, 0, 4, lr=0.02, optimizer="adamw", weight_decay=0.1, schedule="cosine",
                       warmup=0.2, label_smoothing=0.1, balance="sampling", clip_norm=1.0,
-                      average=0.9),
+                      ema=0.9),
 )  # fmt: skip
 
 

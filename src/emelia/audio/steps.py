@@ -111,7 +111,7 @@ def reduce_noise(wave: Wave, rate: int) -> Wave:
     return np.asarray(cleaned, dtype=np.float32)
 
 
-def reduce_noise_seed(wave: Wave, rate: int) -> Wave:
+def reduce_noise_founding(wave: Wave, rate: int) -> Wave:
     """Gate with the first second as the noise, as the founding study did; to compare with.
 
     The study tells its profile and its package, noisereduce, which heeds a profile only where
@@ -153,8 +153,8 @@ def prepare(wave: Wave, rate: int, config: AudioConfig) -> Wave:
         wave = remove_dc(wave)
     if config.denoise == "quiet":
         wave = reduce_noise(wave, SAMPLE_RATE)
-    elif config.denoise == "seed":
-        wave = reduce_noise_seed(wave, SAMPLE_RATE)
+    elif config.denoise == "founding":
+        wave = reduce_noise_founding(wave, SAMPLE_RATE)
     if config.trim_db:
         wave = trim_silence(wave, SAMPLE_RATE, config.trim_db)
     if config.level == "peak":

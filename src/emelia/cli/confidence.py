@@ -23,7 +23,7 @@ def tell_confidence(
     Args:
         run: folder whose validation answers give temperature and threshold.
         answers: records with speaker, truth and probabilities.
-        left_out: `train.left_out` of its recipe.
+        left_out: `train.selection_groups` of its recipe.
     """
     try:
         validation = read_answers(run, len(classes))["validation"]

@@ -87,7 +87,7 @@ TeacherOption = Annotated[
     typer.Option(
         metavar="FOLDER",
         help="Learn from what this run, or a study's run of the same fold, answers; for recipes "
-        "with train.teacher_share or train.imitate.",
+        "with train.distill_alpha or train.feature_distill.",
         show_default=False,
     ),
 ]

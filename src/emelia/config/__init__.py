@@ -1,7 +1,8 @@
 """What an experiment is: settings, presets, recipes read from TOML."""
 
 from emelia.config.card import Card
-from emelia.config.reading import LIMITS, load_recipe, recipe_from
+from emelia.config.fields import all_settings
+from emelia.config.reading import load_recipe, recipe_from
 from emelia.config.settings import (
     PRESETS,
     SAMPLE_RATE,
@@ -16,7 +17,6 @@ from emelia.config.settings import (
 from emelia.config.writing import recipe_toml
 
 __all__ = [
-    "LIMITS",
     "PRESETS",
     "SAMPLE_RATE",
     "AudioConfig",
@@ -26,6 +26,7 @@ __all__ = [
     "ModelConfig",
     "Recipe",
     "TrainConfig",
+    "all_settings",
     "digest",
     "load_recipe",
     "recipe_from",

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from emelia.config.former import present_names
 from emelia.config.reading import build, check
 from emelia.config.settings import AudioConfig, FeatureConfig, Recipe
 from emelia.errors import ConfigError, ModelError
@@ -62,7 +63,7 @@ class Card:
     def for_strangers(self) -> bool:
         """Whether corpora left out chose and calibrated it, for sources that it never heard."""
         train = {} if self.unchanged else self.settings.get("train")
-        return isinstance(train, Mapping) and train.get("left_out") == "corpora"
+        return isinstance(train, Mapping) and train.get("selection_groups") == "corpora"
 
     def to_json(self) -> str:
         """Write the card as `read` takes it."""
@@ -80,6 +81,8 @@ class Card:
             values["features"] = build(FeatureConfig, values["features"], "features.")
             values["audio"] = build(AudioConfig, values["audio"], "audio.")
             check(Recipe(features=values["features"], audio=values["audio"]))
+            if isinstance(settings := values.get("settings"), Mapping):
+                values["settings"] = present_names(settings)
             values["labels"] = tuple(values["labels"])
             values["corpora"] = tuple(values.get("corpora", ()))
             card = cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})

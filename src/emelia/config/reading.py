@@ -14,68 +14,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from emelia.config.settings import PRESETS, SAMPLE_RATE, FeatureConfig, Recipe
+from emelia.config.fields import Setting, all_settings
+from emelia.config.former import is_retired, present_names
+from emelia.config.settings import PRESETS, FeatureConfig, Recipe
 from emelia.errors import ConfigError
-
-# The numbers that make sense, where a type allows more.
-LIMITS: dict[str, tuple[float, float]] = {
-    "audio.trim_db": (0, 200),
-    "features.n_fft": (16, 65_536),
-    "features.window": (2, 65_536),
-    "features.hop": (1, 65_536),
-    "features.mels": (1, 1024),
-    "features.mfccs": (1, 1024),
-    "features.fmin": (0, SAMPLE_RATE / 2),
-    "features.fmax": (0, SAMPLE_RATE / 2),
-    "features.top_db": (1, 200),
-    "augment.copies": (1, 1000),
-    "augment.probability": (0, 1),
-    "augment.noise_snr_db": (-60, 120),
-    "augment.pitch_semitones": (-24, 24),
-    "augment.stretch_rate": (0.25, 4),
-    "augment.mask_probability": (0, 1),
-    "augment.frequency_mask": (0, 10_000),
-    "augment.time_mask": (0, 1_000_000),
-    "augment.spectral": (0, 1),
-    "augment.mixup": (0, 100),
-    "augment.crop": (0, 1_000_000),
-    "augment.place": (0, 1_000_000),
-    "model.layers": (1, 8),
-    "model.width": (1, 1024),
-    "model.dropout": (0, 1),
-    "model.frames": (1, 100_000),
-    "model.blocks": (0, 1000),
-    "train.epochs": (1, 1_000_000),
-    "train.patience": (0, 1_000_000),
-    "train.batch_size": (1, 100_000),
-    "train.lr": (0, 100),
-    "train.weight_decay": (0, 100),
-    "train.warmup": (0, 1),
-    "train.label_smoothing": (0, 1),
-    "train.home_share": (0, 1),
-    "train.clip_norm": (0, 1e9),
-    "train.average": (0, 0.9999),
-    "train.layer_decay": (0, 1000),
-    "train.frozen": (0, 1000),
-    "train.draws": (0, 1_000_000_000),
-    "train.teacher_share": (0, 1),
-    "train.imitate": (0, 1e9),
-}
-# Settings of earlier versions, with what is always done now. Recipes, runs and cards that say just
-# this are read as before; their digests never counted it, since it was the default.
-RETIRED: dict[str, Any] = {
-    "augment.gain_db": [0.0, 0.0],
-    "augment.online": False,
-    "model.depth": 1,
-    "model.kernel": "3x3",
-    "model.norm": "batch",
-    "model.position": False,
-    "model.squeeze": 0,
-    "train.bucket": True,
-    "train.encoder_lr": 1.0,
-}
-# Settings of a linear layer that is solved, as they are where nobody asks for anything.
-_OF_SOLVED = {"shun": False, "penalty": "chosen", "left_out": "speakers"}
 
 
 def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
@@ -128,14 +70,9 @@ def _apply(values: dict[str, Any], setting: str) -> None:
 
 def check(recipe: Recipe) -> None:
     """Refuse numbers that make no sense, alone or together."""
-    for key, (low, high) in LIMITS.items():
+    for key, about in all_settings(Recipe):
         part, _, name = key.partition(".")
-        value = getattr(getattr(recipe, part), name)
-        first, last = value if isinstance(value, tuple) else (value, value)
-        if not low <= first <= last <= high:  # nor is NaN
-            kind = "a rising range" if isinstance(value, tuple) else "a number"
-            limits = f"within {low:g} to {high:g}"
-            raise ConfigError(f"{key}: {value} does not fit; expected {kind} {limits}.")
+        _check_alone(key, getattr(getattr(recipe, part), name), about, recipe)
     f = recipe.features
     if f.window > f.n_fft:
         raise ConfigError(f"features.window: {f.window} is longer than n_fft, {f.n_fft}.")
@@ -145,34 +82,48 @@ def check(recipe: Recipe) -> None:
         raise ConfigError("features.hop: a waveform has a frame a sample; set features.hop=1.")
     if f.kind == "mfcc" and f.mfccs > f.mels:
         raise ConfigError(f"features.mfccs: {f.mfccs} are more than mels, {f.mels}.")
-    if recipe.augment.spectral and not f.decibels:
+    if recipe.augment.spec_augment and not f.decibels:
         raise ConfigError(
-            "augment.spectral: only spectrograms in decibels can be changed so; set "
+            "augment.spec_augment: only spectrograms in decibels can be changed so; set "
             "features.standardise=none and features.kind=logmel, or leave it at 0."
         )
-    if recipe.augment.place and (recipe.model.name != "encoder" or f.kind == "wave"):
+    if recipe.augment.position_jitter and (recipe.model.name != "encoder" or f.kind == "wave"):
         raise ConfigError(
-            "augment.place: only encoders of spectrograms hear where a frame stands; set "
+            "augment.position_jitter: only encoders of spectrograms hear where a frame stands; set "
             "model.name=encoder, or leave it at 0."
         )
-    for key, usual in _OF_SOLVED.items():
-        if getattr(recipe.train, key) != usual and recipe.model.name != "encoder":
+    if recipe.train.selection_groups != "speakers" and not recipe.train.refit:
+        raise ConfigError(
+            "train.selection_groups: only where a network is made once more are others left out "
+            "than validation's speakers; set train.refit=true, or leave it at speakers."
+        )
+
+
+def _check_alone(key: str, value: Any, about: Setting, recipe: Recipe) -> None:
+    """Refuse a setting outside its range, or one that the recipe's network does not have."""
+    if about.within:
+        (low, high), pair = about.within, isinstance(value, tuple)
+        first, last = value if pair else (value, value)
+        if not low <= first <= last <= high:  # nor is NaN
+            kind = "a rising range" if pair else "a number"
+            limits = f"within {low:g} to {high:g}"
+            raise ConfigError(f"{key}: {value} does not fit; expected {kind} {limits}.")
+    if about.solved_only and recipe.model.name != "encoder":
+        part, _, name = key.partition(".")
+        usual = getattr(getattr(Recipe(), part), name)
+        if value != usual:
             raise ConfigError(
-                f"train.{key}: only the linear layer on an encoder is solved, which this is about; "
+                f"{key}: only the linear layer on an encoder is solved, which this is about; "
                 f"set model.name=encoder, or leave it at {str(usual).lower()}."
             )
-    if recipe.train.left_out != "speakers" and not recipe.train.refit:
-        raise ConfigError(
-            "train.left_out: only where a network is made once more are others left out than "
-            "validation's speakers; set train.refit=true, or leave it at speakers."
-        )
 
 
 def build(cls: type, values: Mapping[str, Any], where: str) -> Any:
     """Make a dataclass of settings from nested mappings; `where` begins the names in messages."""
     known = {f.name: f for f in fields(cls)}
     hints = typing.get_type_hints(cls)
-    values = {key: value for key, value in dict(values).items() if not _retired(where + key, value)}
+    values = present_names(dict(values), where)
+    values = {key: value for key, value in values.items() if not is_retired(where + key, value)}
     preset = values.pop("preset", None) if cls is FeatureConfig else None
     for key in values:
         if key not in known:
@@ -184,22 +135,6 @@ def build(cls: type, values: Mapping[str, Any], where: str) -> Any:
         hint = _nearest(str(preset), PRESETS)
         raise ConfigError(f"unknown preset {preset!r} for features; {hint}")
     return dataclasses.replace(PRESETS[preset], **made)
-
-
-def _retired(name: str, value: Any) -> bool:
-    """Whether an earlier version's setting says what is done anyway.
-
-    Raises:
-        ConfigError: it asks for what this version cannot do.
-    """
-    if name not in RETIRED:
-        return False
-    if (list(value) if isinstance(value, tuple) else value) != RETIRED[name]:
-        raise ConfigError(
-            f"{name}: got {value!r}, which earlier versions could do; this one always has "
-            f"{RETIRED[name]!r}. Leave it out."
-        )
-    return True
 
 
 def _nearest(word: str, known: Collection[str], where: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Settings as frozen dataclasses, a reason beside each default.
+"""Settings as frozen dataclasses: default, meaning, range and use of each in one place.
 
 A recipe is everything that changes a result and nothing else: device, workers and
 verbosity live outside, so that the digest of a recipe names an experiment.
@@ -11,38 +11,53 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from hashlib import sha256
 from typing import Any, Literal
 
+from emelia.config.fields import setting
+from emelia.config.former import former_names, former_word
+
 SAMPLE_RATE = 16_000  # Hz, the one rate inside emelia
 
 
 @dataclass(frozen=True, slots=True)
 class AudioConfig:
-    """How a decoded recording becomes the waveform the front end hears."""
+    """How a decoded recording becomes the waveform the front end gets."""
 
-    dc: bool = True  # subtract the mean
-    # Gate whose noise profile are the quietest frames, or, as the seed's, the first second.
-    denoise: Literal["none", "quiet", "seed"] = "none"
-    trim_db: float = 0.0  # cut silence at both ends, this far below the peak; 0 keeps it
-    level: Literal["none", "peak", "loudness"] = "peak"
+    dc: bool = setting(True, "subtract the mean")
+    denoise: Literal["none", "quiet", "founding"] = setting(
+        "none",
+        "noise gate; its noise profile: the quietest frames, or the founding study's first second",
+        without={"no noise reduction": "none"},
+        solved=True,
+    )
+    trim_db: float = setting(
+        0.0, "cut silence at both ends, so many dB below the peak; 0 keeps it", within=(0, 200)
+    )
+    level: Literal["none", "peak", "loudness"] = setting("peak", "what is made equal for all clips")
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureConfig:
-    """How a waveform becomes a spectrogram (M, F). The defaults are the seed study's."""
+    """How a waveform becomes a spectrogram (M, F). The defaults are the founding study's."""
 
-    # pcen: mel bands in which each is compared with how loud it has been, instead of a logarithm.
-    # wave: the samples (1, T) for encoders of waveforms; of what follows only standardise counts.
-    kind: Literal["logmel", "mfcc", "pcen", "wave"] = "logmel"
-    n_fft: int = 2048  # samples
-    window: int = 2048  # samples, Hann, centred in n_fft
-    hop: int = 512  # samples: 32 ms
-    mels: int = 128
-    mfccs: int = 20  # coefficients kept where kind is mfcc
-    fmin: float = 0.0  # Hz
-    fmax: float = 8000.0  # Hz, the Nyquist frequency of 16 kHz
-    top_db: float = 80.0  # dynamic range kept below each clip's loudest point
-    # dB below the clip's loudest point, or (log10 + 4) / 4, which Whisper's encoders expect.
-    scale: Literal["db", "whisper"] = "db"
-    standardise: Literal["none", "clip", "band"] = "clip"  # mean 0, deviation 1 over what
+    kind: Literal["logmel", "mfcc", "pcen", "wave"] = setting(
+        "logmel",
+        "pcen: per-channel energy normalisation instead of a logarithm; wave: the samples (1, T), "
+        "for encoders of waveforms, of which only `standardise` of what follows counts",
+    )
+    n_fft: int = setting(2048, "samples of the Fourier transform", within=(16, 65_536))
+    window: int = setting(2048, "samples of the Hann window, centred in n_fft", within=(2, 65_536))
+    hop: int = setting(512, "samples from frame to frame: 512 are 32 ms", within=(1, 65_536))
+    mels: int = setting(128, "mel bands", within=(1, 1024))
+    mfccs: int = setting(20, "coefficients kept where kind is mfcc", within=(1, 1024))
+    fmin: float = setting(0.0, "Hz, lower edge of the mel bands", within=(0, SAMPLE_RATE / 2))
+    fmax: float = setting(8000.0, "Hz, upper edge of the mel bands", within=(0, SAMPLE_RATE / 2))
+    top_db: float = setting(80.0, "dB kept below each clip's loudest point", within=(1, 200))
+    scale: Literal["db", "whisper"] = setting(
+        "db",
+        "dB below the clip's loudest point, or (log10 + 4) / 4, which Whisper's encoders expect",
+    )
+    standardise: Literal["none", "clip", "band"] = setting(
+        "clip", "mean 0 and deviation 1 over a clip, or over each of its bands"
+    )
 
     @property
     def rows(self) -> int:
@@ -57,98 +72,255 @@ class FeatureConfig:
         return 40.0 if self.scale == "whisper" else 1.0
 
 
+_COPY: Any = {"part_of": "copy"}
+_MASK: Any = {"part_of": "mask"}
+_NO_COPIES, _NO_MASKS = "no changed copies", "no masks"
+
+
 @dataclass(frozen=True, slots=True)
 class AugmentConfig:
     """Changes made to training clips, and only to them."""
 
-    copies: int = 1  # training set x N: the clip itself and N - 1 changed copies; 1 is off
-    balanced: bool = False  # more copies of rare classes, until all are as large as the largest
-    probability: float = 0.6  # of each method, for each copy
-    noise_snr_db: tuple[float, float] = (15.0, 40.0)  # equal ends switch a method off
-    pitch_semitones: tuple[float, float] = (-4.0, 4.0)
-    stretch_rate: tuple[float, float] = (0.85, 1.15)
-    room: bool = False  # a simulated room (pyroomacoustics)
-    mask_probability: float = 0.0  # of each mask below, for each copy or, if online, each epoch
-    mask_fill: Literal["silence", "mean"] = "silence"
-    frequency_mask: tuple[int, int] = (10, 30)  # mel bands
-    time_mask: tuple[int, int] = (10, 50)  # frames
-    masks_each_epoch: bool = False  # draw masks anew each epoch, also for fixed copies
-    # Of changing a piece's spectrogram anew each epoch: throat, tempo, colour, noise, background.
-    spectral: float = 0.0
-    mixup: float = 0.0  # alpha of the Beta distribution; 0 is off
-    crop: int = 0  # frames of a random training crop; 0 uses whole clips
-    # Frames by which the pieces of a batch may be said to begin later, to an encoder that hears
-    # where a frame stands: of long clips it then knows the end, however short the crops.
-    place: int = 0
+    copies: int = setting(
+        1,
+        "training set x N: the clip itself and N - 1 changed copies; 1 is off",
+        within=(1, 1000),
+        without={_NO_COPIES: 1},
+        solved=True,
+    )
+    balanced: bool = setting(
+        False,
+        "more copies of rare classes, until all are as large as the largest",
+        without={_NO_COPIES: False},
+        solved=True,
+    )
+    probability: float = setting(0.6, "of each method, for each copy", within=(0, 1), **_COPY)
+    noise_snr_db: tuple[float, float] = setting(
+        (15.0, 40.0),
+        "dB of added noise; equal ends switch a method off",
+        within=(-60, 120),
+        **_COPY,
+    )
+    pitch_semitones: tuple[float, float] = setting(
+        (-4.0, 4.0), "semitones of pitch shift", within=(-24, 24), **_COPY
+    )
+    stretch_rate: tuple[float, float] = setting(
+        (0.85, 1.15), "rates of time stretch", within=(0.25, 4), **_COPY
+    )
+    room: bool = setting(False, "a simulated room (pyroomacoustics)", **_COPY)
+    mask_probability: float = setting(
+        0.0,
+        "of each mask, for each copy or, with masks_each_epoch, each epoch",
+        within=(0, 1),
+        without={_NO_MASKS: 0.0},
+        **_MASK,
+    )
+    mask_fill: Literal["silence", "mean"] = setting("silence", "what masks leave behind", **_MASK)
+    frequency_mask: tuple[int, int] = setting(
+        (10, 30), "mel bands of a mask", within=(0, 10_000), **_MASK
+    )
+    time_mask: tuple[int, int] = setting(
+        (10, 50), "frames of a mask", within=(0, 1_000_000), **_MASK
+    )
+    masks_each_epoch: bool = setting(
+        False, "draw masks anew each epoch, also for fixed copies", without={_NO_MASKS: False}
+    )
+    spec_augment: float = setting(
+        0.0,
+        "probability of changing a piece's spectrogram anew each epoch: vocal tract length, tempo, "
+        "colour, noise, background",
+        within=(0, 1),
+        without={"no spectrogram augmentation": 0.0},
+    )
+    mixup: float = setting(
+        0.0, "alpha of the Beta distribution; 0 is off", within=(0, 100), without={"no mixup": 0.0}
+    )
+    crop: int = setting(
+        0,
+        "frames of a random training crop; 0 uses whole clips",
+        within=(0, 1_000_000),
+        without={"no crops": 0},
+    )
+    position_jitter: int = setting(
+        0,
+        "frames by which the positions of a batch may be moved, for an encoder with positional "
+        "embeddings: short crops then teach it the later positions of long clips, too",
+        within=(0, 1_000_000),
+        without={"no position jitter": 0},
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
     """Which network, and its size."""
 
-    name: Literal["variable", "resized", "emelia", "encoder"] = "variable"
-    layers: int = 3  # convolutions of the seed's networks: 3 or 4
-    width: int = 16  # channels of the first convolution; each next has twice as many
-    dropout: float = 0.25
-    frames: int = 256  # to which resized networks bring every clip
-    padding: Literal["silence", "mean"] = "silence"  # of short clips; the seed study's was mean
-    encoder: str = ""  # pre-trained, by name, for a network called encoder
-    architecture: str = ""  # of an encoder of the hub, its config.json; filled in
-    weights: str = ""  # of an encoder of the hub, their SHA-256; filled in
-    blocks: int = 0  # of the encoder that are used; 0 lets validation speakers choose
-    # What is pooled: frames after the last of these blocks, or after each of them.
-    levels: Literal["last", "all"] = "last"
-    start: str = ""  # the run whose weights it begins with, RECIPE@DIGEST; --from fills it in
+    name: Literal["variable", "resized", "emelia", "encoder"] = setting("variable", "the network")
+    layers: int = setting(3, "convolutions of the founding study's networks: 3 or 4", within=(1, 8))
+    width: int = setting(
+        16, "channels of the first convolution; each next has twice as many", within=(1, 1024)
+    )
+    dropout: float = setting(
+        0.25, "probability of dropout", within=(0, 1), without={"no dropout": 0.0}
+    )
+    frames: int = setting(
+        256, "frames to which resized networks bring every clip", within=(1, 100_000)
+    )
+    padding: Literal["silence", "mean"] = setting(
+        "silence", "what fills short clips; the founding study's was mean"
+    )
+    encoder: str = setting("", "pre-trained encoder by name, for a network called encoder")
+    architecture: str = setting("", "config.json of an encoder of the hub; filled in")
+    weights: str = setting("", "SHA-256 of the weights of an encoder of the hub; filled in")
+    blocks: int = setting(
+        0,
+        "blocks of the encoder that are used; 0 lets validation speakers choose",
+        within=(0, 1000),
+    )
+    pool_layers: Literal["last", "all"] = setting(
+        "last", "pool the frames after the last of these blocks, or after each of them"
+    )
+    init: str = setting(
+        "",
+        "the run whose weights it begins with, RECIPE@DIGEST; --init-from fills it in",
+        finetune="",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
     """How the network learns."""
 
-    epochs: int = 60
-    patience: int = 15  # epochs without a better validation UAR; 0 never stops early
-    batch_size: int = 1
-    lr: float = 1e-3
-    optimizer: Literal["adam", "adamw"] = "adam"
-    weight_decay: float = 0.0
-    schedule: Literal["constant", "cosine"] = "constant"
-    warmup: float = 0.0  # share of the steps over which the rate rises from 0
-    label_smoothing: float = 0.0
-    # Remedy for unequal classes; corpora: also for unequal corpora, by the root of their size.
-    balance: Literal["none", "weights", "sampling", "corpora"] = "none"
-    # Share of the draws that go to clips of the corpus under test, where others are added to
-    # training; classes and corpora are then drawn as with `corpora`. 0 leaves it to `balance`.
-    home_share: float = 0.0
-    clip_norm: float = 0.0  # largest gradient norm; 0 is off
-    average: float = 0.0  # of the weights, what each step leaves of their running mean; 0 is off
-    # Which epoch is kept: the best on validation, or the last, for which nothing is stopped early.
-    choose: Literal["best", "last"] = "best"
-    # Train once more, on the validation clips too, for as many epochs as validation chose.
-    refit: bool = False
-    # Of a linear layer that is solved: let those left out choose how much it shuns what tells
-    # speakers and corpora apart.
-    shun: bool = False
-    # Of such a layer that is made once more: who is left out in turn to choose it and to calibrate
-    # it. Corpora are for recordings of sources never heard; where a corpus tests, they always are.
-    left_out: Literal["speakers", "corpora"] = "speakers"
-    # Of such a layer: those left out choose its penalty, and whether deviations are heard, or the
-    # layers with every penalty, with and without deviations, are averaged.
-    penalty: Literal["chosen", "averaged"] = "chosen"
-    # Rate of each block of a pre-trained encoder but the last, as a share of the next one's.
-    layer_decay: float = 1.0
-    # Of an encoder's layers, how many stay as they are: its convolutions come first, 1000 is all.
-    frozen: int = 0
-    draws: int = 0  # clips of an epoch, drawn; 0 takes as many as there are
-    teacher_share: float = 0.0  # of a teacher's answer in what is to be learnt; 0 has no teacher
-    # Weight in the loss of the difference from a teacher's frames, or from those of the encoder
-    # that it stands in for where it has no teacher.
-    imitate: float = 0.0
-    teacher: str = ""  # the run that teaches, RECIPE@DIGEST; --teacher fills it in
+    epochs: int = setting(60, "epochs at most", within=(1, 1_000_000))
+    patience: int = setting(
+        15,
+        "epochs without a better validation UAR; 0 never stops early",
+        within=(0, 1_000_000),
+        without={"no early stopping": 0},
+        finetune=0,
+    )
+    batch_size: int = setting(1, "clips of a step", within=(1, 100_000))
+    lr: float = setting(1e-3, "learning rate", within=(0, 100))
+    optimizer: Literal["adam", "adamw"] = setting("adam", "the optimizer")
+    weight_decay: float = setting(
+        0.0, "of the optimizer", within=(0, 100), without={"no weight decay": 0.0}
+    )
+    schedule: Literal["constant", "cosine"] = setting(
+        "constant", "of the learning rate", without={"constant learning rate": "constant"}
+    )
+    warmup: float = setting(
+        0.0,
+        "share of the steps over which the rate rises from 0",
+        within=(0, 1),
+        without={"constant learning rate": 0.0},
+    )
+    label_smoothing: float = setting(
+        0.0, "share of the target", within=(0, 1), without={"no label smoothing": 0.0}
+    )
+    balance: Literal["none", "weights", "sampling", "corpora"] = setting(
+        "none",
+        "remedy for classes of unequal size; corpora: also for corpora, by the root of their size",
+    )
+    target_share: float = setting(
+        0.0,
+        "share of the clips drawn from the corpus under test where others are added to training; "
+        "0 leaves it to `balance`",
+        within=(0, 1),
+        without={"no target share": 0.0},
+        solved=True,
+        finetune=0.0,
+    )
+    clip_norm: float = setting(
+        0.0,
+        "largest gradient norm; 0 is off",
+        within=(0, 1e9),
+        without={"no gradient clipping": 0.0},
+    )
+    ema: float = setting(
+        0.0,
+        "decay of the exponential moving average of the weights, which is then kept; 0 is off",
+        within=(0, 0.9999),
+        without={"no averaged weights": 0.0},
+        finetune=0.0,
+    )
+    checkpoint: Literal["best", "last"] = setting(
+        "best",
+        "which epoch is kept: the best on validation, or the last, which nothing stops early",
+        without={"no early stopping": "last"},
+    )
+    refit: bool = setting(
+        False,
+        "train once more, on the validation clips too, for as many epochs as validation chose",
+        without={"no refit": False},
+        solved=True,
+        finetune=True,
+    )
+    nuisance_penalty: bool = setting(
+        False,
+        "penalise a solved linear layer for directions that tell speakers and corpora apart, as "
+        "strongly as held-out ones choose",
+        without={"no nuisance penalty": False},
+        solved=True,
+        solved_only=True,
+        finetune=False,
+    )
+    selection_groups: Literal["speakers", "corpora"] = setting(
+        "speakers",
+        "who is left out in turn to choose and calibrate a solved linear layer that is refitted; "
+        "corpora: for recordings of sources never heard",
+        without={"selected by speakers": "speakers", "no refit": "speakers"},
+        solved=True,
+        solved_only=True,
+        finetune="speakers",
+    )
+    penalty: Literal["chosen", "averaged"] = setting(
+        "chosen",
+        "L2 penalty of a solved linear layer: chosen by those left out, or the mean of the layers "
+        "with every penalty, with and without deviations",
+        without={"one penalty": "chosen"},
+        solved=True,
+        solved_only=True,
+    )
+    layer_decay: float = setting(
+        1.0,
+        "learning rate of each block of a pre-trained encoder as a share of the next one's",
+        within=(0, 1000),
+        without={"no layer-wise rates": 1.0},
+    )
+    frozen: int = setting(
+        0,
+        "layers of an encoder that stay as they are: convolutions come first, 1000 is all",
+        within=(0, 1000),
+        without={"nothing frozen": 0},
+    )
+    samples_per_epoch: int = setting(
+        0,
+        "clips drawn for an epoch; 0 takes as many as there are",
+        within=(0, 1_000_000_000),
+        finetune=0,
+    )
+    distill_alpha: float = setting(
+        0.0,
+        "share of a teacher's answer in the target (knowledge distillation); 0 has no teacher",
+        within=(0, 1),
+        without={"no distillation": 0.0},
+        finetune=0.0,
+    )
+    feature_distill: float = setting(
+        0.0,
+        "weight in the loss of the difference from a teacher's frames, or from those of the "
+        "encoder it was initialised from where it has no teacher",
+        within=(0, 1e9),
+        without={"no distillation": 0.0, "no feature distillation": 0.0},
+        finetune=0.0,
+    )
+    distill: str = setting(
+        "", "the run that teaches, RECIPE@DIGEST; --teacher fills it in", finetune=""
+    )
 
     @property
     def taught(self) -> bool:
         """Whether a teacher is learnt from."""
-        return self.teacher_share > 0 or self.imitate > 0
+        return self.distill_alpha > 0 or self.feature_distill > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +330,9 @@ class Recipe:
     name: str = "recipe"
     group: str = "own"
     title: str = ""  # one line for tables and help
-    published: float = 0.0  # accuracy in percent that the seed study gives; 0 where it gives none
+    published: float = (
+        0.0  # accuracy in percent that the founding study gives; 0 where it gives none
+    )
     published_epoch: int = 0  # the epoch it was reached in
     audio: AudioConfig = field(default_factory=AudioConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
@@ -174,9 +348,11 @@ class Recipe:
         added later leaves the names of finished experiments as they were. A default,
         once used, is therefore never changed.
         """
-        values = _differences(self, Recipe())
+        values = former_names(_differences(self, Recipe()))
         for label in ("group", "title", "published", "published_epoch"):
             values.pop(label, None)
+        if "name" in values:
+            values["name"] = former_word(values["name"])
         if self.model.weights and "@" not in self.model.encoder:
             values["model"]["encoder"] = "own"  # of a folder: what is in it counts, not its name
         return digest(values)
@@ -184,7 +360,7 @@ class Recipe:
 
 # Front ends by name, for recipes and for `--set features=NAME`.
 PRESETS = {
-    "seed": FeatureConfig(),
+    "founding": FeatureConfig(),
     "speech-64": FeatureConfig(n_fft=512, window=400, hop=160, mels=64),  # 25 ms every 10 ms
     "speech-80": FeatureConfig(n_fft=512, window=400, hop=160, mels=80),
     "whisper": FeatureConfig(

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emelia.config.former import present_names, present_word
 from emelia.errors import RunError
 from emelia.metrics import Labels, with_temperature
 from emelia.results.architecture import Architecture
@@ -80,7 +81,8 @@ class Cell:
         if lacking := sorted(needed - values.keys()):
             raise RunError(f"has no {', '.join(lacking)}")
         try:
-            cell = cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
+            known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
+            cell = cls(**_present(known))
             cell._check()
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise RunError(f"has a value of the wrong kind ({error})") from None
@@ -133,6 +135,14 @@ class Cell:
         if not 1 <= self.best_epoch <= len(self.history):
             raise ValueError(f"best epoch {self.best_epoch} of {len(self.history)}")
         self.architecture  # noqa: B018 - reads the records, which may be damaged
+
+
+def _present(values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a cell with the names that this version has for settings and splits."""
+    settings = present_names(values["settings"])
+    words = {name: present_word(settings[name]) for name in ("name", "group") if name in settings}
+    told = {name: present_word(values[name]) for name in ("recipe", "split")}
+    return {**values, **told, "settings": {**settings, **words}}
 
 
 def read_results(path: Path) -> tuple[Cell, ...]:

@@ -20,7 +20,8 @@ from emelia.learn.study.ablations import ALL_FROZEN, is_pretrained, is_solved
 
 _NOISE = {
     "quiet": "noise reduced by a gate whose profile is the quietest frames",
-    "seed": "noise reduced by a gate whose profile is the first second, as the founding study did",
+    "founding": "noise reduced by a gate whose profile is the first second, as the founding "
+    "study did",
 }
 _LEVEL = {
     "none": "the level left as it is",
@@ -109,10 +110,10 @@ def augmentation(config: AugmentConfig) -> str:
         told.append("Rare classes copied more often")
     if config.copies > 1 or config.balanced:
         told.append(f"Each change with probability {config.probability:g}: {_changes(config)}")
-    if config.spectral:
+    if config.spec_augment:
         told.append(
             "Throat, tempo, colour, noise and background of the spectrogram changed anew each "
-            f"epoch, with probability {config.spectral:g}"
+            f"epoch, with probability {config.spec_augment:g}"
         )
     if config.mask_probability:
         bands, frames = (_between(span) for span in (config.frequency_mask, config.time_mask))
@@ -125,8 +126,8 @@ def augmentation(config: AugmentConfig) -> str:
         told.append(f"Two clips mixed (alpha {config.mixup:g})")
     if config.crop:
         told.append(f"A random stretch of {config.crop} frames")
-    if config.place:
-        told.append(f"Pieces said to begin up to {config.place} frames later")
+    if config.position_jitter:
+        told.append(f"Pieces said to begin up to {config.position_jitter} frames later")
     return f"{'. '.join(told)}."
 
 
@@ -136,16 +137,18 @@ def training(recipe: Recipe) -> str:
     told = ["Logistic regression, solved"] if is_solved(recipe) else _steps(train)
     if train.penalty == "averaged":
         told.append("the layers with every penalty averaged")
-    if train.shun:
-        told.append("what tells speakers and corpora apart shunned as much as those left out chose")
-    if train.left_out == "corpora":
+    if train.nuisance_penalty:
+        told.append(
+            "directions that tell speakers and corpora apart penalised as those left out chose"
+        )
+    if train.selection_groups == "corpora":
         told.append("chosen and calibrated by corpora left out in turn")
     if train.balance != "none":
         told.append(f"unequal classes met by {_BALANCE[train.balance]}")
-    if train.home_share:
-        told.append(f"{100 * train.home_share:g} % of the draws from the corpus under test")
-    if train.draws:
-        told.append(f"{train.draws:,} clips drawn for each epoch")
+    if train.target_share:
+        told.append(f"{100 * train.target_share:g} % of the draws from the corpus under test")
+    if train.samples_per_epoch:
+        told.append(f"{train.samples_per_epoch:,} clips drawn for each epoch")
     if train.refit:
         long = "" if is_solved(recipe) else "for as many epochs as validation chose, "
         told.append(f"then once more, {long}with the validation clips among the training clips")
@@ -162,25 +165,25 @@ def _steps(train: TrainConfig) -> list[str]:
         told.append(f"stopped after {train.patience} without a better UAR on validation data")
     if train.weight_decay:
         told.append(f"weight decay {train.weight_decay:g}")
-    if train.average:
-        told.append(f"weights averaged over about {1 / (1 - train.average):.0f} steps")
+    if train.ema:
+        told.append(f"weights averaged over about {1 / (1 - train.ema):.0f} steps")
     if train.label_smoothing:
         told.append(f"label smoothing {train.label_smoothing:g}")
     return told
 
 
 def _frames(recipe: Recipe) -> str:
-    return "the frames after each block" if recipe.model.levels == "all" else "its frames"
+    return "the frames after each block" if recipe.model.pool_layers == "all" else "its frames"
 
 
 def origins(recipe: Recipe) -> str:
     """What the network had learnt before, and whom it learns from; empty where from nobody."""
     model, train = recipe.model, recipe.train
     told = []
-    if model.start:
-        told.append(f"Begins with the weights of {model.start}")
+    if model.init:
+        told.append(f"Begins with the weights of {model.init}")
     elif model.name == "encoder" and model.encoder == "mel":
-        who = "its teacher or others have" if train.teacher else "others have"
+        who = "its teacher or others have" if train.distill else "others have"
         told.append(
             f"Stands in for the first blocks of whisper-tiny.en, which {who} trained: without "
             "attention and half as large, solved by least squares on the training clips"
@@ -211,15 +214,17 @@ def origins(recipe: Recipe) -> str:
 
 def _teaching(recipe: Recipe) -> list[str]:
     train = recipe.train
-    stands_in = recipe.model.encoder == "mel" and not train.teacher_share
+    stands_in = recipe.model.encoder == "mel" and not train.distill_alpha
     whom = "the encoder that it stands in for" if stands_in else "a teacher"
-    teacher, told = train.teacher or whom, []
-    if train.teacher_share:
+    teacher, told = train.distill or whom, []
+    if train.distill_alpha:
         told.append(
-            f"{100 * train.teacher_share:g} % of what is to be answered comes from {teacher}"
+            f"{100 * train.distill_alpha:g} % of what is to be answered comes from {teacher}"
         )
-    if train.imitate:
-        told.append(f"The frames of {teacher} are imitated, with a weight of {train.imitate:g}")
+    if train.feature_distill:
+        told.append(
+            f"The frames of {teacher} are imitated, with a weight of {train.feature_distill:g}"
+        )
     return told
 
 

@@ -187,7 +187,7 @@ def test_a_study_with_additions_is_another_study_of_the_same_corpus(
     monkeypatch.chdir(tmp_path)
     home, other = places
     study = ("study", home, "--recipes", "variable-3", "--jobs", "1", *TINY)
-    answer = run(*study, "--with", other, "--set", "train.home_share=0.5")
+    answer = run(*study, "--with", other, "--set", "train.target_share=0.5")
     assert answer.exit_code == 0, answer.output
     assert "Added to training" in answer.output
     assert "other is added to training." in answer.output

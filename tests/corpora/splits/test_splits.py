@@ -25,7 +25,7 @@ from emelia.corpora.splits.scheme import (
 )
 from emelia.errors import SplitError
 
-RANDOM = ("seed-70-20-10", "random-75-25", "author-80-20")
+RANDOM = ("founding-70-20-10", "random-75-25", "author-80-20")
 
 
 def made(
@@ -211,7 +211,7 @@ def test_sentence_folds_share_speakers_but_no_sentence() -> None:
 
 
 def test_the_founding_documents_split_is_70_20_10_and_stratified() -> None:
-    (fold,) = make_split(made(10, emotions=4, sentences=10), "seed-70-20-10").folds
+    (fold,) = make_split(made(10, emotions=4, sentences=10), "founding-70-20-10").folds
     assert [len(part) for part in fold.parts().values()] == [280, 80, 40]
     for part, each in zip(fold.parts().values(), (70, 20, 10), strict=True):
         assert set(Counter(u.emotion for u in part).values()) == {each}
@@ -242,7 +242,7 @@ def test_a_single_class_leaves_nothing_to_learn() -> None:
 
 @pytest.mark.parametrize("name", ["loso", "folds-3"])
 def test_a_single_speaker_gets_the_splits_that_are_possible(name: str) -> None:
-    message = "Possible here: sentence, seed-70-20-10, random-75-25, author-80-20."
+    message = "Possible here: sentence, founding-70-20-10, random-75-25, author-80-20."
     with pytest.raises(SplitError, match=message):
         make_split(made(1, sentences=12), name)
     with pytest.raises(SplitError, match="needs three speakers"):
@@ -427,7 +427,7 @@ def test_aesdd_has_the_sizes_of_the_founding_study(corpora: Callable[[str], Path
     corpus = read_corpus(corpora("aesdd"))
     (fold,) = make_split(corpus, "author-80-20").folds
     assert [len(part) for part in fold.parts().values()] == [423, 60, 121]
-    (fold,) = make_split(corpus, "seed-70-20-10").folds
+    (fold,) = make_split(corpus, "founding-70-20-10").folds
     assert [len(part) for part in fold.parts().values()] == [423, 121, 60]
     assert len(make_split(corpus, "loso").folds) == 6
     for fold in make_split(corpus, "random-75-25").folds:

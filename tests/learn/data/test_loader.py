@@ -351,7 +351,7 @@ def test_pieces_are_said_to_begin_somewhere_and_nothing_else_is_drawn_otherwise(
     clips = fake_clips([20 + n for n in range(60)], bands=80)
     plain = AugmentConfig(crop=15, mask_probability=0.5, masks_each_epoch=True, mixup=0.2)
     moved = [
-        epoch(clips, recipe_of(replace(plain, place=place), batch_size=2), 4, network)
+        epoch(clips, recipe_of(replace(plain, position_jitter=place), batch_size=2), 4, network)
         for place in (0, 9, 9)
     ]
     starts = [[batch.start for batch in batches] for batches in moved]
@@ -591,10 +591,10 @@ def test_every_setting_of_augmentation_is_known_to_the_cache() -> None:
         "frequency_mask",
         "time_mask",
         "masks_each_epoch",
-        "spectral",
+        "spec_augment",
         "mixup",
         "crop",
-        "place",
+        "position_jitter",
     }
     assert waveform | later == {f.name for f in fields(AugmentConfig)}
 

@@ -87,8 +87,8 @@ def test_clips_of_the_corpus_under_test_are_those_that_choose_the_epoch() -> Non
     ("train", "home", "drawn"),
     [
         (TrainConfig(), {""}, False),
-        (TrainConfig(home_share=0.5), {""}, True),
-        (TrainConfig(home_share=0.5), {"elsewhere"}, False),
+        (TrainConfig(target_share=0.5), {""}, True),
+        (TrainConfig(target_share=0.5), {"elsewhere"}, False),
         (TrainConfig(balance="weights"), {""}, False),
         (TrainConfig(balance="sampling"), {""}, True),
     ],
@@ -104,7 +104,7 @@ def test_clips_are_drawn_only_where_a_recipe_asks(
 
 def test_a_training_hears_the_corpus_under_test_as_often_as_asked() -> None:
     clips, rng = [*HOME, *OTHERS], np.random.default_rng(0)
-    train = TrainConfig(home_share=0.75)
+    train = TrainConfig(target_share=0.75)
     drawn = Counter(
         clips[i].utterance.corpus for _ in range(50) for i in pick(clips, train, {""}, rng)
     )
@@ -112,11 +112,13 @@ def test_a_training_hears_the_corpus_under_test_as_often_as_asked() -> None:
 
 
 def test_the_share_is_part_of_a_recipes_name_only_where_it_is_used() -> None:
-    assert recipe_from({"name": "a", "train": {"home_share": 0.0}}).digest == Recipe("a").digest
-    assert recipe_from({"name": "a", "train": {"home_share": 0.5}}).digest != Recipe("a").digest
+    assert recipe_from({"name": "a", "train": {"target_share": 0.0}}).digest == Recipe("a").digest
+    assert recipe_from({"name": "a", "train": {"target_share": 0.5}}).digest != Recipe("a").digest
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5])
 def test_a_share_is_within_none_and_all(share: Any) -> None:
-    with pytest.raises(ConfigError, match=r"train.home_share: .* expected a number within 0 to 1"):
-        recipe_from({"train": {"home_share": share}})
+    with pytest.raises(
+        ConfigError, match=r"train.target_share: .* expected a number within 0 to 1"
+    ):
+        recipe_from({"train": {"target_share": share}})

@@ -97,7 +97,7 @@ def test_each_change_does_its_own(name: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def made(features: str, *settings: str, seed: int = 0, frames: int = 400) -> Spec:
-    recipe = recipe_from({"features": features, "augment": {"spectral": 1.0}}, settings)
+    recipe = recipe_from({"features": features, "augment": {"spec_augment": 1.0}}, settings)
     spec = speech(frames) / recipe.features.decibels
     return spec_augment.vary(spec, spec[:, 0], lambda: spec, recipe, rng(seed))
 
@@ -116,6 +116,6 @@ def test_scales_relative_to_the_loudest_point_stay_so() -> None:
 
 
 def test_what_is_not_in_decibels_is_refused() -> None:
-    for features in ("seed", "mfcc"):
+    for features in ("founding", "mfcc"):
         with pytest.raises(ConfigError, match="in decibels"):
-            recipe_from({"features": features, "augment": {"spectral": 0.5}})
+            recipe_from({"features": features, "augment": {"spec_augment": 0.5}})

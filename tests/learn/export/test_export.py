@@ -67,11 +67,11 @@ RECIPES = {
     "as it comes": Recipe(features=SHORT, audio=AudioConfig(dc=False, level="none")),
     "trimmed": Recipe(features=SHORT, audio=AudioConfig(trim_db=30)),
     "mel": Recipe(
-        features=PRESETS["whisper"], model=ModelConfig("encoder", encoder="mel", levels="all")
+        features=PRESETS["whisper"], model=ModelConfig("encoder", encoder="mel", pool_layers="all")
     ),
     "whisper": Recipe(
         features=PRESETS["whisper"],
-        model=ModelConfig("encoder", encoder="whisper-tiny.en", blocks=2, levels="all"),
+        model=ModelConfig("encoder", encoder="whisper-tiny.en", blocks=2, pool_layers="all"),
     ),
 }
 SHIPPED = sorted(Path(build.__file__).parents[2].glob("use/models/*.onnx"))
@@ -587,7 +587,7 @@ def test_the_page_of_an_older_file_in_8_bits_can_still_be_made() -> None:
 def test_the_page_says_what_those_who_validated_had_not_been_heard_of(who: str) -> None:
     corpora = tuple("aesdd" if i % 2 else "nemo" for i in range(400))
     found = figures(replace(guesses(400), corpora=corpora), ("a", "b", "c"), 1.0, 0.5)
-    train = {"refit": True, "left_out": who}
+    train = {"refit": True, "selection_groups": who}
     card = Card("b", ("a", "b", "c"), SHORT, AudioConfig(), 1.0, 0.5, settings={"train": train})
     text = to_markdown(replace(card, metrics={"validation": found}))
     assert "| validation, aesdd | 200 |" in text and "| validation, nemo | 200 |" in text

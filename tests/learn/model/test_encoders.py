@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
+from batches import assert_near, clips_of, gradients, pad
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from test_models import assert_near, clips_of, gradients, pad
 from tiny_encoder import BANDS, NAME, WIDTH, make_known
 from torch import nn
 
@@ -38,7 +38,7 @@ def file(one_thread: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> I
 
 def make(name: str, levels: Levels = "last") -> Encoder:
     """A network in evaluation of which no part is as it was made: norms, attention, scales."""
-    network = build(ModelConfig("encoder", encoder=name, levels=levels), CLASSES, BANDS)
+    network = build(ModelConfig("encoder", encoder=name, pool_layers=levels), CLASSES, BANDS)
     assert isinstance(network, Encoder)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):

@@ -25,7 +25,7 @@ OTHERS = (
         Recipe(
             f"{name}, {blocks}, {levels}",
             features=PRESETS["whisper"],
-            model=ModelConfig("encoder", encoder=name, blocks=blocks, levels=levels),
+            model=ModelConfig("encoder", encoder=name, blocks=blocks, pool_layers=levels),
         )
         for name, blocks, levels in (
             ("mel", 1, "last"),

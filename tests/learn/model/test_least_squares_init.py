@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_models import clips_of
+from batches import clips_of
 from tiny import same, toy
 from tiny_encoder import BANDS, NAME, TUNED, WIDTH
 from torch import Tensor, nn
@@ -174,12 +174,14 @@ def test_what_is_frozen_stays_and_still_counts() -> None:
 
 
 def test_without_a_teacher_it_imitates_whom_it_stands_in_for() -> None:
-    imitating = replace(OURS, train=TrainConfig(imitate=1.0))
+    imitating = replace(OURS, train=TrainConfig(feature_distill=1.0))
     check_teaching([imitating], "")
     with pytest.raises(ConfigError, match="asks for a teacher"):
-        check_teaching([replace(imitating, train=TrainConfig(imitate=1.0, teacher_share=0.5))], "")
+        check_teaching(
+            [replace(imitating, train=TrainConfig(feature_distill=1.0, distill_alpha=0.5))], ""
+        )
     with pytest.raises(ConfigError, match="asks for a teacher"):
-        check_teaching([replace(TUNED, train=TrainConfig(imitate=1.0))], "")
+        check_teaching([replace(TUNED, train=TrainConfig(feature_distill=1.0))], "")
     pupil = new_network(imitating, 3)
     teacher = Teacher(pupil, imitating.train, imitated=load_source("mel", 2))
     assert teacher.project is None and teacher.network is None

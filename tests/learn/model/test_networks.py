@@ -6,11 +6,12 @@ import copy
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
+from batches import assert_near, clips_of, gradients, pad
 from tiny_encoder import BANDS
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -60,35 +61,8 @@ def make(config: ModelConfig, bands: int = 128) -> Network:
     return network.eval()
 
 
-def clips_of(lengths: Sequence[int], bands: int = 128) -> list[Tensor]:
-    """Spectrograms (M, F) as standardised ones are."""
-    return [torch.randn(bands, length) for length in lengths]
-
-
-def pad(clips: Sequence[Tensor], extra: int = 0, garbage: float = 3.0) -> tuple[Tensor, Tensor]:
-    """A batch (B, 1, M, F) with `garbage` after each end, and the lengths (B,)."""
-    lengths = torch.tensor([clip.shape[1] for clip in clips])
-    bands = clips[0].shape[0]
-    batch = garbage * torch.randn(len(clips), 1, bands, int(lengths.max()) + extra)
-    for row, clip in zip(batch, clips, strict=True):
-        row[0, :, : clip.shape[1]] = clip
-    return batch, lengths
-
-
-def gradients(network: nn.Module, logits: Tensor, label: int) -> tuple[Tensor, ...]:
-    """Of the loss of one clip (1, C) by all parameters."""
-    loss = F.cross_entropy(logits, torch.tensor([label]))
-    return torch.autograd.grad(loss, list(network.parameters()), retain_graph=True)
-
-
-def assert_near(ours: Sequence[Tensor], theirs: Sequence[Tensor], most: float = 1e-5) -> None:
-    for a, b in zip(ours, theirs, strict=True):
-        assert a.shape == b.shape
-        assert (a - b).abs().max().item() <= most
-
-
 def seed_network(network: Network, spec: Tensor) -> Tensor:
-    """The seed study's network on one clip (M, F), as it was written: convolve, ReLU, pool."""
+    """The founding study's network on one clip (M, F), as it was written: convolve, ReLU, pool."""
     *pooled, last = network.convolutions  # type: ignore[misc]
     x = spec[None, None]
     for layer in pooled:
@@ -192,7 +166,7 @@ def test_channels_last_is_a_layout_and_nothing_else(config: ModelConfig) -> None
     assert_near([usual], [other])
 
 
-# The seed study's networks
+# The founding study's networks
 
 
 @pytest.mark.parametrize("config", [VARIABLE_3, VARIABLE_4])

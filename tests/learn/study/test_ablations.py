@@ -41,12 +41,12 @@ def test_every_technique_of_our_recipe_is_left_out_once() -> None:
     made = ablations(EMELIA)
     assert made[0] is EMELIA
     assert parts(made)[1:] == [
-        "no dropout", "no early stopping", "no augmentation", "no changed copies", "no masks",
-        "no mixup", "no crops", "no label smoothing", "constant learning rate", "no weight decay",
+        "no augmentation", "no changed copies", "no masks", "no mixup", "no crops", "no dropout",
+        "no early stopping", "no weight decay", "constant learning rate", "no label smoothing",
     ]  # fmt: skip
     by_name = dict(zip(parts(made), made, strict=True))
     assert by_name["no dropout"].model.dropout == 0
-    assert by_name["no early stopping"].train.choose == "last"
+    assert by_name["no early stopping"].train.checkpoint == "last"
     assert by_name["no augmentation"].augment == AugmentConfig()
     assert by_name["no masks"].augment.mixup == EMELIA.augment.mixup
     assert (by_name["constant learning rate"].train.warmup, EMELIA.train.warmup) == (0, 0.1)
@@ -65,7 +65,7 @@ def test_every_variant_is_an_experiment_of_its_own() -> None:
 
 
 def test_variants_leave_the_digests_of_finished_experiments_as_they_were() -> None:
-    assert TrainConfig().choose == "best"
+    assert TrainConfig().checkpoint == "best"
     assert EMELIA.digest == "7b3ce846"
 
 
@@ -106,7 +106,7 @@ def test_the_last_epoch_is_kept_where_the_recipe_says_so() -> None:
     chosen = replace(PLAIN, train=replace(PLAIN.train, epochs=8, lr=0.1, patience=2))
     options = {"validation": relabelled(toy(60, seed=1))}
     best = train(chosen, **options)
-    last = train(replace(chosen, train=replace(chosen.train, choose="last")), **options)
+    last = train(replace(chosen, train=replace(chosen.train, checkpoint="last")), **options)
     assert best.progress.best_epoch < len(best.history), "or this would prove nothing"
     assert last.progress.best_epoch == len(last.history) == 8
     assert all((last.weights[k] == v).all() for k, v in last.states[-1].items())

@@ -147,7 +147,7 @@ def test_what_it_began_with_and_all_that_it_has_heard_are_kept(taught: Answer, r
     assert after["start"]["name"] == "model"
     assert set(before["heard"]) < set(after["heard"])
     assert after["recipe"]["name"] == "tiny, fine-tuned", "whatever the folder is called"
-    assert after["recipe"]["model"]["start"].startswith("tiny@")
+    assert after["recipe"]["model"]["init"].startswith("tiny@")
 
 
 def test_few_clips_are_told(taught: Answer) -> None:
@@ -185,7 +185,7 @@ def test_an_encoder_gets_its_linear_layer_first(rooms: Path, tmp_path: Path) -> 
 @pytest.mark.usefixtures("small_encoders", "one_thread")
 @pytest.mark.parametrize("every", [False, True])
 def test_the_measurement_answers_as_the_network_whichever_blocks_it_hears(every: bool) -> None:
-    model = ModelConfig("encoder", encoder=NAME, levels="all" if every else "last")
+    model = ModelConfig("encoder", encoder=NAME, pool_layers="all" if every else "last")
     network = build(model, 3, BANDS)
     assert isinstance(network, Encoder)
     rng = np.random.default_rng(0)
@@ -338,8 +338,9 @@ def clips(**counts: int) -> list[Utterance]:
 
 
 def test_the_recipe_is_that_of_the_model_but_gentler() -> None:
-    strong = TrainConfig(30, 15, 32, lr=0.002, optimizer="adamw", balance="corpora", draws=500,
-                         home_share=0.5, teacher_share=0.5, imitate=1.0)  # fmt: skip
+    strong = TrainConfig(30, 15, 32, lr=0.002, optimizer="adamw", balance="corpora",
+                         samples_per_epoch=500, target_share=0.5, distill_alpha=0.5,
+                         feature_distill=1.0)  # fmt: skip
     made = gentler(replace(RECIPE, train=strong), "base", clips(calm=4, angry=4))
     assert made.name == "base, fine-tuned"
     assert (made.features, made.audio, made.augment) == (SHORT, RECIPE.audio, RECIPE.augment)
@@ -357,10 +358,10 @@ def test_few_speakers_do_not_choose_a_penalty() -> None:
 
 
 def test_what_was_chosen_by_corpora_left_out_goes_on_by_the_speakers_of_one() -> None:
-    train = TrainConfig(1, shun=True, left_out="corpora", refit=True)
+    train = TrainConfig(1, nuisance_penalty=True, selection_groups="corpora", refit=True)
     model = ModelConfig("encoder", encoder="whisper-tiny.en")
     made = gentler(replace(RECIPE, model=model, train=train), "base", clips(calm=4)).train
-    assert (made.left_out, made.shun, made.refit) == ("speakers", False, True)
+    assert (made.selection_groups, made.nuisance_penalty, made.refit) == ("speakers", False, True)
 
 
 def test_classes_of_unequal_size_are_drawn_alike() -> None:

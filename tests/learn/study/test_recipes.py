@@ -1,4 +1,4 @@
-"""The recipes that come with the package are found by name, group or file, and are the seed's."""
+"""Recipes of the package: found by name, group or file; `founding` are the founding study's."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from emelia.learn.study.recipes import (
 from emelia.use.bundled import shipped
 from emelia.use.model import read_card
 
-# The seed study's table, each network with its author's better learning rate:
+# The founding study's table, each network with its author's better learning rate:
 # network, convolutions, dropout, batch size, copies, learning rate, best accuracy, its epoch
-SEED = {
+FOUNDING = {
     "variable-3": ("variable", 3, 0.25, 1, 1, 1e-3, 74.38, 236),
     "variable-4": ("variable", 4, 0.25, 1, 1, 1e-3, 71.90, 88),
     "resized-3": ("resized", 3, 0.5, 8, 1, 1e-3, 55.37, 4),
@@ -40,7 +40,7 @@ SEED = {
     "artificial-variable-4": ("variable", 4, 0.25, 1, 10, 1e-4, 70.25, 72),
     "artificial-resized-4": ("resized", 4, 0.5, 16, 10, 1e-3, 62.81, 17),
 }
-OURS = {"emelia", "mfcc", "denoised", "joint", "seed-denoise"}
+OURS = {"emelia", "mfcc", "denoised", "joint", "founding-denoise"}
 TRANSFER = {
     "whisper-tiny": "whisper-tiny.en",
     "whisper-tiny-joint": "whisper-tiny.en",
@@ -64,19 +64,19 @@ def names(wanted: str, *settings: str) -> list[str]:
 
 def test_the_catalogue_holds_the_seeds_recipes_and_ours() -> None:
     recipes = all_recipes()
-    assert {n for n, r in recipes.items() if r.group == "seed"} == set(SEED)
+    assert {n for n, r in recipes.items() if r.group == "founding"} == set(FOUNDING)
     assert {n for n, r in recipes.items() if r.group == "ours"} == OURS
     assert {n for n, r in recipes.items() if r.group == "transfer"} == TUNED | set(TRANSFER)
     assert {n for n, r in recipes.items() if r.group == "taught"} == TAUGHT
     assert {n for n, r in recipes.items() if r.group == "shipped"} == SHIPPED
-    assert set(recipes) == {*SEED, *OURS, *TRANSFER, *TUNED, *TAUGHT, *SHIPPED}
+    assert set(recipes) == {*FOUNDING, *OURS, *TRANSFER, *TUNED, *TAUGHT, *SHIPPED}
 
 
 def test_the_seeds_recipes_come_first_and_the_best_of_them_before_all() -> None:
     found = list(all_recipes())
-    assert set(found[: len(SEED)]) == set(SEED)
+    assert set(found[: len(FOUNDING)]) == set(FOUNDING)
     assert found[:2] == ["variable-3", "variable-4"]
-    assert found[len(SEED) :] == sorted(OURS | TAUGHT | TUNED | set(TRANSFER) | SHIPPED)
+    assert found[len(FOUNDING) :] == sorted(OURS | TAUGHT | TUNED | set(TRANSFER) | SHIPPED)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_the_seeds_recipes_come_first_and_the_best_of_them_before_all() -> None:
         ("emelia,variable-3", ["emelia", "variable-3"]),
         (" emelia , variable-3 ,", ["emelia", "variable-3"]),
         ("emelia,emelia", ["emelia"]),
-        ("mfcc,ours", ["mfcc", "denoised", "emelia", "joint", "seed-denoise"]),
+        ("mfcc,ours", ["mfcc", "denoised", "emelia", "founding-denoise", "joint"]),
     ],
 )
 def test_recipes_come_in_the_order_asked_for_and_once(wanted: str, expected: list[str]) -> None:
@@ -94,11 +94,11 @@ def test_recipes_come_in_the_order_asked_for_and_once(wanted: str, expected: lis
 
 
 def test_a_group_names_all_its_recipes() -> None:
-    assert set(names("seed")) == set(SEED)
+    assert set(names("founding")) == set(FOUNDING)
     assert set(names("ours")) == OURS
     assert set(names("transfer")) == TUNED | set(TRANSFER)
     assert names("all") == list(all_recipes())
-    assert set(names("seed,ours,shipped,taught,transfer")) == set(names("all"))
+    assert set(names("founding,ours,shipped,taught,transfer")) == set(names("all"))
 
 
 def test_a_recipe_of_ones_own_is_a_file(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_recipe_of_ones_own_is_a_file(tmp_path: Path) -> None:
 
 
 def test_settings_change_every_recipe() -> None:
-    found = find_recipes("seed,emelia", ["train.epochs=3", "features=speech-80"])
+    found = find_recipes("founding,emelia", ["train.epochs=3", "features=speech-80"])
     assert {recipe.train.epochs for recipe in found} == {3}
     assert {recipe.features for recipe in found} == {PRESETS["speech-80"]}
     assert {recipe.digest for recipe in found}.isdisjoint(
@@ -126,7 +126,7 @@ def test_settings_change_every_recipe() -> None:
         ("variable3", "no recipe named 'variable3'; did you mean variable-3?"),
         ("emilia", "did you mean emelia?"),
         ("our", "did you mean ours?"),
-        ("sed", "did you mean seed?"),
+        ("foundng", "did you mean founding?"),
         ("quetzalcoatl", "known are: variable-3, "),
         ("emelia,quetzalcoatl", "no recipe named 'quetzalcoatl'"),
         ("mine", "One of your own ends in .toml."),
@@ -153,10 +153,10 @@ def test_settings_that_make_no_sense_are_refused_before_any_work(setting: str) -
 # The recipes
 
 
-@pytest.mark.parametrize("name", SEED)
+@pytest.mark.parametrize("name", FOUNDING)
 def test_the_seeds_recipes_have_the_settings_and_figures_of_its_study(name: str) -> None:
     recipe = all_recipes()[name]
-    network, layers, dropout, batch_size, copies, lr, published, epoch = SEED[name]
+    network, layers, dropout, batch_size, copies, lr, published, epoch = FOUNDING[name]
     model, train = recipe.model, recipe.train
     assert (model.name, model.layers, model.dropout) == (network, layers, dropout)
     assert (model.width, model.frames) == (16, 256)
@@ -189,7 +189,7 @@ def test_artificial_data_is_made_by_the_methods_of_the_seed_study(name: str) -> 
 
 def test_recipes_without_artificial_data_train_on_the_clips_themselves() -> None:
     plain = ("variable-3", "variable-4", "resized-3", "resized-4")
-    for name in (*plain, "mfcc", "denoised", "seed-denoise"):
+    for name in (*plain, "mfcc", "denoised", "founding-denoise"):
         assert all_recipes()[name].augment == AugmentConfig()
 
 
@@ -208,18 +208,21 @@ def test_recipes_that_transfer_solve_a_linear_layer_on_an_encoder(name: str, enc
     recipe = all_recipes()[name]
     every = name == "whisper-tiny-joint"  # the model `default`: three blocks side by side
     assert (recipe.model.name, recipe.model.encoder) == ("encoder", encoder)
-    assert (recipe.model.blocks, recipe.model.levels) == ((3, "all") if every else (0, "last"))
+    assert (recipe.model.blocks, recipe.model.pool_layers) == ((3, "all") if every else (0, "last"))
     assert recipe.features == PRESETS["whisper"]
     assert (recipe.augment == AugmentConfig()) != name.endswith("-joint"), "others sound otherwise"
     assert recipe.train == TrainConfig(1, balance="corpora", refit=True)
     assert is_solved(recipe)
-    assert not any(is_solved(all_recipes()[other]) for other in (*SEED, *OURS, *TUNED, *TAUGHT))
+    assert not any(is_solved(all_recipes()[other]) for other in (*FOUNDING, *OURS, *TUNED, *TAUGHT))
 
 
 def test_the_seeds_noise_reduction_differs_from_ours_in_nothing_else() -> None:
     recipes = all_recipes()
-    ours, seeds = recipes["denoised"], recipes["seed-denoise"]
-    assert (ours.audio, seeds.audio) == (AudioConfig(denoise="quiet"), AudioConfig(denoise="seed"))
+    ours, seeds = recipes["denoised"], recipes["founding-denoise"]
+    assert (ours.audio, seeds.audio) == (
+        AudioConfig(denoise="quiet"),
+        AudioConfig(denoise="founding"),
+    )
     assert replace(seeds, name=ours.name, title=ours.title, audio=ours.audio) == ours
 
 
@@ -231,7 +234,7 @@ def test_a_shipped_recipe_is_short_whole_and_described(path: Path) -> None:
     assert recipe.group == written["group"]
     assert 0 < len(recipe.title) < 60
     assert len(path.read_text().splitlines()) < 50
-    assert (recipe.published > 0) == (recipe.published_epoch > 0) == (recipe.group == "seed")
+    assert (recipe.published > 0) == (recipe.published_epoch > 0) == (recipe.group == "founding")
 
 
 def test_shipped_recipes_are_different_experiments() -> None:
@@ -271,7 +274,7 @@ def test_every_setting_is_in_a_recipe_or_the_guide_says_who_uses_it() -> None:
 def test_quick_takes_one_recipe_a_family_and_shortens_it() -> None:
     chosen = find_recipes(",".join(QUICK))
     assert {recipe.model.name for recipe in chosen} == {"variable", "resized", "emelia"}
-    assert any(recipe.augment.copies > 1 and recipe.group == "seed" for recipe in chosen)
+    assert any(recipe.augment.copies > 1 and recipe.group == "founding" for recipe in chosen)
     for recipe in chosen:
         short = quick(recipe)
         assert short.train.epochs == min(recipe.train.epochs, QUICK_EPOCHS)

@@ -207,14 +207,14 @@ def test_a_study_that_was_killed_goes_on_in_the_same_runs_of_the_server(
     server: Server, tmp_path: Path
 ) -> None:
     epochs = 60
-    with study(server, tmp_path, epochs, "--split", "seed-70-20-10") as process:
-        key = first_key(server, "demo seed-70-20-10", process)
+    with study(server, tmp_path, epochs, "--split", "founding-70-20-10") as process:
+        key = first_key(server, "demo founding-70-20-10", process)
         process.kill()
-    before = server.history(server.runs("demo seed-70-20-10")[key], "loss")
+    before = server.history(server.runs("demo founding-70-20-10")[key], "loss")
     assert 1 <= len(before) < epochs
-    with study(server, tmp_path, epochs, "--split", "seed-70-20-10") as process:
+    with study(server, tmp_path, epochs, "--split", "founding-70-20-10") as process:
         told, _ = process.communicate()
-    runs, cells = server.runs("demo seed-70-20-10"), read_results(tmp_path / "told")
+    runs, cells = server.runs("demo founding-70-20-10"), read_results(tmp_path / "told")
     assert set(runs) == {cell.key for cell in cells} | {"report of told"}, told
     for cell in cells:
         compare(server, runs[cell.key], cell)

@@ -64,15 +64,15 @@ def test_a_run_of_an_encoder_begins_another_and_teaches_a_third(made: Path) -> N
     more = ("--set", "model.blocks=0", "--from", "run", "--out", "begun")
     assert (second := train(*more)).exit_code == 0, second.output
     begun = load_run(made / "begun")
-    assert begun.recipe.model.start.startswith("solved@")
+    assert begun.recipe.model.init.startswith("solved@")
     assert begun.recipe.model.blocks == load_run(made / "run").recipe.model.blocks
-    pupil = ("--set", "model.encoder=mel", "--set", "train.teacher_share=0.5",
-             "--set", "train.imitate=0.1", "--epochs", "2")  # fmt: skip
+    pupil = ("--set", "model.encoder=mel", "--set", "train.distill_alpha=0.5",
+             "--set", "train.feature_distill=0.1", "--epochs", "2")  # fmt: skip
     assert (third := train(*pupil, "--teacher", "run", "--out", "taught")).exit_code == 0, (
         third.output
     )
     taught = load_run(made / "taught")
-    assert taught.recipe.train.teacher == begun.recipe.model.start
+    assert taught.recipe.train.distill == begun.recipe.model.init
     assert not any("project" in key for key in taught.network.state_dict())
 
 
@@ -85,9 +85,9 @@ def test_a_run_of_an_encoder_begins_another_and_teaches_a_third(made: Path) -> N
         (("--from", "corpus"), "corpus: no run of split"),
         (("--from", "nowhere"), "nowhere: no such folder"),
         (("--teacher", "corpus"), "corpus: no run of split"),
-        (("--set", "train.teacher_share=0.5"), "asks for a teacher"),
+        (("--set", "train.distill_alpha=0.5"), "asks for a teacher"),
         (("--set", "train.layer_decay=-1"), r"train.layer_decay: -1.0 does not fit"),
-        (("--set", "train.teacher_share=2"), r"train.teacher_share: 2.0 does not fit"),
+        (("--set", "train.distill_alpha=2"), r"train.distill_alpha: 2.0 does not fit"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_trained(
@@ -123,7 +123,7 @@ def test_a_model_for_strangers_is_calibrated_by_corpora_that_count_alike(
 ) -> None:
     monkeypatch.setattr(linear_layer, "PENALTIES", (30.0,))  # an encoder of chance is unsure then
     small_corpus(made / "other", seconds=0.4, sentences=3, speakers=3)
-    more = ("--split", "loso", "--set", "train.left_out=corpora", "--out", "run")
+    more = ("--split", "loso", "--set", "train.selection_groups=corpora", "--out", "run")
     answer = run("train", "solved.toml", "corpus+other", *more)
     assert answer.exit_code == 0, answer.output
     validation = read_answers(Path("run"), 2)["validation"]
@@ -149,7 +149,7 @@ def test_a_model_for_strangers_is_calibrated_by_corpora_that_count_alike(
 WHISPER = Recipe(
     "whisper",
     model=ModelConfig("encoder", encoder="whisper-base", dropout=0.0),
-    train=TrainConfig(10, 0, refit=True, layer_decay=0.7, teacher_share=0.5, imitate=0.1),
+    train=TrainConfig(10, 0, refit=True, layer_decay=0.7, distill_alpha=0.5, feature_distill=0.1),
 )
 
 
@@ -160,12 +160,13 @@ def names(recipe: Recipe) -> list[str]:
 def test_the_techniques_of_transfer_are_left_out_one_by_one() -> None:
     made = dict(zip(names(WHISPER), ablations(WHISPER), strict=True))
     assert list(made) == [
-        "", "no early stopping", "no refit", "no layer-wise rates", "no teacher", "no imitation",
+        "", "no early stopping", "no refit", "no layer-wise rates", "no distillation",
+        "no feature distillation",
         "frozen encoder", "linear layer only",
     ]  # fmt: skip
     assert not made["no refit"].train.refit
-    assert not made["no teacher"].train.taught
-    assert made["no imitation"].train.teacher_share == 0.5
+    assert not made["no distillation"].train.taught
+    assert made["no feature distillation"].train.distill_alpha == 0.5
     assert made["frozen encoder"].train.frozen == ALL_FROZEN
     assert is_solved(made["linear layer only"])
     assert len({one.digest for one in made.values()}) == len(made)
@@ -173,10 +174,10 @@ def test_the_techniques_of_transfer_are_left_out_one_by_one() -> None:
 
 def test_only_what_can_change_a_solution_is_left_out_of_a_solved_recipe() -> None:
     assert names(SOLVED) == ["", "no refit"]
-    shunning = replace(SOLVED, train=replace(SOLVED.train, shun=True))
-    assert names(shunning) == ["", "nothing shunned", "no refit"]
-    strangers = replace(SOLVED, train=replace(SOLVED.train, left_out="corpora"))
-    assert names(strangers) == ["", "speakers left out", "no refit"]
+    shunning = replace(SOLVED, train=replace(SOLVED.train, nuisance_penalty=True))
+    assert names(shunning) == ["", "no refit", "no nuisance penalty"]
+    strangers = replace(SOLVED, train=replace(SOLVED.train, selection_groups="corpora"))
+    assert names(strangers) == ["", "no refit", "selected by speakers"]
     for one in ablations(strangers):
         assert recipe_from(tomllib.loads(recipe_toml(one))) == one, "a recipe that can be read"
 
@@ -204,12 +205,12 @@ def test_words_say_where_a_network_begins_and_whom_it_learns_from() -> None:
     assert describe.origins(Recipe()) == ""
     assert "first blocks of whisper-base" in describe.origins(solved)
     assert "It stays as it is" in describe.origins(solved)
-    every = replace(solved, model=replace(solved.model, levels="all"))
+    every = replace(solved, model=replace(solved.model, pool_layers="all"))
     assert "the mean of the frames after each block" in describe.origins(every)
     assert "the mean of its frames" in describe.origins(solved)
     ours = replace(solved, model=replace(solved.model, encoder="mel"))
     assert "Stands in for the first blocks of whisper-tiny.en" in describe.origins(ours)
-    imitating = replace(ours, train=TrainConfig(4, imitate=1.0, frozen=1))
+    imitating = replace(ours, train=TrainConfig(4, feature_distill=1.0, frozen=1))
     assert "The frames of the encoder that it stands in for are imitated" in describe.origins(
         imitating
     )
@@ -218,18 +219,20 @@ def test_words_say_where_a_network_begins_and_whom_it_learns_from() -> None:
         "Logistic regression, solved, then once more, with the validation clips among the "
         "training clips."
     )
-    shunning = replace(solved, train=replace(solved.train, shun=True))
-    assert "solved, what tells speakers and corpora apart shunned" in describe.training(shunning)
-    strangers = replace(solved, train=replace(solved.train, left_out="corpora"))
+    shunning = replace(solved, train=replace(solved.train, nuisance_penalty=True))
+    assert "solved, directions that tell speakers and corpora apart penalised" in describe.training(
+        shunning
+    )
+    strangers = replace(solved, train=replace(solved.train, selection_groups="corpora"))
     assert "chosen and calibrated by corpora left out in turn" in describe.training(strangers)
-    told = describe.origins(replace(WHISPER, train=replace(WHISPER.train, teacher="a@1")))
+    told = describe.origins(replace(WHISPER, train=replace(WHISPER.train, distill="a@1")))
     assert "the last block learns at the learning rate, each earlier one at 0.7 of the next" in told
     whole = replace(WHISPER, train=replace(WHISPER.train, frozen=ALL_FROZEN))
     assert "The encoder's layers do not learn" in describe.origins(whole)
     assert "50 % of what is to be answered comes from a@1" in told
     assert "The frames of a@1 are imitated, with a weight of 0.1" in told
     assert "for as many epochs as validation chose" in describe.training(WHISPER)
-    begun = replace(RECIPES["emelia"], model=replace(RECIPES["emelia"].model, start="b@2"))
+    begun = replace(RECIPES["emelia"], model=replace(RECIPES["emelia"].model, init="b@2"))
     assert describe.origins(begun) == "Begins with the weights of b@2."
     assert "as Whisper takes it" in describe.features(replace(SOLVED.features))
 

@@ -90,7 +90,7 @@ def test_no_clip_of_a_test_speaker_reaches_the_search(
 
 
 def test_a_split_that_shares_speakers_is_refused(corpus: Corpus) -> None:
-    fold = make_split(corpus, "seed-70-20-10").folds[0]
+    fold = make_split(corpus, "founding-70-20-10").folds[0]
     with pytest.raises(SplitError, match="are also heard in training"):
         tune.inner_folds(corpus, fold)
 
@@ -297,7 +297,7 @@ def test_the_command_searches_tests_once_and_leaves_a_recipe(
 
 def test_one_recipe_and_a_known_fold_are_asked_for(small_corpus: Callable[..., Path]) -> None:
     corpus = str(small_corpus(speakers=4))
-    several = CliRunner().invoke(app, ["tune", "seed", corpus])
+    several = CliRunner().invoke(app, ["tune", "founding", corpus])
     assert isinstance(several.exception, ConfigError) and "6 recipes" in str(several.exception)
     unknown = CliRunner().invoke(app, ["tune", "emelia", corpus, "--split", "loso", "--fold", "9"])
     assert isinstance(unknown.exception, SplitError) and "'9'" in str(unknown.exception)

@@ -24,7 +24,7 @@ from emelia.learn.training.runs import load_run
 from emelia.results import read_results, studies, variant_of
 
 PLAIN = Recipe("plain", model=ModelConfig(width=2), train=TrainConfig(1, lr=0.01))
-PUPIL = replace(PLAIN, name="pupil", train=TrainConfig(1, lr=0.01, teacher_share=0.5))
+PUPIL = replace(PLAIN, name="pupil", train=TrainConfig(1, lr=0.01, distill_alpha=0.5))
 
 
 @pytest.fixture(autouse=True)
@@ -132,12 +132,12 @@ def test_a_recipe_says_what_it_began_with_so_that_results_are_not_mixed(
     alone = trained(corpus, split, out)
     begun = trained(corpus, split, tmp_path / "t", start=out)
     assert len({t.recipe.digest for t in begun}) == 1, "one row, though each fold has its own run"
-    assert begun[0].recipe.model.start.startswith("plain@")
+    assert begun[0].recipe.model.init.startswith("plain@")
     assert {t.key for t in begun}.isdisjoint({t.key for t in alone})
     cells = [*read_results(out), *read_results(tmp_path / "t")]
     rows = studies(cells)[0].rows
     assert [len(row.cells) for row in rows] == [3, 3]
-    assert rows[1].cells[0].settings["model"]["start"] == begun[0].recipe.model.start
+    assert rows[1].cells[0].settings["model"]["init"] == begun[0].recipe.model.init
 
 
 def test_an_experiment_is_the_same_wherever_what_it_begins_with_lies(
@@ -199,7 +199,7 @@ def test_a_teacher_and_its_pupils_come_together(
     corpus: Corpus, split: Split, tmp_path: Path
 ) -> None:
     trained(corpus, split, tmp_path / "s")
-    with pytest.raises(ConfigError, match=r"pupil: train\.teacher_share .* asks for a teacher"):
+    with pytest.raises(ConfigError, match=r"pupil: train\.distill_alpha .* asks for a teacher"):
         tasks(corpus, split, [PLAIN, PUPIL], [0])
     with pytest.raises(ConfigError, match="--teacher: plain learns from none"):
         tasks(corpus, split, [PLAIN], [0], teacher=tmp_path / "s")
@@ -213,7 +213,7 @@ def test_a_teacher_and_its_pupils_come_together(
 def test_a_recipe_that_was_begun_with_a_run_is_not_trained_without_it(
     corpus: Corpus, split: Split
 ) -> None:
-    begun = replace(PLAIN, model=replace(PLAIN.model, start="runs@0123"))
+    begun = replace(PLAIN, model=replace(PLAIN.model, init="runs@0123"))
     with pytest.raises(ConfigError, match=r"begins with the weights of runs@0123 .* --from"):
         tasks(corpus, split, [begun], [0])
     assert Origins.of(None, split.name, split.folds).name == ""

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from batches import clips_of, pad
 from safetensors import safe_open
-from test_models import clips_of, pad
 from tiny import Trained, same, timeless, toy, train
 from tiny_encoder import BANDS, NAME, SOLVED, TUNED, WIDTH
 from torch import nn
@@ -32,7 +32,7 @@ from emelia.learn.training.trainer import Lesson, _with_solved, learn
 CLASSES = 3
 TEACHER = ModelConfig("encoder", encoder=NAME)  # a frame of 2
 PUPIL = ModelConfig("encoder", encoder="mel", blocks=1)  # a frame of 2, too
-IMITATING = TrainConfig(4, 0, 4, lr=0.02, teacher_share=0.5, imitate=0.3)
+IMITATING = TrainConfig(4, 0, 4, lr=0.02, distill_alpha=0.5, feature_distill=0.3)
 
 pytestmark = pytest.mark.usefixtures("small_encoders")
 
@@ -61,7 +61,7 @@ def taught(config: TrainConfig = IMITATING, **options: Any) -> Trained:
 @pytest.mark.parametrize("share", [0.3, 1.0])
 def test_labels_and_the_teachers_answers_are_mixed(share: float) -> None:
     clips = toy(7)
-    teacher = Teacher(make(PUPIL), TrainConfig(teacher_share=share), make(TEACHER))
+    teacher = Teacher(make(PUPIL), TrainConfig(distill_alpha=share), make(TEACHER))
     learnt = teacher.teach(clips, make(PUPIL))
     inputs, lengths = pad([torch.from_numpy(clip.spec) for clip in clips])
     answers = teacher.network(inputs, lengths).softmax(1)
@@ -73,7 +73,7 @@ def test_labels_and_the_teachers_answers_are_mixed(share: float) -> None:
 
 def test_frames_are_standardised_over_all_clips_each_as_it_is_heard_alone() -> None:
     clips, pupil = spoken([31, 64, 5, 33], BANDS), make(PUPIL)
-    teacher = Teacher(pupil, TrainConfig(imitate=1), make(TEACHER))
+    teacher = Teacher(pupil, TrainConfig(feature_distill=1), make(TEACHER))
     teacher.teach(clips, pupil)
     rows = [heard(teacher, clip) for clip in clips]
     every = torch.cat(rows, 1)
@@ -99,7 +99,7 @@ def test_a_pupil_that_hears_as_its_teacher_does_differs_in_nothing(hidden: bool)
     assert isinstance(pupil, Encoder)
     theirs = make(TEACHER)
     assert isinstance(theirs, Encoder)
-    teacher = Teacher(pupil, TrainConfig(imitate=1), imitated=theirs.encoder)
+    teacher = Teacher(pupil, TrainConfig(feature_distill=1), imitated=theirs.encoder)
     assert teacher.imitated is not None and teacher.project is None, "nothing to learn but it"
     pupil.encoder.load_state_dict(teacher.imitated.state_dict())
     clips = spoken([31, 64, 5, 33], BANDS)
@@ -123,7 +123,7 @@ def test_both_are_told_where_a_piece_begins() -> None:
     pupil, theirs = make(TEACHER), make(TEACHER)
     assert isinstance(pupil, Encoder) and isinstance(theirs, Encoder)
     pupil.encoder.load_state_dict(theirs.encoder.state_dict())
-    teacher = Teacher(pupil, TrainConfig(imitate=1), imitated=theirs.encoder)
+    teacher = Teacher(pupil, TrainConfig(feature_distill=1), imitated=theirs.encoder)
     clips = spoken([31, 64])
     teacher.teach(clips, pupil)
     heard = collate(clips, pupil, CLASSES)
@@ -141,7 +141,8 @@ def test_places_are_among_what_frames_vary_by() -> None:
     clips = [replace(clip, spec=np.zeros((BANDS, 40), np.float32)) for clip in spoken([40] * 64)]
     pupil = make(PUPIL)
     still, moved = (
-        Teacher(pupil, TrainConfig(imitate=1), make(TEACHER), place=place) for place in (0, 300)
+        Teacher(pupil, TrainConfig(feature_distill=1), make(TEACHER), place=place)
+        for place in (0, 300)
     )
     assert moved.imitated is not None and still.imitated is not None
     moved.imitated.load_state_dict(still.imitated.state_dict())
@@ -172,9 +173,9 @@ def test_a_training_tells_the_places_that_its_batches_have(
 
     monkeypatch.setattr(Encoder, "frames", listen)
     monkeypatch.setattr(Teacher, "difference", compare)
-    recipe = Recipe(augment=AugmentConfig(place=40), model=PUPIL, train=IMITATING)
+    recipe = Recipe(augment=AugmentConfig(position_jitter=40), model=PUPIL, train=IMITATING)
     if not teacher:
-        recipe = replace(recipe, train=replace(IMITATING, imitate=0.0, teacher_share=0.0))
+        recipe = replace(recipe, train=replace(IMITATING, feature_distill=0.0, distill_alpha=0.0))
     train(recipe, **({"teacher": make(TEACHER)} if teacher else {}))
     assert len(told) == 4 * 8, "epochs of 30 clips in batches of 4"
     assert len(set(told)) > 8 and max(told) <= 20
@@ -182,7 +183,9 @@ def test_a_training_tells_the_places_that_its_batches_have(
 
 
 def test_whoever_teaches_a_recipe_knows_how_far_its_places_move() -> None:
-    recipe = replace(TUNED, augment=AugmentConfig(place=41), train=TrainConfig(imitate=1))
+    recipe = replace(
+        TUNED, augment=AugmentConfig(position_jitter=41), train=TrainConfig(feature_distill=1)
+    )
     pupil = new_network(replace(recipe, model=PUPIL), 2)
     run = Run(SOLVED, ("a", "b"), new_network(SOLVED, 2), {})
     for teacher in (run, None):
@@ -193,7 +196,7 @@ def test_whoever_teaches_a_recipe_knows_how_far_its_places_move() -> None:
 def test_deviations_are_told_apart_from_frames_that_cannot_be_guessed() -> None:
     """Frames of a mean guess vary in nothing; what they vary by at the teacher's costs nothing."""
     pupil, clips = make(PUPIL), spoken([80], BANDS)
-    teacher = Teacher(pupil, TrainConfig(imitate=1), make(TEACHER))
+    teacher = Teacher(pupil, TrainConfig(feature_distill=1), make(TEACHER))
     teacher.teach([*clips, *spoken([40, 60], BANDS)], pupil)
     assert teacher.project is not None
     wanted = (heard(teacher, clips[0]) - teacher.mean[:, None]) * teacher.scale[:, None]
@@ -209,7 +212,7 @@ def test_deviations_are_told_apart_from_frames_that_cannot_be_guessed() -> None:
 
 def test_frames_are_brought_together_by_least_squares_before_anything_is_learnt() -> None:
     pupil, clips = make(PUPIL), spoken([60, 45, 80])
-    teacher = Teacher(pupil, replace(IMITATING, teacher_share=0), make(TEACHER))
+    teacher = Teacher(pupil, replace(IMITATING, distill_alpha=0), make(TEACHER))
     teacher.teach(clips, pupil)
     assert isinstance(pupil, Encoder) and teacher.project
     own, wanted = [], []
@@ -243,7 +246,7 @@ def test_what_brings_frames_together_is_solved_for_once() -> None:
 
 
 def test_a_pupil_learns_what_its_teacher_hears() -> None:
-    share = TrainConfig(12, 0, 4, lr=0.02, imitate=1.0)
+    share = TrainConfig(12, 0, 4, lr=0.02, feature_distill=1.0)
     found = taught(share)
     assert found.history[-1]["loss"] < 0.8 * found.history[0]["loss"]
     alone = train(Recipe(model=PUPIL, train=share))
@@ -317,14 +320,14 @@ def lesson(pupil: Recipe, teacher: Recipe, classes: tuple[str, ...] = ("a", "b")
 def test_a_teacher_of_other_sounds_or_classes_is_refused(
     teacher: Recipe, classes: tuple[str, ...], message: str
 ) -> None:
-    pupil = replace(TUNED, train=replace(TUNED.train, teacher_share=0.5))
+    pupil = replace(TUNED, train=replace(TUNED.train, distill_alpha=0.5))
     with pytest.raises(ConfigError, match=message):
         learn(lesson(pupil, teacher, classes), Loader(pupil, ("a", "b")), toy(4))
 
 
 def test_whose_frames_alone_are_imitated_may_know_other_classes() -> None:
     run = Run(SOLVED, ("b", "a", "c"), new_network(SOLVED, 3), {})
-    check_teacher(replace(TUNED, train=replace(TUNED.train, imitate=1.0)), ("a", "b"), run)
+    check_teacher(replace(TUNED, train=replace(TUNED.train, feature_distill=1.0)), ("a", "b"), run)
 
 
 @pytest.mark.parametrize(
@@ -339,7 +342,9 @@ def test_frames_that_cannot_be_imitated_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         Teacher(make(pupil), IMITATING, make(teacher))
-    assert Teacher(make(pupil), replace(IMITATING, imitate=0), make(teacher)).project is None
+    assert (
+        Teacher(make(pupil), replace(IMITATING, feature_distill=0), make(teacher)).project is None
+    )
 
 
 def test_frames_of_other_lengths_cannot_be_imitated() -> None:
@@ -359,7 +364,9 @@ def test_whom_ours_can_stand_in_for_it_is_not_projected_to() -> None:
 
 
 def test_a_lesson_begins_with_what_its_teacher_hears() -> None:
-    ours = replace(TUNED, model=replace(PUPIL, blocks=2), train=replace(TUNED.train, imitate=1.0))
+    ours = replace(
+        TUNED, model=replace(PUPIL, blocks=2), train=replace(TUNED.train, feature_distill=1.0)
+    )
     taught_by = lesson(ours, TUNED)
     assert taught_by.teacher is not None
     clips = spoken([24] * 12)
@@ -378,7 +385,7 @@ def test_an_encoder_may_teach_one_that_hears_as_often() -> None:
 def test_a_teacher_answers_long_clips_in_windows() -> None:
     network, pupil = make(TEACHER), make(PUPIL)
     long = replace(spoken([90])[0], longest=40)
-    teacher = Teacher(pupil, replace(IMITATING, teacher_share=1.0, imitate=0.0), network)
+    teacher = Teacher(pupil, replace(IMITATING, distill_alpha=1.0, feature_distill=0.0), network)
     (found,) = teacher.teach([long], pupil)
     pieces = [logits(network, [piece], CLASSES) for piece in in_windows([long])[0]]
     assert len(pieces) > 2 and found.target is not None

@@ -64,7 +64,7 @@ def test_probabilities_come_in_the_order_of_the_clips_whatever_their_company() -
 def test_validation_is_told_for_each_corpus_where_there_are_several() -> None:
     easy, hard = toy(30, seed=1), relabelled(toy(30, seed=2), 3)
     mixed = [of(clip, "easy") for clip in easy] + [of(clip, "hard") for clip in hard]
-    done = train(changed(epochs=6, choose="last"), validation=mixed)
+    done = train(changed(epochs=6, checkpoint="last"), validation=mixed)
     line = done.history[-1]
     for name, clips in (("easy", easy), ("hard", hard)):
         found = predict(done.network, clips, CLASSES).argmax(1)
@@ -202,7 +202,7 @@ def test_a_finished_training_started_again_gives_its_weights_at_once(tmp_path: P
 
 
 def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path) -> None:
-    recipe = changed(FULL, average=0.0)  # so that what learns is what is kept
+    recipe = changed(FULL, ema=0.0)  # so that what learns is what is kept
     path, whole = tmp_path / "checkpoint.safetensors", train(recipe)
 
     def clips(epoch: int) -> list[Clip]:
@@ -443,7 +443,7 @@ def test_a_loss_that_is_no_number_stops_the_training(batch_size: int, tmp_path: 
 def test_averaged_weights_follow_those_of_every_step(seed: int) -> None:
     """One step an epoch, so that every step's weights are seen."""
     decay = 0.7
-    config = TrainConfig(6, 0, 30, lr=0.05, choose="last", average=decay)
+    config = TrainConfig(6, 0, 30, lr=0.05, checkpoint="last", ema=decay)
     found = train(Recipe(model=PLAIN.model, train=config), seed)
     wanted = network(PLAIN, seed).state_dict()
     for state in found.states:
@@ -453,7 +453,7 @@ def test_averaged_weights_follow_those_of_every_step(seed: int) -> None:
 
 
 def test_averaged_weights_are_validated_and_kept() -> None:
-    config = TrainConfig(6, 0, 30, lr=0.05, average=0.7)
+    config = TrainConfig(6, 0, 30, lr=0.05, ema=0.7)
     validation = toy(seed=1)
     found = train(Recipe(model=PLAIN.model, train=config), validation=validation)
     best = found.history[found.progress.best_epoch - 1]

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
+from batches import assert_near
 from numpy.typing import NDArray
-from test_models import assert_near
 from tiny_encoder import BANDS, NAME, WIDTH
 from torch import nn
 from torch.nn import functional as F
@@ -41,7 +41,7 @@ def clips(number: int = 60, speakers: int = 5) -> list[Clip]:
 
 
 def encoder(levels: Literal["last", "all"] = "last") -> Encoder:
-    network = build(ModelConfig("encoder", encoder=NAME, levels=levels), CLASSES, BANDS)
+    network = build(ModelConfig("encoder", encoder=NAME, pool_layers=levels), CLASSES, BANDS)
     assert isinstance(network, Encoder)
     return network.eval()
 
@@ -89,9 +89,9 @@ def test_a_strength_multiplies_the_variance_that_is_shunned() -> None:
     labels, weights = linear_layer.labels(some), linear_layer.alike(some)
     found = linear_layer.Heard(x, some, weights).solve(CLASSES, [Setting(4, 0.1, 9.0)])
     offsets = nuisance_penalty.offsets(x, labels, [c.utterance for c in some])
-    expected = logistic.solve(x, labels, weights, 0.1, CLASSES, 4, shun=3 * offsets)
+    expected = logistic.solve(x, labels, weights, 0.1, CLASSES, 4, nuisance=3 * offsets)
     torch.testing.assert_close(found.weight, expected.weight)
-    less = logistic.solve(x, labels, weights, 0.1, CLASSES, 4, shun=offsets)
+    less = logistic.solve(x, labels, weights, 0.1, CLASSES, 4, nuisance=offsets)
     assert (found.weight - less.weight).abs().max() > 1e-4
 
 
@@ -207,7 +207,7 @@ def test_layers_with_every_penalty_are_averaged_where_none_is_chosen() -> None:
     turns = linear_layer.turns(some, {"home"})
     found = linear_layer.choose(x, some, linear_layer.alike(some), turns, CLASSES, averaged=True)
     assert found.blocks == 2
-    assert {(s.columns, s.penalty, s.shun) for s in found.settings} == {
+    assert {(s.columns, s.penalty, s.nuisance) for s in found.settings} == {
         (columns, penalty, 0) for columns in (2, 4) for penalty in linear_layer.EVERY
     }
     answers = []
@@ -243,7 +243,7 @@ def test_averaged_layers_shun_alike() -> None:
         x, some, linear_layer.alike(some), turns, CLASSES, strengths=(4.0,), averaged=True
     )
     assert len(found.settings) == 2 * len(linear_layer.EVERY)
-    assert {setting.shun for setting in found.settings} == {4.0}
+    assert {setting.nuisance for setting in found.settings} == {4.0}
 
 
 @pytest.mark.parametrize("apart", [True, False])
@@ -257,7 +257,7 @@ def test_speakers_who_are_left_out_choose_whether_what_tells_them_apart_is_shunn
         linear_layer.choose(x, some, linear_layer.alike(some), turns, CLASSES, strengths=strengths)
         for strengths in ((), (4.0,))
     )
-    shunned = [choice.settings[0].shun for choice in (plain, found)]
+    shunned = [choice.settings[0].nuisance for choice in (plain, found)]
     assert shunned == [0, 4.0 if apart else 0]
     right = [np.mean(c.answers.argmax(1) == linear_layer.labels(c.clips)) for c in (plain, found)]
     assert right[1] > right[0] + 0.01 if apart else right[1] == right[0]

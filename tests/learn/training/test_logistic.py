@@ -52,7 +52,7 @@ def test_what_is_shunned_is_penalised_by_its_variance_too() -> None:
     x = rng.standard_normal((90, 4)).astype(np.float32)
     x[:, :3] += np.eye(CLASSES, dtype=np.float32)[labels]
     offsets = (rng.standard_normal((5, 4)) * [3, 0.5, 0.5, 1]).astype(np.float32)
-    found = logistic.solve(x, labels, np.ones(90), 0.1, CLASSES, 4, shun=offsets)
+    found = logistic.solve(x, labels, np.ones(90), 0.1, CLASSES, 4, nuisance=offsets)
 
     mean, deviation = x.mean(0), x.std(0) + logistic.SMALL
     rows = offsets / deviation

@@ -136,7 +136,7 @@ def test_whoever_is_tested_with_another_corpus_is_chosen_for_by_corpora_left_out
         return real(x, clips, weights, left_out, *rest)
 
     monkeypatch.setattr(linear_layer, "choose", choose)
-    strangers = replace(SOLVED, train=replace(SOLVED.train, left_out="corpora"))
+    strangers = replace(SOLVED, train=replace(SOLVED.train, selection_groups="corpora"))
     for recipe, corpus in ((SOLVED, "c"), (SOLVED, "a"), (strangers, "a")):
         test = tuple(replace(u, corpus=corpus) for u in fold.test)
         found = teach(recipe, Fold("1", (*one[1:], *two[1:]), tuple(home), test))
@@ -146,7 +146,7 @@ def test_whoever_is_tested_with_another_corpus_is_chosen_for_by_corpora_left_out
 
 
 def test_where_all_is_of_one_corpus_none_can_be_left_out(fold: Fold) -> None:
-    strangers = replace(SOLVED, train=replace(SOLVED.train, left_out="corpora"))
+    strangers = replace(SOLVED, train=replace(SOLVED.train, selection_groups="corpora"))
     with pytest.raises(ConfigError, match="all that is learnt from is of one corpus, so none"):
         teach(strangers, fold)
 
@@ -251,9 +251,9 @@ def test_the_layer_shuns_what_those_left_out_chose(
 ) -> None:
     monkeypatch.setattr(trainer, "STRENGTHS", (5.0,))
     monkeypatch.setattr(
-        linear_layer, "_score", lambda choice: choice.settings[0].shun
+        linear_layer, "_score", lambda choice: choice.settings[0].nuisance
     )  # the more the better
-    recipe = replace(SOLVED, train=replace(SOLVED.train, shun=shun))
+    recipe = replace(SOLVED, train=replace(SOLVED.train, nuisance_penalty=shun))
     network = teach(recipe, fold).network
     assert isinstance(network, Encoder)
     heard = Loader(recipe, ("anger", "disgust")).load((*fold.train, *fold.validation))
@@ -335,7 +335,7 @@ def distance(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> fl
 
 def test_a_frozen_encoder_stays_as_it_was_and_earlier_blocks_move_less(fold: Fold) -> None:
     def moved(**settings: float) -> list[float]:
-        train = replace(TUNED.train, refit=False, choose="last", optimizer="adamw", **settings)
+        train = replace(TUNED.train, refit=False, checkpoint="last", optimizer="adamw", **settings)
         network = teach(replace(TUNED, train=train), fold).network
         assert isinstance(network, Encoder)
         fresh = build(TUNED.model, 2, BANDS)
@@ -353,7 +353,7 @@ def test_an_epoch_may_be_fewer_or_more_clips_than_there_are(fold: Fold) -> None:
     clips: list[Clip] = Loader(PLAIN, ("anger", "disgust")).load(fold.train)
     network = build(PLAIN.model, 2, BANDS)
     for draws, expected in ((0, len(clips)), (3, 3), (50, 50)):
-        recipe = replace(PLAIN, train=replace(PLAIN.train, draws=draws))
+        recipe = replace(PLAIN, train=replace(PLAIN.train, samples_per_epoch=draws))
         rng = np.random.default_rng(0)
         batches = list(training_batches(clips, recipe, network, 2, rng))
         assert sum(len(batch.lengths) for batch in batches) == expected
@@ -396,8 +396,8 @@ def test_blocks_that_were_chosen_before_are_kept(fold: Fold) -> None:
 def test_a_run_that_pooled_other_levels_gives_its_encoder(
     fold: Fold, levels: Literal["last", "all"]
 ) -> None:
-    first = teach(replace(TUNED, train=replace(TUNED.train, choose="last")), fold)
-    other = replace(SOLVED, model=replace(TUNED.model, levels=levels))
+    first = teach(replace(TUNED, train=replace(TUNED.train, checkpoint="last")), fold)
+    other = replace(SOLVED, model=replace(TUNED.model, pool_layers=levels))
     found = teach(other, fold, start=as_run(first)).network
     assert isinstance(found, Encoder) and isinstance(first.network, Encoder)
     assert same(found.encoder.state_dict(), first.network.encoder.state_dict())
@@ -406,7 +406,7 @@ def test_a_run_that_pooled_other_levels_gives_its_encoder(
 
 
 def test_our_own_encoder_is_solved_once_it_has_learnt(fold: Fold) -> None:
-    first = teach(replace(MEL, train=replace(TUNED.train, choose="last")), fold)
+    first = teach(replace(MEL, train=replace(TUNED.train, checkpoint="last")), fold)
     solved = replace(MEL, train=SOLVED.train)
     found = teach(solved, fold, start=as_run(first)).network
     assert isinstance(found, Encoder) and isinstance(first.network, Encoder)

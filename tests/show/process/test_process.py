@@ -43,8 +43,8 @@ from emelia.show.process.page import gather
 from emelia.show.process.stages import (
     AT_16K,
     DECODED,
+    FOUNDING,
     OURS,
-    SEEDS,
     TRIMMED,
     Stage,
     changes,
@@ -83,12 +83,12 @@ def test_the_founding_studys_gate_has_the_first_second_as_its_noise() -> None:
     noisereduce = pytest.importorskip("noisereduce")
     wave = hiss(3) + np.concatenate([np.zeros(RATE, np.float32), hum(2)])
     want = noisereduce.reduce_noise(wave, RATE, stationary=True, y_noise=wave[:RATE])
-    np.testing.assert_array_equal(audio.reduce_noise_seed(wave, RATE), want.astype(np.float32))
+    np.testing.assert_array_equal(audio.reduce_noise_founding(wave, RATE), want.astype(np.float32))
 
 
 def test_it_takes_noise_away_where_the_first_second_is_noise() -> None:
     wave = hiss(3) + np.concatenate([np.zeros(RATE, np.float32), hiss(2, level=0.5, seed=1)])
-    heard = audio.reduce_noise_seed(wave, RATE)
+    heard = audio.reduce_noise_founding(wave, RATE)
     assert power(heard[: RATE // 2]) < power(wave[: RATE // 2]) - 15
     assert power(heard[3 * RATE // 2 :]) == pytest.approx(power(wave[3 * RATE // 2 :]), abs=1)
 
@@ -96,14 +96,14 @@ def test_it_takes_noise_away_where_the_first_second_is_noise() -> None:
 def test_it_takes_speech_away_where_the_first_second_is_speech_and_ours_does_not(
     speech: Wave,
 ) -> None:
-    assert power(audio.reduce_noise_seed(speech, RATE)) < power(speech) - 3
+    assert power(audio.reduce_noise_founding(speech, RATE)) < power(speech) - 3
     assert power(audio.reduce_noise(speech, RATE)) == pytest.approx(power(speech), abs=0.5)
 
 
 @pytest.mark.parametrize("samples", [1, 500, 1023, 1024, 1500, 8000, 15_999])
 def test_of_a_clip_shorter_than_a_second_all_is_noise_and_of_a_frame_nothing(samples: int) -> None:
     wave = hiss(1)[:samples]
-    heard = audio.reduce_noise_seed(wave, RATE)
+    heard = audio.reduce_noise_founding(wave, RATE)
     assert heard.shape == wave.shape and heard.dtype == np.float32
     assert np.isfinite(heard).all() and not np.shares_memory(heard, wave)
     if samples < 1024:
@@ -113,9 +113,9 @@ def test_of_a_clip_shorter_than_a_second_all_is_noise_and_of_a_frame_nothing(sam
 
 
 def test_it_leaves_silence_silent_and_its_input_as_it_was(speech: Wave) -> None:
-    assert not audio.reduce_noise_seed(np.zeros(20_000, np.float32), RATE).any()
+    assert not audio.reduce_noise_founding(np.zeros(20_000, np.float32), RATE).any()
     before = speech.copy()
-    audio.reduce_noise_seed(speech, RATE)
+    audio.reduce_noise_founding(speech, RATE)
     np.testing.assert_array_equal(speech, before)
 
 
@@ -136,7 +136,7 @@ def test_a_missing_package_tells_what_to_install(
     [
         AudioConfig(),
         AudioConfig(denoise="quiet", trim_db=40),
-        AudioConfig(denoise="seed", trim_db=30),
+        AudioConfig(denoise="founding", trim_db=30),
         AudioConfig(dc=False, denoise="quiet"),
     ],
 )
@@ -146,17 +146,17 @@ def test_the_last_stage_is_what_preparing_gives(config: AudioConfig, speech: Wav
     np.testing.assert_array_equal(made[-1].wave, audio.prepare(wave, 44_100, config))
     names = [stage.name for stage in made]
     assert names[:2] == [DECODED, AT_16K]
-    assert {OURS, SEEDS} < set(names), "both noise reductions are tried"
+    assert {OURS, FOUNDING} < set(names), "both noise reductions are tried"
     assert [made[0].rate, *{stage.rate for stage in made[1:]}] == [44_100, RATE]
     assert all(stage.before in names for stage in made[1:])
 
 
 def test_steps_go_on_from_the_noise_reduction_that_is_set() -> None:
-    for kind, name in (("quiet", OURS), ("seed", SEEDS), ("none", AT_16K)):
+    for kind, name in (("quiet", OURS), ("founding", FOUNDING), ("none", AT_16K)):
         config = AudioConfig(dc=False, denoise=kind, trim_db=40)  # type: ignore[arg-type]
         before = {step.name: step.before for step in plan(config)}
         assert before[TRIMMED] == name
-        assert before[OURS] == before[SEEDS] == AT_16K
+        assert before[OURS] == before[FOUNDING] == AT_16K
 
 
 def test_figures_of_a_stage_are_those_of_its_definition() -> None:
@@ -334,7 +334,7 @@ def test_a_recording_becomes_a_page_with_every_step_to_see_and_hear(
     soundfile.write(tmp_path / "<b>a clip.wav", speech, RATE)
     code, out, err = run(tmp_path / "<b>a clip.wav", "--out", tmp_path / "out")
     assert code == 0, err
-    for name in (DECODED, OURS, SEEDS, TRIMMED, "peak at 1"):
+    for name in (DECODED, OURS, FOUNDING, TRIMMED, "peak at 1"):
         assert re.search(rf"^ *{name} ", out, re.MULTILINE)
     page = (tmp_path / "out/processing.html").read_text()
     assert loads_nothing(page) and "default-src 'none'" in page
@@ -394,7 +394,7 @@ def test_mistakes_are_one_line(run: Any, tmp_path: Path) -> None:
         ((tmp_path / "broken.wav",), "broken.wav"),
         ((tmp_path / "gone",), "no such folder"),
         (("demo", "--set", "train.lr=1"), "settings of audio only"),
-        (("demo", "--set", "audio.denoise=loud"), "none, quiet, seed"),
+        (("demo", "--set", "audio.denoise=loud"), "none, quiet, founding"),
     ):
         code, _, err = run(*words, "--out", tmp_path / "out")
         assert code != 0 and "Traceback" not in err

@@ -67,8 +67,8 @@ def test_a_front_end_is_told_in_milliseconds() -> None:
 
 def test_only_changes_that_are_on_are_told() -> None:
     assert describe.augmentation(AugmentConfig()) == ""
-    assert "with probability 0.7" in describe.augmentation(AugmentConfig(spectral=0.7))
-    assert "up to 500 frames later" in describe.augmentation(AugmentConfig(place=500))
+    assert "with probability 0.7" in describe.augmentation(AugmentConfig(spec_augment=0.7))
+    assert "up to 500 frames later" in describe.augmentation(AugmentConfig(position_jitter=500))
     told = describe.augmentation(AugmentConfig(copies=10, stretch_rate=(1.0, 1.0)))
     assert "Each clip 10 times" in told
     assert "pitch by −4 to 4 semitones" in told

@@ -162,7 +162,7 @@ def test_other_formats_and_rates_give_nearly_the_same_answer(
 
 def test_a_browser_s_recording_is_read(client: httpx.Client) -> None:
     pytest.importorskip("av")
-    from test_media import media_file
+    from media_files import media_file
 
     for container, codec in [("webm", "opus"), ("mp4", "aac")]:
         found = upload(client, media_file(speech(), container, codec, rate=RATE)).json()

@@ -59,7 +59,7 @@ def process(
     corpus: the mean change of each step, and what noise reduction is worth where the truth is
     known, on clean recordings with noise added.
 
-    Examples: emelia process clip.wav · emelia process clip.wav --set audio.denoise=seed ·
+    Examples: emelia process clip.wav · emelia process clip.wav --set audio.denoise=founding ·
     emelia process aesdd/ --out look/
     """
     config = _config(set_ or [])

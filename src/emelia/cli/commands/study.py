@@ -99,10 +99,10 @@ def study(
 
     Examples: emelia study · emelia study recordings/ --split folds-5 --seeds 3 ·
     emelia study aesdd --with ravdess+emodb · emelia study aesdd+emodb+nemo --split loco ·
-    emelia study aesdd/ --recipes seed,emelia --set train.lr=0.0005 ·
+    emelia study aesdd/ --recipes founding,emelia --set train.lr=0.0005 ·
     emelia study aesdd/ --ablate · emelia study aesdd/ --remedies --imbalance 10
     """
-    usual = "emelia" if ablate or remedies else ",".join(QUICK) if quick else "seed,emelia"
+    usual = "emelia" if ablate or remedies else ",".join(QUICK) if quick else "founding,emelia"
     chosen = find_recipes(recipes or usual, settings(set_, epochs))
     data = open_corpus(corpus, emotions)
     parts = divide(data, split or ("folds-3" if quick else "loso"), imbalance, with_)
@@ -210,7 +210,7 @@ def recipes() -> None:
         for r in all_recipes().values()
     ]
     columns = ["recipe", "group", "what it is", "epochs", "batch", "learning rate"]
-    console.table("Recipes", columns, rows, "The group `seed` repeats the founding study.")
+    console.table("Recipes", columns, rows, "The group `founding` repeats the founding study.")
 
 
 __all__: Sequence[str] = ["recipes", "study"]

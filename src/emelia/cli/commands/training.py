@@ -79,7 +79,7 @@ def train(
 
     Examples: emelia train emelia recordings/ ·
     emelia train variable-3 aesdd/ --split loso --fold 6 ·
-    emelia train joint aesdd --with ravdess+emodb --set train.home_share=0.5
+    emelia train joint aesdd --with ravdess+emodb --set train.target_share=0.5
     """
     chosen = find_recipes(recipe, settings(set_, epochs))
     if len(chosen) != 1:
@@ -169,7 +169,7 @@ def show_cell(cell: Cell, folder: Path) -> None:
         cell.classes,
         f"{cell.recipe} on {cell.corpus}: {len(cell.predictions)} test clips",
     )
-    left_out = cell.settings["train"]["left_out"]
+    left_out = cell.settings["train"]["selection_groups"]
     tell_confidence(folder, cell.classes, cell.predictions, left_out)
 
 
@@ -233,7 +233,7 @@ def evaluate(
         trained.classes,
         f"{trained.recipe.name} on {data.name}: {len(found.answers)} clips",
     )
-    left_out = trained.recipe.train.left_out
+    left_out = trained.recipe.train.selection_groups
     tell_confidence(run, trained.classes, found.answers, left_out)
     if out:
         document = {"classes": trained.classes, "answers": found.answers}

@@ -12,7 +12,7 @@ _SEED = 42  # random_state of the founding study
 _DRAWS = 5  # of random-75-25, with the seeds from _SEED on
 
 
-def seed_document(corpus: Corpus, name: str) -> Split:
+def founding_document(corpus: Corpus, name: str) -> Split:
     """The founding document's split: 70/20/10."""
     # Sizes from the whole, so that rounding happens once: 604 clips give 423, 121, 60.
     clips = len(corpus.utterances)

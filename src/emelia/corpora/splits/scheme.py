@@ -12,7 +12,7 @@ lack a class, which the audit tells.
     sentence        5 folds with disjoint sentences
     published       the fixed speakers others have published figures on, where there are such
     list:FILE.toml  fixed speakers of one's own: train, validation and test, or folds
-    seed-70-20-10   the founding document's random split; speakers and sentences shared
+    founding-70-20-10   the founding document's random split; speakers and sentences shared
     random-75-25    5 random draws; speakers and sentences shared
     author-80-20    the founding study's random split; speakers and sentences shared
 """
@@ -45,7 +45,7 @@ _FIXED: dict[str, Callable[[Corpus, str], Split]] = {
     "language": by_corpus.language,
     "sentence": by_speaker.sentence,
     "published": by_speaker.published,
-    "seed-70-20-10": by_clip.seed_document,
+    "founding-70-20-10": by_clip.founding_document,
     "random-75-25": by_clip.quarters,
     "author-80-20": by_clip.author,
 }

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +21,8 @@ from torch.nn import functional as F
 from emelia.audio import prepare
 from emelia.audio.window_starts import window_starts
 from emelia.caches import cache_root
-from emelia.config import SAMPLE_RATE, AugmentConfig, FeatureConfig, Recipe, digest
+from emelia.config import SAMPLE_RATE, FeatureConfig, Recipe, digest
+from emelia.config.fields import values_of
 from emelia.corpora import Utterance
 from emelia.corpora.scan import decode_again
 from emelia.errors import StorageError
@@ -116,7 +116,9 @@ class Loader:
         config = self.recipe.augment
         if copy and config.mask_probability and not config.masks_each_epoch:
             spec = mask_spectrogram(spec, config, np.random.default_rng(seed), silence)
-            key = digest([key, *_of_masks(config)], length=64)  # what is made of it is kept too
+            key = digest(
+                [key, values_of(config, "mask")], length=64
+            )  # what is made of it is kept too
         label = self.classes.index(utterance.emotion)
         return Clip(utterance, label, spec, silence, key, longest(self.recipe.features))
 
@@ -125,7 +127,7 @@ class Loader:
         recipe = self.recipe
         parts = [FORMAT, utterance.digest, asdict(recipe.audio), asdict(recipe.features)]
         if copy:
-            parts += [_of_waveforms(recipe.augment), copy, self.seed]
+            parts += [values_of(recipe.augment, "copy"), copy, self.seed]
         return digest(parts, length=64)
 
     def _compute(self, utterance: Utterance, copy: int, seed: int) -> Array:
@@ -144,18 +146,6 @@ class Loader:
             wave, rate = decode_again(utterance)
             self._wave = (utterance.path, prepare(wave, rate, self.recipe.audio))
         return self._wave[1]
-
-
-def _of_waveforms(config: AugmentConfig) -> dict[str, Any]:
-    """Only the settings that change a copy's waveform: others make no new copies."""
-    kept = ("probability", "noise_snr_db", "pitch_semitones", "stretch_rate", "room")
-    return {name: getattr(config, name) for name in kept}
-
-
-def _of_masks(config: AugmentConfig) -> list[Any]:
-    """The settings that change what masks hide of a fixed copy."""
-    masks = (config.frequency_mask, config.time_mask)
-    return [config.mask_probability, config.mask_fill, *map(list, masks)]
 
 
 def training_batches(
@@ -179,8 +169,8 @@ def training_batches(
         batch = collate(varied, network, classes)
         if augment.mixup and len(group) > 1:
             batch = mixed(batch, augment.mixup, rng)
-        if augment.place:
-            start = int(rng.integers(augment.place + 1)) // network.stride
+        if augment.position_jitter:
+            start = int(rng.integers(augment.position_jitter + 1)) // network.stride
             batch = replace(batch, start=start)
         yield batch
 

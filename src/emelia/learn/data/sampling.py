@@ -32,11 +32,11 @@ def pick(
     clips: Sequence[Labelled], train: TrainConfig, home: Collection[str], rng: np.random.Generator
 ) -> Sequence[int]:
     """Places of all clips, or of as many drawn as the recipe asks."""
-    number = train.draws or len(clips)
-    if train.balance in ("sampling", "corpora") or _shared(clips, train.home_share, home):
-        chances = draw_chances(clips, train.balance, home, train.home_share)
+    number = train.samples_per_epoch or len(clips)
+    if train.balance in ("sampling", "corpora") or _shared(clips, train.target_share, home):
+        chances = draw_chances(clips, train.balance, home, train.target_share)
         return [int(i) for i in rng.choice(len(clips), number, p=chances)]
-    if train.draws:
+    if train.samples_per_epoch:
         return [int(i) for i in rng.choice(len(clips), number)]
     return range(len(clips))
 

@@ -39,7 +39,7 @@ def vary(
         other: draws another clip's spectrogram.
     """
     config = recipe.augment
-    changed = config.spectral > 0 and rng.random() < config.spectral
+    changed = config.spec_augment > 0 and rng.random() < config.spec_augment
     if config.crop:  # what may become shorter is cut longer first
         spec = piece(spec, math.ceil(config.crop / TEMPO[0]) if changed else config.crop, rng)
     if changed:

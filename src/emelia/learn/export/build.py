@@ -91,7 +91,7 @@ def export_run(
     """
     run.network.eval()
     # One that stays as it was is calibrated on the corpus that it was to learn.
-    left_out = "speakers" if run.about.get("unchanged") else run.recipe.train.left_out
+    left_out = "speakers" if run.about.get("unchanged") else run.recipe.train.selection_groups
     chose = choosing(answers["validation"], left_out)
     heat = temperature(chose)
     limit = threshold(chose, heat, accuracy)

@@ -86,8 +86,8 @@ def answers_of(records: Sequence[Mapping[str, Any]], classes: int) -> Answers:
 def choosing(answers: Answers, left_out: str) -> Answers:
     """Of validation answers those that choose temperature and threshold: all, once each.
 
-    Where corpora were left out (`train.left_out`), each is to tell what the next one may be like,
-    so their clips are repeated in turn until all corpora have as many.
+    Where corpora were left out (`train.selection_groups`), each is to tell what the next one may be
+    like, so their clips are repeated in turn until all corpora have as many.
     """
     if left_out != "corpora":
         return answers

@@ -61,7 +61,7 @@ class Network(nn.Module):
 
 
 class Variable(Network):
-    """The seed study's network for spectrograms of any length, with 3 or 4 convolutions.
+    """The founding study's network for spectrograms of any length, with 3 or 4 convolutions.
 
     Convolutions of 16, 32, 64 (, 128) channels, max-pooling between them, then the average
     over bands and frames, dropout and one linear layer. No batch norm.
@@ -101,7 +101,7 @@ class Variable(Network):
 
 
 class Resized(Network):
-    """The seed study's network for spectrograms of one size, with 3 or 4 convolutions.
+    """The founding study's network for spectrograms of one size, with 3 or 4 convolutions.
 
     Each convolution with batch norm and max-pooling; dropout and one linear layer on the
     flattened map. Clips come padded with silence, or interpolated, to `config.frames`.
@@ -193,7 +193,7 @@ class Encoder(Network):
         self.encoder = new_encoder(config.encoder, config.blocks, bands, config.architecture)
         self.stride, self.offset = self.encoder.stride, self.encoder.offset
         self.min_frames = self.encoder.min_frames
-        self.every = config.levels == "all"
+        self.every = config.pool_layers == "all"
         features = self.encoder.width * (len(self.encoder.blocks) if self.every else 1)
         self.pool = AttentiveStatistics(features)
         self.listen_evenly()

@@ -11,50 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from emelia.config import AugmentConfig, Recipe
+from emelia.config import AugmentConfig, Recipe, all_settings
 from emelia.config.reading import check
 from emelia.results import variant_of
 
-# What a recipe is without a technique; where that changes nothing the recipe does not use it.
-_NO_COPIES = {"augment.copies": 1, "augment.balanced": False}
-_NO_MASKS = {"augment.mask_probability": 0.0, "augment.masks_each_epoch": False}
-_TECHNIQUES: dict[str, dict[str, Any]] = {
-    "no dropout": {"model.dropout": 0.0},
-    "no early stopping": {"train.choose": "last", "train.patience": 0},
-    "no augmentation": {"augment": AugmentConfig()},
-    "no changed copies": _NO_COPIES,
-    "no masks": _NO_MASKS,
-    "no spectral changes": {"augment.spectral": 0.0},
-    "no mixup": {"augment.mixup": 0.0},
-    "no crops": {"augment.crop": 0},
-    "no moved places": {"augment.place": 0},
-    "no label smoothing": {"train.label_smoothing": 0.0},
-    "constant learning rate": {"train.schedule": "constant", "train.warmup": 0.0},
-    "no weight decay": {"train.weight_decay": 0.0},
-    "no gradient clipping": {"train.clip_norm": 0.0},
-    "no averaged weights": {"train.average": 0.0},
-    "nothing frozen": {"train.frozen": 0},
-    "no noise reduction": {"audio.denoise": "none"},
-    "no home share": {"train.home_share": 0.0},
-    "nothing shunned": {"train.shun": False},
-    "one penalty": {"train.penalty": "chosen"},
-    "speakers left out": {"train.left_out": "speakers"},
-    "no refit": {"train.refit": False, "train.left_out": "speakers"},
-    "no layer-wise rates": {"train.layer_decay": 1.0},
-    "no teacher": {"train.teacher_share": 0.0, "train.imitate": 0.0},
-    "no imitation": {"train.imitate": 0.0},
-}
-# Of these alone takes notice what is solved and not stepped.
-_OF_SOLVED = (
-    "no augmentation",
-    "no changed copies",
-    "no noise reduction",
-    "no home share",
-    "nothing shunned",
-    "one penalty",
-    "speakers left out",
-    "no refit",
-)
+_PLAIN = {"no augmentation": {"augment": AugmentConfig()}}  # all of its settings at once
 ALL_FROZEN = 1000  # more layers than any encoder has
 _ENCODER: dict[str, dict[str, Any]] = {
     "frozen encoder": {"train.frozen": ALL_FROZEN},
@@ -77,13 +38,24 @@ def with_variants(recipes: Iterable[Recipe], ablate: bool, remedy: bool) -> list
 
 def ablations(recipe: Recipe) -> list[Recipe]:
     """The recipe, and it without each technique it uses."""
-    wanted = _TECHNIQUES
-    if is_solved(recipe):
-        wanted = {name: _TECHNIQUES[name] for name in _OF_SOLVED}
-    elif is_pretrained(recipe):
-        wanted = _TECHNIQUES | _ENCODER
+    wanted = _PLAIN | _techniques(solved=is_solved(recipe))
+    if is_pretrained(recipe) and not is_solved(recipe):
+        wanted |= _ENCODER
     made = (variant(recipe, settings, f"{recipe.name}, {n}") for n, settings in wanted.items())
     return _distinct([recipe, *made])
+
+
+def _techniques(solved: bool) -> dict[str, dict[str, Any]]:
+    """What a recipe is without each technique; where that changes nothing it does not use it.
+
+    Args:
+        solved: only what changes a linear layer that is solved and not stepped.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for key, about in all_settings(Recipe):
+        for name, value in about.without.items() if about.solved or not solved else ():
+            found.setdefault(name, {})[key] = value
+    return found
 
 
 def is_pretrained(recipe: Recipe) -> bool:

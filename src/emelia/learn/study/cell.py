@@ -134,7 +134,7 @@ def _temperature(checked: Sequence[dict[str, Any]], task: Task) -> float:
     """Fitted on validation answers; 1 where they are no numbers, so that nothing can be."""
     try:
         found = answers_of(checked, len(task.setting.classes))
-        return temperature(choosing(found, task.recipe.train.left_out))
+        return temperature(choosing(found, task.recipe.train.selection_groups))
     except ValueError:
         return 1.0
 

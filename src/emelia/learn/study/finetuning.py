@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 
-from emelia.config import Recipe, recipe_from
+from emelia.config import Recipe, all_settings, recipe_from
+from emelia.config.fields import KEEP
 from emelia.corpora import Corpus, Utterance
 from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.corpora.splits.scheme import make_split
@@ -23,7 +24,7 @@ STEPS = 25  # an epoch, for which few clips come in small batches
 SMALLEST = 4  # clips of a batch
 ENOUGH = 20  # clips a class from which figures begin to tell something
 FEWEST = 3  # clips a class: to train, to validate and to test
-_SPEAKERS_SHARED = ("random-75-25", "seed-70-20-10")
+_SPEAKERS_SHARED = ("random-75-25", "founding-70-20-10")
 
 
 def gentler(
@@ -44,27 +45,21 @@ def gentler(
         recipe.train,
         epochs=min(recipe.train.epochs, EPOCHS),
         lr=SHARE * recipe.train.lr,
-        patience=0,
         batch_size=min(recipe.train.batch_size, max(SMALLEST, len(clips) // STEPS)),
         balance="none" if alike else "sampling",
-        refit=True,
         # Few speakers choose a penalty by chance.
         penalty="averaged" if recipe.model.name == "encoder" else "chosen",
-        shun=False,
-        left_out="speakers",
-        home_share=0.0,
-        draws=0,
-        teacher_share=0.0,
-        imitate=0.0,
-        average=0.0,
-        teacher="",
     )
-    name = f"{model}, fine-tuned"
     made = Recipe(
-        name, audio=recipe.audio, features=recipe.features, augment=recipe.augment,
-        model=replace(recipe.model, start=""), train=train,
+        f"{model}, fine-tuned", audio=recipe.audio, features=recipe.features,
+        augment=recipe.augment, model=recipe.model, train=train,
     )  # fmt: skip
-    return recipe_from(asdict(made), settings)
+    values = asdict(made)
+    for key, about in all_settings(Recipe):
+        part, _, name = key.partition(".")
+        if about.finetune is not KEEP:
+            values[part][name] = about.finetune
+    return recipe_from(values, settings)
 
 
 def unheard(corpus: Corpus, heard: Collection[str]) -> Corpus:

@@ -16,9 +16,9 @@ QUICK_EPOCHS, QUICK_COPIES = 10, 3
 
 
 def all_recipes() -> dict[str, Recipe]:
-    """Every recipe in the package, the seed study's first."""
+    """Every recipe in the package, the founding study's first."""
     recipes = [load_recipe(path) for path in sorted(FOLDER.glob("*.toml"))]
-    recipes.sort(key=lambda r: (r.group != "seed", -r.published, r.name))
+    recipes.sort(key=lambda r: (r.group != "founding", -r.published, r.name))
     return {recipe.name: recipe for recipe in recipes}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emelia.config import Recipe, digest
+from emelia.config.former import former_word
 from emelia.corpora import Corpus
 from emelia.corpora.splits.scheme import Fold, Split, audit
 from emelia.learn.model.encoders import ready
@@ -81,7 +82,7 @@ class Task:
     def key(self) -> str:
         """Eight characters that name the cell: data, recipe, split, fold and seed."""
         s = self.setting
-        parts = [s.corpus_digest, s.split, self.fold.name, ids(self.fold)]
+        parts = [s.corpus_digest, former_word(s.split), self.fold.name, ids(self.fold)]
         # Only where there are such, so that all others keep their names.
         more: list[Any] = [dict(s.added)] if s.added else []
         more += [origin.digest for origin in (self.start, self.teacher) if origin]
@@ -131,7 +132,7 @@ def tasks(
         recipes,
         [
             with_origins(
-                ready(recipe, not start or (recipe.train.imitate > 0 and not teacher)),
+                ready(recipe, not start or (recipe.train.feature_distill > 0 and not teacher)),
                 begun.name,
                 taught.name,
             )

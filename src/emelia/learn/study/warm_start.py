@@ -64,13 +64,13 @@ def with_origins(recipe: Recipe, start: str, teacher: str) -> Recipe:
     Raises:
         ConfigError: it was made for a start that is not named now.
     """
-    if recipe.model.start and not start:
+    if recipe.model.init and not start:
         raise ConfigError(
-            f"{recipe.name}: begins with the weights of {recipe.model.start} (model.start). Name "
-            'that run folder with --from, or leave it: --set model.start="".'
+            f"{recipe.name}: begins with the weights of {recipe.model.init} (model.init). Name "
+            'that run folder with --from, or leave it: --set model.init="".'
         )
-    model = replace(recipe.model, start=start)
-    train = replace(recipe.train, teacher=teacher if recipe.train.taught else "")
+    model = replace(recipe.model, init=start)
+    train = replace(recipe.train, distill=teacher if recipe.train.taught else "")
     return replace(recipe, model=model, train=train)
 
 
@@ -84,19 +84,19 @@ def check_teaching(recipes: Sequence[Recipe], teacher: str) -> None:
     lacking = [recipe.name for recipe in recipes if recipe.train.taught and not _imitates(recipe)]
     if lacking and not teacher:
         raise ConfigError(
-            f"{lacking[0]}: train.teacher_share or train.imitate asks for a teacher. Name a run "
-            "folder with --teacher, or set both to 0."
+            f"{lacking[0]}: train.distill_alpha or train.feature_distill asks for a teacher. Name "
+            "a run folder with --teacher, or set both to 0."
         )
     if teacher and recipes and not pupils:
         raise ConfigError(
             f"--teacher: {recipes[0].name} learns from none. Say how much it should, for example "
-            "--set train.teacher_share=0.5."
+            "--set train.distill_alpha=0.5."
         )
 
 
 def _imitates(recipe: Recipe) -> bool:
     """Whether all that it is taught comes from the encoder that its own stands in for."""
-    return not recipe.train.teacher_share and stands_in(recipe.model)
+    return not recipe.train.distill_alpha and stands_in(recipe.model)
 
 
 def origin(place: Path | None, split: str, fold: Fold) -> Origin | None:

@@ -95,7 +95,7 @@ class Teacher(nn.Module):
         if imitated is None and isinstance(network, Encoder):
             imitated = network.encoder
         self.network, self.imitated, self.place = network, imitated, place
-        self.share, self.weight = config.teacher_share if network else 0.0, config.imitate
+        self.share, self.weight = config.distill_alpha if network else 0.0, config.feature_distill
         self.project: Imitation | None = None
         for part in filter(None, (network, imitated)):
             part.eval().requires_grad_(False)
@@ -104,11 +104,13 @@ class Teacher(nn.Module):
 
     def _begin_to_imitate(self, pupil: Network) -> None:
         if self.imitated is None or not isinstance(pupil, Encoder):
-            raise ConfigError("train.imitate: who teaches and who learns must both be encoders.")
+            raise ConfigError(
+                "train.feature_distill: who teaches and who learns must both be encoders."
+            )
         if self.imitated.stride != pupil.stride:
             raise ConfigError(
-                f"train.imitate: a frame of the pupil, {pupil.stride} of the spectrogram, must "
-                f"be as long as the teacher's, {self.imitated.stride}."
+                f"train.feature_distill: a frame of the pupil, {pupil.stride} of the spectrogram, "
+                f"must be as long as the teacher's, {self.imitated.stride}."
             )
         width = self.imitated.width
         if self.network and not can_stand_in(pupil.encoder, self.imitated):
@@ -216,7 +218,7 @@ def _batches(
 
 def teacher_of(pupil: Network, recipe: Recipe, run: Run | None) -> Teacher | None:
     """Who teaches a network; where no run does, whom its encoder stands in for."""
-    model, train, place = recipe.model, recipe.train, recipe.augment.place // pupil.stride
+    model, train, place = recipe.model, recipe.train, recipe.augment.position_jitter // pupil.stride
     if not train.taught:
         return None
     if run:
@@ -238,7 +240,7 @@ def check_teacher(recipe: Recipe, classes: Sequence[str], run: Run | None) -> No
             f"{recipe.name}: its teacher hears other spectrograms. Give both the same audio "
             "and features settings."
         )
-    if recipe.train.teacher_share and run.classes != tuple(classes):
+    if recipe.train.distill_alpha and run.classes != tuple(classes):
         raise ConfigError(
             f"{recipe.name}: its teacher knows {', '.join(run.classes)}, not {', '.join(classes)}."
         )

@@ -87,12 +87,12 @@ def fit(
     learning = nn.ModuleDict({"network": network})
     if teacher and teacher.project:
         learning["project"] = teacher.project
-    average = _average(network, recipe.train.average)
+    average = _average(network, recipe.train.ema)
     if average:
         learning["average"] = average
     kept = cast(Network, average.module) if average else network  # validated
     progress, best = restore(checkpoint, name, learning, optimizer)
-    home, choose = home_of(validation), "last" if stop else recipe.train.choose
+    home, choose = home_of(validation), "last" if stop else recipe.train.checkpoint
     for epoch in progress.history:
         on_epoch(epoch)
     try:
@@ -179,7 +179,7 @@ def _learn(work: Work, clips: Sequence[Clip], epoch: int) -> float:
     weights = class_weights(clips, work.classes) if config.balance == "weights" else None
     work.model.train()
     total, seen = 0.0, 0
-    wanted = config.draws or len(clips)
+    wanted = config.samples_per_epoch or len(clips)
     for batch in training_batches(clips, recipe, work.model.module, work.classes, rng, work.home):
         for group in optimizer.param_groups:
             rate = rate_at(config, (epoch + seen / wanted) / config.epochs)

@@ -83,7 +83,7 @@ def _go_on(network: Network, recipe: Recipe, classes: Sequence[str], start: Run)
     if start.classes != tuple(classes):  # what tells other classes apart begins anew
         weights = {k: v for k, v in weights.items() if not k.startswith("output.")}
     # Where other levels are pooled, so does all that follows the encoder.
-    alike = start.recipe.model.levels == recipe.model.levels
+    alike = start.recipe.model.pool_layers == recipe.model.pool_layers
     take_over(weights, network, LAST if alike else ALL_BUT_ENCODER)
 
 

@@ -47,7 +47,7 @@ class Setting:
 
     columns: int  # D: the mean alone; 2D: the deviation too
     penalty: float
-    shun: float = 0.0  # how much of what tells speakers and corpora apart is added to it
+    nuisance: float = 0.0  # weight of the penalty on what tells speakers and corpora apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,10 @@ class Heard:
 
     def _solve(self, classes: int, setting: Setting, steps: int) -> Solution:
         truth, offsets = labels(self.clips), None
-        if setting.shun:
+        if setting.nuisance:
             said_by = [clip.utterance for clip in self.clips]
             offsets = nuisance_penalty.offsets(self.x, truth, said_by) * np.float32(
-                setting.shun**0.5
+                setting.nuisance**0.5
             )
         penalty, columns = setting.penalty, setting.columns
         return solve(self.x, truth, self.weights, penalty, classes, columns, steps, offsets)
@@ -182,7 +182,7 @@ def choose(
         blocks: the only candidate, unless 0.
         every: whether the levels before a block's count too.
         strengths: candidates, beside none, for how much what tells speakers and corpora apart
-            is shunned.
+            is penalised.
         averaged: whether the layers of all penalties and statistics are averaged instead of one
             of them chosen; a few speakers choose by chance, and the wrong one for the next.
     """
@@ -195,7 +195,7 @@ def choose(
         groups = [settings] if averaged else [(one,) for one in settings]
         plain = max((asked.answer(group) for group in groups), key=_score)
         # Every strength with every setting would take three times as long.
-        best += [plain, *(asked.answer(_shunning(plain.settings, s)) for s in strengths)]
+        best += [plain, *(asked.answer(_penalised(plain.settings, s)) for s in strengths)]
     return max(best, key=_score)
 
 
@@ -219,8 +219,8 @@ class _Asked:
         return Choice(self.level, settings, torch.cat(answers).numpy(), tuple(clips))
 
 
-def _shunning(settings: Sequence[Setting], strength: float) -> tuple[Setting, ...]:
-    return tuple(replace(setting, shun=strength) for setting in settings)
+def _penalised(settings: Sequence[Setting], strength: float) -> tuple[Setting, ...]:
+    return tuple(replace(setting, nuisance=strength) for setting in settings)
 
 
 def _score(choice: Choice) -> tuple[float, float]:

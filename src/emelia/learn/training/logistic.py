@@ -58,20 +58,22 @@ def solve(
     classes: int,
     columns: int,
     steps: int = STEPS,
-    shun: NDArray[np.float32] | None = None,
+    nuisance: NDArray[np.float32] | None = None,
 ) -> Solution:
     """Weighted multinomial logistic regression of the first K = `columns` features (N, 2D).
 
     Args:
         penalty: on squared weights of standardised features.
-        shun: offsets (G, 2D) of which the variance is added to the penalty's one; see `nuisance`.
+        nuisance: offsets (G, 2D) whose variance is added to the penalty; see `nuisance_penalty`.
     """
     inputs, truth = torch.from_numpy(x), torch.from_numpy(labels)
     share = torch.from_numpy(weights / weights.sum()).float()[:, None]
     mean = (share * inputs).sum(0)
     deviation = (share * (inputs - mean).square()).sum(0).sqrt() + SMALL
     inputs = ((inputs - mean) / deviation)[:, :columns]
-    less = None if shun is None else damping((torch.from_numpy(shun) / deviation)[:, :columns])
+    less = (
+        None if nuisance is None else damping((torch.from_numpy(nuisance) / deviation)[:, :columns])
+    )
     inputs = inputs if less is None else damp(inputs, less)
     layer = torch.nn.Linear(columns, classes)
     torch.nn.init.zeros_(layer.weight)

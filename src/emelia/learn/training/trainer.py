@@ -197,8 +197,8 @@ def _choose(lesson: Lesson, heard: list[Clip], validation: Sequence[Clip]) -> Fr
     if len(turns) < 2:  # nobody is left to learn from
         turns = [linear_layer.places(validation, heard)]
     weights = _weights(lesson, heard, home)
-    classes, every = len(lesson.classes), lesson.recipe.model.levels == "all"
-    strengths = STRENGTHS if lesson.recipe.train.shun else ()
+    classes, every = len(lesson.classes), lesson.recipe.model.pool_layers == "all"
+    strengths = STRENGTHS if lesson.recipe.train.nuisance_penalty else ()
     averaged = lesson.recipe.train.penalty == "averaged"
     return Frozen(
         network,
@@ -208,12 +208,12 @@ def _choose(lesson: Lesson, heard: list[Clip], validation: Sequence[Clip]) -> Fr
 
 def _turns(lesson: Lesson, heard: Sequence[Clip], home: set[str]) -> list[NDArray[np.bool_]]:
     """Leave out what the test has that training lacks, speakers or a corpus, or what is asked."""
-    asked = lesson.recipe.train.left_out == "corpora"
+    asked = lesson.recipe.train.selection_groups == "corpora"
     if asked or home.isdisjoint(u.corpus for u in lesson.fold.test):
         if asked and len({clip.utterance.corpus for clip in heard}) < 2:
             raise ConfigError(
-                "train.left_out: all that is learnt from is of one corpus, so none can be left "
-                "out; join others by +, or set it to speakers."
+                "train.selection_groups: all that is learnt from is of one corpus, so none can be "
+                "left out; join others by +, or set it to speakers."
             )
         return linear_layer.corpus_turns(heard)
     return linear_layer.turns(heard, home)
@@ -232,7 +232,7 @@ def _solve(
     x = linear_layer.pooled(
         frozen.network, fitted, lambda n: lesson.tell(0, epochs, f"{n} clips encoded")
     )
-    x = linear_layer.features(x, choice.blocks, lesson.recipe.model.levels == "all")
+    x = linear_layer.features(x, choice.blocks, lesson.recipe.model.pool_layers == "all")
     heard = linear_layer.Heard(x, fitted, _weights(lesson, fitted, home_of(validation)))
     solution = heard.solve(len(lesson.classes), choice.settings)
     linear_layer.put(solution, network)
@@ -242,9 +242,9 @@ def _solve(
 def _weights(lesson: Lesson, clips: Sequence[Clip], home: set[str]) -> Weights:
     """What each clip counts: as often as it would be drawn."""
     train = lesson.recipe.train
-    if train.balance == "none" and not train.home_share:
+    if train.balance == "none" and not train.target_share:
         return linear_layer.alike(clips)
-    weights: Weights = draw_chances(clips, train.balance, home, train.home_share)
+    weights: Weights = draw_chances(clips, train.balance, home, train.target_share)
     return weights * len(clips)
 
 

@@ -17,7 +17,7 @@ from emelia.config import SAMPLE_RATE, digest
 from emelia.corpora.scan import decode_again
 from emelia.errors import AudioError, StorageError
 from emelia.show.explore.data import Clip, Exploration, values
-from emelia.show.explore.measure import SEED, Array, cache
+from emelia.show.explore.measure import FRONT_END, Array, cache
 from emelia.show.explore.problems import Problem
 
 LONGEST = 8.0  # s of an example, for a page has to carry it
@@ -93,8 +93,8 @@ def _spectrogram(clip: Clip, speech: Wave) -> Array:
     """Kept, so that a second look need not import librosa."""
     key = digest(["spectrogram", _FORMAT, LONGEST, clip.utterance.digest], length=64)
     found = cache().get(key)
-    if found is None or found.shape != (SEED.mels, 1 + speech.size // SEED.hop):
-        found = log_mel(speech, SEED)
+    if found is None or found.shape != (FRONT_END.mels, 1 + speech.size // FRONT_END.hop):
+        found = log_mel(speech, FRONT_END)
         with suppress(StorageError):  # a cache that cannot be written costs only time
             cache().put(key, found)
     return found

@@ -18,7 +18,7 @@ from emelia.config import SAMPLE_RATE
 from emelia.corpora import Utterance
 from emelia.corpora.scan import decode_again
 from emelia.errors import AudioError
-from emelia.show.explore.measure import SEED, Array
+from emelia.show.explore.measure import FRONT_END, Array
 from emelia.show.explore.plots import mel_image
 from emelia.show.explore.workers import work
 from emelia.show.page import file_name
@@ -99,14 +99,14 @@ def _draw(one: _Wanted) -> str:
         wave, rate = decode_again(one.utterance)
     except AudioError as error:
         return str(error)
-    spectrogram = log_mel(resample(wave, rate), SEED)
+    spectrogram = log_mel(resample(wave, rate), FRONT_END)
     write_atomically(one.folder / one.name, _png(one.utterance, spectrogram))
     return ""
 
 
 def _png(utterance: Utterance, spectrogram: Array) -> bytes:
     """Time and mel bands on axes; a second is as wide in every picture, as far as one goes."""
-    seconds = spectrogram.shape[1] * SEED.hop / SAMPLE_RATE
+    seconds = spectrogram.shape[1] * FRONT_END.hop / SAMPLE_RATE
     width, height = min(_SECOND * seconds, _WIDEST), _HEIGHT
     whole = width + _LEFT + _RIGHT, height + _BELOW + _ABOVE
     drawn = empty_figure(*whole, layout=None)

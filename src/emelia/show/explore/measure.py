@@ -24,7 +24,7 @@ from emelia.corpora.scan import decode_again
 from emelia.errors import AudioError, StorageError
 from emelia.storage import ArrayCache
 
-SEED = PRESETS["seed"]
+FRONT_END = PRESETS["founding"]
 BANDS, COLUMNS = 64, 48  # of a portrait
 _FORMAT = 2  # of what is kept; raised when what is measured changes
 _SEMITONES = 12  # in an octave
@@ -67,7 +67,7 @@ def measure(utterance: Utterance) -> Array | str:
     speech = resample(wave, rate)
     powers = sound.power(speech, SAMPLE_RATE)
     heard = sound.sounding(powers)
-    spectrogram = log_mel(speech, SEED)
+    spectrogram = log_mel(speech, FRONT_END)
     first, last = _core(spectrogram)
     pitch = sound.pitch(speech, SAMPLE_RATE)
     voiced = np.isfinite(pitch)
@@ -83,7 +83,7 @@ def measure(utterance: Utterance) -> Array | str:
         voiced=float(voiced.mean()),
         speaking_rate=sound.speaking_rate(speech, SAMPLE_RATE, voiced),
         sounding=float(heard.sum() * sound.HOP),
-        core=(last - first) * SEED.hop / SAMPLE_RATE,
+        core=(last - first) * FRONT_END.hop / SAMPLE_RATE,
         clipped=sound.clipped(wave),
     )
     portrait = _portrait(spectrogram, first, last)

@@ -16,7 +16,7 @@ from emelia.audio.mel import hz_to_mel
 from emelia.config import SAMPLE_RATE
 from emelia.show.explore.data import Exploration
 from emelia.show.explore.examples import Example
-from emelia.show.explore.measure import BANDS, SEED, Array
+from emelia.show.explore.measure import BANDS, FRONT_END, Array
 from emelia.show.style import (
     FAINT,
     GRID,
@@ -40,7 +40,7 @@ _TICKS = (0, 500, 1000, 2000, 4000, 8000)  # Hz
 _RANGE = 80  # dB that are shown of a spectrogram
 _SEXES = {"female": OKABE_ITO[1], "male": OKABE_ITO[0], "": FAINT}
 _MOST_SPEAKERS = 60  # rows that can still be read
-FRAME = SEED.hop / SAMPLE_RATE  # s
+FRAME = FRONT_END.hop / SAMPLE_RATE  # s
 
 
 def classes(exploration: Exploration) -> Figure:
@@ -172,13 +172,13 @@ def mean_spectrogram(portrait: Array, difference: Array, most: float) -> Figure:
 
 def mel_place(hertz: Values) -> Values:
     """Where frequencies lie on Slaney's mel axis from 0 to 8 kHz, as shares of it."""
-    low, high = hz_to_mel(SEED.fmin), hz_to_mel(SEED.fmax)
+    low, high = hz_to_mel(FRONT_END.fmin), hz_to_mel(FRONT_END.fmax)
     return np.array([(hz_to_mel(hz) - low) / (high - low) for hz in hertz])
 
 
 def hertz_of(band: int) -> float:
     """Hz in the middle of a band of a portrait."""
-    hertz = np.arange(SEED.fmin, SEED.fmax)
+    hertz = np.arange(FRONT_END.fmin, FRONT_END.fmax)
     return float(np.interp((band + 0.5) / BANDS, mel_place(hertz), hertz))
 
 

@@ -24,7 +24,7 @@ from emelia.errors import AudioError
 
 METHODS: dict[str, Callable[[Wave, int], Wave]] = {
     "ours": audio.reduce_noise,
-    "founding study's": audio.reduce_noise_seed,
+    "founding study's": audio.reduce_noise_founding,
 }
 NOISES = ("white", "pink", "voices")
 SNRS = (20.0, 10.0, 5.0)  # dB

@@ -25,7 +25,7 @@ from emelia.show.explore.workers import work
 from emelia.show.page import Picture, check_extras, data_uri, file_name, render
 from emelia.show.process import plots, tables
 from emelia.show.process.noise import CLEAN, Gain, cleanest, gains, tasks
-from emelia.show.process.stages import AT_16K, SEEDS, Stage, changes, measured, plan, stages
+from emelia.show.process.stages import AT_16K, FOUNDING, Stage, changes, measured, plan, stages
 from emelia.show.style import png, svg
 from emelia.show.tables import Table
 from emelia.storage import write_atomically
@@ -161,8 +161,10 @@ def write_corpus(found: Evidence, folder: Path, command: str = "") -> Path:
 
 def _telling(found: Evidence) -> list[tuple[Utterance, str]]:
     """The recording with most background, and the one that loses most to the founding study."""
-    before = _place(found.config, next(s.before for s in plan(found.config) if s.name == SEEDS))
-    lost = found.figures[:, before, _LEVEL] - found.figures[:, _place(found.config, SEEDS), _LEVEL]
+    before = _place(found.config, next(s.before for s in plan(found.config) if s.name == FOUNDING))
+    lost = (
+        found.figures[:, before, _LEVEL] - found.figures[:, _place(found.config, FOUNDING), _LEVEL]
+    )
     snr = found.figures[:, before, _SNR]
     short = np.flatnonzero(found.figures[:, 0, _SECONDS] <= LONGEST)  # a page has to carry them
     if not short.size:

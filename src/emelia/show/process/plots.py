@@ -11,7 +11,7 @@ from emelia import audio
 from emelia.audio import Wave
 from emelia.audio.mel import log_mel
 from emelia.config import SAMPLE_RATE
-from emelia.show.explore.measure import SEED
+from emelia.show.explore.measure import FRONT_END
 from emelia.show.explore.plots import mel_image
 from emelia.show.process.noise import METHODS
 from emelia.show.process.stages import Stage
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _WIDE, _NARROW = 7.0, 3.5  # inches
 _ROW = 1.35  # inches of one stage
-_FRAME = SEED.hop / SAMPLE_RATE  # s
+_FRAME = FRONT_END.hop / SAMPLE_RATE  # s
 
 
 def overview(stages: Sequence[Stage]) -> Figure:
@@ -92,7 +92,7 @@ def _draw(
         time, low, high = envelope(stage.wave, stage.rate)
         left.fill_between(time, low, high, color=OKABE_ITO[0], linewidth=0.3)
         left.set_ylim(-peak, peak)
-        spectrogram = log_mel(_at_16k(stage), SEED)
+        spectrogram = log_mel(_at_16k(stage), FRONT_END)
         mel_image(right, spectrogram, (0, spectrogram.shape[1] * _FRAME))
         right.set_xlim(0, seconds)
         right.yaxis.set_tick_params(labelleft=True)  # which belong to the outermost only

@@ -24,7 +24,7 @@ from emelia.errors import AudioError, StorageError
 from emelia.storage import ArrayCache
 
 DECODED, AT_16K, NO_OFFSET = "decoded, mono", "16 kHz", "offset removed"
-OURS, SEEDS = "noise reduced, ours", "noise reduced, founding study's"
+OURS, FOUNDING = "noise reduced, ours", "noise reduced, founding study's"
 TRIMMED = "trimmed"
 _FORMAT = 2  # of the figures that are kept; raised when a step or a measure changes
 _TINY = 1e-6  # a smaller peak is shown as -120 dB
@@ -75,8 +75,8 @@ def plan(config: AudioConfig) -> list[Step]:
         steps.append(Step(NO_OFFSET, AT_16K, lambda wave, _: audio.remove_dc(wave)))
     last = steps[-1].name
     steps.append(Step(OURS, last, audio.reduce_noise))
-    steps.append(Step(SEEDS, last, audio.reduce_noise_seed))
-    last = {"quiet": OURS, "seed": SEEDS}.get(config.denoise, last)
+    steps.append(Step(FOUNDING, last, audio.reduce_noise_founding))
+    last = {"quiet": OURS, "founding": FOUNDING}.get(config.denoise, last)
     if config.trim_db:
         below = config.trim_db
         steps.append(Step(TRIMMED, last, lambda wave, rate: audio.trim_silence(wave, rate, below)))

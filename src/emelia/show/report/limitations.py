@@ -27,7 +27,7 @@ def limitations(study: Study) -> list[str]:
     chosen = [
         cell
         for cell in cells
-        if cell.settings["train"].get("choose", "best") == "best" and not _solved(cell)
+        if cell.settings["train"].get("checkpoint", "best") == "best" and not _solved(cell)
     ]
     last = sum(cell.best_epoch == len(cell.history) for cell in chosen)
     if last:
