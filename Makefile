@@ -71,7 +71,7 @@ $(MODELS)/free.onnx: $(MADE)/free/result.json
 $(MADE)/default/result.json $(MADE)/best/result.json: $(MADE)/%/result.json: | .venv/.for-use $(EMODB)
 	$(LEARN) shipped-$* aesdd+ravdess+$(EMODB)+nemo --split list:docs/splits/four-corpora.toml
 $(MADE)/aesdd/result.json: $(MADE)/others/result.json | $(EMODB)
-	$(LEARN) shipped-aesdd aesdd --with ravdess+$(EMODB)+nemo --split published --from $(<D)
+	$(LEARN) shipped-aesdd aesdd --with ravdess+$(EMODB)+nemo --split published --init-from $(<D)
 $(MADE)/others/result.json: | .venv/.for-use $(EMODB)
 	$(LEARN) whisper-base-tuned ravdess+$(EMODB)+nemo --split list:docs/splits/others.toml
 $(MADE)/free/result.json: | .venv/.for-use

@@ -49,7 +49,8 @@ ORDER = {
     "show": "style describe speakers tables page report explore process answer card",
     "use": "inputs onnxfile model bundled waveforms batching microphone timeline pooling recognizer"
     " scoring server",
-    "cli": "options extras common confidence answers listening timeline commands",
+    "cli": "options extras common confidence training_run model_output progress answers listening"
+    " timeline commands",
 }
 HEAVY = (
     "audiomentations",
@@ -153,6 +154,11 @@ def test_folders_of_a_package_import_only_from_those_before(package: str) -> Non
     for name, own in inside.items():
         for imported in {child(i, home) for i in ours(name)} - {""}:
             assert order.index(imported) <= order.index(own), f"{name} imports {home}.{imported}"
+
+
+def test_a_command_imports_no_other() -> None:
+    for name in (n for n in LAYERED if n.startswith("emelia.cli.commands.")):
+        assert not {i for i in ours(name) if i.startswith("emelia.cli.commands")}, name
 
 
 def child(name: str, package: str) -> str:

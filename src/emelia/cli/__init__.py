@@ -1,4 +1,4 @@
-"""The command line: every user's mistake is one line and an exit code, never a traceback.
+"""The command line. A user's mistake is one line and an exit code, never a traceback.
 
 Exit codes: 0 all went well, 1 something could not be done, 2 the command itself is
 wrong, 130 interrupted by Ctrl-C.
@@ -49,7 +49,7 @@ _PANELS = {
         "corpora": "corpora",
         "explore": "explore",
         "process": "process",
-        "recipes": "study",
+        "recipes": "recipes",
         "report": "report",
     },
 }
@@ -63,7 +63,7 @@ class _Interrupted(EmeliaError):
 
 
 class _Commands(TyperGroup):
-    """All commands. Typer itself would import them all, and leave without a word at Ctrl-C."""
+    """All commands, each imported on first use; Typer itself would import them all."""
 
     def __init__(self, **attrs: Any) -> None:
         super().__init__(**attrs)
@@ -97,7 +97,7 @@ def _command(name: str) -> Any:
 
 
 def _flowing(text: str) -> str:
-    """The paragraphs of a docstring, each one line that a terminal may break where it likes."""
+    """A docstring with each paragraph on one line, so that the terminal wraps it."""
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
@@ -151,7 +151,7 @@ def main() -> int:
 
 
 class _CtrlC:
-    """Interrupts once, however often Ctrl-C is pressed while the program tidies up.
+    """Signal handler that interrupts once, however often Ctrl-C is pressed during clean-up.
 
     It interrupts again after `_PATIENCE`, for the tidying up may hang, or the first may have
     been lost: what a callback from C raises is.
@@ -171,7 +171,7 @@ class _CtrlC:
 
 @contextmanager
 def _one_ctrl_c() -> Iterator[None]:
-    """Hear Ctrl-C once; after it, ignore it until the process has ended, which takes a while."""
+    """Obey the first Ctrl-C and ignore further ones until the process has ended."""
     here = threading.current_thread() is threading.main_thread()
     if not here or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield  # a job in the background ignores it, as its shell wishes

@@ -1,4 +1,4 @@
-"""Answers as text: lines for people, a row of CSV or a line of JSON for programs."""
+"""Answers as text: lines to read, rows of CSV, lines of JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIELDS = ("path", "emotion", "confidence", "unsure", "seconds", "speech")
 
 
 def in_words(answer: Prediction) -> str:
-    """The answer as one would say it."""
+    """One answer in words: the emotion, `not sure` or `no speech`."""
     if answer.emotion == NO_SPEECH:
         return NO_SPEECH
     words = f"{answer.emotion} {_percent(answer.confidence)}"

@@ -1,4 +1,4 @@
-"""What several commands share: reading a corpus with a bar, and options of the same meaning."""
+"""What several commands share: reading a corpus with a progress bar, and dividing it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from emelia.corpora import Corpus, read_corpus
 from emelia.corpora.reading.extra_training import add
 from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.corpora.splits.imbalance import imbalanced
-from emelia.corpora.splits.scheme import NAMELESS, Split, audit, audit_lines, make_split
+from emelia.corpora.splits.scheme import NAMELESS, Fold, Split, audit, audit_lines, make_split
+from emelia.errors import SplitError
 
 
 def open_corpus(where: str, emotions: str = "", apart: Sequence[str] = ()) -> Corpus:
-    """Read a corpus, showing progress, and tell what is odd about it.
+    """Read a corpus with a progress bar and print its warnings.
 
     Args:
         emotions: the classes to keep, separated by commas; all where empty.
@@ -51,7 +52,7 @@ def _read(
 
 
 def divide(corpus: Corpus, split: str, imbalance: float = 1.0, others: str = "") -> Split:
-    """Split a corpus and tell what its parts share, and what was added or left out on purpose.
+    """Split a corpus; print the audit, and what was added or left out on purpose.
 
     Args:
         others: where corpora lie whose clips are added to training; none where empty.
@@ -71,8 +72,25 @@ def divide(corpus: Corpus, split: str, imbalance: float = 1.0, others: str = "")
     return parts
 
 
+def usual_split(corpus: Corpus) -> str:
+    """Five speaker-disjoint folds, as far as there are speakers for them."""
+    return f"folds-{min(5, max(3, len(corpus.speakers)))}"
+
+
+def fold_of(parts: Split, name: str) -> Fold:
+    """The fold of a name, the first where it is empty.
+
+    Raises:
+        SplitError: there is no such fold.
+    """
+    names = [fold.name for fold in parts.folds]
+    if name and name not in names:
+        raise SplitError(f"{parts.name} has no fold {name!r}; there are: {', '.join(names)}.")
+    return parts.folds[names.index(name) if name else 0]
+
+
 def _show_parts(title: str, parts: Sequence[Corpus], emotions: Sequence[str]) -> None:
-    """Print what each corpus gives to each class."""
+    """Print how many clips of each class each corpus has."""
     rows = []
     for part in parts:
         counts = part.counts()

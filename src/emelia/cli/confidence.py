@@ -1,4 +1,4 @@
-"""What the confidence of a run is worth on the clips it was just asked for, in sentences."""
+"""Sentences on the calibration of a run, measured on the test clips."""
 
 from __future__ import annotations
 

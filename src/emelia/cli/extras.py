@@ -1,4 +1,4 @@
-"""What a command needs before it begins, so that nobody waits for what then cannot be done."""
+"""Extras that a command needs, checked before it begins any work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TRAINING = ("torch", "lightning_fabric", "safetensors", "onnx", "onnxscript")  #
 
 
 class Learning(TyperCommand):
-    """A command that trains, or opens what was trained."""
+    """A command that needs the extra `train`."""
 
     def invoke(self, ctx: Any) -> Any:
         for name in TRAINING:

@@ -1,4 +1,4 @@
-"""What `emelia listen` shows: a picture that moves on a terminal, lines anywhere else."""
+"""Output of `emelia listen`: a live display on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STALE = 4.0  # s after which the last answer is no longer shown
 
 
 class Listener:
-    """Takes what is heard; this one keeps only what the summary needs."""
+    """Receives audio blocks and results; this base class keeps what the summary needs."""
 
     def __init__(self) -> None:
         self._spoken: dict[str, float] = {}  # s of each emotion
@@ -56,7 +56,7 @@ class Listener:
                 self._spoken[name] = self._spoken.get(name, 0.0) + seconds
 
     def sum_up(self, seconds: float) -> None:
-        """Tell of all that was heard."""
+        """Print the summary of the whole session."""
         speech = sum(self._spoken.values())
         parts = [
             f"{name} {100 * share / speech:.0f} %"
@@ -94,7 +94,7 @@ class JsonLines(Listener):
 
 
 class Screen(Listener):
-    """A picture that moves: the level, what is heard now, what was heard before."""
+    """A live display: the level, the present answer, earlier segments."""
 
     def __init__(self, emotions: Sequence[str], threshold: float) -> None:
         from rich.console import Console
@@ -167,7 +167,7 @@ class Screen(Listener):
 
 
 def make_listener(*, json: bool, emotions: Sequence[str], threshold: float) -> Listener:
-    """What suits the format and standard output."""
+    """The listener for this format and this standard output."""
     if json:
         return JsonLines()
     return Screen(emotions, threshold) if sys.stdout.isatty() else Lines()

@@ -12,7 +12,11 @@ ModelOption = Annotated[
 ]
 OnlyOption = Annotated[
     str | None,
-    typer.Option(metavar="A,B,...", help="Answer only these.", show_default=False),
+    typer.Option(
+        metavar="A,B,...",
+        help="Only these emotions. \\[default: all of the model]",
+        show_default=False,
+    ),
 ]
 ThresholdOption = Annotated[
     float | None,
@@ -51,9 +55,7 @@ SetOption = Annotated[
 ]  # fmt: skip
 EpochsOption = Annotated[
     int | None,
-    typer.Option(
-        min=1, help="At most so many epochs, instead of the recipe's.", show_default=False
-    ),
+    typer.Option(min=1, help="Most epochs, instead of the recipe's.", show_default=False),
 ]
 WithOption = Annotated[
     str,
@@ -73,12 +75,12 @@ ImbalanceOption = Annotated[
         show_default=False,
     ),
 ]  # fmt: skip
-StartOption = Annotated[
+InitOption = Annotated[
     Path | None,
     typer.Option(
-        "--from", metavar="FOLDER",
-        help="Begin with the weights of an earlier run or a model file, or of a study's runs fold "
-        "by fold.",
+        "--init-from", metavar="FOLDER",
+        help="Warm start: initial weights from an earlier run, a model file, or a study's run of "
+        "the same fold.",
         show_default=False,
     ),
 ]  # fmt: skip
@@ -86,8 +88,9 @@ TeacherOption = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
-        help="Learn from what this run, or a study's run of the same fold, answers; for recipes "
-        "with train.distill_alpha or train.feature_distill.",
+        help="Run folder of the teacher for knowledge distillation, or a study's folder, of which "
+        "the run of the same fold is taken; for recipes with train.distill_alpha or "
+        "train.feature_distill.",
         show_default=False,
     ),
 ]
@@ -95,22 +98,20 @@ TrackOption = Annotated[
     str,
     typer.Option(
         metavar="mlflow|tensorboard",
-        help="Also tell what runs to MLflow (MLFLOW_TRACKING_URI, or ./mlruns) or TensorBoard.",
+        help="Also log to MLflow (MLFLOW_TRACKING_URI, or ./mlruns) or TensorBoard.",
         show_default=False,
     ),
 ]
 FoldOption = Annotated[str, typer.Option(help="Which fold of the split. \\[default: its first]")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of all random draws.")]
-ResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Go on with a training that was cut short.")
-]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Resume an interrupted training.")]
 PrecisionOption = Annotated[
-    str, typer.Option(help="Of the numbers in training: 32-true or bf16-mixed.")
+    str, typer.Option(help="Floating-point precision of training: 32-true or bf16-mixed.")
 ]
 ThreadsOption = Annotated[
     int, typer.Option(min=1, help="Cores for one training; figures may differ in the last digits.")
 ]
-DeviceOption = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, mps or auto.")]
+DeviceOption = Annotated[str, typer.Option(help="Device to train on: cpu, cuda, mps or auto.")]
 
 
 def split_names(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""`emelia predict --timeline`: what becomes of long recordings, on the screen and in files."""
+"""`emelia predict --timeline`: timelines of recordings, printed or written to files."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class _Output:
 
 
 def _check(names: Sequence[str], format_: str, out: Path | None, picture: Path | None) -> None:
-    """Find out before hours of work what cannot be done with their result."""
+    """Check before hours of work that their results can be written."""
     if format_ not in FORMATS:
         raise ConfigError(f"--format {format_}: unknown; expected {', '.join(FORMATS)}.")
     if format_ == "text" and out:

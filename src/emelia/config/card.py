@@ -1,4 +1,4 @@
-"""What a model file tells of itself: the contract between what makes one and what uses it.
+"""The card in a model file: the contract between exporting and using a model.
 
 A card is JSON in the ONNX metadata under `emelia`. It comes from a stranger's file, so that
 `Card.read` believes nothing: every field is checked for presence, kind and size.
@@ -32,7 +32,7 @@ _MOST_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """All that travels in a model file besides the graph."""
+    """Everything in a model file besides the graph."""
 
     name: str
     labels: tuple[str, ...]  # in the order of the classes
@@ -61,7 +61,7 @@ class Card:
 
     @property
     def for_strangers(self) -> bool:
-        """Whether corpora left out chose and calibrated it, for sources that it never heard."""
+        """Whether it was selected and calibrated on corpora left out in turn (unseen sources)."""
         train = {} if self.unchanged else self.settings.get("train")
         return isinstance(train, Mapping) and train.get("selection_groups") == "corpora"
 
@@ -112,7 +112,7 @@ def _parse(text: str | None) -> dict[str, Any]:
 
 
 def _check(card: Card) -> None:
-    """Refuse kinds and sizes that do not fit."""
+    """Refuse fields of the wrong type or size."""
     for item in fields(card):
         value = getattr(card, item.name)
         kind = _KINDS.get(str(item.type).partition("[")[0], object)

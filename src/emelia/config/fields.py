@@ -1,4 +1,4 @@
-"""What is known of a setting besides its type and default, kept with its field and nowhere else."""
+"""Metadata of settings: meaning, range, ablations and the rest, kept with each field."""
 
 from __future__ import annotations
 

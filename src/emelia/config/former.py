@@ -1,4 +1,4 @@
-"""Names of settings in earlier versions: model files, runs and results have them, digests too."""
+"""Names of settings in earlier versions, which model files, runs, results and digests have."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def _apply(values: dict[str, Any], setting: str) -> None:
 
 
 def check(recipe: Recipe) -> None:
-    """Refuse numbers that make no sense, alone or together."""
+    """Refuse values outside their range, and settings that contradict each other."""
     for key, about in all_settings(Recipe):
         part, _, name = key.partition(".")
         _check_alone(key, getattr(getattr(recipe, part), name), about, recipe)

@@ -152,7 +152,7 @@ class AugmentConfig:
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """Which network, and its size."""
+    """The network and its size."""
 
     name: Literal["variable", "resized", "emelia", "encoder"] = setting("variable", "the network")
     layers: int = setting(3, "convolutions of the founding study's networks: 3 or 4", within=(1, 8))
@@ -188,7 +188,7 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """How the network learns."""
+    """How the network is trained."""
 
     epochs: int = setting(60, "epochs at most", within=(1, 1_000_000))
     patience: int = setting(
@@ -319,13 +319,13 @@ class TrainConfig:
 
     @property
     def taught(self) -> bool:
-        """Whether a teacher is learnt from."""
+        """Whether a teacher is distilled."""
         return self.distill_alpha > 0 or self.feature_distill > 0
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One way of making a model: everything that changes its result, and nothing else."""
+    """Everything that changes the result of a training, and nothing else."""
 
     name: str = "recipe"
     group: str = "own"
@@ -342,7 +342,7 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """Eight characters that name this experiment.
+        """Eight hexadecimal characters that name this experiment.
 
         Words about it do not count, nor do settings at their default, so that a setting
         added later leaves the names of finished experiments as they were. A default,
@@ -377,7 +377,7 @@ def digest(values: Any, length: int = 8) -> str:
 
 
 def _differences(value: Any, default: Any) -> dict[str, Any]:
-    """Fields of a dataclass that differ from another of its kind, nested."""
+    """Fields of a settings dataclass that differ from `default`, nested by part."""
     found: dict[str, Any] = {}
     for name, ours in asdict(value).items():
         other = getattr(default, name)

@@ -61,7 +61,7 @@ def train(*more: str | Path) -> Result:
 
 def test_a_run_of_an_encoder_begins_another_and_teaches_a_third(made: Path) -> None:
     assert (first := train()).exit_code == 0, first.output
-    more = ("--set", "model.blocks=0", "--from", "run", "--out", "begun")
+    more = ("--set", "model.blocks=0", "--init-from", "run", "--out", "begun")
     assert (second := train(*more)).exit_code == 0, second.output
     begun = load_run(made / "begun")
     assert begun.recipe.model.init.startswith("solved@")
@@ -82,8 +82,8 @@ def test_a_run_of_an_encoder_begins_another_and_teaches_a_third(made: Path) -> N
         (("--set", "model.encoder=tini"), "no encoder is called 'tini'; did you mean tiny?"),
         (("--set", "features.mels=64"), "tiny takes 8 mel bands, got 64"),
         (("--set", "model.blocks=9"), "tiny has 1 to 3 blocks here, got 9"),
-        (("--from", "corpus"), "corpus: no run of split"),
-        (("--from", "nowhere"), "nowhere: no such folder"),
+        (("--init-from", "corpus"), "corpus: no run of split"),
+        (("--init-from", "nowhere"), "nowhere: no such folder"),
         (("--teacher", "corpus"), "corpus: no run of split"),
         (("--set", "train.distill_alpha=0.5"), "asks for a teacher"),
         (("--set", "train.layer_decay=-1"), r"train.layer_decay: -1.0 does not fit"),

@@ -214,7 +214,7 @@ def test_a_recipe_that_was_begun_with_a_run_is_not_trained_without_it(
     corpus: Corpus, split: Split
 ) -> None:
     begun = replace(PLAIN, model=replace(PLAIN.model, init="runs@0123"))
-    with pytest.raises(ConfigError, match=r"begins with the weights of runs@0123 .* --from"):
+    with pytest.raises(ConfigError, match=r"begins with the weights of runs@0123 .* --init-from"):
         tasks(corpus, split, [begun], [0])
     assert Origins.of(None, split.name, split.folds).name == ""
 

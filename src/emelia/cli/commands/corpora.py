@@ -1,4 +1,4 @@
-"""`emelia corpora`: what speech there is, and getting it."""
+"""`emelia corpora`: list the known corpora, look at one, download those that are free."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _list_known() -> None:
 
 
 def _way_to(spec: CorpusSpec) -> str:
-    """In two words how a corpus is got."""
+    """How a corpus is obtained, in two words."""
     if home_of(spec.name):
         return "is here"
     return "fetch" if spec.source else "is made" if spec.name == "demo" else "by hand"
@@ -151,7 +151,7 @@ def _ask_for_consent(spec: CorpusSpec) -> None:
 
 
 def _place(spec: CorpusSpec, home: Path) -> str:
-    """What to call a corpus in a command: its name where that suffices."""
+    """The argument that names a corpus in a command: its name where that suffices."""
     return spec.name if home_of(spec.name) == home else str(home)
 
 

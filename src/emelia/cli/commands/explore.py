@@ -1,4 +1,4 @@
-"""`emelia explore`: a corpus to look at and listen to."""
+"""`emelia explore`: a page of figures, pictures and examples of a corpus."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _gather(data: Corpus, jobs: int) -> Exploration:
 
 
 def _tell(found: Exploration, wrong: list[Problem]) -> None:
-    """Print the table by emotion, what the figures say, and the gravest problems."""
+    """Print the table by emotion, the findings, and the most serious problems."""
     from emelia.show.explore import tables
     from emelia.show.explore.findings import findings, headline
 

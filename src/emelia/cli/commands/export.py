@@ -1,4 +1,4 @@
-"""`emelia export`: a trained network becomes a model file that answers anywhere."""
+"""`emelia export`: make a model file (ONNX) of a trained network."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
+from emelia.cli.model_output import warn_of, write_model
 from emelia.errors import ConfigError, StorageError
-from emelia.storage import ensure_writable, write_atomically
+from emelia.storage import ensure_writable
 
 if TYPE_CHECKING:
     from emelia.config import Card
-    from emelia.learn.export.build import Exported
 
 
 def export(
@@ -36,7 +36,7 @@ def export(
     accuracy: Annotated[
         float | None,
         typer.Option(
-            help="Share of its answers that should be right, such as 0.8: less sure ones become "
+            help="Wanted accuracy, such as 0.8: answers of a confidence too low for it become "
             "`unsure`. \\[default: 0.75]",
             show_default=False,
         ),
@@ -89,29 +89,6 @@ def _check(path: Path, force: bool) -> None:
         raise StorageError(
             f"{path}: is already there. Add --force to replace it, or choose another --out."
         )
-
-
-def warn_of(made: Exported) -> None:
-    """Tell what the checks of a model file could not do, or found wanting."""
-    if made.card.parity["made"]:
-        console.warn(
-            "the recordings of this run are not where they were: the file was checked on "
-            "made sounds alone."
-        )
-    elif made.missing:
-        console.warn(
-            f"{made.missing} recordings of this run are gone or damaged: checked without them."
-        )
-    if not made.threshold.reached:
-        console.warn(f"the wanted accuracy is not reached. {made.threshold.rule}")
-
-
-def write_model(path: Path, data: bytes, card: Card) -> None:
-    """Write a model file and, beside it, the page about it."""
-    from emelia.show.card.page import to_markdown
-
-    write_atomically(path, data)
-    write_atomically(path.with_suffix(".md"), to_markdown(card).encode())
 
 
 def _show(path: Path, card: Card, size: int) -> None:

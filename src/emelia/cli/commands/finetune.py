@@ -1,4 +1,4 @@
-"""`emelia finetune`: a trained model learns one's own recordings and labels."""
+"""`emelia finetune`: train a model further on recordings and labels of your own."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ import numpy as np
 import typer
 
 from emelia import console, metrics
-from emelia.cli.commands.export import warn_of, write_model
-from emelia.cli.commands.training import fold_of, make_cell, show_cell
-from emelia.cli.common import divide, open_corpus, settings
+from emelia.cli.common import divide, fold_of, open_corpus, settings
+from emelia.cli.model_output import warn_of, write_model
 from emelia.cli.options import (
     CorpusArgument,
     DeviceOption,
@@ -28,6 +27,7 @@ from emelia.cli.options import (
     SetOption,
     ThreadsOption,
 )
+from emelia.cli.training_run import make_cell, show_cell
 from emelia.corpora import Corpus
 from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.corpora.splits.scheme import Fold
@@ -73,7 +73,7 @@ def finetune(
     precision: PrecisionOption = "32-true",
     threads: ThreadsOption = 1,
 ) -> None:
-    """Teach a trained model your own recordings and labels, and get a model file.
+    """Fine-tune a model on recordings and labels of your own, and get a model file.
 
     Some 20 clips of each label are enough to begin with; labels may be any words. Part of the
     clips is kept to test what it has learnt. A model that knew all labels stays as it was where
@@ -118,7 +118,7 @@ def _place(model: str) -> Path:
 
 
 def _usable(corpus: Corpus, start: Origin) -> Corpus:
-    """What is new to the model, with a word on what is not and on what is scarce."""
+    """The clips that the model has not seen; warn of those it has, and of rare classes."""
     from emelia.learn.study.finetuning import check_sizes, unheard
 
     data = unheard(corpus, start.heard)
@@ -144,14 +144,14 @@ def _warn_of_shared_speakers(fold: Fold) -> None:
 
 
 def _finished(task: Task, folder: Path) -> Cell | None:
-    """The result of this very training, where it is done and no more than the file is wanting."""
+    """The result of this training if it is finished and only the model file is missing."""
     file = folder / "result.json"
     cell = Cell.from_json(file.read_text(encoding="utf-8")) if file.is_file() else None
     return cell if cell and cell.key == task.key else None
 
 
 def _kept(start: Origin, task: Task, cell: Cell, folder: Path) -> Writing:
-    """What the model file is made of."""
+    """The network and answers that the model file is made of."""
     classes = start.run().classes
     if unknown := [name for name in cell.classes if name not in classes]:
         lacking = ", ".join(unknown)
@@ -164,7 +164,7 @@ def _kept(start: Origin, task: Task, cell: Cell, folder: Path) -> Writing:
 
 
 def _of_taught(folder: Path, cell: Cell) -> Writing:
-    """What is written where the new network is kept."""
+    """The fine-tuned network and its answers."""
     from emelia.learn.export.temperature import read_answers
     from emelia.learn.training.runs import load_run
 
@@ -172,7 +172,7 @@ def _of_taught(folder: Path, cell: Cell) -> Writing:
 
 
 def _better(start: Origin, task: Task, cell: Cell, folder: Path) -> Writing:
-    """The taught network or the one as it was, whichever answers held-out clips better; say so."""
+    """The fine-tuned network or the original: whichever is better on held-out clips; print it."""
     from emelia.learn.study.keeping import as_it_was, judge, told_of_unchanged
 
     taught, after, _ = _of_taught(folder, cell)
@@ -199,7 +199,7 @@ def _better(start: Origin, task: Task, cell: Cell, folder: Path) -> Writing:
 
 
 def _compare(start: Origin, asked: Answers, cell: Cell, kept: bool) -> None:
-    """Print the figures of the model as it was beside those of what it has become.
+    """Print the test figures before and after fine-tuning side by side.
 
     Where that is not kept, its figures are not those of the model file: title and note say so.
     """

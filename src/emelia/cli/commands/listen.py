@@ -1,4 +1,4 @@
-"""`emelia listen`: emotions as one speaks."""
+"""`emelia listen`: recognise emotions from the microphone, live."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def listen(
         float | None,
         typer.Option(min=0.1, help="Stop then. \\[default: at Ctrl-C]", show_default=False),
     ] = None,
-    window: Annotated[float, typer.Option(help="Seconds heard at once.")] = 3.0,
-    hop: Annotated[float, typer.Option(help="Seconds from one answer to the next.")] = 1.0,
+    window: Annotated[float, typer.Option(help="Length of a window, in seconds.")] = 3.0,
+    hop: Annotated[float, typer.Option(help="Seconds from one window to the next.")] = 1.0,
     format_: Annotated[
         Format, typer.Option("--format", help="json: one event a line, windows and segments.")
     ] = Format.text,
 ) -> None:  # fmt: skip
-    """Listen to the microphone and tell emotions as one speaks.
+    """Recognise emotions from the microphone, live.
 
     Nothing is recorded or sent anywhere. Ctrl-C ends with a summary. On a terminal the picture
     moves; in a pipe there is a line for each segment of speech with one emotion.
@@ -93,7 +93,7 @@ def listen(
 def _sound(
     file: Path | None, device: str | None, fast: bool
 ) -> Iterator[tuple[Iterable[Wave], Microphone | None]]:
-    """The blocks to listen to, and the microphone they come from, if they do."""
+    """The blocks of sound, and the microphone if they come from one."""
     from emelia.use.microphone import Microphone, find_device, replay
 
     if file:
@@ -110,7 +110,7 @@ def _hear(
     seconds: float | None,
     listener: Listener,
 ) -> None:
-    """Listen until the sound or the patience ends; then tell the rest and a summary."""
+    """Listen until the sound ends or Ctrl-C; then print the last segment and a summary."""
     with listener:
         try:
             for block in blocks:

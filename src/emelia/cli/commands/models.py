@@ -1,4 +1,4 @@
-"""`emelia models`: the models that come with emelia, and what a model file tells of itself."""
+"""`emelia models`: list the models that come with emelia, show the card of one."""
 
 from __future__ import annotations
 
@@ -143,5 +143,5 @@ def _size(path: Path) -> str:
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
-    """What a card holds where a table should be; nothing where it holds something else."""
+    """The table in a card under a key; empty where the card holds something else."""
     return value if isinstance(value, Mapping) else {}

@@ -60,37 +60,37 @@ def predict(
     explain: Annotated[
         Path | None,
         typer.Option(
-            metavar="PICTURE", help="Draw what the model heard in one recording: .png, .svg, .pdf.",
+            metavar="PICTURE", help="Draw the spectrogram of one recording and the moments that counted: .png, .svg, .pdf.",
             show_default=False,
         ),
     ] = None,
     timeline: Annotated[
         bool,
-        typer.Option("--timeline", help="Follow recordings of any length over time, in segments."),
+        typer.Option("--timeline", help="Segments with an emotion each, over recordings of any length."),
     ] = False,
     window: Annotated[
         float | None,
         typer.Option(
-            metavar="SECONDS", help="Of a timeline: heard at once. [3]", show_default=False
+            metavar="SECONDS", help="Length of a window of a timeline. [3]", show_default=False
         ),
     ] = None,
     hop: Annotated[
         float | None,
         typer.Option(
-            metavar="SECONDS", help="Of a timeline: from one window to the next. [1]",
+            metavar="SECONDS", help="From one window of a timeline to the next. [1]",
             show_default=False,
         ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Of timelines: write them to this file, or a file each into this folder.",
+            help="Write timelines to this file, or one file each into this folder.",
             show_default=False,
         ),
     ] = None,
     picture: Annotated[
         Path | None,
-        typer.Option(help="Of a timeline: draw it as .png, .svg or .pdf.", show_default=False),
+        typer.Option(help="Draw a timeline as .png, .svg or .pdf.", show_default=False),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
 ) -> None:  # fmt: skip
@@ -176,7 +176,7 @@ def _answer(
 
 
 def _recordings(paths: Sequence[str]) -> tuple[list[str], int]:
-    """All recordings meant, and how many words meant none; those are told of at once."""
+    """The recordings that the arguments name, and how many arguments name none (warned of)."""
     from emelia.use.inputs import recordings
 
     found: list[str] = []
@@ -209,7 +209,7 @@ def _named(name: str, error: AudioError) -> str:
 def _writer(
     kind: Format, names: Sequence[str], emotions: Sequence[str]
 ) -> Callable[[str, Prediction], None]:
-    """What prints one answer; a header is printed at once."""
+    """The function that prints one answer; the header of CSV is printed at once."""
     from emelia.cli import answers
 
     if kind is Format.json:

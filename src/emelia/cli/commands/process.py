@@ -1,4 +1,4 @@
-"""`emelia process`: what each step of processing does to a recording, or to a corpus."""
+"""`emelia process`: the effect of each processing step on a recording or a corpus."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def process(
             "--set",
             metavar="audio.KEY=VALUE",
             show_default=False,
-            help="Change a step: audio.dc, audio.denoise (none, quiet, seed), audio.trim_db, "
+            help="Change a step: audio.dc, audio.denoise (none, quiet, founding), audio.trim_db, "
             "audio.level (none, peak, loudness). \\[default: quiet, 40 dB, peak]",
         ),
     ] = None,

@@ -69,7 +69,7 @@ def score(
 
 
 def _teller(progress: console.Progress) -> Callable[[Tally], None]:
-    """Draw the bar, from where an earlier run has got to."""
+    """A callback that draws the bar, beginning where an earlier run stopped."""
     started = False
 
     def tell(tally: Tally) -> None:

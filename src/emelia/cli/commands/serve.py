@@ -1,4 +1,4 @@
-"""`emelia serve`: the recognizer for other programs and for people with a browser."""
+"""`emelia serve`: the recogniser as a web page and an HTTP interface."""
 
 from __future__ import annotations
 

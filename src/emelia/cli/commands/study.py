@@ -1,4 +1,4 @@
-"""`emelia study`: recipes x folds x seeds on one corpus, compared; `recipes` and `report`."""
+"""`emelia study`: recipes x folds x seeds on one corpus, compared."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from emelia.cli.options import (
     EmotionsOption,
     EpochsOption,
     ImbalanceOption,
+    InitOption,
     SetOption,
-    StartOption,
     TeacherOption,
     TrackOption,
     WithOption,
 )
+from emelia.cli.progress import Bars
 from emelia.corpora.splits.scheme import NAMES
 from emelia.errors import EmeliaError
 from emelia.learn.study.ablations import with_variants
-from emelia.learn.study.recipes import QUICK, all_recipes, find_recipes
+from emelia.learn.study.recipes import QUICK, find_recipes
 from emelia.learn.study.recipes import quick as shorten
 from emelia.results import read_results, studies
 
@@ -52,7 +53,9 @@ def study(
             help="Names, groups or TOML files, separated by commas; see `emelia recipes`."
         ),
     ] = "",
-    seeds: Annotated[int, typer.Option(min=1, help="Repeat everything with so many seeds.")] = 1,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Random seeds: how many times all is repeated.")
+    ] = 1,
     emotions: EmotionsOption = "",
     with_: WithOption = "",
     imbalance: ImbalanceOption = 1.0,
@@ -85,7 +88,7 @@ def study(
         int, typer.Option(min=1, help="Trainings at the same time, one core each.")
     ] = cores(),
     device: DeviceOption = "cpu",
-    start: StartOption = None,
+    init_from: InitOption = None,
     teacher: TeacherOption = None,
     track: TrackOption = "",
 ) -> None:
@@ -115,7 +118,7 @@ def study(
     from emelia.learn.training.hardware import Hardware
 
     folder = out or Path("runs") / f"{data.name}-{parts.name.replace(':', '-').replace('/', '-')}"
-    wanted = tasks(data, parts, chosen, range(seeds), start, teacher)
+    wanted = tasks(data, parts, chosen, range(seeds), init_from, teacher)
     tracker = _tracker(track, f"{data.name} {parts.name}", folder, wanted)
     with console.Progress() as progress:
         bars = Bars(progress, len(wanted), tracker)
@@ -130,41 +133,6 @@ def _tracker(kind: str, experiment: str, folder: Path, wanted: Sequence[Task]) -
     from emelia.learn.study.tracking import tracker
 
     return tracker(kind, experiment, folder, [(t, cell_folder(folder, t)) for t in wanted])
-
-
-class Bars:
-    """Progress of a study: a bar for each training under way."""
-
-    def __init__(
-        self, progress: console.Progress, cells: int, tracker: Tracker | None = None
-    ) -> None:
-        self.progress, self.tracker, self.cells = progress, tracker, cells
-        self.before = 0  # of them, finished by an earlier start
-        self.running: set[str] = set()
-        self.ended: set[str] = set()
-
-    def begin(self, reused: int) -> None:
-        self.before = reused
-        self.progress.start("trainings", self.cells, reused)
-
-    def tell(self, name: str, done: int, total: int, facts: str) -> None:
-        if name in self.ended:  # news that another process sent late
-            return
-        if name not in self.running:
-            self.running.add(name)
-            self.progress.start(name, total, done)
-        self.progress.step(name, done, facts)
-        if self.tracker:
-            self.tracker.tell(name, done, total, facts)
-
-    def end(self, name: str, facts: str) -> None:
-        if name in self.running:
-            self.running.remove(name)
-            self.progress.finish(name, facts)
-        self.ended.add(name)
-        self.progress.step("trainings", self.before + len(self.ended))
-        if self.tracker:
-            self.tracker.end(name, facts)
 
 
 def _conclude(outcome: Outcome, folder: Path, tracker: Tracker | None) -> None:
@@ -196,21 +164,3 @@ def _report(folder: Path, command: str) -> list[Path]:
     written = write_report(cells, folder, command, places_of([file]))
     console.say(f"Report: {next(path for path in written if path.suffix == '.html')}")
     return written
-
-
-def recipes() -> None:
-    """List the recipes that come with emelia.
-
-    A recipe of your own is a TOML file with the same settings; name it in --recipes.
-
-    Examples: emelia recipes · emelia study --recipes emelia,my-own.toml
-    """
-    rows = [
-        [r.name, r.group, r.title, f"{r.train.epochs}", f"{r.train.batch_size}", f"{r.train.lr:g}"]
-        for r in all_recipes().values()
-    ]
-    columns = ["recipe", "group", "what it is", "epochs", "batch", "learning rate"]
-    console.table("Recipes", columns, rows, "The group `founding` repeats the founding study.")
-
-
-__all__: Sequence[str] = ["recipes", "study"]

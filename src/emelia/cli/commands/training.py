@@ -1,17 +1,15 @@
-"""`emelia train` and `emelia evaluate`: one cell of a study by hand."""
+"""`emelia train` and `emelia evaluate`: train one network, test one on a corpus."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
-from emelia import console, metrics
-from emelia.cli.common import divide, open_corpus, settings
+from emelia import console
+from emelia.cli.common import divide, fold_of, open_corpus, settings, usual_split
 from emelia.cli.confidence import tell_confidence
 from emelia.cli.options import (
     CorpusArgument,
@@ -20,30 +18,27 @@ from emelia.cli.options import (
     EpochsOption,
     FoldOption,
     ImbalanceOption,
+    InitOption,
     PrecisionOption,
     ResumeOption,
     SeedOption,
     SetOption,
-    StartOption,
     TeacherOption,
     ThreadsOption,
     TrackOption,
     WithOption,
 )
-from emelia.corpora import Corpus
+from emelia.cli.training_run import make_cell, show_cell, show_figures
 from emelia.corpora.records import UNKNOWN_SPEAKER
-from emelia.corpora.splits.scheme import Fold, Split
-from emelia.errors import ConfigError, RunError, SplitError
+from emelia.errors import ConfigError
 from emelia.learn.study.recipes import find_recipes
-from emelia.results import Cell
-from emelia.storage import ensure_writable, lock, write_atomically
+from emelia.storage import write_atomically
 
 _SHOWN = ("precision", "recall", "f1")
 
 if TYPE_CHECKING:
     from emelia.learn.study.tasks import Task
     from emelia.learn.study.tracking import Tracker
-    from emelia.learn.training.hardware import Hardware
 
 
 def train(
@@ -69,7 +64,7 @@ def train(
     device: DeviceOption = "cpu",
     precision: PrecisionOption = "32-true",
     threads: ThreadsOption = 1,
-    start: StartOption = None,
+    init_from: InitOption = None,
     teacher: TeacherOption = None,
     track: TrackOption = "",
 ) -> None:
@@ -94,7 +89,7 @@ def train(
     from emelia.learn.study.tasks import tasks
     from emelia.learn.training.hardware import Hardware
 
-    (task,) = tasks(data, parts, chosen, [seed], start, teacher, only=fold)
+    (task,) = tasks(data, parts, chosen, [seed], init_from, teacher, only=fold)
     more = "".join(f"+{corpus.name}" for corpus in parts.added)
     folder = out or Path("runs") / f"{data.name}-{chosen[0].name}{more}"
     tracker = _tracker(track, f"{data.name} {parts.name}", folder, task)
@@ -111,87 +106,6 @@ def _tracker(kind: str, experiment: str, folder: Path, task: Task) -> Tracker | 
     return tracker(kind, experiment, folder, [(task, folder)])
 
 
-def usual_split(corpus: Corpus) -> str:
-    """Five speaker-disjoint folds, as far as there are speakers for them."""
-    return f"folds-{min(5, max(3, len(corpus.speakers)))}"
-
-
-def fold_of(parts: Split, name: str) -> Fold:
-    """The fold of a name, the first where it is empty.
-
-    Raises:
-        SplitError: there is no such fold.
-    """
-    names = [fold.name for fold in parts.folds]
-    if name and name not in names:
-        raise SplitError(f"{parts.name} has no fold {name!r}; there are: {', '.join(names)}.")
-    return parts.folds[names.index(name) if name else 0]
-
-
-def make_cell(
-    task: Task, folder: Path, resume: bool, hardware: Hardware, tracker: Tracker | None = None
-) -> Cell:
-    """Train and test, with a bar; the run folder then holds the network and result.json.
-
-    Raises:
-        RunError: the folder holds another training, or an unfinished one and `resume` is not set.
-        typer.Exit: Ctrl-C; what is kept was told.
-    """
-    from emelia.learn.study.cell import Interrupted, forget_checkpoint, run_cell
-
-    _check_folder(folder, resume)
-    ensure_writable(folder)
-    with lock(folder), console.Progress() as progress:
-        progress.start(task.name, task.recipe.train.epochs)
-
-        def tell(done: int, total: int, facts: str) -> None:
-            progress.step(task.name, done, facts)
-            if tracker:
-                tracker.tell(task.name, done, total, facts)
-
-        try:
-            cell = run_cell(task, folder, tell, hardware)
-        except Interrupted:
-            console.warn(_what_is_kept(folder))
-            raise typer.Exit(130) from None
-        progress.finish(task.name, f"epoch {cell.best_epoch} kept")
-    write_atomically(folder / "result.json", cell.to_json().encode())
-    forget_checkpoint(folder)
-    if tracker:
-        tracker.finish(task.name, cell)
-    return cell
-
-
-def show_cell(cell: Cell, folder: Path) -> None:
-    """Print the figures of a training, and what its confidence is worth."""
-    _show(
-        cell.predictions,
-        cell.classes,
-        f"{cell.recipe} on {cell.corpus}: {len(cell.predictions)} test clips",
-    )
-    left_out = cell.settings["train"]["selection_groups"]
-    tell_confidence(folder, cell.classes, cell.predictions, left_out)
-
-
-def _what_is_kept(folder: Path) -> str:
-    if (folder / "run.json").exists():
-        return f"stopped early. The best epoch so far is in {folder}; --resume goes on."
-    return "stopped before the first epoch was over: there is nothing to keep yet."
-
-
-def _check_folder(folder: Path, resume: bool) -> None:
-    from emelia.learn.training.runs import CHECKPOINT
-
-    begun = (folder / CHECKPOINT).exists()
-    if begun and not resume:
-        raise RunError(
-            f"{folder}: holds an unfinished training. Add --resume to go on, "
-            "or choose another --out."
-        )
-    if not begun and (folder / "run.json").exists():
-        raise RunError(f"{folder}: holds a finished training. Choose another --out, or remove it.")
-
-
 def evaluate(
     run: Annotated[
         Path, typer.Argument(help="A run folder that `emelia train` or `emelia study` made.")
@@ -203,7 +117,7 @@ def evaluate(
 ) -> None:
     """Test a trained network on a corpus.
 
-    Clips that its training or the choice of its epoch has heard are left out, also where
+    Clips that its training or the choice of its epoch has seen are left out, also where
     they lie under another name; so are emotions it does not know. Both are counted. What its
     confidence is worth is told with the temperature and threshold an export of it would have.
 
@@ -228,7 +142,7 @@ def evaluate(
             "who speaks is not known of every clip: training may have heard the same voices, so "
             "that the figures flatter."
         )
-    _show(
+    show_figures(
         found.answers,
         trained.classes,
         f"{trained.recipe.name} on {data.name}: {len(found.answers)} clips",
@@ -238,30 +152,3 @@ def evaluate(
     if out:
         document = {"classes": trained.classes, "answers": found.answers}
         write_atomically(out, json.dumps(document, ensure_ascii=False, indent=1).encode())
-
-
-def _show(answers: Sequence[Mapping[str, Any]], classes: tuple[str, ...], title: str) -> None:
-    """Print figures per class and, below, overall with intervals."""
-    truth = np.array([answer["truth"] for answer in answers])
-    predicted = np.array([answer["probabilities"] for answer in answers]).argmax(1)
-    speakers = [answer["speaker"] for answer in answers]
-    scores = metrics.scores(truth, predicted, classes)
-    rows = [
-        [
-            name,
-            *(f"{100 * c[key]:.1f}" if c["support"] else "–" for key in _SHOWN),
-            str(c["support"]),
-        ]
-        for name, c in scores["per_class"].items()
-    ]
-    ends = [metrics.interval(truth, predicted, speakers, m) for m in ("accuracy", "uar")]
-    lines = [
-        f"{label} {100 * value:.1f} % ({100 * end.low:.1f} to {100 * end.high:.1f})"
-        for label, value, end in zip(
-            ("accuracy", "UAR"), (scores["accuracy"], scores["uar"]), ends, strict=True
-        )
-    ]
-    note = f"{', '.join(lines)}; 95 % intervals, {ends[0].note or 'speakers drawn first'}."
-    if untested := [name for name, c in scores["per_class"].items() if not c["support"]]:
-        note += f" UAR is the mean recall of the classes with clips: no {', '.join(untested)}."
-    console.table(title, ["emotion", "precision %", "recall %", "F1 %", "clips"], rows, note)

@@ -1,4 +1,4 @@
-"""`emelia tune`: better settings for a recipe, found without the test speakers."""
+"""`emelia tune`: search settings of a recipe on inner folds, without the test speakers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.cli.commands.study import Bars
-from emelia.cli.commands.training import fold_of, usual_split
-from emelia.cli.common import divide, open_corpus, settings
+from emelia.cli.common import divide, fold_of, open_corpus, settings, usual_split
 from emelia.cli.options import CorpusArgument, DeviceOption, EmotionsOption, EpochsOption, SetOption
+from emelia.cli.progress import Bars
 from emelia.config import Recipe, recipe_toml
 from emelia.corpora.splits.scheme import Split
 from emelia.errors import ConfigError, EmeliaError
@@ -41,18 +40,24 @@ def tune(
     ],
     corpus: CorpusArgument,
     trials: Annotated[
-        int, typer.Option(min=1, help="Try so many settings; more go on from those tried.")
+        int,
+        typer.Option(
+            min=1, help="Settings to try; a larger number goes on from those tried before."
+        ),
     ] = 30,
     split: Annotated[
         str, typer.Option(help="How to divide the corpus; see `emelia study --help`.")
     ] = "",
     fold: Annotated[
-        str, typer.Option(help="Whose test speakers to keep out. \\[default: its first]")
+        str,
+        typer.Option(
+            help="Outer fold, whose test speakers are kept out of the search. \\[default: its first]"
+        ),
     ] = "",
     inner: Annotated[
-        int, typer.Option(min=3, help="Folds that the other speakers are divided into.")
+        int, typer.Option(min=3, help="Inner folds that the other speakers are divided into.")
     ] = 3,
-    seeds: Annotated[int, typer.Option(min=1, help="Of the test at the end.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of the test at the end.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the search.")] = 0,
     emotions: EmotionsOption = "",
     epochs: EpochsOption = None,
@@ -64,7 +69,7 @@ def tune(
     device: DeviceOption = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Cores for one training.")] = 1,
 ) -> None:
-    """Search better settings for a recipe, and test once what they are worth.
+    """Search better settings for a recipe, and test them once.
 
     Learning rate, schedule, weight decay, dropout, width, masks, mixup and the strength of
     changed copies are searched. The test speakers of the fold are never heard in it: each
@@ -98,7 +103,7 @@ def tune(
 
 
 def _outer(parts: Split, fold: str) -> Split:
-    """One fold of a split, as a split: what is tested on."""
+    """One fold of a split as a split of its own: the outer fold, tested at the end."""
     kept = fold_of(parts, fold)
     return Split(parts.name, f"{parts.protocol} Fold {kept.name} alone.", (kept,))
 
@@ -140,7 +145,7 @@ class _Bars:
 
 
 def _write(folder: Path, recipe: Recipe, best: Recipe, found: Found) -> None:
-    """Keep what was found before it is tested."""
+    """Write the best settings and all trials, before the test."""
     from emelia.show.report.tuning import picture, trials_csv
     from emelia.show.style import png
 

@@ -67,7 +67,7 @@ def with_origins(recipe: Recipe, start: str, teacher: str) -> Recipe:
     if recipe.model.init and not start:
         raise ConfigError(
             f"{recipe.name}: begins with the weights of {recipe.model.init} (model.init). Name "
-            'that run folder with --from, or leave it: --set model.init="".'
+            'that run folder with --init-from, or leave it: --set model.init="".'
         )
     model = replace(recipe.model, init=start)
     train = replace(recipe.train, distill=teacher if recipe.train.taught else "")
