@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow check format bench models clean
+.PHONY: help demo test slow check format count bench models clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ format: .venv/.for-work  ## put the code into its usual shape
 
 # The others measure quality, and most need a study or a corpus that they are given.
 SPEED := benchmarks/training_speed.py benchmarks/recognition_speed.py benchmarks/long_recording.py
+count: .venv/.for-work  ## count modules, lines, functions and comments of the code
+	$(BIN)/python tools/count.py
+
 bench: .venv/.for-work  ## measure speed: three scripts of benchmarks/, one after the other
 	@set -e; for script in $(SPEED); do echo "$$script"; $(BIN)/python "$$script"; done
 

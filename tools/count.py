@@ -86,9 +86,7 @@ def _lacks_shape(node: Function) -> bool:
 
 
 def _lacks_errors(node: Function) -> bool:
-    raised = [
-        n for n in ast.walk(node) if isinstance(n, ast.Raise) and isinstance(n.exc, ast.Call)
-    ]
+    raised = [n for n in ast.walk(node) if isinstance(n, ast.Raise) and isinstance(n.exc, ast.Call)]
     told = ast.get_docstring(node) or ""
     return bool(raised) and "Raises" not in told and "rror" not in told
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -215,6 +216,21 @@ def test_a_recipe_that_fails_leaves_the_others_and_code_1(
     assert answer.err.count("no longer a number") == 3
     assert {cell.recipe for cell in read_results(out)} == {"variable-3"}
     assert (out / "report.html").exists()
+
+
+# Recipes
+
+
+def test_every_setting_is_listed_with_its_default_and_meaning(run: Run) -> None:
+    told = run("recipes", "--settings").out
+    lines = told.splitlines()
+    for name, about in all_settings(Recipe):
+        at = next(i for i, line in enumerate(lines) if line.startswith(f"{name} = "))
+        meaning = itertools.takewhile(lambda line: line.startswith("    "), lines[at + 1 :])
+        assert " ".join(line.strip() for line in meaning) == about.meaning
+    assert 'audio.denoise = "none"  (none, quiet, founding)' in lines
+    assert "augment.stretch_rate = [0.85, 1.15]  (0.25 to 4)" in lines
+    assert max(map(len, lines)) <= 80
 
 
 # Mistakes

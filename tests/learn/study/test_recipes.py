@@ -62,7 +62,7 @@ def names(wanted: str, *settings: str) -> list[str]:
 # Finding
 
 
-def test_the_catalogue_holds_the_seeds_recipes_and_ours() -> None:
+def test_the_catalogue_holds_the_founding_recipes_and_ours() -> None:
     recipes = all_recipes()
     assert {n for n, r in recipes.items() if r.group == "founding"} == set(FOUNDING)
     assert {n for n, r in recipes.items() if r.group == "ours"} == OURS
@@ -72,7 +72,7 @@ def test_the_catalogue_holds_the_seeds_recipes_and_ours() -> None:
     assert set(recipes) == {*FOUNDING, *OURS, *TRANSFER, *TUNED, *TAUGHT, *SHIPPED}
 
 
-def test_the_seeds_recipes_come_first_and_the_best_of_them_before_all() -> None:
+def test_the_founding_recipes_come_first_and_the_best_of_them_before_all() -> None:
     found = list(all_recipes())
     assert set(found[: len(FOUNDING)]) == set(FOUNDING)
     assert found[:2] == ["variable-3", "variable-4"]
@@ -154,7 +154,7 @@ def test_settings_that_make_no_sense_are_refused_before_any_work(setting: str) -
 
 
 @pytest.mark.parametrize("name", FOUNDING)
-def test_the_seeds_recipes_have_the_settings_and_figures_of_its_study(name: str) -> None:
+def test_the_founding_recipes_have_the_settings_and_figures_of_its_study(name: str) -> None:
     recipe = all_recipes()[name]
     network, layers, dropout, batch_size, copies, lr, published, epoch = FOUNDING[name]
     model, train = recipe.model, recipe.train

@@ -60,13 +60,14 @@ def predict(
     explain: Annotated[
         Path | None,
         typer.Option(
-            metavar="PICTURE", help="Draw the spectrogram of one recording and the moments that counted: .png, .svg, .pdf.",
+            metavar="PICTURE",
+            help="Draw one recording and the moments that counted: .png, .svg, .pdf.",
             show_default=False,
         ),
     ] = None,
     timeline: Annotated[
         bool,
-        typer.Option("--timeline", help="Segments with an emotion each, over recordings of any length."),
+        typer.Option("--timeline", help="Segments with an emotion each, of any recording."),
     ] = False,
     window: Annotated[
         float | None,

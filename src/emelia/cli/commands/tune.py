@@ -51,7 +51,7 @@ def tune(
     fold: Annotated[
         str,
         typer.Option(
-            help="Outer fold, whose test speakers are kept out of the search. \\[default: its first]"
+            help="Outer fold: its test speakers are kept out of the search. \\[default: its first]"
         ),
     ] = "",
     inner: Annotated[
