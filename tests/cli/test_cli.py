@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 
 import emelia
 from emelia.cli import app, main
+from emelia.config import Recipe, all_settings
 from emelia.corpora import CORPORA
 from emelia.learn.study.recipes import all_recipes
 from emelia.learn.training.runs import load_run
