@@ -46,7 +46,7 @@ def _show_settings() -> None:
         console.say(f"{name} = {default}" + (f"  ({values})" if values else ""))
         console.say(textwrap.fill(about.meaning, 76, initial_indent=_IN, subsequent_indent=_IN))
     console.say(
-        "\nChange one with --set, such as --set train.lr=0.0005, or in a recipe of your own."
+        "\nChange one with --set, such as --set train.lr=0.0005, or in a recipe file."
     )
 
 
