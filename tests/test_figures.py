@@ -24,7 +24,6 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FIGURE = r"(?<![\w.-])\d+\.\d+(?![\w.])"
-SHIPPED = "the models that ship"
 UNHEARD = "corpora never heard"
 
 
@@ -108,13 +107,14 @@ def _stated(text: str) -> dict[str, list[str]]:
 
 
 def _place(part: str) -> str:
-    if "[default](" in part:
-        return SHIPPED
+    if shipped := re.match(r"\| \[(\w+)\]\(", part):
+        return f"the model {shipped[1]}"
     if part.startswith("Of four emotions in a corpus"):
         return UNHEARD
     cell = part.replace("`", "").lstrip("| ")
     return next(
-        (label for label in _labels() if cell.startswith((f"{label},", f"{label} |"))), part
+        (label for label in _labels() if cell.startswith((f"{label},", f"{label} |", f"{label}:"))),
+        part,
     )
 
 
@@ -126,12 +126,12 @@ def _labels() -> list[str]:
 def _measured() -> dict[str, list[str]]:
     """The same of cells and cards, in the order in which the README says it."""
     cards = make.cards()
-    asked = [
-        ("default", "validation"), ("best", "validation"),
-        ("default", "test"), ("best", "test"), ("aesdd", "test"),
-    ]  # fmt: skip
+    asked = {"default": ("validation", "test"), "best": ("validation", "test"), "aesdd": ("test",)}
     told = {
-        SHIPPED: [make.percent(cards[name].metrics[part]["accuracy"][0]) for name, part in asked]
+        f"the model {name}": [
+            make.percent(cards[name].metrics[part]["accuracy"][0]) for part in parts
+        ]
+        for name, parts in asked.items()
     }
     told[UNHEARD] = _unheard()
     for line in make.SPEAKERS:
@@ -156,7 +156,14 @@ def test_the_figures_of_the_readme_are_those_of_cells_and_cards(place: str) -> N
 
 
 def test_the_readme_says_how_often_its_models_are_right() -> None:
-    assert {SHIPPED, UNHEARD, "whisper-base-tuned", "emelia", "variable-3"} <= set(_stated(README))
+    assert {
+        "the model default",
+        "the model best",
+        UNHEARD,
+        "whisper-base-tuned",
+        "emelia",
+        "variable-3",
+    } <= set(_stated(README))
 
 
 def test_no_figure_of_the_readme_can_change_unnoticed() -> None:
