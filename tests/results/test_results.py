@@ -17,7 +17,6 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 from emelia.errors import RunError
 from emelia.metrics import interval
 from emelia.results import Architecture, Cell, Layer, read_results, studies, summarise
-from emelia.results.rows import wilson
 
 CLIPS = fake_study.utterances()
 LOSO = fake_study.loso(CLIPS)
@@ -335,14 +334,6 @@ def test_one_fold_without_test_figures_leaves_no_best_test_epoch() -> None:
         for epoch in other.history
     )
     assert summarise([one, replace(other, history=blind)])[0].best_test_accuracy is None
-
-
-@pytest.mark.parametrize(("right", "clips"), [(90, 121), (0, 20), (20, 20), (1, 1000)])
-def test_wilson_is_the_textbook_interval(right: int, clips: int) -> None:
-    expected = binomtest(right, clips).proportion_ci(method="wilson")
-    found = wilson(right / clips, clips)
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-7)
-    assert found.too_narrow
 
 
 def test_published_figures_are_of_the_founding_corpus_only(cells: list[Cell]) -> None:

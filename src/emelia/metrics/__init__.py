@@ -19,6 +19,7 @@ from emelia.metrics.intervals import (
     interval,
     mcnemar,
     mean_interval,
+    wilson,
 )
 from emelia.metrics.scores import (
     Labels,
@@ -61,5 +62,6 @@ __all__ = [
     "risk_coverage",
     "scores",
     "uar",
+    "wilson",
     "with_temperature",
 ]

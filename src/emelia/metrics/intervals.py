@@ -1,11 +1,13 @@
-"""How sure one may be of a figure, and whether two models differ.
+"""Confidence intervals of metrics, and tests of whether two models differ.
 
-Conventions are those of `scores`. Sources: Davison and Hinkley 1997, Bootstrap Methods and
-their Application; McNemar 1947, Psychometrika 12; Holm 1979, Scand. J. Statistics 6.
+Conventions are those of `scores`. Sources: Davison and Hinkley 1997, Bootstrap Methods and their
+Application; Wilson 1927, J. Am. Stat. Assoc. 22; McNemar 1947, Psychometrika 12; Holm 1979,
+Scand. J. Statistics 6.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -159,6 +161,15 @@ def resamples(speakers: Sequence[str], clips: int, n: int, seed: int) -> tuple[L
     if not clustered:
         owner = np.zeros_like(owner)
     return _draws(owner, np.ones_like(owner), n, np.random.default_rng(seed)), clustered
+
+
+def wilson(share: float, n: int) -> Interval:
+    """Wilson score interval of 95 % for a `share`, 0 to 1, of n clips, by clip."""
+    z = 1.959964  # of the normal distribution, at 97.5 %
+    scale = 1 + z * z / n
+    middle = (share + z * z / (2 * n)) / scale
+    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / scale
+    return Interval(max(0.0, middle - reach), min(1.0, middle + reach), clustered=False)
 
 
 def mcnemar(truth: ArrayLike, a: ArrayLike, b: ArrayLike) -> float:

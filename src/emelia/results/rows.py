@@ -190,7 +190,7 @@ class Row:
     def best_test_interval(self) -> Interval | None:
         """By clip (Wilson), since only the share of right clips is known of each epoch."""
         share = self.best_test_accuracy
-        return None if share is None else wilson(share, len(self.truth))
+        return None if share is None else metrics.wilson(share, len(self.truth))
 
     @property
     def validation_uar(self) -> float:
@@ -206,15 +206,6 @@ class Row:
     def _confusion(self, predicted: Labels) -> Labels:
         truth = np.tile(self.truth, predicted.size // self.truth.size)
         return metrics.confusion_matrix(truth, predicted, len(self.cells[0].classes))
-
-
-def wilson(share: float, n: int) -> Interval:
-    """95 % interval of a share of n clips (Wilson 1927)."""
-    z = 1.959964  # of the normal distribution, at 97.5 %
-    scale = 1 + z * z / n
-    middle = (share + z * z / (2 * n)) / scale
-    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / scale
-    return Interval(max(0.0, middle - reach), min(1.0, middle + reach), clustered=False)
 
 
 def grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
