@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -15,6 +16,7 @@ from emelia.emotions import EMOTIONS, canonical
 PARTS = ("train", "validation", "test")
 UNKNOWN_SPEAKER = "unknown"  # of corpora that do not tell who speaks
 NO_LANGUAGE = "no language"  # of corpora without words
+GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,39 @@ class Fields:
     gender: str = ""
 
 
-def lies_under_another(path: Path, emotion: str) -> bool:
-    """Whether a folder around a file names another emotion than its name seems to.
+def parse_name(
+    pattern: re.Pattern[str],
+    path: Path,
+    *,
+    women: Collection[str] | None = None,
+    **codes: Mapping[str, str],
+) -> Fields | None:
+    """Read what a file name tells; None where it is not one of the corpus's.
 
-    Then the name is somebody else's, which only looks like one of a corpus's.
+    Args:
+        pattern: fits whole names without suffix. Its named groups are fields of `Fields`, and
+            `gender` is F or M, in either case.
+        path: of the recording.
+        women: the female speakers, where the corpus lists them; all others are male.
+        codes: for a field, what its codes stand for. Emotions need no table where the codes are
+            words of `emotions.canonical`.
+    """
+    match = pattern.fullmatch(path.stem)
+    if match is None:
+        return None
+    told = {name: codes.get(name, {}).get(code, code) for name, code in match.groupdict().items()}
+    told["emotion"] = canonical(told["emotion"])
+    if women is not None:
+        told["gender"] = "female" if told["speaker"] in women else "male"
+    elif "gender" in told:
+        told["gender"] = GENDERS[told["gender"].lower()]
+    return Fields(**told)
+
+
+def lies_under_another(path: Path, emotion: str) -> bool:
+    """Whether a folder around a file names another emotion than the file name seems to.
+
+    Then the file is not one of the corpus's: its name only looks like it.
     """
     named = {canonical(folder) for folder in path.parent.parts} & set(EMOTIONS)
     return bool(named - {emotion})

@@ -24,14 +24,13 @@ from urllib.parse import parse_qsl
 
 from emelia.caches import cache_root
 from emelia.corpora.reading.own_folders import OPTIONAL, REQUIRED
-from emelia.corpora.records import UNKNOWN_SPEAKER
+from emelia.corpora.records import GENDERS, UNKNOWN_SPEAKER
 from emelia.errors import CorpusError, StorageError
 from emelia.storage import mark
 
 NOTES = "notes.txt"
 _VERSION = "2"  # of what is written: raise it with any change
 _MAGIC = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3", b"\xff": ".mp3"}
-_GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
 # Names by which columns are found, the surer first.
 COLUMNS = {
     "label": ("emotion", "label", "labels", "emotion_label", "emotion_expressed", "category"),
@@ -161,7 +160,7 @@ def _write(rows: Iterable[Row], folder: Path) -> None:
             continue
         _place(row.audio, file)
         told = told or bool(row.speaker)
-        gender = _GENDERS.get(row.gender.strip().lower(), "")
+        gender = GENDERS.get(row.gender.strip().lower(), "")
         speaker = row.speaker.strip() or UNKNOWN_SPEAKER
         table.writerow((f"audio/{file.name}", row.label, speaker, row.sentence, "", gender))
     if not any((folder / "audio").iterdir()):

@@ -14,13 +14,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from emelia.audio.files import SUFFIXES
-from emelia.corpora.records import UNKNOWN_SPEAKER, Fields, Labels
+from emelia.corpora.records import GENDERS, UNKNOWN_SPEAKER, Fields, Labels
 from emelia.emotions import canonical
 from emelia.errors import CorpusError
 
 REQUIRED = ("file", "emotion", "speaker")
 OPTIONAL = ("sentence", "take", "gender")
-_GENDERS = {"": "", "f": "female", "female": "female", "m": "male", "male": "male"}
 
 
 def read_manifest(path: Path) -> Labels:
@@ -38,7 +37,7 @@ def read_manifest(path: Path) -> Labels:
                 raise CorpusError(
                     f"{where}: the column {column!r} is empty; every row needs one{hint}."
                 )
-        gender = _GENDERS.get(row["gender"].lower())
+        gender = {"": "", **GENDERS}.get(row["gender"].lower())
         if gender is None:
             raise CorpusError(
                 f"{where}: gender {row['gender']!r} is none of female, male or empty."

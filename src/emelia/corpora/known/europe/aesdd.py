@@ -9,23 +9,16 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from pathlib import Path
 
-from emelia.corpora.records import CorpusSpec, Fields
+from emelia.corpora.records import CorpusSpec, parse_name
 from emelia.corpora.sources import DagsHub, noted
 
-_NAME = re.compile(r"([adfhs])(0[1-9]|1\d|20) ?\(0?([1-9])\)([a-z]?)", re.ASCII)
+_NAME = re.compile(
+    r"(?P<emotion>[adfhs])(?P<sentence>0[1-9]|1\d|20) ?\(0?(?P<speaker>[1-9])\)(?P<take>[a-z]?)",
+    re.ASCII,
+)
 _EMOTIONS = {"a": "anger", "d": "disgust", "f": "fear", "h": "happiness", "s": "sadness"}
-
-
-def parse(path: Path) -> Fields | None:
-    """Read emotion, sentence, speaker and take from a file name."""
-    match = _NAME.fullmatch(path.stem)
-    if match is None:
-        return None
-    letter, sentence, speaker, take = match.groups()
-    return Fields(_EMOTIONS[letter], speaker, sentence, take)
-
+parse = partial(parse_name, _NAME, emotion=_EMOTIONS)
 
 SPEC = CorpusSpec(
     name="aesdd",

@@ -12,14 +12,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from emelia.corpora.records import CorpusSpec, Fields, Labels
+from emelia.corpora.records import GENDERS, CorpusSpec, Fields, Labels
 from emelia.corpora.sources import Zenodo
 from emelia.emotions import canonical
 from emelia.errors import CorpusError
 
 _NAME = re.compile(r"\d{13}", re.ASCII)
 _EMOTIONS = {"joy": "happiness", "neutrality": "neutral"}
-_GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
 
 
 def parse(path: Path) -> Fields | None:
@@ -58,7 +57,7 @@ def _samples(folder: Path) -> dict[str, Fields]:
             _EMOTIONS.get(emotion) or canonical(emotion),
             row["actor"],
             row["sentence"].strip(),
-            gender=_GENDERS.get(genders.get(row["actor"], "").strip().lower(), ""),
+            gender=GENDERS.get(genders.get(row["actor"], "").strip().lower(), ""),
         )
     return found
 
