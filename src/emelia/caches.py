@@ -24,7 +24,7 @@ from emelia.storage import ensure_writable, expanded
 _SCRATCH = "EMELIA_SCRATCH"  # tells processes that are started of the temporary folder
 
 
-def lasting_cache() -> Path:
+def persistent_cache() -> Path:
     """Where things are kept for later runs: $EMELIA_CACHE, or the user's cache folder."""
     if chosen := os.environ.get("EMELIA_CACHE"):
         return expanded(chosen)
@@ -37,16 +37,16 @@ def lasting_cache() -> Path:
 def cache_root() -> Path:
     """Where things that can be made again are kept.
 
-    It is `lasting_cache`, or a temporary folder where the user's cache folder cannot be written.
+    It is `persistent_cache`, or a temporary folder where the user's cache folder cannot be written.
 
     Raises:
         StorageError: there is no place for temporary files either.
     """
-    folder = lasting_cache()
+    folder = persistent_cache()
     return folder if os.environ.get("EMELIA_CACHE") or _takes_files(folder) else scratch()
 
 
-def place_for(usual: Path, name: str) -> Path:
+def writable_folder(usual: Path, name: str) -> Path:
     """The folder a package keeps things in, or one called `name` where that cannot be written.
 
     Raises:
@@ -83,7 +83,7 @@ def temporary() -> Path:
         ) from None
 
 
-def settle_numba() -> None:
+def set_numba_cache() -> None:
     """Before librosa is imported: let numba keep what it compiles where files can be written.
 
     It keeps it beside librosa's files, and refuses to work where it can be kept nowhere.
@@ -95,7 +95,7 @@ def settle_numba() -> None:
             os.environ["NUMBA_CACHE_DIR"] = str(cache_root() / "numba")
 
 
-def settle_matplotlib() -> None:
+def set_matplotlib_cache() -> None:
     """Before matplotlib is imported: let it keep its list of fonts where files can be written.
 
     Left alone it takes a temporary folder each time, and says so.

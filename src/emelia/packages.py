@@ -12,9 +12,9 @@ from importlib import import_module
 from typing import Any
 
 # Those that send something, or would, unless they are told not to.
-TALKATIVE = ("huggingface_hub", "mlflow", "onnxruntime", "transformers")
+WITH_TELEMETRY = ("huggingface_hub", "mlflow", "onnxruntime", "transformers")
 
-SILENT = {
+TELEMETRY_OFF = {
     "ORT_DISABLE_TELEMETRY": "1",  # its own `disable_telemetry_events` comes too late
     "HF_HUB_DISABLE_TELEMETRY": "1",  # also read by transformers and hf_xet
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -22,16 +22,16 @@ SILENT = {
 }
 
 
-def send_nothing() -> None:
+def disable_telemetry() -> None:
     """Tell packages that are imported from now on to keep to themselves how they are used."""
-    os.environ.update(SILENT)
+    os.environ.update(TELEMETRY_OFF)
 
 
 def package(name: str) -> Any:
-    """Import one of `TALKATIVE`, or a module inside it, by its dotted name.
+    """Import one of `WITH_TELEMETRY`, or a module inside it, by its dotted name.
 
     Raises:
         ImportError: it is not installed.
     """
-    send_nothing()
+    disable_telemetry()
     return import_module(name)

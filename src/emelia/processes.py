@@ -32,7 +32,7 @@ def one_thread_each() -> Iterator[None]:
 
 
 @contextmanager
-def without_ctrl_c() -> Iterator[None]:
+def block_ctrl_c() -> Iterator[None]:
     """Hold Ctrl-C back, here and in processes started inside; here it comes after all."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
@@ -45,7 +45,7 @@ def without_ctrl_c() -> Iterator[None]:
 
 
 @contextmanager
-def ctrl_c_waits() -> Iterator[None]:
+def delay_ctrl_c() -> Iterator[None]:
     """Let steps that belong together be finished before Ctrl-C, if it comes, is obeyed.
 
     Blocking the signal would not do: a process with other threads gets it through those.
@@ -64,13 +64,13 @@ def ctrl_c_waits() -> Iterator[None]:
         before(*pressed[-1])
 
 
-def follow_parent() -> None:
+def exit_with_parent() -> None:
     """In a worker: leave Ctrl-C to the parent, and end when the parent does, however that is."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 
-def ending(workers: Iterable[BaseProcess]) -> tuple[str, str]:
+def describe_end(workers: Iterable[BaseProcess]) -> tuple[str, str]:
     """How the worker that broke a pool ended, and what to do beside trying again.
 
     Both are parts of a sentence, such as "a process HOW: run the same command againMORE."

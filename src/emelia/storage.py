@@ -43,7 +43,7 @@ def expanded(place: str | Path) -> Path:
     return Path(os.path.expanduser(place))
 
 
-def mark(path: Path) -> list[int]:
+def file_stamp(path: Path) -> list[int]:
     """What tells a file from its later self: size, and when content and entry were changed.
 
     A copy can be given the size and time of what it replaces, but not the last of the three.

@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from emelia.caches import settle_numba, temporary
+from emelia.caches import set_numba_cache, temporary
 from emelia.errors import MissingExtraError
 
 
@@ -33,7 +33,7 @@ def librosa(purpose: str) -> Any:
         MissingExtraError: librosa is not installed.
         StorageError: nothing can be written anywhere, not even temporary files.
     """
-    settle_numba()
+    set_numba_cache()
     lock = FileLock(temporary() / f"emelia-{_user()}-numba.lock")
     try:
         with nullcontext() if "librosa.core.pitch" in sys.modules else lock:

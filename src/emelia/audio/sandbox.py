@@ -1,6 +1,6 @@
 """Decoding what strangers send, in processes that can do nothing else.
 
-A nursery process has the decoders loaded and forks a child for every recording. The child
+A fork_server process has the decoders loaded and forks a child for every recording. The child
 may open neither files nor connections, nor take more memory or time than it is told; what it
 gives back, mono float32 at 16 kHz, is counted and checked. A child that dies is one refused
 recording.
@@ -35,10 +35,10 @@ _WAVE, _END = b"w", b"z"
 _ERRORS: dict[bytes, type[AudioError]] = {b"l": TooLongError, b"f": FormatError, b"a": AudioError}
 _MOST = 2**26  # bytes of one reply
 _SECOND = 1.0  # that a child may live beyond its time, so that the parent speaks first
-_NURSERY = """
+_FORK_SERVER = """
 import sys
-from emelia.audio.sandbox import nursery
-nursery(*map(int, sys.argv[1:]))
+from emelia.audio.sandbox import fork_server
+fork_server(*map(int, sys.argv[1:]))
 """
 _CRASHED = (
     "upload: the decoder gave up: the file is damaged, or needs more memory than a "
@@ -47,7 +47,7 @@ _CRASHED = (
 
 
 class Sandbox:
-    """A nursery and its children. Threads may share one.
+    """A fork_server and its children. Threads may share one.
 
     Args:
         megabytes: memory that a child may take for one recording.
@@ -64,7 +64,7 @@ class Sandbox:
         self._control: socket.socket | None = None
 
     def start(self) -> None:
-        """Start the nursery, so that the first recording need not wait for it."""
+        """Start the fork_server, so that the first recording need not wait for it."""
         with self._lock:
             self._start()
 
@@ -97,7 +97,7 @@ class Sandbox:
                 raise AudioError(_CRASHED) from None
 
     def close(self) -> None:
-        """End the nursery; children end by themselves."""
+        """End the fork_server; children end by themselves."""
         with self._lock:
             self._end()
 
@@ -105,7 +105,7 @@ class Sandbox:
         self._control, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _NURSERY, str(theirs.fileno()), str(self._bytes)],
+                [sys.executable, "-c", _FORK_SERVER, str(theirs.fileno()), str(self._bytes)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -117,7 +117,7 @@ class Sandbox:
     def _end(self) -> None:
         if self._control is None:
             return
-        self._control.close()  # at which the nursery leaves
+        self._control.close()  # at which the fork_server leaves
         self._control = None
         try:
             self._process.wait(timeout=2)
@@ -126,7 +126,7 @@ class Sandbox:
             self._process.wait()
 
     def _give(self, child_end: socket.socket) -> None:
-        """Hand a connection to the nursery, to a new one should the old have died."""
+        """Hand a connection to the fork_server, to a new one should the old have died."""
         with self._lock, child_end:
             try:
                 self._send(child_end)
@@ -139,7 +139,7 @@ class Sandbox:
         socket.send_fds(control, [b"+"], [child_end.fileno()])
 
 
-def nursery(descriptor: int, most_bytes: int) -> None:
+def fork_server(descriptor: int, most_bytes: int) -> None:
     """Fork a child for every connection that comes, until the parent is gone."""
     _load_decoders()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies

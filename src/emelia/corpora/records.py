@@ -110,7 +110,7 @@ class CorpusSpec:
 
     name: str
     title: str
-    home: str
+    homepage: str
     licence: str
     citation: str
     language: str
@@ -195,5 +195,7 @@ class Split:
     name: str
     protocol: str  # one sentence, for tables
     folds: tuple[Fold, ...]
-    peeks: bool = False  # test figures are recorded every epoch: what choosing on test claims
+    tests_every_epoch: bool = (
+        False  # test figures are recorded every epoch: what choosing on test claims
+    )
     added: tuple[Corpus, ...] = ()  # others, whose clips all training parts have, too

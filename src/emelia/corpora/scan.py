@@ -25,7 +25,7 @@ from emelia.audio.files import files_below
 from emelia.caches import cache_root
 from emelia.corpora.records import Utterance
 from emelia.errors import AudioError, CorpusError, MissingExtraError, StorageError
-from emelia.storage import mark, write_atomically
+from emelia.storage import file_stamp, write_atomically
 
 OnProgress = Callable[[int, int], None]  # files done, files in all
 
@@ -128,7 +128,7 @@ def _forget(path: Path) -> None:
 def _mark(path: Path) -> list[int]:
     """See `storage.mark`; nothing for a file that is not there, of which decoding says why."""
     try:
-        return mark(path)
+        return file_stamp(path)
     except OSError:
         return []
 

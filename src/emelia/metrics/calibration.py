@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emelia.metrics.intervals import Interval, resamples
-from emelia.metrics.scores import Labels, Numbers, as_chances, share_of
+from emelia.metrics.scores import Labels, Numbers, as_probabilities, share_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ def with_temperature(probabilities: ArrayLike, temperature: float) -> Numbers:
 
 def brier_score(truth: ArrayLike, probabilities: ArrayLike) -> float:
     """Mean squared distance to the truth, summed over classes: 0 best, 2 worst (Brier 1950)."""
-    true, chances = as_chances(truth, probabilities)
+    true, chances = as_probabilities(truth, probabilities)
     return float(((chances - np.eye(chances.shape[1])[true]) ** 2).sum(axis=1).mean())
 
 
@@ -58,7 +58,7 @@ def reliability(
     Returns:
         A bin each: `low`, `high`, `n`, mean `confidence` and `accuracy`; both 0 where n is 0.
     """
-    true, chances = as_chances(truth, probabilities)
+    true, chances = as_probabilities(truth, probabilities)
     sure = chances.max(axis=1)
     right = chances.argmax(axis=1) == true
     edges = np.linspace(0, 1, bins + 1)
@@ -136,7 +136,7 @@ def risk_coverage(truth: ArrayLike, probabilities: ArrayLike) -> RiskCoverage:
 
     The area is the mean, over all answers, of the risk of accepting those at least as sure.
     """
-    true, chances = as_chances(truth, probabilities)
+    true, chances = as_probabilities(truth, probabilities)
     confidence, place, count = np.unique(
         -chances.max(axis=1), return_inverse=True, return_counts=True
     )
@@ -151,7 +151,7 @@ def _gaps(truth: ArrayLike, probabilities: NDArray[np.float64], bins: int) -> Nu
 
     The calibration error is the sum over bins of the size of their means.
     """
-    true, chances = as_chances(truth, probabilities)
+    true, chances = as_probabilities(truth, probabilities)
     sure, right = chances.max(axis=1), chances.argmax(axis=1) == true
     gaps = np.zeros((len(true), bins))
     gaps[np.arange(len(true)), _bins(sure, bins)] = sure - right

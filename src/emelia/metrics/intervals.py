@@ -19,7 +19,7 @@ from emelia.metrics.scores import (
     Labels,
     accuracy_of,
     as_labels,
-    as_long,
+    as_names,
     f1,
     macro,
     precision,
@@ -131,7 +131,7 @@ def _resampled(
     """Confusion matrices (n, S, C, C) of resamples, and whether speakers were drawn."""
     pairs = [as_labels(truth, row) for row in np.atleast_2d(np.asarray(predicted))]
     true, guesses = pairs[0][0], np.vstack([guess for _, guess in pairs])  # (N,), (S, N)
-    names, speaker = np.unique(as_long(speakers, len(true), "speakers"), return_inverse=True)
+    names, speaker = np.unique(as_names(speakers, len(true), "speakers"), return_inverse=True)
     clustered = len(names) >= FEWEST_SPEAKERS
     if not clustered:
         speaker = np.zeros_like(speaker)
@@ -156,7 +156,7 @@ def mean_interval(
 
 def resamples(speakers: Sequence[str], clips: int, n: int, seed: int) -> tuple[Labels, bool]:
     """How often each clip is drawn in each resample (n, N), and whether speakers were drawn."""
-    names, owner = np.unique(as_long(speakers, clips, "speakers"), return_inverse=True)
+    names, owner = np.unique(as_names(speakers, clips, "speakers"), return_inverse=True)
     clustered = len(names) >= FEWEST_SPEAKERS
     if not clustered:
         owner = np.zeros_like(owner)

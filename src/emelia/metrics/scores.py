@@ -95,7 +95,7 @@ def per_group(
 ) -> dict[str, dict[str, float]]:
     """`n`, `accuracy` and `uar` of each speaker, gender or the like, by name."""
     true, guess = as_labels(truth, predicted)
-    names = as_long(groups, len(true), "groups")
+    names = as_names(groups, len(true), "groups")
     table = {}
     for name in np.unique(names):
         own = names == name
@@ -148,7 +148,7 @@ def as_labels(truth: ArrayLike, predicted: ArrayLike) -> tuple[Labels, Labels]:
     return true.astype(np.int64), guess.astype(np.int64)
 
 
-def as_chances(truth: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Numbers]:
+def as_probabilities(truth: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Numbers]:
     """Check probabilities (N, C) against truth (N,)."""
     chances = np.asarray(probabilities, dtype=np.float64)
     if chances.ndim != 2 or not chances.size or not np.allclose(chances.sum(axis=1), 1, atol=1e-3):
@@ -159,7 +159,7 @@ def as_chances(truth: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Numb
     return true, chances
 
 
-def as_long(names: Sequence[str], clips: int, what: str) -> NDArray[np.str_]:
+def as_names(names: Sequence[str], clips: int, what: str) -> NDArray[np.str_]:
     """Names (N,) of groups, one a clip; ValueError where there are not as many."""
     if len(names) != clips:
         raise ValueError(f"{len(names)} {what} for {clips} clips.")

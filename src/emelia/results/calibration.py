@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from emelia import metrics
 from emelia.metrics import Interval, Labels, RiskCoverage
 
-Chances = NDArray[np.float64]
+Probabilities = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,15 +24,15 @@ class Calibration:
     """Test answers of a recipe, as its networks gave them and with their temperatures."""
 
     truth: Labels  # (N,)
-    before: Chances  # (S, N, C)
-    after: Chances  # (S, N, C)
+    before: Probabilities  # (S, N, C)
+    after: Probabilities  # (S, N, C)
     speakers: Sequence[str]  # N of them
     temperatures: tuple[float, ...]  # one a training, 1 where none was fitted
 
     @property
     def fitted(self) -> bool:
         """Whether any training has a temperature; where none has, before and after are one."""
-        return any(heat != 1 for heat in self.temperatures)
+        return any(temperature != 1 for temperature in self.temperatures)
 
     @cached_property
     def error(self) -> float:
@@ -95,5 +95,5 @@ class Calibration:
     def _truths(self) -> Labels:
         return np.tile(self.truth, len(self.after))  # (S * N,)
 
-    def _pooled(self, chances: Chances) -> Chances:
+    def _pooled(self, chances: Probabilities) -> Probabilities:
         return chances.reshape(-1, chances.shape[-1])  # (S * N, C)

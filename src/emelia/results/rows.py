@@ -88,10 +88,10 @@ class Row:
             np.stack([np.concatenate([getattr(c, kind) for c in cells]) for cells in self.counted])
             for kind in ("probabilities", "calibrated")
         )
-        heat = tuple(c.temperature for cells in self.counted for c in cells)
+        temperature = tuple(c.temperature for cells in self.counted for c in cells)
         if not np.isfinite(before).all():
             return None
-        return Calibration(self.truth, before, after, self.speakers, heat)
+        return Calibration(self.truth, before, after, self.speakers, temperature)
 
     @cached_property
     def accuracies(self) -> tuple[float, ...]:

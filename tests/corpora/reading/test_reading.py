@@ -129,7 +129,7 @@ def test_nemo_names_tell_speaker_and_sentence() -> None:
 def test_every_registered_corpus_is_described_in_full(name: str) -> None:
     spec = CORPORA[name]
     assert spec.name == name
-    assert all((spec.title, spec.home, spec.licence, spec.citation, spec.language, spec.names))
+    assert all((spec.title, spec.homepage, spec.licence, spec.citation, spec.language, spec.names))
     assert sum(spec.emotions.values()) in (spec.clips, 0)
     assert bool(spec.source) != bool(spec.obtain), "download freely or by hand"
     assert spec.parse(Path("README.wav")) is None

@@ -57,7 +57,7 @@ def test_each_corpus_is_tested_whole_and_unheard() -> None:
     assert split.protocol == (
         "Leave one corpus out, 3 folds; of each other corpus a fifth of the speakers validates."
     )
-    assert not split.peeks
+    assert not split.tests_every_epoch
 
 
 @pytest.mark.parametrize("name", ["loco", "language"])

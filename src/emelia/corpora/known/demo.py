@@ -46,7 +46,7 @@ def parse(path: Path) -> Fields | None:
 SPEC = CorpusSpec(
     name="demo",
     title="The embedded corpus: synthetic voices acting by rule",
-    home="https://github.com/espeak-ng/espeak-ng",
+    homepage="https://github.com/espeak-ng/espeak-ng",
     licence="made on your machine by eSpeak NG (GPL-3.0-or-later), not distributed",
     citation="eSpeak NG speaks it, https://github.com/espeak-ng/espeak-ng",
     language="English, German, Greek, Polish",

@@ -13,14 +13,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from emelia.corpora.reading.foreign_tables import (
+from emelia.corpora.reading.conversion import (
     COLUMNS,
     Row,
-    adopt,
-    identity_of,
+    check_row_lengths,
+    convert,
     parse_place,
     pick_columns,
-    whole,
+    table_identity,
 )
 from emelia.errors import CorpusError, MissingExtraError
 from emelia.storage import expanded
@@ -42,7 +42,7 @@ def read_audformat(text: str) -> Path:
     tables = {name: _table_file(root, name) for name in _filewise(header, root)}
     rows = _rows(root, header, tables, options)
     name = str(header.get("name") or root.resolve().name).replace("/", "-")
-    return adopt(name, rows, identity_of(root, [root / HEADER, *tables.values()], options))
+    return convert(name, rows, table_identity(root, [root / HEADER, *tables.values()], options))
 
 
 def _header(root: Path) -> Mapping[str, Any]:
@@ -143,7 +143,7 @@ def _read(path: Path) -> list[Record]:
                 records = list(csv.DictReader(file, restval=""))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise CorpusError(f"{path}: cannot be read ({error}).") from None
-        whole(records, path)
+        check_row_lengths(records, path)
     else:
         records = _read_parquet(path)
     if records and "file" not in records[0]:

@@ -30,7 +30,7 @@ def without_copies(
     return kept, tuple(u for u in found if u.id not in ids)
 
 
-def on_copies(kept: Sequence[Utterance], copies: Sequence[Utterance]) -> list[str]:
+def describe_copies(kept: Sequence[Utterance], copies: Sequence[Utterance]) -> list[str]:
     """One line on what was left out, with an example; none where nothing was."""
     if not copies:
         return []

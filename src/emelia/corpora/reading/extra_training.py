@@ -14,7 +14,7 @@ from emelia.corpora.records import UNKNOWN_SPEAKER, Corpus, Split
 from emelia.errors import CorpusError
 
 
-def add(split: Split, corpus: Corpus, others: Corpus) -> Split:
+def add_to_training(split: Split, corpus: Corpus, others: Corpus) -> Split:
     """Add clips of other corpora to the training part of every fold; name and protocol say so.
 
     Args:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emelia.corpora.reading.emotion_column import (
+from emelia.corpora.reading.emotion_search import (
     Found,
     Place,
     by_folders,
@@ -24,8 +24,8 @@ from emelia.corpora.reading.emotion_column import (
     emotions_in,
     level_at,
 )
-from emelia.corpora.reading.people import is_numbered_person, is_thing
-from emelia.corpora.reading.voices import Told, find_voices, some
+from emelia.corpora.reading.person_names import is_no_person, is_numbered_person
+from emelia.corpora.reading.speaker_search import EmotionSource, abridged, find_speakers
 from emelia.corpora.records import UNKNOWN_SPEAKER, Fields, Labels
 from emelia.emotions import EMOTIONS, canonical
 
@@ -39,7 +39,7 @@ def read_folders(files: Sequence[Path]) -> Labels:
     reading = _read(files)
     told = reading.told
     labels.reasons = {file: _reason(file) for file in files if file not in told}
-    voices = find_voices(told)
+    voices = find_speakers(told)
     for file, one in told.items():
         speaker = voices.speakers.get(file, UNKNOWN_SPEAKER)
         labels.fields[file] = Fields(one.emotion, speaker)
@@ -52,7 +52,7 @@ def read_folders(files: Sequence[Path]) -> Labels:
 class _Reading:
     """What tells the emotion of each file, and what else folders and names tell."""
 
-    told: dict[Path, Told]  # without the files of which nothing tells it
+    told: dict[Path, EmotionSource]  # without the files of which nothing tells it
     folders: Found
     names: Found
     elsewhere: tuple[Path, ...]  # told at another place than the others
@@ -72,13 +72,15 @@ def _read(files: Sequence[Path]) -> _Reading:
     return _Reading(told, folders, names, folders.elsewhere)
 
 
-def _tell(files: Sequence[Path], levels: Mapping[Path, int], names: Found) -> dict[Path, Told]:
+def _tell(
+    files: Sequence[Path], levels: Mapping[Path, int], names: Found
+) -> dict[Path, EmotionSource]:
     told = {}
     for file in files:
         if file in levels:
-            told[file] = Told(canonical(file.parts[levels[file]]), levels[file])
+            told[file] = EmotionSource(canonical(file.parts[levels[file]]), levels[file])
         elif file in names.emotions:
-            told[file] = Told(names.emotions[file], None)
+            told[file] = EmotionSource(names.emotions[file], None)
     return told
 
 
@@ -100,7 +102,7 @@ def _by_folder(files: Sequence[Path]) -> dict[Path, int]:
     for file in people:
         outer = [
             i for i, name in enumerate(file.parts[:-1])
-            if not is_numbered_person(name) and not is_thing(name)
+            if not is_numbered_person(name) and not is_no_person(name)
         ]  # fmt: skip
         if outer:
             around[file] = outer[-1]
@@ -140,16 +142,16 @@ def _reason(file: Path) -> str:
     return f"{_NOWHERE}, and its name tells none" if len(file.parts) > 1 else _NOWHERE
 
 
-def _notes(told: Mapping[Path, Told], left_out: int) -> list[str]:
+def _notes(told: Mapping[Path, EmotionSource], left_out: int) -> list[str]:
     notes = []
     classes = sorted({one.emotion for one in told.values()})
     known = [name for name in classes if name in EMOTIONS]
     if not known:
-        notes.append(f"No folder is named after a known emotion; classes: {some(classes)}.")
+        notes.append(f"No folder is named after a known emotion; classes: {abridged(classes)}.")
     elif 2 * len(known) < len(classes):
         notes.append(
-            f"Only {some(known)} of {len(classes)} classes names a known emotion; classes: "
-            f"{some(classes)}. If these are people, {_SETTLE}."
+            f"Only {abridged(known)} of {len(classes)} classes names a known emotion; classes: "
+            f"{abridged(classes)}. If these are people, {_SETTLE}."
         )
     named = [file for file, one in told.items() if one.level is None]
     if named:
@@ -160,7 +162,7 @@ def _notes(told: Mapping[Path, Told], left_out: int) -> list[str]:
     if left_out > len(told):
         notes.append(
             f"Only {len(told)} of {len(told) + left_out} recordings have a known emotion, "
-            f"{some(classes)}; the others are left out. If people are called so, {_SETTLE}."
+            f"{abridged(classes)}; the others are left out. If people are called so, {_SETTLE}."
         )
     return notes
 

@@ -20,14 +20,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from emelia.corpora.paths import home_of, local_name
-from emelia.corpora.reading.foreign_tables import (
+from emelia.corpora.paths import corpus_folder, folder_name
+from emelia.corpora.reading.conversion import (
     Row,
-    adopt,
-    identity_of,
+    check_row_lengths,
+    convert,
     parse_place,
     pick_columns,
-    whole,
+    table_identity,
 )
 from emelia.errors import CorpusError, MissingExtraError
 from emelia.storage import expanded
@@ -48,8 +48,10 @@ def read_hugging_face(text: str) -> Path:
     base = root if root.is_dir() else root.parent
     tables = _tables(root, options.get("split", ""))
     rows = (_located(base, row) for table in tables for row in _rows(base, table, options))
-    name = (home_of(local_name(place)) or base.resolve()).name if root.is_dir() else root.stem
-    return adopt(name, rows, identity_of(base, tables, options))
+    name = (
+        (corpus_folder(folder_name(place)) or base.resolve()).name if root.is_dir() else root.stem
+    )
+    return convert(name, rows, table_identity(base, tables, options))
 
 
 def _located(root: Path, row: Row) -> Row:
@@ -63,8 +65,8 @@ def _find(place: str) -> Path:
     path = expanded(place)
     if os.path.exists(path):
         return path
-    if home := home_of(local_name(place)):
-        return home
+    if folder := corpus_folder(folder_name(place)):
+        return folder
     if place.count("/") == 1 and not place.startswith((".", "~", "/")):
         raise CorpusError(f"hf:{place}: is not here. Run: emelia corpora fetch hf:{place}")
     raise CorpusError(f"hf:{place}: no such file or folder. Check the path.")
@@ -137,7 +139,7 @@ def _listed(table: Path, options: Mapping[str, str]) -> Iterator[Row]:
         else:
             records = [json.loads(line) for line in text.splitlines() if line.strip()]
         there = list(records[0])
-        whole(records, table)
+        check_row_lengths(records, table)
     except (OSError, ValueError, csv.Error, LookupError, TypeError) as error:
         raise CorpusError(f"{table}: not a table of recordings ({error}).") from None
     columns = pick_columns(there, {"audio": "file_name", **options}, table, ("label", "audio"))

@@ -33,14 +33,14 @@ from emelia.corpora.known.english import (
     tess,
 )
 from emelia.corpora.known.europe import aesdd, cafe, emodb, emovo, emozionalmente, mesd, nemo
-from emelia.corpora.paths import home_of
+from emelia.corpora.paths import corpus_folder
 from emelia.corpora.reading.audformat import read_audformat
-from emelia.corpora.reading.copies import on_copies, without_copies
+from emelia.corpora.reading.conversion import read_notes
+from emelia.corpora.reading.copies import describe_copies, without_copies
 from emelia.corpora.reading.folders import read_folders
-from emelia.corpora.reading.foreign_tables import notes_of
 from emelia.corpora.reading.huggingface import read_hugging_face
 from emelia.corpora.reading.joining import join, merge, restrict
-from emelia.corpora.reading.own_folders import read_manifest
+from emelia.corpora.reading.manifest import read_manifest
 from emelia.corpora.reading.warnings import differences, duplicates
 from emelia.corpora.records import Corpus, CorpusSpec, Labels, Rejected, Utterance
 from emelia.corpora.scan import OnProgress, Scan, audio_files, scan
@@ -54,7 +54,10 @@ _MODULES = (
 )  # fmt: skip
 CORPORA: dict[str, CorpusSpec] = {module.SPEC.name: module.SPEC for module in _MODULES}
 OWN = ("manifest", "folders")  # the readers of corpora that have no name
-ADOPTED = {"hf": read_hugging_face, "audformat": read_audformat}  # of data sets kept as tables
+TABLE_READERS = {
+    "hf": read_hugging_face,
+    "audformat": read_audformat,
+}  # of data sets kept as tables
 _FORMATS = ", ".join(suffix[1:] for suffix in SUFFIXES)
 
 
@@ -136,10 +139,10 @@ def _resolve(where: str | Path) -> tuple[str, Path]:
     if os.path.exists(path):
         return "", path
     head, colon, rest = text.partition(":")
-    if colon and head in ADOPTED and isinstance(where, str):
-        return head, ADOPTED[head](rest)
-    if isinstance(where, str) and text in CORPORA and (home := home_of(text)):
-        return text, home
+    if colon and head in TABLE_READERS and isinstance(where, str):
+        return head, TABLE_READERS[head](rest)
+    if isinstance(where, str) and text in CORPORA and (found := corpus_folder(text)):
+        return text, found
     if colon and isinstance(where, str) and os.path.exists(expanded(rest)):
         if head not in _readers():
             raise CorpusError(f"{text}: there is no reader {head!r}{_known(head, _readers())}")
@@ -148,7 +151,7 @@ def _resolve(where: str | Path) -> tuple[str, Path]:
         raise CorpusError(
             f"{text}: emelia knows this corpus but not where it is; give its folder, or let "
             f"EMELIA_CORPORA name the folder that holds it. To get it, {_advice(CORPORA[text])}. "
-            f"Its home is {CORPORA[text].home}"
+            f"Its homepage is {CORPORA[text].homepage}"
         )
     if os.sep in text or colon or isinstance(where, Path):
         raise CorpusError(f"{text}: no such folder. Check the path, or try the corpus 'demo'.")
@@ -165,9 +168,9 @@ def _understand(reader: str, path: Path) -> tuple[Path, CorpusSpec | None, Label
         if reader in ("", "manifest"):
             return path.parent, None, read_manifest(path)
         raise CorpusError(f"{path}: a file; the reader {reader!r} expects a folder.")
-    if reader in ADOPTED:
+    if reader in TABLE_READERS:
         labels = read_manifest(path / "manifest.csv")
-        labels.notes += notes_of(path)
+        labels.notes += read_notes(path)
         return path, None, labels
     files = audio_files(path)
     spec = _readers()[reader] if reader else _best_spec(files)
@@ -241,7 +244,7 @@ def _assemble(
     rejected = tuple(Rejected(root / file, reason) for file, reason in reasons)
     notes = [
         *labels.notes,
-        *on_copies(utterances, copies),
+        *describe_copies(utterances, copies),
         *differences(spec, utterances),
         *duplicates(utterances),
     ]

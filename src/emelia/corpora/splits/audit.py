@@ -14,7 +14,7 @@ from typing import Any
 from emelia.corpora.records import PARTS, UNKNOWN_SPEAKER, Fold, Split, Utterance
 
 # What a split of recordings nobody knows the speakers of has to say.
-NAMELESS = (
+UNKNOWN_SPEAKERS = (
     "Who speaks is not known of every clip: the same voices may be in training and test, so that "
     "the figures flatter."
 )

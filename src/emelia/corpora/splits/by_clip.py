@@ -37,10 +37,12 @@ def author(corpus: Corpus, name: str) -> Split:
         "80/20 stratified at random (random_state 42) over files sorted by name, as its author "
         "did; an eighth of the 80 % validates; speakers and sentences are shared."
     )
-    return Split(name, protocol, (_sorted_fold("1", train, validation, test),), peeks=True)
+    return Split(
+        name, protocol, (_sorted_fold("1", train, validation, test),), tests_every_epoch=True
+    )
 
 
-def quarters(corpus: Corpus, name: str) -> Split:
+def random_75_25(corpus: Corpus, name: str) -> Split:
     """Five draws of 75/25.
 
     EmoBox (github.com/emo-box/EmoBox) has drawn AESDD so, once: 455 and 149 clips, where each of

@@ -25,12 +25,12 @@ from difflib import get_close_matches
 
 from emelia.corpora.records import Corpus, Fold, Split
 from emelia.corpora.splits import by_clip, by_corpus, by_speaker
-from emelia.corpora.splits.audit import NAMELESS, audit, audit_lines
+from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS, audit, audit_lines
 from emelia.errors import EmeliaError, SplitError
 
 __all__ = [
-    "NAMELESS",
     "NAMES",
+    "UNKNOWN_SPEAKERS",
     "Fold",
     "Split",
     "audit",
@@ -46,7 +46,7 @@ _FIXED: dict[str, Callable[[Corpus, str], Split]] = {
     "sentence": by_speaker.sentence,
     "published": by_speaker.published,
     "founding-70-20-10": by_clip.founding_document,
-    "random-75-25": by_clip.quarters,
+    "random-75-25": by_clip.random_75_25,
     "author-80-20": by_clip.author,
 }
 _OTHERS = tuple(name for name in _FIXED if name != "loso")

@@ -34,7 +34,7 @@ def parse(path: Path) -> Fields | None:
 SPEC = CorpusSpec(
     name="ased",
     title="Amharic Speech Emotion Dataset",
-    home="not settled",
+    homepage="not settled",
     licence='"freely available", no licence file; not settled',
     citation="not settled.",
     language="Amharic",

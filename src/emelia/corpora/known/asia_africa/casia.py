@@ -29,7 +29,7 @@ def parse(path: Path) -> Fields | None:
 SPEC = CorpusSpec(
     name="casia",
     title="CASIA Mandarin emotional speech, the free part",
-    home="not settled",
+    homepage="not settled",
     licence="circulates for research; not settled",
     citation="not settled.",
     language="Mandarin",

@@ -27,7 +27,7 @@ parse = partial(parse_name, _NAME, emotion=_EMOTIONS)
 SPEC = CorpusSpec(
     name="shemo",
     title="Sharif Emotional Speech Database (ShEMO)",
-    home="https://github.com/mansourehk/ShEMO",
+    homepage="https://github.com/mansourehk/ShEMO",
     licence="free of charge for academic purposes",
     citation=(
         "O. Mohamad Nezami, P. Jamshid Lou, M. Karami: ShEMO: a large-scale validated database for "

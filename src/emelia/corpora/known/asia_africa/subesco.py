@@ -34,7 +34,7 @@ def parse(path: Path) -> Fields | None:
 SPEC = CorpusSpec(
     name="subesco",
     title="SUST Bangla Emotional Speech Corpus",
-    home="https://zenodo.org/records/4526477",
+    homepage="https://zenodo.org/records/4526477",
     licence="CC BY 4.0",
     citation=(
         "S. Sultana, M. S. Rahman, M. R. Selim, M. Z. Iqbal: SUST Bangla Emotional Speech Corpus "

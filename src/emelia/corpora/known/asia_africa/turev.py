@@ -36,7 +36,7 @@ def parse(path: Path) -> Fields | None:
 SPEC = CorpusSpec(
     name="turev",
     title="Turkish Emotion Voice Database (TurEV-DB)",
-    home="not settled",
+    homepage="not settled",
     licence="README: CC BY-NC-ND 4.0, licence file: GPL-3; not settled",
     citation="not settled.",
     language="Turkish",

@@ -21,7 +21,7 @@ parse = partial(parse_name, _NAME, emotion=_EMOTIONS)
 SPEC = CorpusSpec(
     name="urdu",
     title="URDU Dataset",
-    home="https://github.com/siddiquelatif/URDU-Dataset",
+    homepage="https://github.com/siddiquelatif/URDU-Dataset",
     licence="for research only",
     citation=(
         "S. Latif, A. Qayyum, M. Usman, J. Qadir: Cross Lingual Speech Emotion Recognition: Urdu "

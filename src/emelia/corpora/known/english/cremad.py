@@ -30,7 +30,7 @@ parse = partial(parse_name, _NAME, women=_WOMEN)
 SPEC = CorpusSpec(
     name="cremad",
     title="Crowd-sourced Emotional Multimodal Actors Dataset (CREMA-D)",
-    home="https://github.com/CheyneyComputerScience/CREMA-D",
+    homepage="https://github.com/CheyneyComputerScience/CREMA-D",
     licence="Open Database Licence (ODbL) 1.0",
     citation=(
         "H. Cao, D. G. Cooper, M. K. Keutmann, R. C. Gur, A. Nenkova, R. Verma: CREMA-D: "

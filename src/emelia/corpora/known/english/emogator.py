@@ -64,7 +64,7 @@ def label(_root: Path, files: Sequence[Path]) -> Labels:
 SPEC = CorpusSpec(
     name="emogator",
     title="EmoGator, vocal bursts without words",
-    home="not settled",
+    homepage="not settled",
     licence="Apache-2.0",
     citation="Buhl: EmoGator, 2023.",
     language=NO_LANGUAGE,

@@ -110,7 +110,7 @@ def _codes(scene: Path) -> dict[str, str]:
 SPEC = CorpusSpec(
     name="iemocap",
     title="Interactive Emotional Dyadic Motion Capture Database (IEMOCAP)",
-    home="https://sail.usc.edu/iemocap/",
+    homepage="https://sail.usc.edu/iemocap/",
     licence="for research, after a signed licence",
     citation=(
         "C. Busso, M. Bulut, C.-C. Lee, A. Kazemzadeh, E. Mower, S. Kim, J. N. Chang, S. Lee, "

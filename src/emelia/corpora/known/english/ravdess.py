@@ -49,7 +49,7 @@ def parse_channel(path: Path, wanted: str) -> Fields | None:
 SPEC = CorpusSpec(
     name="ravdess",
     title="Ryerson Audio-Visual Database of Emotional Speech and Song, speech part",
-    home="https://zenodo.org/records/1188976",
+    homepage="https://zenodo.org/records/1188976",
     licence="CC BY-NC-SA 4.0",
     citation=(
         "S. R. Livingstone, F. A. Russo: The Ryerson Audio-Visual Database of Emotional Speech "

@@ -24,7 +24,7 @@ def parse(path: Path) -> Fields | None:
 SPEC = CorpusSpec(
     name="ravdess-song",
     title="Ryerson Audio-Visual Database of Emotional Speech and Song, song part",
-    home=ravdess.SPEC.home,
+    homepage=ravdess.SPEC.homepage,
     licence=ravdess.SPEC.licence,
     citation=ravdess.SPEC.citation,
     language=ravdess.SPEC.language,

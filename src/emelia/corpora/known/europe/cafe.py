@@ -33,7 +33,7 @@ parse = partial(parse_name, _NAME, women=_WOMEN, emotion=_EMOTIONS, take=_INTENS
 SPEC = CorpusSpec(
     name="cafe",
     title="Canadian French Emotional Speech Dataset (CaFE)",
-    home="https://zenodo.org/records/1478765",
+    homepage="https://zenodo.org/records/1478765",
     licence="CC BY-NC-SA 4.0",
     citation=(
         "P. Gournay, O. Lahaie, R. Lefebvre: A Canadian French Emotional Speech Dataset. ACM "

@@ -32,7 +32,7 @@ parse = partial(parse_name, _NAME, women=_WOMEN, emotion=_EMOTIONS)
 SPEC = CorpusSpec(
     name="emodb",
     title="Berlin Database of Emotional Speech (EmoDB)",
-    home="http://emodb.bilderbar.info",
+    homepage="http://emodb.bilderbar.info",
     licence="CC0 according to its publisher",
     citation=(
         "F. Burkhardt, A. Paeschke, M. Rolfes, W. Sendlmeier, B. Weiss: A Database of German "

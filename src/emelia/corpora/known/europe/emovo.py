@@ -30,7 +30,7 @@ parse = partial(parse_name, _NAME, emotion=_EMOTIONS)
 SPEC = CorpusSpec(
     name="emovo",
     title="EMOVO Corpus: an Italian Emotional Speech Database",
-    home="http://voice.fub.it/activities/corpora/emovo/index.html",
+    homepage="http://voice.fub.it/activities/corpora/emovo/index.html",
     licence="none is published with it; ask its authors",
     citation=(
         "G. Costantini, I. Iaderola, A. Paoloni, M. Todisco: EMOVO Corpus: an Italian Emotional "

@@ -84,7 +84,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 SPEC = CorpusSpec(
     name="emozionalmente",
     title="Emozionalmente: a crowdsourced Italian speech emotional corpus",
-    home="https://zenodo.org/records/6569824",
+    homepage="https://zenodo.org/records/6569824",
     licence="CC BY 4.0",
     citation=(
         "F. Catania, J. W. Wilke, F. Garzotto: Emozionalmente: A Crowdsourced Corpus of Simulated "

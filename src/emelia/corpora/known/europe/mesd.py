@@ -31,7 +31,7 @@ def parse(path: Path) -> Fields | None:
 SPEC = CorpusSpec(
     name="mesd",
     title="Mexican Emotional Speech Database",
-    home="https://data.mendeley.com/datasets/cy34mh68j9/5",
+    homepage="https://data.mendeley.com/datasets/cy34mh68j9/5",
     licence="CC BY 4.0",
     citation=(
         "M. M. Duville, L. M. Alonso-Valerdi, D. I. Ibarra-Zarate: Mexican Emotional Speech "

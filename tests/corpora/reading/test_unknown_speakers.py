@@ -18,7 +18,7 @@ from emelia.cli import app
 from emelia.config import AudioConfig, Card, FeatureConfig
 from emelia.corpora import Corpus, Utterance, read_corpus
 from emelia.corpora.records import UNKNOWN_SPEAKER
-from emelia.corpora.splits.scheme import NAMELESS, Split, audit, make_split
+from emelia.corpora.splits.scheme import UNKNOWN_SPEAKERS, Split, audit, make_split
 from emelia.learn.export.card_figures import figures
 from emelia.learn.export.temperature import Answers
 from emelia.results import Cell, Study, studies
@@ -78,7 +78,7 @@ def test_nobody_is_one_of_the_speakers(nobody: Study) -> None:
     assert who(nobody.best) == "unknown speakers"
     assert "of unknown speakers." in findings.headline(nobody)
     assert tables.speakers(nobody).rows == ()
-    assert NAMELESS in tables.main(nobody).note and NAMELESS in limitations(nobody)
+    assert UNKNOWN_SPEAKERS in tables.main(nobody).note and UNKNOWN_SPEAKERS in limitations(nobody)
     assert not any("1 test speaker" in line for line in limitations(nobody))
 
 
@@ -101,7 +101,7 @@ def test_known_speakers_are_counted_and_the_others_mentioned() -> None:
 def test_the_report_says_so_at_the_top(cells: list[Cell], tmp_path: Path) -> None:
     markdown, page = (path.read_text("utf-8") for path in write_report(cells, tmp_path))
     for text in (markdown, re.sub(r"<[^>]+>", "", page)):
-        assert text.index("Speakers unknown.") > 0 and NAMELESS in text
+        assert text.index("Speakers unknown.") > 0 and UNKNOWN_SPEAKERS in text
         assert "1 speaker" not in text and "1 test speaker" not in text
     assert re.search(r"test speakers\s*</dt>\s*<dd[^>]*>\s*unknown", page)
     assert not list(tmp_path.glob("figures/*-speakers.png"))
@@ -128,7 +128,7 @@ def test_the_page_of_a_card_says_so() -> None:
     text = _figures(replace(card, metrics={"test": test})) + _classes(
         replace(card, metrics={"test": test})
     )
-    assert NAMELESS in text and "| test | 40 | unknown |" in text
+    assert UNKNOWN_SPEAKERS in text and "| test | 40 | unknown |" in text
     assert "UAR is the mean recall of the classes with clips." in text
     assert "| b | – | – | – | 0 |" in text
 
@@ -199,7 +199,7 @@ def test_every_command_says_that_the_figures_flatter(own: Path) -> None:
         ("study", own, "--recipes", "variable-3", "--split", "random-75-25", "--jobs", 1),
     ):
         said = run(*command, *TINY)
-        assert NAMELESS in said and "1 speaker" not in said
+        assert UNKNOWN_SPEAKERS in said and "1 speaker" not in said
     again = run("evaluate", "runs/own-variable-3", own)
     assert "training may have heard the same voices" in again
     assert "other clips of these speakers" not in again

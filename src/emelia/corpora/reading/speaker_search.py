@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from emelia.corpora.reading.people import is_numbered_person, is_thing, person_inside
+from emelia.corpora.reading.person_names import is_no_person, is_numbered_person, person_inside
 from emelia.emotions import EMOTIONS, canonical
 
 _REMEDY = (
@@ -31,7 +31,7 @@ _REMEDY = (
 
 
 @dataclass(frozen=True)
-class Told:
+class EmotionSource:
     """The emotion of a file and the place of the folder that tells it; None: its name does."""
 
     emotion: str
@@ -39,7 +39,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Voices:
+class SpeakersFound:
     """Who speaks in each file, nobody where that is not known, and a sentence on it."""
 
     note: str
@@ -49,7 +49,7 @@ class Voices:
 Names = dict[Path, str]
 
 
-def find_voices(told: Mapping[Path, Told]) -> Voices:
+def find_speakers(told: Mapping[Path, EmotionSource]) -> SpeakersFound:
     """Find out who speaks, by the rules above."""
     doubt = ""
     for where, names, doubts in _candidates(told):
@@ -58,22 +58,22 @@ def find_voices(told: Mapping[Path, Told]) -> Voices:
         reason = doubts(names, told)
         if not reason:
             people = sorted(set(names.values()))
-            return Voices(f"Speakers are taken from the {where}: {some(people)}.", names)
+            return SpeakersFound(f"Speakers are taken from the {where}: {abridged(people)}.", names)
         doubt = reason  # of the last rule, which is about the file names
     said = doubt or "Neither folders nor file names tell who speaks"
-    return Voices(f"{said}, {_REMEDY}")
+    return SpeakersFound(f"{said}, {_REMEDY}")
 
 
-def some(names: Sequence[str], most: int = 8) -> str:
+def abridged(names: Sequence[str], most: int = 8) -> str:
     """The first of them, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
-Doubts = Callable[[Names, Mapping[Path, Told]], str]
+Doubts = Callable[[Names, Mapping[Path, EmotionSource]], str]
 
 
-def _candidates(told: Mapping[Path, Told]) -> Iterator[tuple[str, Names, Doubts]]:
+def _candidates(told: Mapping[Path, EmotionSource]) -> Iterator[tuple[str, Names, Doubts]]:
     """Names of each file by each rule, fewer than files where it does not hold."""
     yield "folders", _each(told, _person_around), lambda *_: ""
     yield "file names", _each(told, lambda file, _: person_inside(file.stem)), lambda *_: ""
@@ -84,16 +84,16 @@ def _candidates(told: Mapping[Path, Told]) -> Iterator[tuple[str, Names, Doubts]
     yield "file names", _each(told, _prefix), _doubts_of_prefixes
 
 
-def _each(told: Mapping[Path, Told], find: Callable[[Path, Told], str]) -> Names:
+def _each(told: Mapping[Path, EmotionSource], find: Callable[[Path, EmotionSource], str]) -> Names:
     return {file: name for file, one in told.items() if (name := find(file, one))}
 
 
-def _person_around(file: Path, one: Told) -> str:
+def _person_around(file: Path, one: EmotionSource) -> str:
     people = [n for i, n in enumerate(file.parts[:-1]) if i != one.level and is_numbered_person(n)]
     return people[-1] if people else ""
 
 
-def _sessions(told: Mapping[Path, Told]) -> set[str]:
+def _sessions(told: Mapping[Path, EmotionSource]) -> set[str]:
     """Folders called like an emotion, as `neutral` may be, that lie beside days and sessions."""
     levels = defaultdict(set)
     for file, one in told.items():
@@ -103,33 +103,33 @@ def _sessions(told: Mapping[Path, Told]) -> set[str]:
     found = set()
     for names in levels.values():
         like = {name for name in names if canonical(name) in EMOTIONS}
-        if all(map(is_thing, names - like)) and (len(like) == 1 or names - like):
+        if all(map(is_no_person, names - like)) and (len(like) == 1 or names - like):
             found |= like
     return found
 
 
-def _above(file: Path, one: Told, sessions: set[str]) -> str:
+def _above(file: Path, one: EmotionSource, sessions: set[str]) -> str:
     """The folder around that of the emotion, or around a file whose name tells the emotion."""
     level = len(file.parts) - 1 if one.level is None else one.level
     return _nearest(file.parts[:level][::-1], sessions)
 
 
-def _below(file: Path, one: Told, sessions: set[str]) -> str:
+def _below(file: Path, one: EmotionSource, sessions: set[str]) -> str:
     """The folder inside that of the emotion."""
     return "" if one.level is None else _nearest(file.parts[one.level + 1 : -1], sessions)
 
 
 def _nearest(folders: Sequence[str], sessions: set[str]) -> str:
     """The first that may be a person, `anna` of `day1` and `anna`, or else the first."""
-    people = [name for name in folders if not is_thing(name)]
+    people = [name for name in folders if not is_no_person(name)]
     return next((n for n in people if n not in sessions), next(iter([*people, *folders]), ""))
 
 
-def _prefix(file: Path, _one: Told) -> str:
+def _prefix(file: Path, _one: EmotionSource) -> str:
     return file.name.partition("_")[0] if "_" in file.stem else ""
 
 
-def _doubts_of_groups(names: Names, told: Mapping[Path, Told]) -> str:
+def _doubts_of_groups(names: Names, told: Mapping[Path, EmotionSource]) -> str:
     """Why folders are no people; empty where they may be."""
     heard = defaultdict(set)
     for file, name in names.items():
@@ -139,24 +139,24 @@ def _doubts_of_groups(names: Names, told: Mapping[Path, Told]) -> str:
     return _doubts_of_names(names, told, "folders")
 
 
-def _doubts_of_folders(names: Names, told: Mapping[Path, Told]) -> str:
+def _doubts_of_folders(names: Names, told: Mapping[Path, EmotionSource]) -> str:
     return _doubts_of_groups(names, told) or _counts_up(names, told, "folders")
 
 
-def _doubts_of_prefixes(names: Names, told: Mapping[Path, Told]) -> str:
+def _doubts_of_prefixes(names: Names, told: Mapping[Path, EmotionSource]) -> str:
     """Why what file names begin with is nobody; empty where it may be somebody."""
     if len(set(names.values())) < 2:
         return f"All file names begin with {next(iter(names.values()))}_, which tells nobody apart"
     return _doubts_of_names(names, told, "file names") or _counts_up(names, told, "file names")
 
 
-def _doubts_of_names(names: Names, told: Mapping[Path, Told], where: str) -> str:
+def _doubts_of_names(names: Names, told: Mapping[Path, EmotionSource], where: str) -> str:
     spoken = defaultdict(set)
     for file, name in names.items():
         spoken[name].add(told[file].emotion)
     emotions = _names_of_emotions(spoken)
-    wrong = next((n for n in spoken if is_thing(n) or n in emotions), "")
-    dated = [file for file in names if where == "file names" and is_thing(file.stem)]
+    wrong = next((n for n in spoken if is_no_person(n) or n in emotions), "")
+    dated = [file for file in names if where == "file names" and is_no_person(file.stem)]
     if wrong or dated:
         return f"The {where} do not tell who speaks ({wrong or dated[0].name} is nobody)"
     several = sum(len(emotions) > 1 for emotions in spoken.values())
@@ -173,7 +173,7 @@ def _names_of_emotions(spoken: Mapping[str, set[str]]) -> set[str]:
     return {name for name, word in known.items() if spoken[name] == {word}}
 
 
-def _counts_up(names: Names, told: Mapping[Path, Told], where: str) -> str:
+def _counts_up(names: Names, told: Mapping[Path, EmotionSource], where: str) -> str:
     """Names that occur once an emotion count recordings, or are what is said.
 
     Each folder is counted by itself: in `train` and `test` numbers may begin anew.

@@ -47,6 +47,6 @@ def person_inside(stem: str) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-def is_thing(name: str) -> bool:
+def is_no_person(name: str) -> bool:
     """Whether a name is that of a part, a session, a take, a date, ..., and so of nobody."""
     return bool(_THINGS.fullmatch(name) or _DATE.match(name))

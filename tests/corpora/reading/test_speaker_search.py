@@ -15,7 +15,7 @@ from emelia.cli import app
 from emelia.corpora import CORPORA, read_corpus
 from emelia.corpora.known.english import ravdess
 from emelia.corpora.reading.folders import emotion_in, read_folders
-from emelia.corpora.reading.people import is_numbered_person, is_thing, person_inside
+from emelia.corpora.reading.person_names import is_no_person, is_numbered_person, person_inside
 from emelia.corpora.records import UNKNOWN_SPEAKER, Labels
 from emelia.corpora.splits.scheme import possible_splits
 from emelia.errors import CorpusError
@@ -195,8 +195,8 @@ def test_people_inside_names(stem: str, who: str) -> None:
 
 
 def test_things_are_nobody() -> None:
-    assert all(map(is_thing, ("train", "take1", "Session_2", "20260301", "2026-03-01", "REC")))
-    assert not any(map(is_thing, ("anna", "1001", "s1", "001", "left handed")))
+    assert all(map(is_no_person, ("train", "take1", "Session_2", "20260301", "2026-03-01", "REC")))
+    assert not any(map(is_no_person, ("anna", "1001", "s1", "001", "left handed")))
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from emelia.caches import cache_root
-from emelia.corpora.reading.own_folders import OPTIONAL, REQUIRED
+from emelia.corpora.reading.manifest import OPTIONAL, REQUIRED
 from emelia.corpora.records import GENDERS, UNKNOWN_SPEAKER
 from emelia.errors import CorpusError, StorageError
-from emelia.storage import mark
+from emelia.storage import file_stamp
 
 NOTES = "notes.txt"
 _VERSION = "2"  # of what is written: raise it with any change
@@ -89,7 +89,7 @@ def pick_columns(
     return picked
 
 
-def whole(records: Sequence[dict[str, Any]], table: Path) -> None:
+def check_row_lengths(records: Sequence[dict[str, Any]], table: Path) -> None:
     """See that no row of a CSV file has more cells than the file has columns.
 
     Raises:
@@ -103,7 +103,7 @@ def whole(records: Sequence[dict[str, Any]], table: Path) -> None:
             )
 
 
-def adopt(name: str, rows: Iterable[Row], identity: object) -> Path:
+def convert(name: str, rows: Iterable[Row], identity: object) -> Path:
     """Write rows as a folder with a manifest, if that has not been done, and return it.
 
     Args:
@@ -134,13 +134,13 @@ def adopt(name: str, rows: Iterable[Row], identity: object) -> Path:
     return folder
 
 
-def identity_of(root: Path, files: Sequence[Path], options: Mapping[str, str]) -> object:
+def table_identity(root: Path, files: Sequence[Path], options: Mapping[str, str]) -> object:
     """What the rows of some table files depend on."""
-    marks = [(f.relative_to(root).as_posix(), *mark(f)) for f in files]
+    marks = [(f.relative_to(root).as_posix(), *file_stamp(f)) for f in files]
     return [str(root.resolve()), sorted(options.items()), marks]
 
 
-def notes_of(folder: Path) -> list[str]:
+def read_notes(folder: Path) -> list[str]:
     """What was odd about the rows."""
     return (folder / NOTES).read_text(encoding="utf-8").splitlines()
 
