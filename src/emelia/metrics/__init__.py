@@ -1,4 +1,4 @@
-"""How good predictions are, how sure one may be of that, and whether two models differ."""
+"""Metrics of predictions, their confidence intervals, calibration, and tests of differences."""
 
 from emelia.metrics.calibration import (
     RiskCoverage,

@@ -1,11 +1,11 @@
-"""Corpora of one's own without a manifest: folders, and at need file names, tell the emotion.
+"""Read a folder without a manifest: folder names, or else file names, tell the emotion.
 
-The emotion of a file is the folder at that level at which most folders of the corpus have a name
-emelia knows (`anger`, `Angry`), whether known or beside such ones, or else the folder that holds
-it: labels may be any words. Folders of people (`Actor_03`, `speaker1`, Joy of Anna, Joy and Li)
-are no emotions. Where folders are those of people, or hold files of the same several emotions, the
-file names tell the emotion, all at the same place (`speaker1/calm_01.wav`). Who speaks is looked
-for by `voices`. Where two words of a path may be it, a note says which was taken.
+The emotion of a file is its folder at the level where most folders have the name of an emotion
+(`anger`, `Angry`); other folders at this level are classes, too. Where no folder names an emotion,
+the innermost folder is the class, whatever its name. Folders of speakers (`Actor_03`, `speaker1`,
+or Joy beside Anna and Li) are not emotions. Where all folders are speakers, or hold files of the
+same several emotions, the file names tell the emotion (`speaker1/calm_01.wav`). `speaker_search`
+finds the speakers. Where two words of a path may be the emotion, a note says which was chosen.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NOWHERE = "lies in no folder that names its emotion"
 
 
 def read_folders(files: Sequence[Path]) -> Labels:
-    """Label files by the folders they lie in, and by their names where folders are of people."""
+    """Label files by their folders, or by their names where the folders are speakers."""
     labels = Labels()
     reading = _read(files)
     told = reading.told
@@ -50,12 +50,12 @@ def read_folders(files: Sequence[Path]) -> Labels:
 
 @dataclass(frozen=True)
 class _Reading:
-    """What tells the emotion of each file, and what else folders and names tell."""
+    """Where each file names its emotion, and what folders and file names tell in addition."""
 
-    told: dict[Path, EmotionSource]  # without the files of which nothing tells it
+    told: dict[Path, EmotionSource]  # without files whose path names no emotion
     folders: Found
     names: Found
-    elsewhere: tuple[Path, ...]  # told at another place than the others
+    elsewhere: tuple[Path, ...]  # with the emotion at another position than the others
 
 
 def _read(files: Sequence[Path]) -> _Reading:
@@ -85,7 +85,7 @@ def _tell(
 
 
 def _beside(files: Sequence[Path], place: Place | None) -> dict[Path, int]:
-    """Where folders of other files are named after emotions, the folder at that place."""
+    """The folder of each file at the position where other files have an emotion."""
     at = {file: level_at(file, place) for file in files}
     return {
         file: level
@@ -95,7 +95,7 @@ def _beside(files: Sequence[Path], place: Place | None) -> dict[Path, int]:
 
 
 def _by_folder(files: Sequence[Path]) -> dict[Path, int]:
-    """The folder that holds each file, or, where those are people, the one around them."""
+    """Index of the innermost folder of each file that is not a speaker."""
     inner = {file: len(file.parts) - 2 for file in files if len(file.parts) > 1}
     people = {file for file, i in inner.items() if is_numbered_person(file.parts[i])}
     around = {}
@@ -115,10 +115,10 @@ def _by_folder(files: Sequence[Path]) -> dict[Path, int]:
 def _names_tell(
     files: Sequence[Path], by_folder: Mapping[Path, int], by_name: Mapping[Path, str]
 ) -> bool:
-    """Whether folders are not the emotions, but hold the same several ones by the file names.
+    """Whether file names, not folders, tell the emotions: most emotions lie in several folders.
 
-    Where each emotion of the names lies in a folder of its own, as `surprise` in `positive`, the
-    folders are labels.
+    Where each emotion of the file names has a folder of its own, as `surprise` in `positive`, the
+    folders are the labels.
     """
     if 2 * len(by_name) <= len(files):
         return False
@@ -168,11 +168,11 @@ def _notes(told: Mapping[Path, EmotionSource], left_out: int) -> list[str]:
 
 
 def _doubts(reading: _Reading) -> list[str]:
-    """What the paths tell of other emotions, and how to settle it: a sentence or two in all."""
+    """Notes on files whose path may name another emotion, with what to do about it."""
     told, notes = reading.told, []
     others = _others(reading)
     if others:
-        # One that may be wrong says more than one that is clear.
+        # Show a file that may be wrong rather than one that is clear.
         file = max(others, key=lambda one: others[one][1])
         word, likely = others[file]
         other = f"though {word} may be it too" if likely else f"and {word} is taken for a name"
@@ -190,7 +190,7 @@ def _doubts(reading: _Reading) -> list[str]:
 
 
 def _others(reading: _Reading) -> dict[Path, tuple[str, bool]]:
-    """Another emotion's word in a path, and whether the emotions of all might stand there."""
+    """Files with another emotion in their path: the word, and whether it may be the right one."""
     told, folders, names = reading.told, reading.folders, reading.names
     found = {}
     for file, one in told.items():

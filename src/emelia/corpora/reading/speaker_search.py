@@ -1,16 +1,16 @@
-"""Who speaks in recordings of one's own, as far as folders and file names tell.
+"""Find the speakers of a folder of recordings by the names of folders and files.
 
-Speakers are, and the first of these that holds for every file counts:
+Speakers are the first of these that every file has:
 
-1. folders named after numbered people, `Actor_03`, `spk1`, wherever they are;
+1. folders with names of numbered speakers, `Actor_03`, `spk1`, at any level;
 2. such a name inside the file names, `angry_spk1_03.wav`;
 3. the folders above or below the emotion, if every emotion has several of them;
-4. what comes before the first `_` of the file names, `anna_001.wav`.
+4. the file names up to the first `_`, `anna_001.wav`.
 
-The last two are convincing only where at least half of the names occur with two emotions or
-more, and where they are no dates, sessions, takes and the like. What merely counts recordings,
-each number once an emotion, is nobody. A split that kept numbers apart instead of people would
-be called fair and be none, so in doubt the speakers are unknown, with a note that says why.
+The last two count only if at least half of the names occur with two emotions or more, and if they
+are not dates, sessions, takes or running numbers, which occur once with each emotion. In doubt the
+speakers are unknown, with a note that says why: a split by running numbers would be called
+speaker-independent and not be it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _REMEDY = (
 
 @dataclass(frozen=True)
 class EmotionSource:
-    """The emotion of a file and the place of the folder that tells it; None: its name does."""
+    """The emotion of a file, and the index of the folder that names it; None: the file name."""
 
     emotion: str
     level: int | None
@@ -40,7 +40,7 @@ class EmotionSource:
 
 @dataclass(frozen=True)
 class SpeakersFound:
-    """Who speaks in each file, nobody where that is not known, and a sentence on it."""
+    """The speaker of each file, none where they are unknown, and a note for the user."""
 
     note: str
     speakers: Mapping[Path, str] = field(default_factory=dict)
@@ -50,7 +50,7 @@ Names = dict[Path, str]
 
 
 def find_speakers(told: Mapping[Path, EmotionSource]) -> SpeakersFound:
-    """Find out who speaks, by the rules above."""
+    """Find the speakers of files by the rules of this module."""
     doubt = ""
     for where, names, doubts in _candidates(told):
         if len(names) < len(told):
@@ -59,13 +59,13 @@ def find_speakers(told: Mapping[Path, EmotionSource]) -> SpeakersFound:
         if not reason:
             people = sorted(set(names.values()))
             return SpeakersFound(f"Speakers are taken from the {where}: {abridged(people)}.", names)
-        doubt = reason  # of the last rule, which is about the file names
+        doubt = reason  # that of the last rule, on file names, is reported
     said = doubt or "Neither folders nor file names tell who speaks"
     return SpeakersFound(f"{said}, {_REMEDY}")
 
 
 def abridged(names: Sequence[str], most: int = 8) -> str:
-    """The first of them, and how many more there are."""
+    """The first names, and the number of the others: `a, b and 3 more`."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
@@ -74,7 +74,7 @@ Doubts = Callable[[Names, Mapping[Path, EmotionSource]], str]
 
 
 def _candidates(told: Mapping[Path, EmotionSource]) -> Iterator[tuple[str, Names, Doubts]]:
-    """Names of each file by each rule, fewer than files where it does not hold."""
+    """For each rule, where it looks, the name it finds for each file, and its check."""
     yield "folders", _each(told, _person_around), lambda *_: ""
     yield "file names", _each(told, lambda file, _: person_inside(file.stem)), lambda *_: ""
     sessions = _sessions(told)
@@ -94,7 +94,7 @@ def _person_around(file: Path, one: EmotionSource) -> str:
 
 
 def _sessions(told: Mapping[Path, EmotionSource]) -> set[str]:
-    """Folders called like an emotion, as `neutral` may be, that lie beside days and sessions."""
+    """Folders with the name of an emotion that lie beside sessions, as `neutral` may."""
     levels = defaultdict(set)
     for file, one in told.items():
         for level, name in enumerate(file.parts[:-1]):
@@ -109,7 +109,7 @@ def _sessions(told: Mapping[Path, EmotionSource]) -> set[str]:
 
 
 def _above(file: Path, one: EmotionSource, sessions: set[str]) -> str:
-    """The folder around that of the emotion, or around a file whose name tells the emotion."""
+    """The folder around that of the emotion, or around a file whose name tells it."""
     level = len(file.parts) - 1 if one.level is None else one.level
     return _nearest(file.parts[:level][::-1], sessions)
 
@@ -120,7 +120,7 @@ def _below(file: Path, one: EmotionSource, sessions: set[str]) -> str:
 
 
 def _nearest(folders: Sequence[str], sessions: set[str]) -> str:
-    """The first that may be a person, `anna` of `day1` and `anna`, or else the first."""
+    """The first that may be a speaker (`anna` of `day1` and `anna`), or else the first."""
     people = [name for name in folders if not is_no_person(name)]
     return next((n for n in people if n not in sessions), next(iter([*people, *folders]), ""))
 
@@ -130,7 +130,7 @@ def _prefix(file: Path, _one: EmotionSource) -> str:
 
 
 def _doubts_of_groups(names: Names, told: Mapping[Path, EmotionSource]) -> str:
-    """Why folders are no people; empty where they may be."""
+    """Why folders are not speakers; empty where they may be."""
     heard = defaultdict(set)
     for file, name in names.items():
         heard[told[file].emotion].add(name)
@@ -144,7 +144,7 @@ def _doubts_of_folders(names: Names, told: Mapping[Path, EmotionSource]) -> str:
 
 
 def _doubts_of_prefixes(names: Names, told: Mapping[Path, EmotionSource]) -> str:
-    """Why what file names begin with is nobody; empty where it may be somebody."""
+    """Why the beginnings of file names are not speakers; empty where they may be."""
     if len(set(names.values())) < 2:
         return f"All file names begin with {next(iter(names.values()))}_, which tells nobody apart"
     return _doubts_of_names(names, told, "file names") or _counts_up(names, told, "file names")
@@ -166,7 +166,7 @@ def _doubts_of_names(names: Names, told: Mapping[Path, EmotionSource], where: st
 
 
 def _names_of_emotions(spoken: Mapping[str, set[str]]) -> set[str]:
-    """Names that are emotions' and nobody's: people may be called so, but not most of them."""
+    """Names that are emotions: a speaker may be called Joy, but not most speakers."""
     known = {name: word for name in spoken if (word := canonical(name)) in EMOTIONS}
     if 2 * len(known) > len(spoken) and len(set(known.values())) > 1:
         return set(known)
@@ -174,11 +174,13 @@ def _names_of_emotions(spoken: Mapping[str, set[str]]) -> set[str]:
 
 
 def _counts_up(names: Names, told: Mapping[Path, EmotionSource], where: str) -> str:
-    """Names that occur once an emotion count recordings, or are what is said.
+    """Why names are running numbers or sentences: they occur once with each emotion.
 
-    Each folder is counted by itself: in `train` and `test` numbers may begin anew.
+    Each folder is counted separately, since in `train` and `test` numbers may begin anew.
     """
-    level = -1 if where == "file names" else -2  # a folder of a person is one of several
+    level = (
+        -1 if where == "file names" else -2
+    )  # compare the folders of speakers within their parent
     cells = Counter((file.parts[:level], name, told[file].emotion) for file, name in names.items())
     several = sum(clips > 1 for clips in cells.values())
     if 2 * several >= len(cells):
