@@ -129,7 +129,7 @@ def _delete_cache(path: Path) -> None:
 
 
 def _stamp(path: Path) -> list[int]:
-    """See `storage.mark`; nothing for a file that is not there, of which decoding says why."""
+    """The `file_stamp` of a file; empty for a missing one, which decoding reports."""
     try:
         return file_stamp(path)
     except OSError:

@@ -1,6 +1,6 @@
 """ShEMO: 87 speakers from Persian radio plays in six emotions, chosen by twelve listeners.
 
-File names: sex and number of the speaker, emotion letter, number. `F03S02.wav` is the
+File names: gender and number of the speaker, emotion letter, number. `F03S02.wav` is the
 second sad utterance of woman 03. The plays are not read from a list, so there are no sentences
 that two speakers share.
 """

@@ -1,7 +1,7 @@
-"""URDU: people in Urdu talk shows, in four emotions; nothing is acted or read.
+"""URDU: speakers in Urdu talk shows, in four emotions; nothing is acted or read.
 
 File names: speaker, number, emotion letter with a number. `SM1_F10_A010.wav` is a man's
-tenth recording, in anger. The second letter of the speaker is the sex.
+tenth recording, in anger. The second letter of the speaker is the gender.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """RAVDESS, the song part: 23 actors sing two sentences in six emotions.
 
 File names are those of the speech part with 02 for the channel: `03-02-05-02-01-02-07.wav`.
-Actor 18 did not sing, and nobody sang disgust or surprise.
+Actor 18 did not sing, and no actor sang disgust or surprise.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ SPEC = CorpusSpec(
     source=DagsHub(
         "kingabzpro/Acted-Emotional-Speech-Dynamic-Database", partial(stored_checksums, "aesdd")
     ),
-    note="The sex of the speakers is not published; all say the same 20 sentences.",
+    note="The gender of the speakers is not published; all say the same 20 sentences.",
     names="emotion letter, sentence, speaker in brackets, as in 'a01 (1).wav'",
     # What the code of SERAB (arXiv 2110.03414) yields and later papers report.
     published={"train": ("2", "3", "6"), "validation": ("4",), "test": ("1", "5")},

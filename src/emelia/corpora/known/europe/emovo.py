@@ -1,7 +1,7 @@
 """EMOVO: six actors say 14 Italian sentences in seven emotions.
 
 File names: emotion, speaker, sentence. `rab-f1-b2.wav` is anger (rabbia), the first
-woman, sentence b2. The speaker's first letter is the sex.
+woman, sentence b2. The speaker's first letter is the gender.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from emelia.corpora.records import CorpusSpec, Fields
 from emelia.emotions import canonical
 
 _NAME = re.compile(r"(Anger|Disgust|Fear|Happiness|Neutral|Sadness)_([CFM])_[AB]_(\w.*)")
-# The names do not tell who speaks, only the kind of voice. Taken as speakers, the kinds keep
-# people apart as speakers would. A child's sex is not published.
+# The names tell only the kind of voice, not the speaker. With kinds as speakers, no speaker is in
+# two parts of a split. The gender of the children is not published.
 _GENDERS = {"F": "female", "M": "male", "C": ""}
 
 
