@@ -121,11 +121,6 @@ class Row:
         """Standard deviation over seeds; None for a single seed."""
         return stdev(self.accuracies) if len(self.accuracies) > 1 else None
 
-    @property
-    def uar_spread(self) -> float | None:
-        """Standard deviation over seeds; None for a single seed."""
-        return stdev(self.uars) if len(self.uars) > 1 else None
-
     @cached_property
     def accuracy_interval(self) -> Interval:
         return metrics.interval(self.truth, self.predicted, self.speakers, "accuracy")

@@ -103,10 +103,10 @@ def test_the_audit_tells_what_was_added_and_that_no_test_speaker_was_heard() -> 
     assert "added" not in audit(make_split(made("home"), "loso"))[0]
 
 
-def test_the_audit_does_not_vouch_for_speakers_nobody_knows() -> None:
+def test_the_audit_does_not_call_unknown_speakers_disjoint() -> None:
     other = made("other")
-    nameless = tuple(replace(u, speaker=UNKNOWN_SPEAKER) for u in other.utterances)
-    found = audit(added(made("home"), replace(other, utterances=nameless)))[0]
+    unknown = tuple(replace(u, speaker=UNKNOWN_SPEAKER) for u in other.utterances)
+    found = audit(added(made("home"), replace(other, utterances=unknown)))[0]
     assert found["text"].startswith("speakers disjoint; speakers of other unknown;")
 
 

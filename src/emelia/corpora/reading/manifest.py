@@ -33,7 +33,7 @@ def read_manifest(path: Path) -> Labels:
         where = f"{path}:{number}"
         for column in REQUIRED:
             if not row[column]:
-                hint = " (unknown where nobody knows who speaks)" if column == "speaker" else ""
+                hint = " (unknown where it is not known who speaks)" if column == "speaker" else ""
                 raise CorpusError(
                     f"{where}: the column {column!r} is empty; every row needs one{hint}."
                 )

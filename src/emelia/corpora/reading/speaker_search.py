@@ -46,19 +46,22 @@ class SpeakersFound:
     speakers: Mapping[Path, str] = field(default_factory=dict)
 
 
-Names = dict[Path, str]
+Sources = Mapping[Path, EmotionSource]  # by file
+Names = dict[Path, str]  # by file
 
 
-def find_speakers(told: Mapping[Path, EmotionSource]) -> SpeakersFound:
+def find_speakers(sources: Sources) -> SpeakersFound:
     """Find the speakers of files by the rules of this module."""
     doubt = ""
-    for where, names, doubts in _candidates(told):
-        if len(names) < len(told):
+    for where, names, doubts in _candidates(sources):
+        if len(names) < len(sources):
             continue
-        reason = doubts(names, told)
+        reason = doubts(names, sources)
         if not reason:
-            people = sorted(set(names.values()))
-            return SpeakersFound(f"Speakers are taken from the {where}: {abridged(people)}.", names)
+            speakers = sorted(set(names.values()))
+            return SpeakersFound(
+                f"Speakers are taken from the {where}: {abridged(speakers)}.", names
+            )
         doubt = reason  # that of the last rule, on file names, is reported
     said = doubt or "Neither folders nor file names tell who speaks"
     return SpeakersFound(f"{said}, {_REMEDY}")
@@ -70,22 +73,22 @@ def abridged(names: Sequence[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + more
 
 
-Doubts = Callable[[Names, Mapping[Path, EmotionSource]], str]
+Doubts = Callable[[Names, Sources], str]
 
 
-def _candidates(told: Mapping[Path, EmotionSource]) -> Iterator[tuple[str, Names, Doubts]]:
+def _candidates(sources: Sources) -> Iterator[tuple[str, Names, Doubts]]:
     """For each rule, where it looks, the name it finds for each file, and its check."""
-    yield "folders", _each(told, _person_around), lambda *_: ""
-    yield "file names", _each(told, lambda file, _: person_inside(file.stem)), lambda *_: ""
-    sessions = _sessions(told)
+    yield "folders", _each(sources, _person_around), lambda *_: ""
+    yield "file names", _each(sources, lambda file, _: person_inside(file.stem)), lambda *_: ""
+    sessions = _sessions(sources)
     above, below = partial(_above, sessions=sessions), partial(_below, sessions=sessions)
-    yield "folders", _each(told, above), _doubts_of_groups
-    yield "folders", _each(told, below), _doubts_of_folders
-    yield "file names", _each(told, _prefix), _doubts_of_prefixes
+    yield "folders", _each(sources, above), _doubts_of_groups
+    yield "folders", _each(sources, below), _doubts_of_folders
+    yield "file names", _each(sources, _prefix), _doubts_of_prefixes
 
 
-def _each(told: Mapping[Path, EmotionSource], find: Callable[[Path, EmotionSource], str]) -> Names:
-    return {file: name for file, one in told.items() if (name := find(file, one))}
+def _each(sources: Sources, find: Callable[[Path, EmotionSource], str]) -> Names:
+    return {file: name for file, one in sources.items() if (name := find(file, one))}
 
 
 def _person_around(file: Path, one: EmotionSource) -> str:
@@ -93,10 +96,10 @@ def _person_around(file: Path, one: EmotionSource) -> str:
     return people[-1] if people else ""
 
 
-def _sessions(told: Mapping[Path, EmotionSource]) -> set[str]:
+def _sessions(sources: Sources) -> set[str]:
     """Folders with the name of an emotion that lie beside sessions, as `neutral` may."""
     levels = defaultdict(set)
-    for file, one in told.items():
+    for file, one in sources.items():
         for level, name in enumerate(file.parts[:-1]):
             if level != one.level:
                 levels[level].add(name)
@@ -129,36 +132,39 @@ def _prefix(file: Path, _one: EmotionSource) -> str:
     return file.name.partition("_")[0] if "_" in file.stem else ""
 
 
-def _doubts_of_groups(names: Names, told: Mapping[Path, EmotionSource]) -> str:
+def _doubts_of_groups(names: Names, sources: Sources) -> str:
     """Why folders are not speakers; empty where they may be."""
     heard = defaultdict(set)
     for file, name in names.items():
-        heard[told[file].emotion].add(name)
+        heard[sources[file].emotion].add(name)
     if any(len(found) < 2 for found in heard.values()):
         return "The folders do not tell who speaks: not every emotion has several"
-    return _doubts_of_names(names, told, "folders")
+    return _doubts_of_names(names, sources, "folders")
 
 
-def _doubts_of_folders(names: Names, told: Mapping[Path, EmotionSource]) -> str:
-    return _doubts_of_groups(names, told) or _counts_up(names, told, "folders")
+def _doubts_of_folders(names: Names, sources: Sources) -> str:
+    return _doubts_of_groups(names, sources) or _counts_up(names, sources, "folders")
 
 
-def _doubts_of_prefixes(names: Names, told: Mapping[Path, EmotionSource]) -> str:
+def _doubts_of_prefixes(names: Names, sources: Sources) -> str:
     """Why the beginnings of file names are not speakers; empty where they may be."""
     if len(set(names.values())) < 2:
-        return f"All file names begin with {next(iter(names.values()))}_, which tells nobody apart"
-    return _doubts_of_names(names, told, "file names") or _counts_up(names, told, "file names")
+        prefix = next(iter(names.values()))
+        return f"All file names begin with {prefix}_, which does not tell speakers apart"
+    return _doubts_of_names(names, sources, "file names") or _counts_up(
+        names, sources, "file names"
+    )
 
 
-def _doubts_of_names(names: Names, told: Mapping[Path, EmotionSource], where: str) -> str:
+def _doubts_of_names(names: Names, sources: Sources, where: str) -> str:
     spoken = defaultdict(set)
     for file, name in names.items():
-        spoken[name].add(told[file].emotion)
+        spoken[name].add(sources[file].emotion)
     emotions = _names_of_emotions(spoken)
     wrong = next((n for n in spoken if is_no_person(n) or n in emotions), "")
     dated = [file for file in names if where == "file names" and is_no_person(file.stem)]
     if wrong or dated:
-        return f"The {where} do not tell who speaks ({wrong or dated[0].name} is nobody)"
+        return f"The {where} do not tell who speaks ({wrong or dated[0].name} is not a speaker)"
     several = sum(len(emotions) > 1 for emotions in spoken.values())
     if 2 * several < len(spoken):
         return f"The {where} do not tell who speaks: most of their names occur with one emotion"
@@ -173,7 +179,7 @@ def _names_of_emotions(spoken: Mapping[str, set[str]]) -> set[str]:
     return {name for name, word in known.items() if spoken[name] == {word}}
 
 
-def _counts_up(names: Names, told: Mapping[Path, EmotionSource], where: str) -> str:
+def _counts_up(names: Names, sources: Sources, where: str) -> str:
     """Why names are running numbers or sentences: they occur once with each emotion.
 
     Each folder is counted separately, since in `train` and `test` numbers may begin anew.
@@ -181,7 +187,9 @@ def _counts_up(names: Names, told: Mapping[Path, EmotionSource], where: str) -> 
     level = (
         -1 if where == "file names" else -2
     )  # compare the folders of speakers within their parent
-    cells = Counter((file.parts[:level], name, told[file].emotion) for file, name in names.items())
+    cells = Counter(
+        (file.parts[:level], name, sources[file].emotion) for file, name in names.items()
+    )
     several = sum(clips > 1 for clips in cells.values())
     if 2 * several >= len(cells):
         return ""
