@@ -16,7 +16,7 @@ import pytest
 import soundfile
 from conftest import ROOT, voice
 
-from emelia.packages import SILENT, TALKATIVE
+from emelia.packages import TELEMETRY_OFF, WITH_TELEMETRY
 
 # What makes packages quiet by chance, on a machine for tests: here they are to be as at home.
 CHANCE = re.compile(
@@ -69,7 +69,11 @@ class Home:
         self.folder.mkdir()
         (folder / "watch").mkdir()
         (folder / "watch" / "sitecustomize.py").write_text(WATCH)
-        kept = {k: v for k, v in os.environ.items() if k not in SILENT and not CHANCE.fullmatch(k)}
+        kept = {
+            k: v
+            for k, v in os.environ.items()
+            if k not in TELEMETRY_OFF and not CHANCE.fullmatch(k)
+        }
         self.environment = kept | {
             "HOME": str(self.folder),
             "LOOKED_UP": str(self.log),
@@ -169,10 +173,12 @@ def test_the_server_leaves_and_sends_nothing(home: Home) -> None:
 
 
 def test_an_answer_to_the_contrary_in_the_environment_does_not_count(home: Home) -> None:
-    home.environment |= dict.fromkeys(SILENT, "0")
-    code = "import os, sys; import emelia.packages as p; p.send_nothing()\n"
+    home.environment |= dict.fromkeys(TELEMETRY_OFF, "0")
+    code = "import os, sys; import emelia.packages as p; p.disable_telemetry()\n"
     code += "print(*map(os.getenv, sys.argv[1:]))"
-    assert home.run(sys.executable, "-c", code, *SILENT).split() == list(SILENT.values())
+    assert home.run(sys.executable, "-c", code, *TELEMETRY_OFF).split() == list(
+        TELEMETRY_OFF.values()
+    )
 
 
 @pytest.mark.parametrize("folder", ["src", "benchmarks"])
@@ -181,7 +187,7 @@ def test_only_one_module_imports_what_would_tell_of_its_use(folder: str) -> None
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
-            found = {name.split(".")[0] for name in names}.intersection(TALKATIVE)
+            found = {name.split(".")[0] for name in names}.intersection(WITH_TELEMETRY)
             assert not found, f"{path.name}:{node.lineno}: import {found} by `package`"  # type: ignore[attr-defined]
 
 

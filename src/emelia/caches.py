@@ -1,8 +1,8 @@
-"""Where what can be made again is kept, by emelia and by packages that it uses.
+"""Cache folders of emelia and of the packages it uses.
 
-That is the user's cache folder. Where nobody may write there, as in a container without a home,
-a temporary folder takes its place: it is shared with the processes that are started and goes
-with the one that made it.
+It is the user's cache folder or, where that cannot be written, as in a container without a home
+folder, a temporary one. Child processes share the temporary folder; it is deleted when the process
+that made it ends.
 """
 
 from __future__ import annotations
@@ -21,45 +21,43 @@ from platformdirs import user_cache_path
 from emelia.errors import StorageError
 from emelia.storage import ensure_writable, expanded
 
-_SCRATCH = "EMELIA_SCRATCH"  # tells processes that are started of the temporary folder
+_SCRATCH = "EMELIA_SCRATCH"  # environment variable that names the temporary folder to children
 
 
-def lasting_cache() -> Path:
-    """Where things are kept for later runs: $EMELIA_CACHE, or the user's cache folder."""
+def persistent_cache() -> Path:
+    """The cache folder for later runs: $EMELIA_CACHE, or emelia's in the user's cache folder."""
     if chosen := os.environ.get("EMELIA_CACHE"):
         return expanded(chosen)
     try:
         return user_cache_path("emelia", appauthor=False)
-    except RuntimeError:  # nobody knows the user's home
+    except RuntimeError:  # the user's home folder is unknown
         return Path("~/.cache/emelia")
 
 
 def cache_root() -> Path:
-    """Where things that can be made again are kept.
-
-    It is `lasting_cache`, or a temporary folder where the user's cache folder cannot be written.
+    """The cache folder: `persistent_cache`, or a temporary folder where that cannot be written.
 
     Raises:
-        StorageError: there is no place for temporary files either.
+        StorageError: temporary files cannot be written either.
     """
-    folder = lasting_cache()
-    return folder if os.environ.get("EMELIA_CACHE") or _takes_files(folder) else scratch()
+    folder = persistent_cache()
+    return folder if os.environ.get("EMELIA_CACHE") or _is_writable(folder) else scratch()
 
 
-def place_for(usual: Path, name: str) -> Path:
-    """The folder a package keeps things in, or one called `name` where that cannot be written.
+def writable_folder(usual: Path, name: str) -> Path:
+    """A package's `usual` cache folder, or `name` in `cache_root` where that cannot be written.
 
     Raises:
         StorageError: see `cache_root`.
     """
-    return usual if _takes_files(usual.absolute()) else cache_root() / name
+    return usual if _is_writable(usual.absolute()) else cache_root() / name
 
 
 def scratch() -> Path:
-    """The temporary folder of this process and those it starts.
+    """The temporary folder of this process and its children.
 
     Raises:
-        StorageError: there is no place for temporary files.
+        StorageError: temporary files cannot be written.
     """
     if known := os.environ.get(_SCRATCH):
         return Path(known)
@@ -73,7 +71,7 @@ def temporary() -> Path:
     """The system's folder for temporary files.
 
     Raises:
-        StorageError: there is none that can be written.
+        StorageError: no such folder can be written.
     """
     try:
         return Path(tempfile.gettempdir())
@@ -83,31 +81,31 @@ def temporary() -> Path:
         ) from None
 
 
-def settle_numba() -> None:
-    """Before librosa is imported: let numba keep what it compiles where files can be written.
+def set_numba_cache() -> None:
+    """Set $NUMBA_CACHE_DIR to a folder that can be written; call it before importing librosa.
 
-    It keeps it beside librosa's files, and refuses to work where it can be kept nowhere.
+    numba caches compiled functions beside librosa's files, and fails where it cannot.
     """
     chosen, found = os.environ.get("NUMBA_CACHE_DIR"), find_spec("librosa")
     if found and found.origin:
         beside = Path(found.origin).parent / "core" / "__pycache__"
-        if not _takes_files(Path(chosen).absolute() if chosen else beside):
+        if not _is_writable(Path(chosen).absolute() if chosen else beside):
             os.environ["NUMBA_CACHE_DIR"] = str(cache_root() / "numba")
 
 
-def settle_matplotlib() -> None:
-    """Before matplotlib is imported: let it keep its list of fonts where files can be written.
+def set_matplotlib_cache() -> None:
+    """Set $MPLCONFIGDIR to a folder that can be written; call it before importing matplotlib.
 
-    Left alone it takes a temporary folder each time, and says so.
+    Otherwise matplotlib searches for fonts in every run, and warns of it.
     """
     chosen = os.environ.get("MPLCONFIGDIR")
-    places = [Path(chosen).absolute()] if chosen else _of_matplotlib()
-    if not all(map(_takes_files, places)):
+    places = [Path(chosen).absolute()] if chosen else _matplotlib_folders()
+    if not all(map(_is_writable, places)):
         os.environ["MPLCONFIGDIR"] = str(cache_root() / "matplotlib")
 
 
-def _of_matplotlib() -> list[Path]:
-    """Its own choice of folders, for settings and for what it keeps."""
+def _matplotlib_folders() -> list[Path]:
+    """The folders where matplotlib keeps settings and cache."""
     if not sys.platform.startswith(("linux", "freebsd")):
         return [expanded("~/.matplotlib")]
     usual = {"XDG_CONFIG_HOME": "~/.config", "XDG_CACHE_HOME": "~/.cache"}
@@ -115,9 +113,9 @@ def _of_matplotlib() -> list[Path]:
 
 
 @cache
-def _takes_files(folder: Path) -> bool:
-    """Whether files can be written in a folder, which is made if it is not there."""
-    if not folder.is_absolute():  # `~` of a user without a home would be a folder of that name
+def _is_writable(folder: Path) -> bool:
+    """Whether files can be written in a folder; it is created where missing."""
+    if not folder.is_absolute():  # without a home folder `~` stays, and would be created
         return False
     try:
         ensure_writable(folder)
@@ -127,5 +125,5 @@ def _takes_files(folder: Path) -> bool:
 
 
 def _remove(folder: Path, maker: int) -> None:
-    if os.getpid() == maker:  # and not a fork of it
+    if os.getpid() == maker:  # not in a fork, whose exit must not delete it
         shutil.rmtree(folder, ignore_errors=True)

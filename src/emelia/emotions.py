@@ -1,12 +1,12 @@
-"""The shared vocabulary of emotions, and other people's words for them.
+"""The emotion names that all corpora share, and synonyms of them.
 
-A corpus maps its own codes to these names; labels outside the vocabulary are kept
-as they are, so that a corpus of one's own may have classes of its own.
+A corpus maps its codes to these names. Other labels are kept, so that a corpus may have classes
+of its own.
 """
 
 from __future__ import annotations
 
-# Alphabetical, so that the order of classes never depends on the corpus read first.
+# Alphabetical, so that class numbers do not depend on which corpus is read first.
 EMOTIONS = (
     "anger",
     "boredom",
@@ -35,6 +35,6 @@ _BY_WORD = {word: name for name, words in _SYNONYMS.items() for word in (name, *
 
 
 def canonical(label: str) -> str:
-    """Return the shared name of a label: `Angry` -> `anger`; unknown ones only lower-cased."""
+    """The shared name of a label, `Angry` -> `anger`; an unknown label in lower case."""
     word = label.strip().lower()
     return _BY_WORD.get(word, word)

@@ -1,8 +1,8 @@
-"""Packages of others that would tell somebody of their use: imported here, and told not to.
+"""Import packages that have telemetry with their telemetry disabled.
 
-They ask the environment, most of them once, while they are imported; afterwards it is too late.
-So whoever needs one imports it by `package`. Processes started later inherit what is set here.
-A program that imports one of them before emelia does has to set these variables itself.
+Most of them read the environment variables that disable it once, while they are imported. So
+emelia imports them only by `package`, which sets the variables first; child processes inherit
+them. A program that imports such a package before emelia does must set the variables itself.
 """
 
 from __future__ import annotations
@@ -11,27 +11,26 @@ import os
 from importlib import import_module
 from typing import Any
 
-# Those that send something, or would, unless they are told not to.
-TALKATIVE = ("huggingface_hub", "mlflow", "onnxruntime", "transformers")
+WITH_TELEMETRY = ("huggingface_hub", "mlflow", "onnxruntime", "transformers")
 
-SILENT = {
-    "ORT_DISABLE_TELEMETRY": "1",  # its own `disable_telemetry_events` comes too late
+TELEMETRY_OFF = {
+    "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime; its `disable_telemetry_events` comes too late
     "HF_HUB_DISABLE_TELEMETRY": "1",  # also read by transformers and hf_xet
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "1",  # what several packages have agreed on
+    "DO_NOT_TRACK": "1",  # a convention of several packages
 }
 
 
-def send_nothing() -> None:
-    """Tell packages that are imported from now on to keep to themselves how they are used."""
-    os.environ.update(SILENT)
+def disable_telemetry() -> None:
+    """Disable the telemetry of packages that are imported from now on, here and in children."""
+    os.environ.update(TELEMETRY_OFF)
 
 
 def package(name: str) -> Any:
-    """Import one of `TALKATIVE`, or a module inside it, by its dotted name.
+    """Import one of `WITH_TELEMETRY`, or a module in it, by its dotted name and return it.
 
     Raises:
         ImportError: it is not installed.
     """
-    send_nothing()
+    disable_telemetry()
     return import_module(name)

@@ -1,4 +1,4 @@
-"""Worker processes that come and go with the process that started them."""
+"""Worker processes: threads, Ctrl-C, and how they end."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from types import FrameType
 
-_FAULTS = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT")  # what no user's mistake ends with
-# What the numerical libraries read when a process starts.
+_CRASHES = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT")  # signals of faults in a program
+# Environment variables that numerical libraries read when a process starts.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Let processes that are started inside compute on one thread."""
+    """Let processes started inside this block compute on one thread: workers share the cores."""
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
@@ -32,8 +32,8 @@ def one_thread_each() -> Iterator[None]:
 
 
 @contextmanager
-def without_ctrl_c() -> Iterator[None]:
-    """Hold Ctrl-C back, here and in processes started inside; here it comes after all."""
+def block_ctrl_c() -> Iterator[None]:
+    """Block Ctrl-C during this block; processes started inside keep it blocked."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -45,14 +45,14 @@ def without_ctrl_c() -> Iterator[None]:
 
 
 @contextmanager
-def ctrl_c_waits() -> Iterator[None]:
-    """Let steps that belong together be finished before Ctrl-C, if it comes, is obeyed.
+def delay_ctrl_c() -> Iterator[None]:
+    """Delay Ctrl-C to the end of this block, whose steps must not be interrupted.
 
-    Blocking the signal would not do: a process with other threads gets it through those.
+    Blocking the signal does not suffice: another thread of the process would receive it.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield  # no thread to interrupt, or a job in the background, which ignores it
+        yield  # Ctrl-C reaches the main thread only, and not a job in the background
         return
     pressed: list[tuple[int, FrameType | None]] = []
     signal.signal(signal.SIGINT, lambda number, frame: pressed.append((number, frame)))
@@ -64,34 +64,34 @@ def ctrl_c_waits() -> Iterator[None]:
         before(*pressed[-1])
 
 
-def follow_parent() -> None:
-    """In a worker: leave Ctrl-C to the parent, and end when the parent does, however that is."""
+def exit_with_parent() -> None:
+    """In a worker: ignore Ctrl-C, which the parent handles, and end when the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 
-def ending(workers: Iterable[BaseProcess]) -> tuple[str, str]:
-    """How the worker that broke a pool ended, and what to do beside trying again.
+def describe_end(workers: Iterable[BaseProcess]) -> tuple[str, str]:
+    """Say how the worker that broke a pool ended, and what to do besides trying again.
 
-    Both are parts of a sentence, such as "a process HOW: run the same command againMORE."
+    Returns two parts of a sentence such as "a process HOW: run the same command againMORE."
 
     Args:
-        workers: all of the pool's, each of which has ended.
+        workers: all workers of the pool, which have ended.
     """
     codes = [worker.exitcode for worker in workers if worker.exitcode]
-    # The others were only told to end, by the pool.
+    # The pool has ended the others by SIGTERM.
     code = next((code for code in codes if code != -signal.SIGTERM), codes[0] if codes else 0)
     name = {one.value: one.name for one in signal.Signals}.get(-code, f"signal {-code}")
     if name == "SIGKILL":
         return "was killed, perhaps for want of memory", ", with --jobs 1 if memory is short"
-    if name in _FAULTS:
+    if name in _CRASHES:
         what = (signal.strsignal(-code) or name).lower()
         return f"crashed ({name}: {what})", "; it is a fault of the program, so please report it"
     return f"was ended by {name}" if code < 0 else f"ended with code {code}", ""
 
 
 def _leave_with_parent() -> None:
-    """End this process when its parent is killed; nobody would hear of its results."""
+    """Wait for the parent to end, then end this process: its results would be lost."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

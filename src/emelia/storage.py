@@ -1,7 +1,7 @@
-"""Files that are whole or not there: atomic writes, lines appended, locks, a cache.
+"""Safe file access: atomic writes, appended lines, locks, a cache of arrays.
 
-Whatever kills a writer, a reader finds the old file or the new one, and every line
-that was reported as written. What the system refuses becomes one clear StorageError.
+If a writer is killed, readers find the old file or the new one, never a half, and every line whose
+writing was confirmed. Errors of the operating system become a StorageError of one line.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 
 from emelia.errors import StorageError
 
-_BLOCK = 65_536  # bytes looked through at a time for the end of the last whole line
+_BLOCK = 65_536  # bytes searched at a time for the end of the last complete line
 _DIGEST = 32  # bytes of a SHA-256
 
-_REFUSALS = {
+_REASONS = {
     errno.ENOSPC: "the disk is full. Free some space or choose another folder.",
     errno.EDQUOT: "your disk quota is used up. Free some space or choose another folder.",
     errno.EROFS: "the disk is read-only. Choose another folder.",
@@ -39,27 +39,30 @@ _REFUSALS = {
 
 
 def expanded(place: str | Path) -> Path:
-    """A path without its `~`, as a shell has it: of a user who is unknown it stays as it is."""
+    """Replace a leading `~` as a shell does; it stays where the home folder is unknown.
+
+    `Path.expanduser` raises an error there.
+    """
     return Path(os.path.expanduser(place))
 
 
-def mark(path: Path) -> list[int]:
-    """What tells a file from its later self: size, and when content and entry were changed.
+def file_stamp(path: Path) -> list[int]:
+    """Size, modification time and change time (ns) of a file: another list after every change.
 
-    A copy can be given the size and time of what it replaces, but not the last of the three.
+    A copy may keep size and modification time of the file it replaces; the change time differs.
 
     Raises:
-        OSError: it is not there.
+        OSError: there is no such file.
     """
     status = path.stat()
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a whole file: readers see the old one or the new one, never half of one.
+    """Write a file: readers see the old content or the new, never a part.
 
     Raises:
-        StorageError: it cannot be written; what was there before is untouched.
+        StorageError: it cannot be written; the old content is untouched.
     """
     with open_atomically(path) as file:
         file.write(data)
@@ -67,21 +70,23 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def open_atomically(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for what is too large for `write_atomically`; it is there once all is written.
+    """Open a file for writing; it appears under its name once the block ends without an error.
+
+    For content too large for the memory that `write_atomically` needs.
 
     Raises:
-        StorageError: it cannot be written; what was there before is untouched.
+        StorageError: it cannot be written; the old content is untouched.
     """
     if not path.name:
         raise StorageError(f"{path}: a folder; expected the name of a file.")
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    with _refusals(path):
+    with _translate_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with partial.open("wb") as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())  # or a power cut could leave the new name empty
+                os.fsync(file.fileno())  # else a power cut could leave an empty file
             partial.replace(path)
         finally:
             with contextlib.suppress(OSError):
@@ -89,7 +94,7 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Add one line for good, after taking away the half line a killed writer may have left.
+    """Append one line durably; a half line that a killed writer left is removed first.
 
     Only one process at a time may append: hold a `lock`.
 
@@ -98,9 +103,9 @@ def append_line(path: Path, line: str) -> None:
     """
     if "\n" in line:
         raise ValueError("a line cannot have a line break inside")
-    with _refusals(path):
+    with _translate_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Unbuffered: a buffer would try again on closing to write what was refused.
+        # Unbuffered: on closing, a buffer would write again what the disk has refused.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         with open(descriptor, "r+b", buffering=0) as file:
             end = _end_of_last_line(cast(BinaryIO, file))
@@ -113,8 +118,8 @@ def append_line(path: Path, line: str) -> None:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Return the whole lines of a file; a half last line is dropped, no file is no lines."""
-    with _refusals(path, "cannot be read"):
+    """The complete lines of a file, without a half last line; none where there is no file."""
+    with _translate_errors(path, "cannot be read"):
         try:
             data = path.read_bytes()
         except FileNotFoundError:
@@ -129,12 +134,12 @@ def read_lines(path: Path) -> list[str]:
 
 
 def ensure_writable(folder: Path) -> None:
-    """Make a folder and try to write in it, before hours of work depend on it.
+    """Make a folder and test that it can be written, before hours of work depend on it.
 
     Raises:
-        StorageError: it cannot be made or written.
+        StorageError: it cannot be created or written.
     """
-    with _refusals(folder):
+    with _translate_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(4096))  # an empty file would fit even on a full disk
@@ -143,7 +148,7 @@ def ensure_writable(folder: Path) -> None:
 
 @contextlib.contextmanager
 def lock(path: Path) -> Iterator[None]:
-    """Keep other processes away from a file or folder; a killed holder lets go by itself.
+    """Lock a file or folder against other processes; the lock of a killed process is released.
 
     The lock file is `.lock` inside a folder, or `NAME.lock` beside a file.
 
@@ -152,7 +157,7 @@ def lock(path: Path) -> Iterator[None]:
     """
     name = path / ".lock" if path.is_dir() else path.with_name(f"{path.name}.lock")
     held = FileLock(name, timeout=0)
-    with _refusals(path):
+    with _translate_errors(path):
         name.parent.mkdir(parents=True, exist_ok=True)
         try:
             held.acquire()
@@ -168,17 +173,16 @@ def lock(path: Path) -> Iterator[None]:
 
 
 class ArrayCache:
-    """Arrays of float32 or float16 on disk under keys that name all they were made from.
+    """A cache on disk of float32 or float16 arrays. A key names all that an array depends on.
 
-    An entry is a .npy file followed by the SHA-256 of it: one that is damaged counts
-    as missing and is made again.
+    An entry is a .npy file followed by its SHA-256: a damaged one counts as missing.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def get(self, key: str) -> NDArray[np.floating[Any]] | None:
-        """Return the array kept under a key, or None."""
+        """Return the array of a key; None where it is missing or damaged."""
         try:
             entry = self._path(key).read_bytes()
         except OSError:
@@ -190,7 +194,7 @@ class ArrayCache:
         return cast("NDArray[np.floating[Any]]", array)
 
     def put(self, key: str, array: NDArray[np.floating[Any]]) -> None:
-        """Keep an array under a key.
+        """Store an array under a key; other types than float16 become float32.
 
         Raises:
             StorageError: the folder cannot be written.
@@ -201,12 +205,12 @@ class ArrayCache:
         write_atomically(self._path(key), data + sha256(data).digest())
 
     def _path(self, key: str) -> Path:
-        # Hashed, so that a key may be any text and two keys never meet in one file.
+        # Hashed, so that a key may be any text.
         return self.folder / f"{sha256(key.encode()).hexdigest()}.npy"
 
 
 def _end_of_last_line(file: BinaryIO) -> int:
-    """Position behind the last line break; 0 where there is none."""
+    """Position after the last line break; 0 where there is none."""
     end = file.seek(0, os.SEEK_END)
     while end:
         start = max(0, end - _BLOCK)
@@ -226,12 +230,12 @@ def _write_all(file: BinaryIO, position: int, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _refusals(path: Path, verb: str = "cannot be written") -> Iterator[None]:
-    """Turn what the system refuses into one line that says what to do."""
+def _translate_errors(path: Path, verb: str = "cannot be written") -> Iterator[None]:
+    """Turn an OSError into a StorageError that says what to do."""
     try:
         yield
     except OSError as error:
-        reason = _REFUSALS.get(error.errno or 0)
+        reason = _REASONS.get(error.errno or 0)
         if reason is None or verb != "cannot be written":
             reason = f"{verb} ({error.strerror or error}). Check the path and the disk."
         raise StorageError(f"{path}: {reason}") from error

@@ -135,7 +135,7 @@ def test_all_recipes_are_listed(run: Run) -> None:
 def test_known_corpora_are_listed_with_their_home(run: Run) -> None:
     answer = run("corpora")
     assert answer.code == 0
-    assert all(spec.name in answer.out and spec.home in answer.out for spec in CORPORA.values())
+    assert all(spec.name in answer.out and spec.homepage in answer.out for spec in CORPORA.values())
 
 
 def test_a_corpus_is_looked_at(run: Run, corpus: Path) -> None:
@@ -285,7 +285,7 @@ def test_none_at_all_is_a_mistake_of_use(option: str, run: Run, corpus: Path) ->
 def test_a_corpus_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
     run("study", tmp_path / "gone").refuses(1, "gone: no such folder")
     run("study", "aesd").refuses(1, "aesd", "did you mean aesdd?")
-    run("study", "aesdd").refuses(1, "give its folder", CORPORA["aesdd"].home)
+    run("study", "aesdd").refuses(1, "give its folder", CORPORA["aesdd"].homepage)
 
 
 @pytest.mark.parametrize("place", ["~nobody of this name/x", 300 * "a", "hf:~nobody/x/y"])

@@ -315,6 +315,16 @@ def test_two_thousand_resamples_of_600_clips_take_well_under_a_second() -> None:
 # Paired tests
 
 
+@pytest.mark.parametrize(("right", "clips"), [(90, 121), (0, 20), (20, 20), (1, 1000)])
+def test_wilson_is_the_textbook_interval(right: int, clips: int) -> None:
+    from scipy.stats import binomtest
+
+    expected = binomtest(right, clips).proportion_ci(method="wilson")
+    found = metrics.wilson(right / clips, clips)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-7)
+    assert found.too_narrow
+
+
 @pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (5, 5), (0, 6), (1, 9), (40, 62), (700, 9)])
 def test_mcnemar_is_the_exact_binomial_test(only_a: int, only_b: int) -> None:
     from scipy.stats import binomtest

@@ -75,7 +75,7 @@ def at_random(clips: Sequence[Utterance]) -> Split:
     parts = np.split(order, [int(0.7 * len(clips)), int(0.8 * len(clips))])
     fold = Fold("1", *(tuple(clips[i] for i in sorted(part)) for part in parts))
     protocol = "80/20 at random; speakers and sentences are shared."
-    return Split("author-80-20", protocol, (fold,), peeks=True)
+    return Split("author-80-20", protocol, (fold,), tests_every_epoch=True)
 
 
 def study(
@@ -107,8 +107,8 @@ def _cell(
 ) -> Cell:
     fold = split.folds[number]
     rng = np.random.default_rng([seed, number, *recipe.name.encode()])
-    skill = SKILL[recipe.name] + (0.15 if split.peeks else 0.0) + rng.normal(0, 0.07)
-    history = list(_history(rng, skill, epochs, split.peeks))
+    skill = SKILL[recipe.name] + (0.15 if split.tests_every_epoch else 0.0) + rng.normal(0, 0.07)
+    history = list(_history(rng, skill, epochs, split.tests_every_epoch))
     best = int(np.argmax([epoch["validation_uar"] for epoch in history])) + 1
     return Cell(
         key=digest([recipe.digest, fold.name, seed]),

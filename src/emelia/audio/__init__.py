@@ -1,4 +1,4 @@
-"""Recordings to waveforms: bounded decoding, and the steps that clean a waveform."""
+"""From recordings to waveforms: decoding within limits, and steps that clean a waveform."""
 
 from emelia.audio.decoding import content_digest, decode
 from emelia.audio.limits import Wave

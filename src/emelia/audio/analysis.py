@@ -1,8 +1,8 @@
-"""What a recording sounds like, in numbers: level, noise, pitch, speaking rate, clipping.
+"""Measurements of a recording: level, signal-to-noise ratio, pitch, speaking rate, clipping.
 
 A waveform is float32 (T,), full scale at 1; a rate is in Hz. Contours have a frame every 10 ms,
-the first at 0 s: F = 1 + T // hop. Powers are variances of 32 ms, so that an offset counts
-for nothing; decibels of a level are relative to a full-scale square wave.
+the first at 0 s: F = 1 + T // hop. Powers are variances over 32 ms, so that a DC offset does not
+count. Levels in dB are relative to a full-scale square wave.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from emelia.audio.limits import Wave
 HOP = 0.01  # s
 LOWEST, HIGHEST = 60.0, 600.0  # Hz, of a voice's fundamental frequency
 _WINDOW = 0.032  # s
-_ROUNDING = 1e-20  # what the variance of equal samples may come to
-_NOTHING = 1e-8  # of the loudest frame's power: -80 dB, digital silence
-_QUIETEST = 0.1  # share of the frames that are taken for background
-_SOUND = 10**-3.5  # of the loudest frame's power: -35 dB, where weak consonants end
+_ROUNDING = 1e-20  # the variance of equal samples may come to this by rounding
+_SILENCE = 1e-8  # of the loudest frame's power: -80 dB, digital silence
+_QUIETEST = 0.1  # share of the frames that count as background
+_SOUND = 10**-3.5  # of the loudest frame's power: -35 dB, the level of weak consonants
 _ABOVE_FLOOR = 4.0  # times the background's power, 6 dB
-_SURELY = 0.16  # of the loudest frame's power: -8 dB, heard whatever the background
-_ALIKE = 0.45  # correlation of neighbouring periods from which a frame is voiced, as Praat has it
+_SURELY = 0.16  # of the loudest frame's power: -8 dB, counts whatever the background
+_ALIKE = 0.45  # least correlation of neighbouring periods of a voiced frame, as in Praat
 _SHORTEST = 5  # frames of a voiced stretch
 _BLOCK = 1000  # frames of pitch at once, to bound memory
 _SYLLABLE = 10**-2.5  # of the loudest power: -25 dB, below which no syllable is counted
@@ -37,13 +37,13 @@ Mask = NDArray[np.bool_]  # (F,)
 
 
 def level(wave: Wave) -> float:
-    """RMS without the offset, in dB below full scale; -inf for silence."""
+    """RMS level without DC offset, in dB relative to full scale (0 or less); -inf for silence."""
     power = float(np.var(wave, dtype=np.float64)) if wave.size else 0.0
     return 10 * math.log10(power) if power > _ROUNDING else -math.inf
 
 
 def power(wave: Wave, rate: int, window: float = _WINDOW) -> Contour:
-    """Variance of `window` seconds around each frame (F,); at the ends, of what is there."""
+    """Variance of the `window` seconds around each frame (F,); shorter at both ends."""
     hop, half = _hop(rate), max(1, round(window * rate / 2))
     middles = np.arange(0, wave.size + 1, hop)
     first, last = np.maximum(middles - half, 0), np.minimum(middles + half, wave.size)
@@ -56,9 +56,9 @@ def power(wave: Wave, rate: int, window: float = _WINDOW) -> Contour:
 
 
 def sounding(powers: Contour) -> Mask:
-    """Frames that are no pause: within 35 dB of the loudest and 6 dB above the background.
+    """Frames with sound (F,): within 35 dB of the loudest and 6 dB above the background.
 
-    However strong the background, what lies within 8 dB of the loudest frame counts.
+    Frames within 8 dB of the loudest always count, however strong the background is.
     """
     loudest = powers.max(initial=0.0)
     floor = min(_ABOVE_FLOOR * _background(powers), _SURELY * loudest)
@@ -66,26 +66,26 @@ def sounding(powers: Contour) -> Mask:
 
 
 def snr(powers: Contour) -> float:
-    """Speech over background in dB, 0 to 80; NaN for silence.
+    """Signal-to-noise ratio of speech to background in dB, 0 to 80; NaN for silence.
 
-    The background is the quietest tenth of all frames that are not digital silence, the
-    speech what `sounding` frames have above it. So it needs pauses: without them the weakest
-    speech passes for noise and the figure is too low, as it is where a room rings on.
+    The background is the quietest tenth of the frames that are not digital silence; speech is
+    the power of `sounding` frames above it. The recording needs pauses: without them, or with
+    long reverberation, weak speech counts as noise and the ratio is too low.
     """
     heard = sounding(powers)
     if not heard.any():
         return math.nan
-    noise = max(_background(powers), _NOTHING * powers.max())
+    noise = max(_background(powers), _SILENCE * powers.max())
     speech = float(powers[heard].mean()) - noise
     return min(80.0, max(0.0, 10 * math.log10(speech / noise))) if speech > noise else 0.0
 
 
 def pitch(wave: Wave, rate: int) -> Contour:
-    """Fundamental frequency in Hz of each frame (F,), NaN where no voice is heard.
+    """Fundamental frequency in Hz of each frame (F,); NaN where a frame is not voiced.
 
-    YIN (de Cheveigné and Kawahara, 2002, as in librosa) always answers. Here a frame is voiced
-    where it sounds and two stretches of 32 ms, a period apart, correlate with 0.45 or more, all
-    that for 50 ms on end. Whatever sounds at 60 to 600 Hz counts as a voice.
+    YIN (de Cheveigné and Kawahara, 2002, as in librosa) gives a frequency to every frame. A frame
+    counts as voiced where it has sound and two stretches of 32 ms, one period apart, correlate
+    by 0.45 or more, for at least 50 ms. Any periodic sound of 60 to 600 Hz counts as a voice.
 
     Raises:
         MissingExtraError: librosa is not installed.
@@ -103,11 +103,11 @@ def pitch(wave: Wave, rate: int) -> Contour:
 
 
 def speaking_rate(wave: Wave, rate: int, voiced: Mask) -> float:
-    """Syllables a second from the first sound to the last; NaN where nothing sounds.
+    """Syllables per second, from the first sound to the last; NaN for silence.
 
-    Counts nuclei as de Jong and Wempe (2009) do: peaks of intensity within 25 dB of the highest,
-    2 dB above what lies on either side, and `voiced` (F,). Slurred syllables are missed, and a
-    trembling voice may count twice, so it compares recordings better than it counts syllables.
+    Counts syllable nuclei as de Jong and Wempe (2009) do: `voiced` (F,) peaks of intensity within
+    25 dB of the highest and 2 dB above the dips on either side. Slurred syllables are missed and
+    a trembling one may count twice: use it to compare recordings.
     """
     powers = power(wave, rate)
     heard = np.flatnonzero(sounding(powers))
@@ -122,8 +122,8 @@ def speaking_rate(wave: Wave, rate: int, voiced: Mask) -> float:
 def clipped(wave: Wave) -> int:
     """Samples in runs of three or more equal ones at the recording's highest or lowest value.
 
-    Clipping that happened before resampling or lossy coding leaves no such runs. Neither silence
-    nor the rounded tops of a faint hum count: a run has to begin or end with a jump.
+    Clipping before resampling or lossy coding leaves no such runs. A run must begin or end with
+    a jump, so that neither silence nor the rounded peaks of a faint hum count.
     """
     steps = np.diff(np.unique(wave))
     jump = _JUMP * float(steps.min(initial=np.inf))
@@ -136,12 +136,12 @@ def _hop(rate: int) -> int:
 
 def _background(powers: Contour) -> float:
     """Mean power of the quietest tenth of the frames that are not digital silence."""
-    heard = np.sort(powers[powers > _NOTHING * powers.max(initial=0.0)])
+    heard = np.sort(powers[powers > _SILENCE * powers.max(initial=0.0)])
     return float(heard[: max(1, round(_QUIETEST * heard.size))].mean()) if heard.size else 0.0
 
 
 def _block_pitch(block: Wave, rate: int, hop: int, half: int) -> Contour:
-    """Hz of each frame of 2 x `half` samples, NaN where neighbouring periods differ."""
+    """Frequency in Hz of each frame of 2 x `half` samples; NaN where its periods differ."""
     found = librosa("measuring pitch").yin(
         block, fmin=LOWEST, fmax=HIGHEST, sr=rate, frame_length=2 * half, hop_length=hop,
         center=False,
@@ -159,7 +159,7 @@ def _block_pitch(block: Wave, rate: int, hop: int, half: int) -> Contour:
 
 
 def _lasting(mask: Mask) -> Mask:
-    """Only those runs of true frames that are long enough for a voice."""
+    """The mask without runs that are too short for a voice."""
     kept = np.zeros_like(mask)
     for start, end in zip(*_runs(mask), strict=True):
         kept[start:end] = end - start >= _SHORTEST
@@ -171,7 +171,7 @@ def _smoothed(contour: Contour, frames: int) -> Contour:
 
 
 def _peaks(contour: Contour, ratio: float) -> list[int]:
-    """Frames of the maxima that are `ratio` times what lies between them and the next."""
+    """Frames of the maxima that are at least `ratio` times the minimum before the next one."""
     found: list[int] = []
     rising, best, high, low = True, 0, 0.0, 0.0
     for frame, value in enumerate([*contour, 0.0]):
@@ -188,7 +188,7 @@ def _peaks(contour: Contour, ratio: float) -> list[int]:
 
 
 def _in_runs(wave: Wave, value: float, jump: float) -> int:
-    """Samples in long runs of a value that a sample beside them differs from by `jump`."""
+    """Count the samples in runs of a value, at least one end of which is a jump of `jump`."""
     starts, ends = _runs(wave == value)
     beside = np.pad(wave, 1, mode="edge")
     steep = np.maximum(abs(beside[starts] - value), abs(beside[ends + 1] - value)) >= jump
@@ -197,6 +197,6 @@ def _in_runs(wave: Wave, value: float, jump: float) -> int:
 
 
 def _runs(mask: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Where stretches of true begin, and where they are over."""
+    """First index, and index after the last, of each run of true (two arrays)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask, [0]])))
     return edges[::2], edges[1::2]

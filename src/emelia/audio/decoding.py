@@ -1,8 +1,9 @@
-"""Recordings to waveforms: float32 (T,), mono, full scale at 1, with their rate in Hz.
+"""Decode recordings to waveforms: float32 (T,), mono, full scale at 1, with their rate in Hz.
 
-Files come from strangers. So only WAV (PCM, float), FLAC, Ogg (Vorbis, Opus), MP3 and, with the
-extra `media`, M4A and WebM reach a decoder, told by their first bytes, and the length is checked
-before and while samples are read. A message begins with the path, or `upload` for bytes.
+Files may be damaged or made to do harm. So the format is recognised by the first bytes, only WAV
+(PCM, float), FLAC, Ogg (Vorbis, Opus), MP3 and, with the extra `media`, M4A and WebM are given to
+a decoder, and the length is limited, whatever the header says. Messages begin with the path, or
+with `upload` where a recording comes as bytes.
 """
 
 from __future__ import annotations
@@ -29,21 +30,21 @@ _CODECS = {
     "OGG": {"VORBIS", "OPUS"},
     "MP3": {"MPEG_LAYER_III"},
 }
-_BLOCK = 2**20  # samples of all channels read at once
-_BLOCK_SECONDS = 30  # and no more, for a low rate grows when it is resampled
+_BLOCK = 2**20  # most samples, of all channels together, read at once
+_BLOCK_SECONDS = 30  # and most seconds: a block at a low rate grows when it is resampled
 _UNKNOWN = 2**62  # frames: a stream whose header gives no length counts at least this many
 
 
 def decode(source: str | Path | bytes, *, max_seconds: float = 3600.0) -> tuple[Wave, int]:
-    """Read a recording and mix its channels to their mean.
+    """Decode a recording and average its channels.
 
     Returns:
         The waveform (T,) at the recording's own rate, and that rate.
 
     Raises:
-        AudioError: missing, not a file, another format, damaged, empty, too long, or
-            with samples that are not numbers.
-        MissingExtraError: M4A or WebM without PyAV.
+        AudioError: the recording is missing, no regular file, of another format, damaged, empty,
+            longer than `max_seconds`, or has samples that are NaN or infinite.
+        MissingExtraError: it is M4A or WebM, and PyAV is not installed.
     """
     with opened(BytesIO(source) if isinstance(source, bytes) else source) as (file, name):
         try:
@@ -54,10 +55,10 @@ def decode(source: str | Path | bytes, *, max_seconds: float = 3600.0) -> tuple[
 
 @contextmanager
 def opened(source: str | Path | BinaryIO) -> Iterator[tuple[BinaryIO, str]]:
-    """Open a recording, or take one that is open, with its name for messages.
+    """Open a recording, or use one that is open; yields it with its name for messages.
 
     Raises:
-        AudioError: there is no such file, or it may not be read.
+        AudioError: there is no such file, or it cannot be read.
     """
     if not isinstance(source, str | Path):
         yield source, "upload"
@@ -74,15 +75,15 @@ def opened(source: str | Path | BinaryIO) -> Iterator[tuple[BinaryIO, str]]:
 
 
 def unreadable(name: str, error: OSError) -> AudioError:
-    """The error for a file that the system does not give."""
+    """The error for a file that the operating system cannot read."""
     return AudioError(f"{name}: cannot be read ({error.strerror or error}).")
 
 
 def read_blocks(file: BinaryIO, name: str, max_seconds: float) -> Iterator[tuple[Wave, int]]:
-    """Read a recording piece by piece: mono float32 (T,) with the rate, the same for all.
+    """Decode a recording block by block: mono float32 (T,) and the rate in Hz, always the same.
 
     Raises:
-        AudioError, MissingExtraError: see `decode`; some are found only while reading.
+        AudioError, MissingExtraError: see `decode`; some only after several blocks.
     """
     container = container_of(file)
     if container:
@@ -98,13 +99,13 @@ def read_blocks(file: BinaryIO, name: str, max_seconds: float) -> Iterator[tuple
 
 
 def content_digest(wave: Wave, rate: int) -> str:
-    """SHA-256 of rate and samples: equal for equal sound, whatever file it came in."""
+    """SHA-256 of rate and samples: equal for equal sound, whatever the file format."""
     samples = np.ascontiguousarray(wave, dtype="<f4").tobytes()
     return sha256(f"{rate} Hz\n".encode() + samples).hexdigest()
 
 
 class _Sequential(soundfile.SoundFile):  # type: ignore[misc]
-    """Reads onwards and never seeks, so that streams of unknown length end well."""
+    """A file read without seeking, which fails in streams of unknown length."""
 
     def seekable(self) -> bool:
         return False
@@ -137,9 +138,9 @@ def _why_no_file(path: Path) -> str:
 
 
 def _check_container(file: BinaryIO, name: str) -> None:
-    """Refuse by its first bytes what the decoder should never see."""
+    """Raise FormatError for a format that is not decoded, by the first bytes."""
     head = file.read(12)
-    while head[:3] == b"ID3" and len(head) == 12:  # a tag in front; its length is 4 x 7 bits
+    while head[:3] == b"ID3" and len(head) == 12:  # a tag before the sound; its size is 4 x 7 bits
         size = sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
         file.seek(size - 2, 1)
         head = file.read(12)
@@ -158,8 +159,8 @@ def _is_wave(head: bytes) -> bool:
 
 
 def _wave_codec(file: BinaryIO) -> int | None:
-    """The format tag of a WAV file, read from after `WAVE`: 1 is PCM, 3 float."""
-    for _ in range(100):  # chunks; real files have a few
+    """The format tag of a WAV file: 1 is PCM, 3 float. `file` stands after `WAVE`."""
+    for _ in range(100):  # chunks; more than a few only in a file made to waste time
         marker = file.read(8)
         size = int.from_bytes(marker[4:8], "little")
         if marker[:4] == b"fmt ":
@@ -181,7 +182,7 @@ def _check_header(sound: soundfile.SoundFile, name: str, max_seconds: float) -> 
 
 
 def _read(sound: soundfile.SoundFile, name: str, max_seconds: float) -> Iterator[Wave]:
-    """Read block by block, so that a header that lies about the length costs one block."""
+    """Read block by block, so that a false length in the header costs at most one block."""
     most = min(max(1, _BLOCK // sound.channels), _BLOCK_SECONDS * sound.samplerate)
     frames = 0
     while True:
@@ -190,5 +191,5 @@ def _read(sound: soundfile.SoundFile, name: str, max_seconds: float) -> Iterator
         check_length(frames, sound.samplerate, name, max_seconds, so_far=True)
         if len(block):
             yield mix(block, name)
-        if len(block) < most:  # the end; libsndfile would fill one more block with zeros, at length
+        if len(block) < most:  # the end; libsndfile would slowly fill one more block with zeros
             return

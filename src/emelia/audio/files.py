@@ -1,4 +1,4 @@
-"""Recordings in a folder and those inside it."""
+"""Find the recordings in a folder and its subfolders."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-# What a folder is searched for; the decoder itself goes by the bytes. The second row needs the
-# extra `media`; without it such a file is named with the reason, not passed over.
+# File names to search for; the decoder recognises formats by their bytes. The second row needs the
+# extra `media`: without it such a file is found, and reported with the reason it is left out.
 SUFFIXES = (
     ".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3",
     ".m4a", ".mp4", ".webm", ".mka", ".mkv",
@@ -15,9 +15,9 @@ SUFFIXES = (
 
 
 def files_below(root: Path) -> Iterator[str]:
-    """Paths of the files with one of `SUFFIXES`, in any case, as `root` begins them.
+    """Yield the paths, beginning with `root`, of files with one of `SUFFIXES` in any case.
 
-    Links are followed, each folder is entered once; hidden files and folders are skipped.
+    Links are followed, but each folder is entered once; hidden files and folders are skipped.
 
     Raises:
         OSError: a folder cannot be listed.
@@ -25,7 +25,7 @@ def files_below(root: Path) -> Iterator[str]:
     entered: set[str] = set()
     for folder, inner, names in os.walk(root, followlinks=True, onerror=_give_up):
         real = os.path.realpath(folder)
-        known = real in entered  # by a link that leads back
+        known = real in entered  # a link may lead back to a folder above
         entered.add(real)
         inner[:] = [] if known else sorted(name for name in inner if name[0] != ".")
         for name in [] if known else names:

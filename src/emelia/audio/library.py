@@ -1,4 +1,4 @@
-"""librosa, imported where it is needed and by one process at a time."""
+"""Import librosa when it is needed, one process at a time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from filelock import FileLock
 
-from emelia.caches import settle_numba, temporary
+from emelia.caches import set_numba_cache, temporary
 from emelia.errors import MissingExtraError
 
 
 def _user() -> str:
-    """Tells users of a machine apart; in a container a number may have no name."""
+    """Name of the user; the number where it has no name, as in a container."""
     try:
         return getuser()
     except (KeyError, OSError):
@@ -23,17 +23,17 @@ def _user() -> str:
 
 
 def librosa(purpose: str) -> Any:
-    """librosa, for a purpose that an error names.
+    """Return the module librosa; `purpose` says in an error what needs it.
 
-    numba compiles parts of librosa at the first import and keeps them beside its files. Two
-    processes that do so at once can leave parts that do not belong together, at which every
-    later process crashes; so one waits for the other.
+    numba compiles parts of librosa at the first import and caches them on disk. Two processes
+    that compile at the same time can leave a cache whose parts do not match, and every later
+    process crashes. So one waits for the other.
 
     Raises:
         MissingExtraError: librosa is not installed.
-        StorageError: nothing can be written anywhere, not even temporary files.
+        StorageError: not even temporary files can be written.
     """
-    settle_numba()
+    set_numba_cache()
     lock = FileLock(temporary() / f"emelia-{_user()}-numba.lock")
     try:
         with nullcontext() if "librosa.core.pitch" in sys.modules else lock:

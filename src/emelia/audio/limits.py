@@ -1,4 +1,4 @@
-"""What every decoder keeps to, whatever a file claims of itself: rates, channels, length."""
+"""Limits for all decoders, whatever the header of a file says: rate, channels, length."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _CHANNELS = 32
 
 
 def unknown_format(name: str, what: str) -> FormatError:
-    """The error for a container or codec that is not read."""
+    """The error for a container or codec that is not decoded."""
     return FormatError(f"{name}: {what}; expected {ACCEPTED}.")
 
 
 def check_shape(rate: int, channels: int, name: str) -> None:
-    """Refuse a rate (Hz) or a number of channels that no recording of speech has."""
+    """Raise AudioError for a rate (Hz) or a number of channels that no recording of speech has."""
     low, high = _RATES
     if not low <= rate <= high:
         raise AudioError(f"{name}: {rate} Hz; expected a rate of {low} to {high} Hz.")
@@ -31,17 +31,17 @@ def check_shape(rate: int, channels: int, name: str) -> None:
 def check_length(
     frames: int, rate: int, name: str, max_seconds: float, *, so_far: bool = False
 ) -> None:
-    """Refuse what lasts longer than `max_seconds`.
+    """Raise TooLongError for a recording of more than `max_seconds`.
 
     Args:
-        frames: of the whole recording, or as many as were read `so_far`.
+        frames: length of the recording in samples, or of what was read `so_far`.
         rate: Hz.
-        name: for the message.
-        max_seconds: the longest that is taken.
-        so_far: the end has not been found yet.
+        name: of the recording, for the message.
+        max_seconds: the limit.
+        so_far: the end of the recording is not reached yet.
 
     Raises:
-        TooLongError: it is longer.
+        TooLongError: `frames` are longer.
     """
     if frames > max_seconds * rate:
         seconds = round(frames / rate, 1)
@@ -51,8 +51,14 @@ def check_length(
 
 
 def mix(block: NDArray[np.float32], name: str) -> Wave:
-    """Channels to their mean: (T, channels) -> (T,); refuse samples that are not numbers."""
+    """Average the channels: (T, channels) -> (T,).
+
+    Raises:
+        AudioError: a sample is NaN or infinite.
+    """
     if not np.isfinite(block).all():
         raise AudioError(f"{name}: has samples that are not numbers (NaN or infinite).")
-    mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)  # ten times as fast
+    mono = (
+        block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+    )  # ten times as fast as the mean
     return np.asarray(mono, dtype=np.float32)

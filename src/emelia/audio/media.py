@@ -1,7 +1,7 @@
-"""M4A, MP4, WebM and Matroska: the sound of what phones and browsers record, by PyAV.
+"""Decode the sound of M4A, MP4, WebM and Matroska files, as phones and browsers record, by PyAV.
 
-FFmpeg knows hundreds of formats; a stranger's file meets two of its demuxers and six of its
-decoders. It reads from the file object it is given and opens nothing else.
+FFmpeg has hundreds of formats, each of which may have faults that a file made to do harm can
+exploit. So only two of its demuxers and six of its codecs are used, on an open file object.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
 
 _CODECS = ("aac", "alac", "flac", "mp3", "opus", "vorbis")
-# FFmpeg's own names of their decoders. What is not among them is not even probed.
+# FFmpeg's names for the decoders of these codecs; no other decoder is tried.
 _DECODERS = (*_CODECS, "aac_fixed", "libopus", "libvorbis", "mp3float")
 _OPTIONS = {
     "codec_whitelist": ",".join(_DECODERS),
-    "protocol_whitelist": "none",  # a file may name others to be opened; there are none to open
+    "protocol_whitelist": "none",  # a file may refer to others, which are not opened
     "max_streams": "16",
 }
-_BLOCK = 2**16  # samples a channel in a block, about
+_BLOCK = 2**16  # samples per channel in a block, about
 
 
 def container_of(file: BinaryIO) -> str:
-    """Name FFmpeg's demuxer for a file by its first bytes; empty for formats that are not here."""
+    """FFmpeg's demuxer for a file, by its first bytes; empty for other formats."""
     head = file.read(8)
     file.seek(0)
     if head[4:] == b"ftyp":
@@ -42,10 +42,10 @@ def container_of(file: BinaryIO) -> str:
 def read_media(
     file: BinaryIO, container: str, name: str, max_seconds: float
 ) -> Iterator[tuple[Wave, int]]:
-    """Read the first sound track piece by piece: mono float32 (T,) with the rate (Hz).
+    """Decode the first sound track block by block: mono float32 (T,) and the rate in Hz.
 
     Raises:
-        AudioError: no sound, another codec, damaged, too long.
+        AudioError: the file has no sound or another codec, is damaged, or too long.
         MissingExtraError: PyAV is not installed.
     """
     try:
@@ -57,7 +57,7 @@ def read_media(
             file, "r", format=container, options=_OPTIONS, metadata_errors="ignore"
         ) as media:
             stream = _sound(media.streams.audio, container, name)
-            if stream.duration and stream.time_base:  # a claim: enough to refuse, not to accept
+            if stream.duration and stream.time_base:  # not trusted: _blocks checks again
                 seconds = float(stream.duration * stream.time_base)
                 check_length(round(seconds * stream.rate), stream.rate, name, max_seconds)
             yield from _blocks(media.decode(stream), name, max_seconds)
@@ -69,7 +69,7 @@ def read_media(
 
 
 def _sound(streams: Any, container: str, name: str) -> AudioStream:
-    """The first sound track, if its codec is one we take."""
+    """The first sound track; FormatError where its codec is not decoded."""
     if not streams:
         raise AudioError(f"{name}: has no sound track; expected a recording.")
     stream: AudioStream = streams[0]
@@ -82,21 +82,21 @@ def _sound(streams: Any, container: str, name: str) -> AudioStream:
 
 
 def _blocks(frames: Iterator[AudioFrame], name: str, most: float) -> Iterator[tuple[Wave, int]]:
-    """Gather frames, of some 20 ms each, to blocks worth the trouble."""
-    waiting: list[Wave] = []
+    """Join frames, of about 20 ms each, to blocks that are efficient to process."""
+    pending: list[Wave] = []
     rate = done = held = 0
     for frame in frames:
         if frame.sample_rate != (rate := rate or frame.sample_rate):
             raise AudioError(f"{name}: changes its rate from {rate} to {frame.sample_rate} Hz.")
         check_shape(rate, frame.layout.nb_channels, name)
         check_length(done + held + frame.samples, rate, name, most, so_far=True)
-        waiting.append(mix(_samples(frame), name))
+        pending.append(mix(_samples(frame), name))
         held += frame.samples
         if held >= _BLOCK:
-            yield np.concatenate(waiting), rate
-            waiting, done, held = [], done + held, 0
-    if waiting:
-        yield np.concatenate(waiting), rate
+            yield np.concatenate(pending), rate
+            pending, done, held = [], done + held, 0
+    if pending:
+        yield np.concatenate(pending), rate
 
 
 def _samples(frame: AudioFrame) -> Wave:

@@ -20,30 +20,30 @@ _LINEAR, _KNEE, _LOG_STEP = 200 / 3, 1000.0, math.log(6.4) / 27
 
 
 def hz_to_mel(hz: float) -> float:
-    """A frequency on the scale."""
+    """Mel value of a frequency in Hz."""
     if hz < _KNEE:
         return hz / _LINEAR
     return _KNEE / _LINEAR + math.log(hz / _KNEE) / _LOG_STEP
 
 
 def mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Frequencies of places on the scale."""
+    """Frequencies in Hz of mel values (M,), as an array (M,)."""
     knee = _KNEE / _LINEAR
     above = _KNEE * np.exp(_LOG_STEP * (np.maximum(mel, knee) - knee))
     return np.where(mel < knee, mel * _LINEAR, above)
 
 
 def log_mel(speech: Wave, config: FeatureConfig) -> NDArray[np.float32]:
-    """The mel spectrogram of 16 kHz speech (mels, F), in dB below its loudest point.
+    """The mel spectrogram of 16 kHz speech (mels, F), in dB relative to its maximum.
 
-    It is librosa's, so that pictures need no torch.
+    Computed by librosa, so that pictures do not need torch.
 
     Raises:
         MissingExtraError: librosa is not installed.
     """
     library = librosa("a mel spectrogram")
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "n_fft", UserWarning)  # a clip shorter than a window
+        warnings.filterwarnings("ignore", "n_fft", UserWarning)  # for a clip shorter than a window
         powers = library.feature.melspectrogram(
             y=speech, sr=SAMPLE_RATE, n_fft=config.n_fft, win_length=config.window,
             hop_length=config.hop, n_mels=config.mels, fmin=config.fmin, fmax=config.fmax,

@@ -1,9 +1,9 @@
-"""Decoding what strangers send, in processes that can do nothing else.
+"""Decode uploaded recordings in child processes with limited rights, memory and time.
 
-A nursery process has the decoders loaded and forks a child for every recording. The child
-may open neither files nor connections, nor take more memory or time than it is told; what it
-gives back, mono float32 at 16 kHz, is counted and checked. A child that dies is one refused
-recording.
+An upload may be made to exploit a fault of a decoder. So a fork server, a process with the
+decoders loaded, forks a child for every recording. The child can open neither files nor
+connections, and has limits of memory and time. Its output, mono float32 at 16 kHz, is checked; a
+child that crashes costs one recording, not the server.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from emelia.audio.streaming import stream
 from emelia.config import SAMPLE_RATE
 from emelia.errors import AudioError, ConfigError, EmeliaError, FormatError, TooLongError
 
-_REQUEST = struct.Struct("<dd")  # longest recording and time to decode it, s; the file follows
-_REPLY = struct.Struct("<cId")  # what comes, in how many bytes; seconds expected in all
+_REQUEST = struct.Struct("<dd")  # longest recording and time to decode it, in s; then the file
+_REPLY = struct.Struct("<cId")  # kind, bytes that follow, seconds expected in all
 _WAVE, _END = b"w", b"z"
 _ERRORS: dict[bytes, type[AudioError]] = {b"l": TooLongError, b"f": FormatError, b"a": AudioError}
 _MOST = 2**26  # bytes of one reply
-_SECOND = 1.0  # that a child may live beyond its time, so that the parent speaks first
-_NURSERY = """
+_GRACE = 1.0  # s that a child may run too long, so that the parent's TimeoutError comes first
+_FORK_SERVER = """
 import sys
-from emelia.audio.sandbox import nursery
-nursery(*map(int, sys.argv[1:]))
+from emelia.audio.sandbox import fork_server
+fork_server(*map(int, sys.argv[1:]))
 """
 _CRASHED = (
     "upload: the decoder gave up: the file is damaged, or needs more memory than a "
@@ -47,10 +47,10 @@ _CRASHED = (
 
 
 class Sandbox:
-    """A nursery and its children. Threads may share one.
+    """A fork server and its children; may be shared by threads.
 
     Args:
-        megabytes: memory that a child may take for one recording.
+        megabytes: memory a child may use for one recording.
 
     Raises:
         ConfigError: this system cannot fork.
@@ -64,24 +64,24 @@ class Sandbox:
         self._control: socket.socket | None = None
 
     def start(self) -> None:
-        """Start the nursery, so that the first recording need not wait for it."""
+        """Start the fork server, so that the first recording does not wait for it."""
         with self._lock:
             self._start()
 
     def stream(
         self, data: bytes | bytearray, *, max_seconds: float, deadline: float
     ) -> Iterator[tuple[Wave, float]]:
-        """Decode a file piece by piece: mono float32 (T,) at 16 kHz.
+        """Decode a file block by block: mono float32 (T,) at 16 kHz.
 
-        With each piece comes about how many seconds there will be in all; 0: not known.
+        With each block comes an estimate of the seconds in all; 0 where unknown.
 
         Args:
-            data: the file.
-            max_seconds: longest recording.
-            deadline: on the monotonic clock, when to give up.
+            data: content of the file.
+            max_seconds: the longest recording that is decoded.
+            deadline: when to give up, in s of `time.monotonic()`.
 
         Raises:
-            AudioError: see `decode`; also for a file that crashes its decoder.
+            AudioError: see `decode`; also where the decoder crashes.
             TimeoutError: the deadline has passed.
         """
         ours, theirs = socket.socketpair()
@@ -97,7 +97,7 @@ class Sandbox:
                 raise AudioError(_CRASHED) from None
 
     def close(self) -> None:
-        """End the nursery; children end by themselves."""
+        """End the fork server; children end by themselves."""
         with self._lock:
             self._end()
 
@@ -105,11 +105,11 @@ class Sandbox:
         self._control, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _NURSERY, str(theirs.fileno()), str(self._bytes)],
+                [sys.executable, "-c", _FORK_SERVER, str(theirs.fileno()), str(self._bytes)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is the parent's affair
+                start_new_session=True,  # Ctrl-C reaches the parent only
                 env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             )
         return self._control
@@ -117,7 +117,7 @@ class Sandbox:
     def _end(self) -> None:
         if self._control is None:
             return
-        self._control.close()  # at which the nursery leaves
+        self._control.close()  # which ends the fork server
         self._control = None
         try:
             self._process.wait(timeout=2)
@@ -126,7 +126,7 @@ class Sandbox:
             self._process.wait()
 
     def _give(self, child_end: socket.socket) -> None:
-        """Hand a connection to the nursery, to a new one should the old have died."""
+        """Pass a connection to the fork server; start a new one where the old has died."""
         with self._lock, child_end:
             try:
                 self._send(child_end)
@@ -139,8 +139,8 @@ class Sandbox:
         socket.send_fds(control, [b"+"], [child_end.fileno()])
 
 
-def nursery(descriptor: int, most_bytes: int) -> None:
-    """Fork a child for every connection that comes, until the parent is gone."""
+def fork_server(descriptor: int, most_bytes: int) -> None:
+    """Run the fork server: fork a child per connection, until the parent has ended."""
     _load_decoders()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
     with socket.socket(fileno=descriptor) as control:
@@ -148,7 +148,7 @@ def nursery(descriptor: int, most_bytes: int) -> None:
             _, given, _, _ = socket.recv_fds(control, 1, 1)
             if not given:
                 return
-            with contextlib.suppress(OSError):  # too many processes: its end is closed unread
+            with contextlib.suppress(OSError):  # too many processes: closing reports a crash
                 if os.fork() == 0:
                     control.close()
                     _child(given[0], most_bytes)
@@ -156,9 +156,9 @@ def nursery(descriptor: int, most_bytes: int) -> None:
 
 
 def _load_decoders() -> None:
-    """Import all a child may need: it cannot open files any more."""
+    """Import all that a child needs: later it cannot open files."""
     with contextlib.suppress(ImportError):
-        import av.subtitles.stream  # noqa: F401  # PyAV itself would on opening a file
+        import av.subtitles.stream  # noqa: F401  # PyAV imports it when it opens a file
     silence = BytesIO()
     soundfile.write(silence, np.zeros(8), 8_000, format="WAV")
     with stream(silence, max_seconds=1) as blocks:
@@ -166,9 +166,9 @@ def _load_decoders() -> None:
 
 
 def _child(descriptor: int, most_bytes: int) -> None:
-    """Decode one recording and leave, whatever happens."""
+    """Run a child: decode one recording and exit, whatever happens."""
     try:
-        os.dup2(1, 2)  # decoders write what they think of a file to standard error
+        os.dup2(1, 2)  # decoders write warnings to standard error; discard them
         with socket.socket(fileno=descriptor) as connection, connection.makefile("rb") as file:
             max_seconds, seconds = _REQUEST.unpack(file.read(_REQUEST.size))
             _confine(most_bytes, seconds)
@@ -178,12 +178,12 @@ def _child(descriptor: int, most_bytes: int) -> None:
 
 
 def _confine(most_bytes: int, seconds: float) -> None:
-    """From here on: so much more memory, so much time, no new files, connections or dumps."""
+    """Limit this process from now on: memory, time, no new files, connections or core dumps."""
     import resource
 
-    signal.setitimer(signal.ITIMER_REAL, seconds + _SECOND)
+    signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE)
     limits = {
-        resource.RLIMIT_CPU: math.ceil(seconds + _SECOND),
+        resource.RLIMIT_CPU: math.ceil(seconds + _GRACE),
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_NOFILE: 0,
@@ -214,7 +214,7 @@ def _reply(connection: socket.socket, kind: bytes, body: bytes, expected: float 
 def _replies(
     connection: socket.socket, max_seconds: float, deadline: float
 ) -> Iterator[tuple[Wave, float]]:
-    """What a child tells; nothing of it is believed."""
+    """Yield what a child sends, checking everything: its decoder may have been taken over."""
     left = math.ceil(max_seconds * SAMPLE_RATE) + SAMPLE_RATE
     while True:
         kind, size, expected = _REPLY.unpack(_receive(connection, _REPLY.size, deadline))
@@ -235,7 +235,7 @@ def _replies(
 
 
 def _receive(connection: socket.socket, size: int, deadline: float) -> bytearray:
-    """Exactly so many bytes."""
+    """Receive exactly `size` bytes."""
     received = bytearray(size)
     view = memoryview(received)
     while view:
@@ -248,7 +248,7 @@ def _receive(connection: socket.socket, size: int, deadline: float) -> bytearray
 
 
 def _until(connection: socket.socket, deadline: float) -> float:
-    """Let a connection wait until the deadline and no longer; the seconds left."""
+    """Set a connection's timeout to the deadline and return the seconds left."""
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError

@@ -1,7 +1,7 @@
-"""The steps that clean a waveform, each a pure function.
+"""Steps that clean a waveform, each a function without side effects.
 
-A waveform is float32 (T,), mono, full scale at 1; a rate is in Hz. Every step returns a
-new waveform and leaves the one it was given as it was.
+A waveform is float32 (T,), mono, full scale at 1; a rate is in Hz. Every step returns a new
+waveform and does not change its input.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from emelia.audio.limits import Wave
 from emelia.config import SAMPLE_RATE, AudioConfig
 from emelia.errors import AudioError, ConfigError, MissingExtraError
 
-_NOISE_SHARE = 0.1  # of the frames, the quietest
-_NOISE_SECONDS = 0.25  # of noise at least
+_NOISE_SHARE = 0.1  # of the frames, the quietest, that count as noise
+_NOISE_SECONDS = 0.25  # of noise, at least
 _SEED_FRAME = 1024  # samples, noisereduce's default
 _DIGITAL_SILENCE = 1e-8  # of the loudest frame's power: -80 dB, where the gate's range ends
-_TINY = float(np.finfo(np.float32).tiny)  # a smaller peak is silence
+_TINY = float(np.finfo(np.float32).tiny)  # dividing by a smaller peak would overflow
 _LOUDNESS_BLOCK = 0.4  # s, the gating block of BS.1770
 
 
 def resample(wave: Wave, rate: int, to: int = SAMPLE_RATE) -> Wave:
-    """Change the rate with soxr HQ, to ceil(T * to / rate) samples, as librosa does."""
+    """Resample with soxr HQ to ceil(T * to / rate) samples, as librosa does."""
     if rate == to:
         return wave.copy()
     length = math.ceil(wave.size * (to / rate))
@@ -40,22 +40,25 @@ def resample(wave: Wave, rate: int, to: int = SAMPLE_RATE) -> Wave:
 
 
 def remove_dc(wave: Wave) -> Wave:
-    """Subtract the mean."""
+    """Subtract the mean (DC offset)."""
     return np.asarray(wave - wave.mean(dtype=np.float64), dtype=np.float32)
 
 
 def normalise_peak(wave: Wave) -> Wave:
-    """Bring the largest absolute sample to 1; silence stays silence."""
+    """Scale so that the largest absolute sample is 1; silence stays silence."""
     peak = float(np.abs(wave).max(initial=0.0))
     return np.divide(wave, peak if peak >= _TINY else 1.0, dtype=np.float32)
 
 
 def normalise_loudness(wave: Wave, rate: int, lufs: float = -23.0) -> Wave:
-    """Bring the integrated loudness (ITU-R BS.1770-4) to `lufs`, as far as the peak stays <= 1.
+    """Scale to an integrated loudness (ITU-R BS.1770-4) of `lufs`, or less to keep peaks <= 1.
 
-    Measured at peak 1, so that the absolute gate at -70 LUFS does not take a very quiet
-    recording for silence. A clip shorter than the standard's block of 0.4 s is padded to one
-    with zeros, and the measured value raised by the share they take. Silence stays silence.
+    Loudness is measured at peak 1, since the absolute gate of -70 LUFS would take a very quiet
+    recording for silence. A clip shorter than the standard's block of 0.4 s is padded with zeros
+    for measuring, and the value corrected for them. Silence stays silence.
+
+    Raises:
+        MissingExtraError: pyloudnorm is not installed.
     """
     try:
         from pyloudnorm import Meter
@@ -72,11 +75,11 @@ def normalise_loudness(wave: Wave, rate: int, lufs: float = -23.0) -> Wave:
 
 
 def noise_profile(wave: Wave, rate: int) -> Wave:
-    """The background alone: the quietest tenth of all 32 ms frames, at least 0.25 s of it.
+    """Cut out the background noise: the quietest tenth of all 32 ms frames, at least 0.25 s.
 
-    Frames of digital silence do not count. Stretches are joined by crossfades of 8 ms with
-    constant power, since a click would count as noise in every band. Empty where there are not
-    twice as many frames as are needed: then nothing tells pauses from speech.
+    Frames of digital silence do not count. Stretches are joined by crossfades of 8 ms, since a
+    click would count as noise in every band. The result is empty where the clip has fewer than
+    twice the frames needed: then pauses cannot be told from speech.
     """
     size = max(4, round(0.032 * rate))
     fade = size // 4
@@ -93,11 +96,14 @@ def noise_profile(wave: Wave, rate: int) -> Wave:
 
 
 def reduce_noise(wave: Wave, rate: int) -> Wave:
-    """Gate each frequency at the level of the quietest frames (noisereduce, stationary).
+    """Reduce stationary noise: gate each frequency at the level of `noise_profile`.
 
-    Frames of 32 ms every 8 ms; the gate is smoothed over 25 ms but hardly over frequency, since
-    noisereduce's usual 500 Hz would mix a voice's harmonics with the gaps between them. A clip
-    too short or too silent for a `noise_profile` comes back unchanged.
+    It is noisereduce's stationary method with frames of 32 ms every 8 ms. The gate is smoothed
+    over 25 ms but hardly over frequency: noisereduce's default of 500 Hz would mix the harmonics
+    of a voice with the gaps between them. A clip without noise profile is returned unchanged.
+
+    Raises:
+        MissingExtraError: noisereduce is not installed.
     """
     noise = noise_profile(wave, rate)
     if not noise.size:
@@ -112,12 +118,12 @@ def reduce_noise(wave: Wave, rate: int) -> Wave:
 
 
 def reduce_noise_founding(wave: Wave, rate: int) -> Wave:
-    """Gate with the first second as the noise, as the founding study did; to compare with.
+    """Reduce noise as the founding study did, for comparison: its first second is the noise.
 
-    The study tells its profile and its package, noisereduce, which heeds a profile only where
-    the gate is stationary; all else is at noisereduce's defaults. The first second is speech
-    as often as not, so the gate also takes speech away. Of a shorter clip all of it is the
-    profile; one shorter than a frame of noisereduce, 1024 samples, comes back unchanged.
+    The study names its noise profile and its package, noisereduce, which uses a profile only in
+    its stationary method; the other settings are noisereduce's defaults. The first second often
+    holds speech, which is then reduced, too. A clip shorter than a frame of 1024 samples is
+    returned unchanged.
     """
     if wave.size < _SEED_FRAME:
         return wave.copy()
@@ -126,10 +132,10 @@ def reduce_noise_founding(wave: Wave, rate: int) -> Wave:
 
 
 def trim_silence(wave: Wave, rate: int, below_db: float) -> Wave:
-    """Cut both ends as long as their 20 ms frames lie `below_db` under the loudest frame.
+    """Cut 20 ms frames from both ends that lie `below_db` dB or more under the loudest frame.
 
     Raises:
-        ConfigError: `below_db` is not above 0; the loudest frame itself would go.
+        ConfigError: `below_db` is not above 0: the loudest frame itself would be cut.
     """
     if not below_db > 0:
         raise ConfigError(f"trim_db: {below_db:g}; expected decibels below the peak, above 0.")
@@ -144,7 +150,7 @@ def prepare(wave: Wave, rate: int, config: AudioConfig) -> Wave:
     """Resample to 16 kHz, then remove DC, reduce noise, trim and level as configured.
 
     Raises:
-        AudioError: not a waveform: not (T,), empty, or with samples that are not numbers.
+        AudioError: `wave` is not of shape (T,), is empty, or has NaN or infinite samples.
     """
     if wave.ndim != 1 or not wave.size or not np.isfinite(wave).all():
         raise AudioError(f"array of shape {wave.shape}: expected finite samples of shape (T,).")
@@ -186,7 +192,7 @@ def _noisereduce() -> Callable[..., NDArray[np.floating]]:
 
 
 def _join(stretches: Sequence[Wave], fade: int) -> Wave:
-    """Overlap stretches by `fade` samples; sine ramps keep the power of noise constant."""
+    """Crossfade stretches over `fade` samples, with sine ramps, which keep the power of noise."""
     ramp = np.sin(np.pi / 2 * (np.arange(fade) + 0.5) / fade)
     joined = np.zeros(sum(s.size for s in stretches) - fade * (len(stretches) - 1))
     start = 0

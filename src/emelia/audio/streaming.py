@@ -1,6 +1,6 @@
-"""Recordings of any length in constant memory: mono float32 at 16 kHz, block by block.
+"""Decode recordings of any length in constant memory: mono float32 at 16 kHz, block by block.
 
-Containers, codecs, limits and errors are those of `decode`.
+Formats, limits and errors are those of `decode`.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from emelia.audio.decoding import opened, read_blocks, unreadable
 from emelia.audio.limits import Wave, check_shape
 from emelia.config import SAMPLE_RATE
 
-_NOTHING = 0.001  # of a file; what is read before tells little about its length
+_FIRST = 0.001  # share of a file; what is read before is mostly header and tells no length
 
 
 class Resampler:
-    """Changes the rate to 16 kHz of sound that comes in pieces.
+    """Resamples sound that comes in blocks to 16 kHz.
 
-    All pieces together become what `resample` makes of the whole, ceil(T * 16000 / rate)
-    samples, to rounding; they come a few milliseconds late.
+    All blocks together equal `resample` of the whole, ceil(T * 16000 / rate) samples, up to
+    rounding; the output lags a few milliseconds behind.
 
     Raises:
-        AudioError: a rate (Hz) that no recording of speech has.
+        AudioError: `rate` (Hz) is one that no recording of speech has.
     """
 
     def __init__(self, rate: int) -> None:
@@ -39,11 +39,11 @@ class Resampler:
         self._taken = self._given = 0
 
     def feed(self, wave: Wave) -> Wave:
-        """Take the next samples; return those at 16 kHz that are ready."""
+        """Take the next samples (T,) and return the samples at 16 kHz that are ready."""
         return wave if self._rate == SAMPLE_RATE else self._convert(wave)
 
     def flush(self) -> Wave:
-        """Return the rest, at the end of the sound."""
+        """Return the remaining samples at the end of the sound."""
         if self._rate == SAMPLE_RATE:
             return np.zeros(0, np.float32)
         rest = self._convert(np.zeros(0, np.float32), last=True)
@@ -58,10 +58,10 @@ class Resampler:
 
 
 class Stream:
-    """The blocks (T,) of a recording at 16 kHz, once; and how far reading has got.
+    """The blocks (T,) of a recording at 16 kHz; can be iterated once.
 
     Attributes:
-        seconds: of sound given so far.
+        seconds: of sound yielded so far.
     """
 
     def __init__(self, file: BinaryIO, name: str, max_seconds: float) -> None:
@@ -72,9 +72,9 @@ class Stream:
 
     @property
     def expected(self) -> float:
-        """About how many seconds it will be, by the share of the file that was read."""
+        """Estimated seconds in all, by the share of the file that was read; 0 where unknown."""
         share = self._file.tell() / max(1, self._size)
-        return self.seconds / min(1.0, share) if share > _NOTHING else 0.0
+        return self.seconds / min(1.0, share) if share > _FIRST else 0.0
 
     def __iter__(self) -> Iterator[Wave]:
         resampler = None
@@ -97,8 +97,8 @@ def stream(source: str | Path | BinaryIO, *, max_seconds: float) -> Iterator[Str
     """Open a recording to read it block by block.
 
     Raises:
-        AudioError, MissingExtraError: see `decode`; most come with the first block, damage and
-            excess length with the block that has them.
+        AudioError, MissingExtraError: see `decode`; damage and excess length are found only
+            when reading has reached them.
     """
     with opened(source) as (file, name):
         yield Stream(file, name, max_seconds)

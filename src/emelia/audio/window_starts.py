@@ -1,4 +1,4 @@
-"""Windows over a long sound: equal ones, side by side, that overlap by half or more."""
+"""Divide a long sound into windows of equal length that overlap by half or more."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 
 
 def window_starts(length: int, window: int, step: int = 1) -> list[int]:
-    """Where windows begin that cover a sound, at equal distances of at most half a window.
+    """First positions of windows that cover a sound, evenly spaced by half a window or less.
 
     Args:
         length: of the sound, in samples or frames.
-        window: the length of each; a sound that is no longer has one, at 0.
-        step: starts are brought to multiples of it; a part of the window.
+        window: length of a window; a sound of this length or less has one window, at 0.
+        step: positions are rounded to multiples of it.
     """
     last = length - window
     if last <= 0:

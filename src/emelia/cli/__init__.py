@@ -25,7 +25,7 @@ from typer.core import TyperCommand, TyperGroup
 from emelia import __version__, console
 from emelia.cli.extras import Learning
 from emelia.errors import EmeliaError
-from emelia.packages import send_nothing
+from emelia.packages import disable_telemetry
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _PATIENCE = 5.0  # seconds in which Ctrl-C, pressed again, does not break off what tidies up
@@ -137,7 +137,7 @@ def _common(
 
 def main() -> int:
     """Run the command line and return its exit code."""
-    send_nothing()
+    disable_telemetry()
     try:
         with _one_ctrl_c():
             app()

@@ -8,10 +8,17 @@ from collections.abc import Sequence
 from emelia import console
 from emelia.cli.options import split_names
 from emelia.corpora import Corpus, read_corpus
-from emelia.corpora.reading.extra_training import add
+from emelia.corpora.reading.extra_training import add_to_training
 from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.corpora.splits.imbalance import imbalanced
-from emelia.corpora.splits.scheme import NAMELESS, Fold, Split, audit, audit_lines, make_split
+from emelia.corpora.splits.scheme import (
+    UNKNOWN_SPEAKERS,
+    Fold,
+    Split,
+    audit,
+    audit_lines,
+    make_split,
+)
 from emelia.errors import SplitError
 
 
@@ -59,7 +66,7 @@ def divide(corpus: Corpus, split: str, imbalance: float = 1.0, others: str = "")
     """
     parts = make_split(corpus, split)
     if others:
-        parts = add(parts, corpus, _read(others, corpus.emotions, complete=False))
+        parts = add_to_training(parts, corpus, _read(others, corpus.emotions, complete=False))
         _show_parts("Added to training", parts.added, corpus.emotions)
     parts = imbalanced(parts, imbalance)
     if others or imbalance > 1:
@@ -68,7 +75,7 @@ def divide(corpus: Corpus, split: str, imbalance: float = 1.0, others: str = "")
     for line in audit_lines(audits):
         console.say(line)
     if any("nameless" in one for one in audits):
-        console.warn(NAMELESS)
+        console.warn(UNKNOWN_SPEAKERS)
     return parts
 
 

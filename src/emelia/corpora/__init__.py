@@ -1,4 +1,4 @@
-"""What speech there is: corpora, the readers of them, and ways to split them."""
+"""Corpora of emotional speech: where they come from, how they are read, how they are split."""
 
 from emelia.corpora.reading.reader import CORPORA, read_corpus
 from emelia.corpora.records import Corpus, CorpusSpec, Fields, Rejected, Utterance

@@ -1,26 +1,26 @@
-"""Where corpora lie that are known by name: below EMELIA_CORPORA, or where they are fetched to."""
+"""Folders of the corpora known by name: below EMELIA_CORPORA, or below the cache folder."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from emelia.caches import lasting_cache
+from emelia.caches import persistent_cache
 from emelia.storage import expanded
 
 
-def fetch_folder() -> Path:
-    """The folder that gets what is fetched: $EMELIA_CORPORA, or one in the cache folder."""
+def download_folder() -> Path:
+    """The folder corpora are downloaded into: $EMELIA_CORPORA, or one in the cache folder."""
     chosen = os.environ.get("EMELIA_CORPORA")
-    return expanded(chosen) if chosen else lasting_cache() / "corpora"
+    return expanded(chosen) if chosen else persistent_cache() / "corpora"
 
 
-def local_name(name: str) -> str:
-    """The name of the folder a data set `OWNER/NAME` of the Hugging Face hub is fetched to."""
+def folder_name(name: str) -> str:
+    """The folder name for a data set `OWNER/NAME` of the Hugging Face hub: `OWNER--NAME`."""
     return name.replace("/", "--")
 
 
-def home_of(name: str) -> Path | None:
-    """The folder of a corpus, if it is on this disk."""
-    folders = (fetch_folder(), lasting_cache() / "corpora")
+def corpus_folder(name: str) -> Path | None:
+    """The folder of a corpus on this disk; None where it is not here."""
+    folders = (download_folder(), persistent_cache() / "corpora")
     return next((folder / name for folder in folders if (folder / name).is_dir()), None)

@@ -1,9 +1,10 @@
-"""Utterances, a corpus of them, a split of it: plain records that every other layer shares."""
+"""The records that all layers share: utterances (clips), corpora, folds and splits."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -13,16 +14,17 @@ from emelia.corpora.sources import Source
 from emelia.emotions import EMOTIONS, canonical
 
 PARTS = ("train", "validation", "test")
-UNKNOWN_SPEAKER = "unknown"  # of corpora that do not tell who speaks
-NO_LANGUAGE = "no language"  # of corpora without words
+UNKNOWN_SPEAKER = "unknown"  # in corpora that do not name their speakers
+NO_LANGUAGE = "no language"  # of corpora without speech, such as laughter
+GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One labelled recording.
+    """A clip: one labelled recording of a corpus.
 
-    `id` is the path relative to the corpus root, with forward slashes: it names the
-    utterance in results and is the same on every machine.
+    `id` is the path relative to the corpus folder, with forward slashes. It identifies the clip
+    in results, and is the same on every machine.
     """
 
     id: str
@@ -30,15 +32,15 @@ class Utterance:
     emotion: str
     speaker: str  # unique within the corpus, e.g. "3" or "Actor_03"
     sentence: str = ""  # what is said; empty where unknown
-    take: str = ""  # which repetition
+    take: str = ""  # which repetition of the sentence
     gender: str = ""  # "female", "male", or empty where not published
-    digest: str = ""  # SHA-256 of the decoded samples: equal where the audio is identical
-    corpus: str = ""  # which one, where several are joined
+    digest: str = ""  # SHA-256 of the decoded samples: equal for identical audio
+    corpus: str = ""  # its corpus, where several are joined
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A file that was left out, and why."""
+    """A file that was left out, and the reason."""
 
     path: Path
     reason: str
@@ -46,7 +48,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What a file's name tells."""
+    """What a file name tells of a clip."""
 
     emotion: str
     speaker: str
@@ -55,10 +57,39 @@ class Fields:
     gender: str = ""
 
 
-def lies_under_another(path: Path, emotion: str) -> bool:
-    """Whether a folder around a file names another emotion than its name seems to.
+def parse_name(
+    pattern: re.Pattern[str],
+    path: Path,
+    *,
+    women: Collection[str] | None = None,
+    **codes: Mapping[str, str],
+) -> Fields | None:
+    """Read what a file name tells; None where it is not one of the corpus's.
 
-    Then the name is somebody else's, which only looks like one of a corpus's.
+    Args:
+        pattern: fits whole names without suffix. Its named groups are fields of `Fields`, and
+            `gender` is F or M, in either case.
+        path: of the recording.
+        women: the female speakers, where the corpus lists them; all others are male.
+        codes: for a field, what its codes stand for. Emotions need no table where the codes are
+            words of `emotions.canonical`.
+    """
+    match = pattern.fullmatch(path.stem)
+    if match is None:
+        return None
+    told = {name: codes.get(name, {}).get(code, code) for name, code in match.groupdict().items()}
+    told["emotion"] = canonical(told["emotion"])
+    if women is not None:
+        told["gender"] = "female" if told["speaker"] in women else "male"
+    elif "gender" in told:
+        told["gender"] = GENDERS[told["gender"].lower()]
+    return Fields(**told)
+
+
+def lies_under_another(path: Path, emotion: str) -> bool:
+    """Whether a folder around a file names another emotion than the file name seems to.
+
+    Then the file is not one of the corpus's: its name only looks like it.
     """
     named = {canonical(folder) for folder in path.parent.parts} & set(EMOTIONS)
     return bool(named - {emotion})
@@ -66,43 +97,43 @@ def lies_under_another(path: Path, emotion: str) -> bool:
 
 @dataclass
 class Labels:
-    """What a reader understood of a set of files: paths are relative to the root."""
+    """What a reader found out about a set of files; paths are relative to the corpus folder."""
 
     fields: dict[Path, Fields] = field(default_factory=dict)
-    reasons: dict[Path, str] = field(default_factory=dict)  # of files it did not understand
-    notes: list[str] = field(default_factory=list)  # sentences worth showing
+    reasons: dict[Path, str] = field(default_factory=dict)  # why files are left out
+    notes: list[str] = field(default_factory=list)  # sentences to show to the user
 
 
 @dataclass(frozen=True)
 class CorpusSpec:
-    """What is known of a corpus before any of it is read: one module a corpus fills this in."""
+    """What is known of a corpus before it is read; each module in `known` defines one."""
 
     name: str
     title: str
-    home: str
+    homepage: str
     licence: str
     citation: str
     language: str
-    clips: int  # expected number of readable clips; 0 where there is no fixed number
+    clips: int  # in the whole corpus; 0 where there is no fixed number
     speakers: int
-    emotions: Mapping[str, int]  # expected clips per emotion; 0 where the number is not published
-    parse: Callable[[Path], Fields | None]  # path relative to the root; None if not one of ours
-    note: str = ""  # a quirk worth showing wherever figures of this corpus appear
-    names: str = ""  # how its files are named, with an example, for messages
-    # emotions that count as another one unless asked for by name
+    emotions: Mapping[str, int]  # clips per emotion; 0 where the number is not published
+    parse: Callable[[Path], Fields | None]  # of a path in the corpus; None for a foreign file
+    note: str = ""  # a peculiarity to show beside figures of this corpus
+    names: str = ""  # what file names consist of, with an example, for messages
+    # Emotions that count as another one, unless the user asks for them by name.
     merges: Mapping[str, str] = field(default_factory=dict)
-    # reads labels that lie in files beside the recordings: root and recordings -> labels; `parse`
-    # then tells by a name only that a file is one of the corpus's, and leaves the emotion empty
+    # Reads the labels of corpora that keep them in other files: from the corpus folder and its
+    # recordings. Then `parse` only recognises files of the corpus, and leaves the emotion empty.
     label: Callable[[Path, Sequence[Path]], Labels] | None = None
-    source: Source | None = None  # where it may be downloaded freely
-    obtain: str = ""  # how to get it otherwise
-    # speakers of the train, validation and test part of a split others have published figures on
+    source: Source | None = None  # where it can be downloaded freely
+    obtain: str = ""  # otherwise, how to get it
+    # Speakers of the train, validation and test part of a split that others published figures on.
     published: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The utterances of one corpus that can be used, and the files that cannot."""
+    """A corpus that was read: the clips that can be used, and the files that cannot."""
 
     name: str
     root: Path
@@ -110,17 +141,17 @@ class Corpus:
     rejected: tuple[Rejected, ...] = ()
     spec: CorpusSpec | None = None
     warnings: tuple[str, ...] = field(default=())
-    parts: tuple[Corpus, ...] = ()  # of which it is joined
-    copies: tuple[Utterance, ...] = ()  # left out: the audio and labels of others
+    parts: tuple[Corpus, ...] = ()  # the corpora it is joined from
+    copies: tuple[Utterance, ...] = ()  # left out: audio and labels equal those of a clip
 
     @property
     def sources(self) -> tuple[Corpus, ...]:
-        """The corpora its clips come from: its parts, or itself."""
+        """The corpora its clips come from: its parts, or the corpus itself."""
         return self.parts or (self,)
 
     @cached_property
     def emotions(self) -> tuple[str, ...]:
-        """Class names in alphabetical order; their index is the class number everywhere."""
+        """Class names in alphabetical order; the index of a class is its number everywhere."""
         return tuple(sorted({u.emotion for u in self.utterances}))
 
     @cached_property
@@ -129,7 +160,7 @@ class Corpus:
 
     @cached_property
     def digest(self) -> str:
-        """Eight characters that name this exact set of recordings and labels."""
+        """Eight characters that identify this exact set of clips and labels."""
         lines = sorted(f"{u.id}\t{u.emotion}\t{u.speaker}\t{u.digest}" for u in self.utterances)
         return sha256("\n".join(lines).encode()).hexdigest()[:8]
 
@@ -138,14 +169,14 @@ class Corpus:
         return Counter(u.emotion for u in self.utterances)
 
     def labels(self, utterances: Iterable[Utterance]) -> list[int]:
-        """Class numbers of utterances of this corpus."""
+        """Class numbers of clips of this corpus."""
         number = {name: i for i, name in enumerate(self.emotions)}
         return [number[u.emotion] for u in utterances]
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One way to train and test: three parts that share no clip."""
+    """One division into training, validation and test clips."""
 
     name: str
     train: tuple[Utterance, ...]
@@ -159,10 +190,10 @@ class Fold:
 
 @dataclass(frozen=True)
 class Split:
-    """All folds of one division of a corpus."""
+    """The folds of a corpus."""
 
     name: str
     protocol: str  # one sentence, for tables
     folds: tuple[Fold, ...]
-    peeks: bool = False  # test figures are recorded every epoch: what choosing on test claims
-    added: tuple[Corpus, ...] = ()  # others, whose clips all training parts have, too
+    tests_every_epoch: bool = False  # as others do who choose the best epoch on test data
+    added: tuple[Corpus, ...] = ()  # other corpora, added to the training part of every fold

@@ -1,9 +1,9 @@
-"""Which recordings lie in a folder, and which of them can be decoded.
+"""Find the recordings of a folder, and decode each to see whether it can be used.
 
-Decoding a large corpus takes a minute, so the digests are kept in a JSON file per
-corpus folder under the cache root. A file counts as known while its path, size and
-times of change are the same; files that failed are tried again each time. Whoever decodes a
-recording later does so by `decode_again`, since it may have been replaced in between.
+Decoding a large corpus takes a minute, so the digests of decoded audio are cached, in a JSON file
+per corpus folder. An entry is valid while path, size and times of change of the file are the same;
+files that failed are tried again each time. Later code decodes a clip by `decode_again`, since the
+file may have been replaced in the meantime.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from emelia.audio.files import files_below
 from emelia.caches import cache_root
 from emelia.corpora.records import Utterance
 from emelia.errors import AudioError, CorpusError, MissingExtraError, StorageError
-from emelia.storage import mark, write_atomically
+from emelia.storage import file_stamp, write_atomically
 
 OnProgress = Callable[[int, int], None]  # files done, files in all
 
@@ -35,16 +35,16 @@ _MADE_BY = f"2 {soundfile.__libsndfile_version__}"
 
 @dataclass
 class Scan:
-    """Digests of the files that can be used, and reasons for those that cannot."""
+    """Digests of the files that can be used, and the reasons why others cannot."""
 
     digests: dict[Path, str] = field(default_factory=dict)
     reasons: dict[Path, str] = field(default_factory=dict)
 
 
 def audio_files(root: Path) -> list[Path]:
-    """Recordings in a folder and those inside it, as sorted paths relative to it.
+    """Recordings in a folder and its subfolders, as sorted paths relative to it.
 
-    Links are followed, each folder is entered once; hidden files and folders are skipped.
+    Links are followed, but each folder is entered once; hidden files and folders are skipped.
 
     Raises:
         CorpusError: a folder cannot be listed.
@@ -58,22 +58,22 @@ def audio_files(root: Path) -> list[Path]:
 
 
 def scan(root: Path, files: Iterable[Path], on_progress: OnProgress | None = None) -> Scan:
-    """Decode each file that is not known already; `files` are relative to `root`."""
+    """Decode the `files` (relative to `root`) that are not in the cache yet."""
     known, files = _load(root), list(files)
-    marks = {file: found for file in files if (found := _mark(root / file))}
+    stamps = {file: found for file in files if (found := _stamp(root / file))}
     done = Scan()
-    for file, found in marks.items():
+    for file, found in stamps.items():
         entry = known.get(file.as_posix())
         if entry and entry[:-1] == found:
             done.digests[file] = entry[-1]
     fresh = [file for file in files if file not in done.digests]
     try:
         _decode_all(root, fresh, done, on_progress)
-    finally:  # also what an interrupted scan has got so far
-        # Of a file that was replaced meanwhile it is not known what was decoded.
-        good = [f for f in fresh if f in done.digests and marks.get(f) == _mark(root / f)]
+    finally:  # an interrupted scan keeps what it has
+        # If a file was replaced during the scan, the digest may be of the old content.
+        good = [f for f in fresh if f in done.digests and stamps.get(f) == _stamp(root / f)]
         if good:
-            entries = {file.as_posix(): [*marks[file], done.digests[file]] for file in good}
+            entries = {file.as_posix(): [*stamps[file], done.digests[file]] for file in good}
             _save(root, {**known, **entries})
     return done
 
@@ -91,7 +91,7 @@ def _decode_all(root: Path, files: list[Path], done: Scan, on_progress: OnProgre
 
 
 def _digest(path: Path) -> tuple[str, str]:
-    """Digest and no reason, or no digest and the reason."""
+    """The digest and no reason; or no digest, and the reason why."""
     try:
         return content_digest(*decode(path)), ""
     except (AudioError, MissingExtraError, OSError) as error:
@@ -99,16 +99,19 @@ def _digest(path: Path) -> tuple[str, str]:
 
 
 def decode_again(utterance: Utterance) -> tuple[Wave, int]:
-    """Decode a recording of a corpus, which is to be what it was when the corpus was read.
+    """Decode a clip again, and check that it is unchanged since the corpus was read.
 
-    What is computed of it is kept under the digest found then, and must not be of another sound.
+    Features are cached under the digest found then, and must not be of other audio.
+
+    Returns:
+        The waveform (T,) and its rate in Hz.
 
     Raises:
-        AudioError: it has been replaced since, or see `decode`.
+        AudioError: the file has changed, or see `decode`.
     """
     wave, rate = decode(utterance.path)
     if utterance.digest and content_digest(wave, rate) != utterance.digest:
-        _forget(utterance.path)
+        _delete_cache(utterance.path)
         raise AudioError(
             f"{utterance.path}: has changed since the corpus was read. Leave its recordings as "
             "they are, and run the same command again."
@@ -116,19 +119,19 @@ def decode_again(utterance: Utterance) -> tuple[Wave, int]:
     return wave, rate
 
 
-def _forget(path: Path) -> None:
-    """Let the corpus that a recording belongs to be decoded anew when it is read next."""
+def _delete_cache(path: Path) -> None:
+    """Delete the cache of the corpus a recording belongs to: it is decoded anew next time."""
     above = [scan for folder in path.parents if (scan := _cache_file(folder)).exists()]
-    # A manifest may list files that lie elsewhere: then it is not known which corpus it is.
+    # A manifest may list files outside its folder: then any cache may be the one.
     for scan in above or (cache_root() / "scans").glob("*.json"):
         with contextlib.suppress(OSError):
             scan.unlink()
 
 
-def _mark(path: Path) -> list[int]:
-    """See `storage.mark`; nothing for a file that is not there, of which decoding says why."""
+def _stamp(path: Path) -> list[int]:
+    """The `file_stamp` of a file; empty for a missing one, which decoding reports."""
     try:
-        return mark(path)
+        return file_stamp(path)
     except OSError:
         return []
 
@@ -139,7 +142,7 @@ def _cache_file(root: Path) -> Path:
 
 
 def _load(root: Path) -> dict[str, list[Any]]:
-    """Entries [size, times of change, digest] by path; none where the file is damaged."""
+    """Entries [size, times of change, digest] by path; none where the cache is damaged."""
     try:
         content = json.loads(_cache_file(root).read_text(encoding="utf-8"))
         if content["made_by"] != _MADE_BY:
@@ -154,5 +157,5 @@ def _load(root: Path) -> dict[str, list[Any]]:
 
 def _save(root: Path, entries: dict[str, list[Any]]) -> None:
     content = json.dumps({"made_by": _MADE_BY, "files": entries}, indent=0)
-    with contextlib.suppress(StorageError):  # a cache that cannot be written costs only time
+    with contextlib.suppress(StorageError):  # without the cache only time is lost
         write_atomically(_cache_file(root), content.encode())

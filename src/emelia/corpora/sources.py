@@ -1,8 +1,8 @@
-"""Where corpora may be downloaded freely, with a checksum for each file.
+"""Where corpora can be downloaded freely: the file lists of Zenodo, GitHub and other hosts.
 
-A source knows how its keeper lists files; asked with a function that gets JSON, it
-returns what to download. A checksum is `ALGORITHM:HEX`, where the algorithm is md5 or
-sha256, or `git` for the SHA-1 git gives a file.
+A source gets the list of files from its host's web interface and returns an address, a checksum
+and a size for each. A checksum is `ALGORITHM:HEX`: md5, sha256, or `git` for the SHA-1 that git
+computes of a file.
 """
 
 from __future__ import annotations
@@ -23,35 +23,42 @@ GetJson = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Remote:
-    """A file to be downloaded."""
+    """A file to download."""
 
-    name: str  # path in the corpus's folder, or an archive that is unpacked there
+    name: str  # path in the corpus folder; an archive is unpacked there
     url: str
     checksum: str
-    size: int = 0  # bytes; 0 where not known
-    large: str = ""  # where the large file is that this one only names (a pointer of Git LFS)
+    size: int = 0  # bytes; 0 where unknown
+    large: str = ""  # address of the content, where `url` is only its Git LFS pointer
 
 
 class Source(Protocol):
-    """Somebody who keeps a corpus."""
+    """A host that a corpus can be downloaded from."""
 
     def files(self, get_json: GetJson) -> list[Remote]:
-        """List the files of the corpus; CorpusError where the list is not as expected."""
+        """List the files of the corpus.
+
+        Args:
+            get_json: asks an address and returns the JSON it answers.
+
+        Raises:
+            CorpusError: the host's list has another form than expected.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Zenodo:
-    """A record of zenodo.org, or of a keeper with the same interface."""
+    """A record of zenodo.org, or of a host with the same interface."""
 
     record: str
     names: Sequence[str]  # patterns of the files wanted
-    known: Mapping[str, str] = field(default_factory=dict)  # checksums noted before, by name
-    home: str = "https://zenodo.org"
+    known: Mapping[str, str] = field(default_factory=dict)  # checksums known beforehand, by name
+    host: str = "https://zenodo.org"
 
     def files(self, get_json: GetJson) -> list[Remote]:
-        """Ask the record for its files."""
-        url = f"{self.home}/api/records/{self.record}"
+        """List the files of the record that match `names`."""
+        url = f"{self.host}/api/records/{self.record}"
         with _expecting(url):
             return [
                 Remote(
@@ -67,20 +74,20 @@ class Zenodo:
 
 @dataclass(frozen=True)
 class GitHub:
-    """Files of a repository on github.com; `large` ones are kept apart from it (Git LFS)."""
+    """Files of a repository on github.com; with `large`, files that Git LFS stores."""
 
     repository: str  # OWNER/NAME
     ref: str  # a commit, a branch or HEAD
     paths: str | tuple[str, ...]  # a folder (with a slash at its end) or names
     suffix: str = ""
     large: bool = False
-    home: str = "https://api.github.com"
+    host: str = "https://api.github.com"
     raw: str = "https://raw.githubusercontent.com"
     media: str = "https://media.githubusercontent.com/media"
 
     def files(self, get_json: GetJson) -> list[Remote]:
-        """Ask for the tree of the repository."""
-        url = f"{self.home}/repos/{self.repository}/git/trees/{self.ref}?recursive=1"
+        """List the files of the repository's tree."""
+        url = f"{self.host}/repos/{self.repository}/git/trees/{self.ref}?recursive=1"
         with _expecting(url):
             return [
                 self._remote(entry)
@@ -101,12 +108,12 @@ class GitHub:
 class Dataverse:
     """A data set of a Dataverse installation."""
 
-    home: str
+    host: str
     doi: str
 
     def files(self, get_json: GetJson) -> list[Remote]:
-        """Ask for the files of the latest version."""
-        url = f"{self.home}/api/datasets/:persistentId/?persistentId={quote(self.doi)}"
+        """List the files of the latest version."""
+        url = f"{self.host}/api/datasets/:persistentId/?persistentId={quote(self.doi)}"
         with _expecting(url):
             return [self._remote(file) for file in get_json(url)["data"]["latestVersion"]["files"]]
 
@@ -114,7 +121,7 @@ class Dataverse:
         data = file["dataFile"]
         return Remote(
             str(PurePosixPath(file.get("directoryLabel", ""), data["filename"])),
-            f"{self.home}/api/access/datafile/{data['id']}",
+            f"{self.host}/api/access/datafile/{data['id']}",
             f"md5:{data['md5']}",
             int(data["filesize"]),
         )
@@ -122,15 +129,15 @@ class Dataverse:
 
 @dataclass(frozen=True)
 class DagsHub:
-    """Files of a repository on dagshub.com whose checksums are known beforehand."""
+    """Files of a repository on dagshub.com, which gives no checksums: they are known beforehand."""
 
     repository: str  # OWNER/NAME
     checksums: Callable[[], Mapping[str, str]]  # by file name
-    home: str = "https://dagshub.com/api/v1/repos"
+    host: str = "https://dagshub.com/api/v1/repos"
 
     def files(self, get_json: GetJson) -> list[Remote]:
-        """Look for the known files in all folders of the repository."""
-        url = f"{self.home}/{self.repository}"
+        """List the files with a known checksum, in all folders of the repository."""
+        url = f"{self.host}/{self.repository}"
         known, found = self.checksums(), dict[str, Remote]()
         with _expecting(url):
             branch = get_json(url)["default_branch"]
@@ -158,19 +165,19 @@ class HuggingFace:
 
     repository: str  # OWNER/NAME
     names: Sequence[str] = ("*",)
-    home: str = "https://huggingface.co"
+    host: str = "https://huggingface.co"
 
     def files(self, get_json: GetJson) -> list[Remote]:
-        """Ask for the files of the main branch, and where it stands."""
-        url = f"{self.home}/api/datasets/{self.repository}/revision/main?blobs=true"
+        """List the files of the main branch, at the commit it has now."""
+        url = f"{self.host}/api/datasets/{self.repository}/revision/main?blobs=true"
         with _expecting(url):
             answer = get_json(url)
-            place = f"{self.home}/datasets/{self.repository}/resolve/{answer['sha']}"
+            place = f"{self.host}/datasets/{self.repository}/resolve/{answer['sha']}"
             return [
                 Remote(
                     file["rfilename"],
                     f"{place}/{quote(file['rfilename'])}",
-                    # Git's own checksum, or that of what Git LFS keeps.
+                    # Large files are stored by Git LFS, which names them by SHA-256.
                     f"sha256:{file['lfs']['sha256']}"
                     if file.get("lfs")
                     else f"git:{file['blobId']}",
@@ -181,8 +188,8 @@ class HuggingFace:
             ]
 
 
-def noted(name: str) -> dict[str, str]:
-    """The checksums the package keeps of a corpus's original files, by file name."""
+def stored_checksums(name: str) -> dict[str, str]:
+    """Checksums of a corpus's original files that come with the package, by file name."""
     table = files("emelia.corpora").joinpath("data", f"{name}.sha256.tsv")
     rows = (line.split("\t") for line in table.read_text(encoding="utf-8").splitlines())
     return {file: f"sha256:{digest}" for digest, file in rows}
@@ -190,11 +197,11 @@ def noted(name: str) -> dict[str, str]:
 
 @contextmanager
 def _expecting(url: str) -> Iterator[None]:
-    """Turn an answer of another form into one line."""
+    """Turn the exceptions that a list of another form causes into a CorpusError."""
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise CorpusError(
-            f"{url}: the list of files is not as expected ({error!r}). Its keeper may have "
+            f"{url}: the list of files is not as expected ({error!r}). The host may have "
             "changed; get the corpus by hand."
         ) from None

@@ -1,4 +1,4 @@
-"""How good predictions are, how sure one may be of that, and whether two models differ."""
+"""Metrics of predictions, their confidence intervals, calibration, and tests of differences."""
 
 from emelia.metrics.calibration import (
     RiskCoverage,
@@ -19,6 +19,7 @@ from emelia.metrics.intervals import (
     interval,
     mcnemar,
     mean_interval,
+    wilson,
 )
 from emelia.metrics.scores import (
     Labels,
@@ -61,5 +62,6 @@ __all__ = [
     "risk_coverage",
     "scores",
     "uar",
+    "wilson",
     "with_temperature",
 ]

@@ -1,4 +1,4 @@
-"""What confidences are worth: calibration, and what is left when unsure answers are refused.
+"""Calibration of confidences, and accuracy when answers of low confidence are rejected.
 
 Conventions are those of `scores`. The confidence of an answer is the probability of its
 predicted class. Sources: Guo et al. 2017, On Calibration of Modern Neural Networks; Geifman
@@ -14,57 +14,57 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emelia.metrics.intervals import Interval, resamples
-from emelia.metrics.scores import Labels, Numbers, as_chances, share_of
+from emelia.metrics.scores import Labels, Numbers, as_probabilities, share_of
 
 
 @dataclass(frozen=True, eq=False)
 class RiskCoverage:
-    """What share of answers is accepted from a confidence on, and how many of these are right.
+    """Coverage and accuracy when only answers of at least some confidence are accepted.
 
-    One place each of K confidences that occur, the highest first, so that coverage rises to 1.
+    One value for each of the K confidences that occur, highest first: coverage rises to 1.
     """
 
-    confidence: Numbers  # (K,), the least that is accepted
-    coverage: Numbers  # (K,)
-    accuracy: Numbers  # (K,), of the accepted
+    confidence: Numbers  # (K,), the lowest that is accepted
+    coverage: Numbers  # (K,), share of answers that are accepted
+    accuracy: Numbers  # (K,), of the accepted answers
     area: float  # under the curve of risk, 1 - accuracy, over coverage (AURC): 0 best
 
     def accuracy_at(self, coverage: float) -> float:
-        """Share of right answers where at least this share of answers is accepted."""
+        """Accuracy of the accepted answers at a coverage of at least this."""
         return float(self.accuracy[np.searchsorted(self.coverage, coverage - 1e-12)])
 
     def coverage_for(self, accuracy: float) -> float:
-        """The largest share of answers of which at least this share is right; 0 for none."""
+        """The largest coverage with at least this accuracy; 0 where there is none."""
         return float(self.coverage[self.accuracy >= accuracy - 1e-12].max(initial=0))
 
 
 def with_temperature(probabilities: ArrayLike, temperature: float) -> Numbers:
-    """Divide the logits behind probabilities (..., C): softmax(log p / T), also where p is 0."""
+    """Apply a temperature to probabilities (..., C): softmax(log p / T); p may be 0."""
     powers = np.asarray(probabilities, dtype=np.float64) ** (1 / temperature)
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
 def brier_score(truth: ArrayLike, probabilities: ArrayLike) -> float:
-    """Mean squared distance to the truth, summed over classes: 0 best, 2 worst (Brier 1950)."""
-    true, chances = as_chances(truth, probabilities)
-    return float(((chances - np.eye(chances.shape[1])[true]) ** 2).sum(axis=1).mean())
+    """Brier score (1950): mean over clips of the squared errors of all classes; 0 best, 2 worst."""
+    true, probability = as_probabilities(truth, probabilities)
+    return float(((probability - np.eye(probability.shape[1])[true]) ** 2).sum(axis=1).mean())
 
 
 def reliability(
     truth: ArrayLike, probabilities: ArrayLike, bins: int = 10
 ) -> list[dict[str, float]]:
-    """Clips by the confidence in their predicted class, in bins of equal width (low, high].
+    """Count clips by confidence, in bins of equal width (low, high].
 
     Returns:
-        A bin each: `low`, `high`, `n`, mean `confidence` and `accuracy`; both 0 where n is 0.
+        For each bin `low`, `high`, `n`, mean `confidence` and `accuracy`, both 0 where n is 0.
     """
-    true, chances = as_chances(truth, probabilities)
-    sure = chances.max(axis=1)
-    right = chances.argmax(axis=1) == true
+    true, probability = as_probabilities(truth, probabilities)
+    confidences = probability.max(axis=1)
+    right = probability.argmax(axis=1) == true
     edges = np.linspace(0, 1, bins + 1)
-    place = _bins(sure, bins)
+    place = _bins(confidences, bins)
     count = np.bincount(place, minlength=bins)
-    confidence = share_of(np.bincount(place, sure, bins), count)
+    confidence = share_of(np.bincount(place, confidences, bins), count)
     hits = share_of(np.bincount(place, right, bins), count)
     return [
         {
@@ -79,10 +79,7 @@ def reliability(
 
 
 def calibration_error(truth: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> float:
-    """Expected calibration error: mean gap of confidence and accuracy over `reliability` bins.
-
-    Guo et al. 2017, On Calibration of Modern Neural Networks.
-    """
+    """Expected calibration error: mean gap of confidence and accuracy over `reliability` bins."""
     table = reliability(truth, probabilities, bins)
     total = sum(row["n"] for row in table)
     return sum(row["n"] * abs(row["confidence"] - row["accuracy"]) for row in table) / total
@@ -96,12 +93,12 @@ def calibration_interval(
     n: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """Bootstrap interval of 95 % of the calibration error, drawn as `interval` draws.
+    """Bootstrap interval of 95 % of the calibration error, computed as by `interval`.
 
     Resamples have fewer different clips, so their error is larger on average; the interval is
-    moved back by as much. It speaks of the figure that test sets of this size give, to be
-    compared with `perfect_calibration_error`. With probabilities (S, N, C) of S seeds, every
-    resample is the same for all seeds and its figure is their mean.
+    shifted back by this bias. It is an interval of the error at this number of clips, to be
+    compared with `perfect_calibration_error`. With probabilities (S, N, C) of S seeds, each
+    resample draws the same clips for all seeds, and its figure is their mean.
     """
     rows = np.asarray(probabilities, dtype=np.float64)
     gaps = [_gaps(truth, row, bins) for row in (rows if rows.ndim == 3 else rows[None])]
@@ -117,48 +114,50 @@ def calibration_interval(
 def perfect_calibration_error(
     probabilities: ArrayLike, bins: int = 10, n: int = 1000, seed: int = 0
 ) -> float:
-    """The calibration error that perfect confidences would show on average: 0 with endless clips.
+    """The mean calibration error of perfectly calibrated answers: above 0, as clips are finite.
 
-    Answers with the confidences of `probabilities` (N, C) are drawn right as often as these say.
+    Simulated: an answer with the confidence c of `probabilities` (N, C) is right with chance c.
     """
-    chances = np.asarray(probabilities, dtype=np.float64)
-    sure = chances.max(axis=1)
-    place, rng = _bins(sure, bins), np.random.default_rng(seed)
+    probability = np.asarray(probabilities, dtype=np.float64)
+    confidences = probability.max(axis=1)
+    place, rng = _bins(confidences, bins), np.random.default_rng(seed)
     errors = [
-        np.abs(np.bincount(place, sure - (rng.random(len(sure)) < sure), bins)).sum()
+        np.abs(
+            np.bincount(place, confidences - (rng.random(len(confidences)) < confidences), bins)
+        ).sum()
         for _ in range(n)
     ]
-    return float(np.mean(errors) / len(sure))
+    return float(np.mean(errors) / len(confidences))
 
 
 def risk_coverage(truth: ArrayLike, probabilities: ArrayLike) -> RiskCoverage:
-    """Accept the surest answers first, those of equal confidence together.
+    """The risk-coverage curve: answers are accepted by confidence, highest first.
 
-    The area is the mean, over all answers, of the risk of accepting those at least as sure.
+    Its area is the mean over answers of the risk of accepting all at least as confident.
     """
-    true, chances = as_chances(truth, probabilities)
+    true, probability = as_probabilities(truth, probabilities)
     confidence, place, count = np.unique(
-        -chances.max(axis=1), return_inverse=True, return_counts=True
+        -probability.max(axis=1), return_inverse=True, return_counts=True
     )
     accepted = count.cumsum()
-    right = np.bincount(place, chances.argmax(axis=1) == true).cumsum() / accepted
+    right = np.bincount(place, probability.argmax(axis=1) == true).cumsum() / accepted
     area = float(((1 - right) * count).sum() / len(true))
     return RiskCoverage(-confidence, accepted / len(true), right, area)
 
 
 def _gaps(truth: ArrayLike, probabilities: NDArray[np.float64], bins: int) -> Numbers:
-    """(N, bins): confidence less 1 where right, less 0 where wrong, in the bin of each answer.
+    """Confidence minus correctness (1 or 0), in the column of each answer's bin: (N, bins).
 
-    The calibration error is the sum over bins of the size of their means.
+    The calibration error is the sum over bins of the absolute means.
     """
-    true, chances = as_chances(truth, probabilities)
-    sure, right = chances.max(axis=1), chances.argmax(axis=1) == true
+    true, probability = as_probabilities(truth, probabilities)
+    confidence, right = probability.max(axis=1), probability.argmax(axis=1) == true
     gaps = np.zeros((len(true), bins))
-    gaps[np.arange(len(true)), _bins(sure, bins)] = sure - right
+    gaps[np.arange(len(true)), _bins(confidence, bins)] = confidence - right
     return gaps
 
 
-def _bins(sure: NDArray[np.float64], bins: int) -> Labels:
-    """The bin (low, high] of each confidence."""
+def _bins(confidences: NDArray[np.float64], bins: int) -> Labels:
+    """Index of the bin (low, high] of each confidence: (N,) -> (N,)."""
     edges = np.linspace(0, 1, bins + 1)
-    return np.clip(np.searchsorted(edges, sure) - 1, 0, bins - 1)
+    return np.clip(np.searchsorted(edges, confidences) - 1, 0, bins - 1)

@@ -1,11 +1,13 @@
-"""How sure one may be of a figure, and whether two models differ.
+"""Confidence intervals of metrics, and tests of whether two models differ.
 
-Conventions are those of `scores`. Sources: Davison and Hinkley 1997, Bootstrap Methods and
-their Application; McNemar 1947, Psychometrika 12; Holm 1979, Scand. J. Statistics 6.
+Conventions are those of `scores`. Sources: Davison and Hinkley 1997, Bootstrap Methods and their
+Application; Wilson 1927, J. Am. Stat. Assoc. 22; McNemar 1947, Psychometrika 12; Holm 1979,
+Scand. J. Statistics 6.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +19,7 @@ from emelia.metrics.scores import (
     Labels,
     accuracy_of,
     as_labels,
-    as_long,
+    as_names,
     f1,
     macro,
     precision,
@@ -25,12 +27,12 @@ from emelia.metrics.scores import (
     uar_of,
 )
 
-FEWEST_SPEAKERS = 6  # for an interval that speaks of new speakers
+FEWEST_SPEAKERS = 6  # below this, resampling speakers tells nothing of new ones
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A bootstrap interval; `clustered` tells whether speakers were drawn before clips."""
+    """A confidence interval; `clustered` tells whether speakers were drawn, then their clips."""
 
     low: float
     high: float
@@ -39,12 +41,12 @@ class Interval:
 
     @property
     def too_narrow(self) -> bool:
-        """True where it only speaks of other clips of the same few speakers."""
+        """Whether it covers only the variation of clips, not that of speakers."""
         return not self.clustered
 
     @property
     def note(self) -> str:
-        """A line to print beside it; empty where there is nothing to say."""
+        """A warning to print beside it; empty where there is none."""
         if self.clustered:
             return ""
         return (
@@ -61,13 +63,20 @@ def interval(
     n: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """Percentile bootstrap of 95 %: speakers drawn with replacement, then clips of each.
+    """Bootstrap percentile interval of 95 %: speakers are drawn with replacement, then their clips.
 
-    Clips of one speaker are alike, so drawing clips alone claims too much; it is done only
-    below six speakers, and marked. Drawing speakers alone claims too much where a few
-    happen to be alike; so both are drawn (Davison and Hinkley 1997, section 3.8). With
-    predictions (S, N) of S seeds, every resample is the same for all seeds and its figure
-    is their mean.
+    Clips of one speaker are correlated, so an interval from drawing clips alone is too narrow; it
+    is computed only for fewer than six speakers, and marked. Drawing speakers alone is too narrow
+    where few speakers happen to agree, so both are drawn (Davison and Hinkley 1997, section 3.8).
+
+    Args:
+        truth: class numbers (N,).
+        predicted: class numbers (N,), or (S, N) of S seeds: each resample draws the same clips
+            for all seeds, and its figure is their mean.
+        speakers: one name for each clip.
+        metric: the figure.
+        n: number of resamples.
+        seed: of the random draws.
     """
     drawn, clustered = _resampled(truth, predicted, speakers, 0, n, seed)
     values = {"accuracy": accuracy_of, "uar": uar_of}[metric](drawn).mean(axis=1)
@@ -82,9 +91,9 @@ def difference_interval(
     n: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """The interval of the UAR of `second` minus that of `first` on the same clips; see `interval`.
+    """Interval of the UAR of `second` minus that of `first` on the same clips; see `interval`.
 
-    Every resample is the same for both, so what makes a speaker hard for both drops out.
+    Both are computed on the same resamples, so that speakers hard for both cancel out.
     """
     rows = [np.atleast_2d(np.asarray(one)) for one in (first, second)]
     drawn, clustered = _resampled(truth, np.vstack(rows), speakers, 0, n, seed)
@@ -100,11 +109,11 @@ def class_intervals(
     n: int = 2000,
     seed: int = 0,
 ) -> dict[str, list[Interval]]:
-    """Intervals of precision, recall and F1, drawn as `interval` does.
+    """Intervals of precision, recall and F1 of each class, computed as by `interval`.
 
     Returns:
-        By name, C + 1 intervals: of each class, and of their mean (the macro figure). Resamples
-        without clips of a class tell nothing of it; where none has any, its interval is 0 to 0.
+        C + 1 intervals by metric: of each class, then of their mean (the macro figure). Resamples
+        without clips of a class are left out for it; a class without clips has 0 to 0.
     """
     drawn, clustered = _resampled(truth, predicted, speakers, classes, n, seed)
     found = {}
@@ -126,14 +135,15 @@ def _between(values: NDArray[np.float64], clustered: bool) -> Interval:
 def _resampled(
     truth: ArrayLike, predicted: ArrayLike, speakers: Sequence[str], classes: int, n: int, seed: int
 ) -> tuple[NDArray[np.float64], bool]:
-    """Confusion matrices (n, S, C, C) of resamples, and whether speakers were drawn."""
+    """Confusion matrices (n, S, C, C) of n resamples, and whether speakers were drawn."""
     pairs = [as_labels(truth, row) for row in np.atleast_2d(np.asarray(predicted))]
     true, guesses = pairs[0][0], np.vstack([guess for _, guess in pairs])  # (N,), (S, N)
-    names, speaker = np.unique(as_long(speakers, len(true), "speakers"), return_inverse=True)
+    names, speaker = np.unique(as_names(speakers, len(true), "speakers"), return_inverse=True)
     clustered = len(names) >= FEWEST_SPEAKERS
     if not clustered:
         speaker = np.zeros_like(speaker)
-    # Clips with the same speaker, truth and predictions are copies of one unit, U of them.
+    # Clips with the same speaker, truth and predictions are copies of one unit, so that the
+    # cost depends on the number U of units, which is far smaller than N.
     patterns = np.vstack([speaker, true, guesses])
     units, unit, copies = np.unique(patterns, axis=1, return_inverse=True, return_counts=True)
     confusions = _by_unit(true, guesses, unit, classes)  # (U, S, C, C), of all copies
@@ -146,26 +156,34 @@ def _resampled(
 def mean_interval(
     values: ArrayLike, speakers: Sequence[str], n: int = 2000, seed: int = 0
 ) -> Interval:
-    """Interval of the mean of one number a clip, drawn as `interval` draws."""
+    """Interval of the mean of `values` (N,), one for each clip, computed as by `interval`."""
     numbers = np.asarray(values, dtype=np.float64)
     weights, clustered = resamples(speakers, len(numbers), n, seed)
     return _between(weights @ numbers / weights.sum(axis=1), clustered)
 
 
 def resamples(speakers: Sequence[str], clips: int, n: int, seed: int) -> tuple[Labels, bool]:
-    """How often each clip is drawn in each resample (n, N), and whether speakers were drawn."""
-    names, owner = np.unique(as_long(speakers, clips, "speakers"), return_inverse=True)
+    """Number of times each clip is drawn in each resample (n, N), and if speakers were drawn."""
+    names, owner = np.unique(as_names(speakers, clips, "speakers"), return_inverse=True)
     clustered = len(names) >= FEWEST_SPEAKERS
     if not clustered:
         owner = np.zeros_like(owner)
     return _draws(owner, np.ones_like(owner), n, np.random.default_rng(seed)), clustered
 
 
-def mcnemar(truth: ArrayLike, a: ArrayLike, b: ArrayLike) -> float:
-    """Two-sided exact p value that `a` and `b` are right equally often on the same clips.
+def wilson(share: float, n: int) -> Interval:
+    """Wilson score interval of 95 % for a `share`, 0 to 1, of n clips, by clip."""
+    z = 1.959964  # of the normal distribution, at 97.5 %
+    scale = 1 + z * z / n
+    middle = (share + z * z / (2 * n)) / scale
+    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / scale
+    return Interval(max(0.0, middle - reach), min(1.0, middle + reach), clustered=False)
 
-    McNemar 1947 with the binomial distribution: of the clips that just one gets right,
-    half should fall to each.
+
+def mcnemar(truth: ArrayLike, a: ArrayLike, b: ArrayLike) -> float:
+    """P value of McNemar's exact two-sided test: `a` and `b` are right equally often.
+
+    Of the clips that only one of them gets right, half should belong to each (binomial test).
     """
     true, first = as_labels(truth, a)
     _, second = as_labels(truth, b)
@@ -179,7 +197,7 @@ def mcnemar(truth: ArrayLike, a: ArrayLike, b: ArrayLike) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P values adjusted for their number, in the order given (Holm 1979, step-down)."""
+    """Adjust p values for multiple tests by Holm's step-down method, in the order given."""
     values = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(values, kind="stable")
     scaled = values[order] * np.arange(len(values), 0, -1)
@@ -189,7 +207,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _draws(owner: Labels, copies: Labels, n: int, rng: np.random.Generator) -> Labels:
-    """How often each unit is drawn in each resample (n, U): owners first, then clips of each."""
+    """Number of times each unit is drawn in each resample (n, U): owners first, then clips."""
     owners = int(owner.max()) + 1
     times = rng.multinomial(owners, np.full(owners, 1 / owners), size=n)  # (n, owners)
     weights = np.empty((n, len(copies)), np.int64)
@@ -201,7 +219,7 @@ def _draws(owner: Labels, copies: Labels, n: int, rng: np.random.Generator) -> L
 
 
 def _by_unit(true: Labels, guesses: Labels, unit: Labels, classes: int) -> Labels:
-    """Confusion matrices of each unit and seed: (U, S, C, C); C is at least `classes`."""
+    """Confusion matrices of each unit and seed (U, S, C, C), with at least `classes` classes."""
     seeds, units = len(guesses), int(unit.max()) + 1
     size = max(classes, int(max(true.max(), guesses.max())) + 1)
     cell = ((unit * seeds + np.arange(seeds)[:, None]) * size + true) * size + guesses  # (S, N)

@@ -1,19 +1,17 @@
-"""How good predictions are.
+"""Accuracy, UAR, precision, recall, F1 and confusion matrices.
 
-Conventions: `truth` and `predicted` are class numbers (N,), `probabilities` (N, C) with
-rows that sum to 1. Figures are shares of 1, not percent. Where a share has nothing to
-be a share of (a class never predicted, or absent), it is 0, scikit-learn's
-`zero_division=0`. Arrays that are empty or do not fit each other are the caller's
-fault: ValueError.
+Conventions: `truth` and `predicted` are class numbers (N,), `probabilities` (N, C) with rows that
+sum to 1; N clips, C classes. Figures lie in [0, 1]. A share whose denominator is 0 (of a class
+never predicted, or absent) is 0, as scikit-learn's `zero_division=0`. Arrays that are empty or of
+shapes that do not fit raise ValueError.
 
-Metrics: accuracy is the share of right answers; UAR (unweighted average recall) the mean
-recall of the classes, so that no class counts for its size; `macro` figures are such means, too.
+Accuracy is the share of right answers. UAR (unweighted average recall) is the mean recall of the
+classes, so that large and small classes weigh alike; `macro` figures are such means, too.
 
-One rule for classes without clips in `truth`: nothing can be found of them, so no mean over
-classes counts them, and guessing reaches a UAR of 1 by the number of the others (`chance`).
-It is the rule of scikit-learn's `balanced_accuracy_score`, and its averages over
-`labels=np.unique(truth)`. By themselves their figures are 0, with a support of 0; a table shows
-none.
+Classes without clips in `truth` are left out of all means over classes, and guessing reaches a UAR
+of 1 / (number of the other classes), see `chance`. That is the rule of scikit-learn's
+`balanced_accuracy_score`, and of its averages over `labels=np.unique(truth)`. The figures of such
+a class itself are 0, with a support of 0.
 """
 
 from __future__ import annotations
@@ -40,7 +38,7 @@ def uar(truth: ArrayLike, predicted: ArrayLike) -> float:
 
 
 def chance(truth: ArrayLike) -> float:
-    """The UAR that guessing reaches, however it guesses: 1 by the classes present in `truth`."""
+    """The expected UAR of guessing: 1 / (number of classes present in `truth`)."""
     return 1 / len(np.unique(as_labels(truth, truth)[0]))
 
 
@@ -57,22 +55,22 @@ def confusion_matrix(truth: ArrayLike, predicted: ArrayLike, classes: int = 0) -
 
 
 def precision(confusion: NDArray[Any]) -> Numbers:
-    """Of the clips given to each class, the share that belongs to it: (..., C, C) -> (..., C)."""
+    """Precision of each class: (..., C, C) -> (..., C)."""
     return share_of(_right(confusion), confusion.sum(axis=-2))
 
 
 def recall(confusion: NDArray[Any]) -> Numbers:
-    """Of the clips of each class, the share that is found: (..., C, C) -> (..., C)."""
+    """Recall of each class: (..., C, C) -> (..., C)."""
     return share_of(_right(confusion), confusion.sum(axis=-1))
 
 
 def f1(confusion: NDArray[Any]) -> Numbers:
-    """Harmonic mean of precision and recall of each class: (..., C, C) -> (..., C)."""
+    """F1, the harmonic mean of precision and recall, of each class: (..., C, C) -> (..., C)."""
     return share_of(2 * _right(confusion), confusion.sum(axis=-2) + confusion.sum(axis=-1))
 
 
 def scores(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> dict[str, Any]:
-    """Everything above for JSON: overall figures, `per_class` by name, `confusion` as lists."""
+    """All metrics as JSON: overall figures, `per_class` by name, `confusion` as lists."""
     confusion = confusion_matrix(truth, predicted, len(classes))
     columns = {"precision": precision(confusion), "recall": recall(confusion), "f1": f1(confusion)}
     support = confusion.sum(axis=1)
@@ -93,9 +91,9 @@ def scores(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> di
 def per_group(
     truth: ArrayLike, predicted: ArrayLike, groups: Sequence[str]
 ) -> dict[str, dict[str, float]]:
-    """`n`, `accuracy` and `uar` of each speaker, gender or the like, by name."""
+    """`n`, `accuracy` and `uar` of each group (speaker, gender, ...), by its name."""
     true, guess = as_labels(truth, predicted)
-    names = as_long(groups, len(true), "groups")
+    names = as_names(groups, len(true), "groups")
     table = {}
     for name in np.unique(names):
         own = names == name
@@ -108,35 +106,35 @@ def per_group(
 
 
 def accuracy_of(confusion: NDArray[Any]) -> Numbers:
-    """(..., C, C) -> (...)."""
+    """Accuracy from confusion matrices: (..., C, C) -> (...)."""
     return share_of(np.trace(confusion, axis1=-2, axis2=-1), confusion.sum(axis=(-2, -1)))
 
 
 def uar_of(confusion: NDArray[Any]) -> Numbers:
-    """(..., C, C) -> (...)."""
+    """UAR from confusion matrices: (..., C, C) -> (...)."""
     return macro(confusion, recall(confusion))
 
 
 def macro(confusion: NDArray[Any], values: NDArray[Any]) -> Numbers:
-    """Mean of a figure of each class over those that have clips: (..., C, C), (..., C) -> (...)."""
+    """Mean of `values` over the classes that have clips: (..., C, C), (..., C) -> (...)."""
     present = confusion.sum(axis=-1) > 0
     return share_of(np.where(present, values, 0).sum(axis=-1), present.sum(axis=-1))
 
 
 def _right(confusion: NDArray[Any]) -> NDArray[Any]:
-    """Clips of each class that are right: (..., C, C) -> (..., C)."""
+    """Number of right clips of each class: (..., C, C) -> (..., C)."""
     return np.diagonal(confusion, axis1=-2, axis2=-1)
 
 
 def share_of(part: NDArray[Any], whole: NDArray[Any]) -> Numbers:
-    """Divide, 0 where whole is 0."""
+    """`part` / `whole`, and 0 where `whole` is 0."""
     out = np.zeros(np.shape(part))
     np.divide(part, whole, out=out, where=whole > 0)
     return out
 
 
 def as_labels(truth: ArrayLike, predicted: ArrayLike) -> tuple[Labels, Labels]:
-    """Check that both are class numbers (N,)."""
+    """Check that both are class numbers (N,), and return them as int64."""
     true, guess = np.asarray(truth), np.asarray(predicted)
     if true.ndim != 1 or not true.size:
         raise ValueError(f"truth of shape {true.shape}: expected (N,) with at least one clip.")
@@ -148,19 +146,25 @@ def as_labels(truth: ArrayLike, predicted: ArrayLike) -> tuple[Labels, Labels]:
     return true.astype(np.int64), guess.astype(np.int64)
 
 
-def as_chances(truth: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Numbers]:
-    """Check probabilities (N, C) against truth (N,)."""
-    chances = np.asarray(probabilities, dtype=np.float64)
-    if chances.ndim != 2 or not chances.size or not np.allclose(chances.sum(axis=1), 1, atol=1e-3):
-        raise ValueError(f"probabilities of shape {chances.shape}: expected (N, C), rows sum to 1.")
-    true, _ = as_labels(truth, chances.argmax(axis=1))
-    if true.max() >= chances.shape[1]:
-        raise ValueError(f"class number {true.max()} given, with {chances.shape[1]} classes.")
-    return true, chances
+def as_probabilities(truth: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Numbers]:
+    """Check probabilities (N, C) against truth (N,), and return truth and probabilities."""
+    probability = np.asarray(probabilities, dtype=np.float64)
+    if (
+        probability.ndim != 2
+        or not probability.size
+        or not np.allclose(probability.sum(axis=1), 1, atol=1e-3)
+    ):
+        raise ValueError(
+            f"probabilities of shape {probability.shape}: expected (N, C), rows sum to 1."
+        )
+    true, _ = as_labels(truth, probability.argmax(axis=1))
+    if true.max() >= probability.shape[1]:
+        raise ValueError(f"class number {true.max()} given, with {probability.shape[1]} classes.")
+    return true, probability
 
 
-def as_long(names: Sequence[str], clips: int, what: str) -> NDArray[np.str_]:
-    """Names (N,) of groups, one a clip; ValueError where there are not as many."""
+def as_names(names: Sequence[str], clips: int, what: str) -> NDArray[np.str_]:
+    """Names of groups as an array (N,); ValueError where their number is not `clips`."""
     if len(names) != clips:
         raise ValueError(f"{len(names)} {what} for {clips} clips.")
     return np.asarray(names, dtype=np.str_)

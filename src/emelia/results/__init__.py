@@ -1,4 +1,4 @@
-"""What a study writes and what its figures are: cells on disk, rows and studies to read."""
+"""Results of a study: cells on disk, and the rows, studies and figures made from them."""
 
 from emelia.results.architecture import Architecture, Layer
 from emelia.results.calibration import Calibration

@@ -1,4 +1,4 @@
-"""The layers of a network as they were recorded when it was trained, for tables of them.
+"""The layers of a network, recorded when it was trained, for tables.
 
 Shapes are (channels, bands, frames), or (values,) after pooling.
 """
@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 Shape = tuple[int, ...]
-INPUT = "input"  # the name of the first record, which is no layer
+INPUT = "input"  # name of the first record, which is the input and no layer
 
 
 @dataclass(frozen=True)
@@ -18,24 +18,24 @@ class Layer:
     """One line of the table of layers."""
 
     name: str
-    shape: Shape  # of what it gives
+    shape: Shape  # of its output
     parameters: int
-    sees: tuple[int, int] | None = None  # bands and frames of the input; None: all of them
+    sees: tuple[int, int] | None = None  # receptive field, bands and frames; None: all of the input
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network as a table."""
+    """The layers of a network as a table."""
 
     layers: tuple[Layer, ...]
-    input: Shape  # of the clip whose shapes are shown
+    input: Shape  # of the clip that the shapes are for
 
     @classmethod
     def read(cls, records: Iterable[Mapping[str, Any]]) -> Architecture:
-        """What `records` wrote.
+        """Read what `records` returned.
 
         Raises:
-            ValueError, TypeError, KeyError: it is something else.
+            ValueError, TypeError, KeyError: it has another form.
         """
         first, *others = map(_layer, records)
         if first.name != INPUT or not others:
@@ -43,18 +43,18 @@ class Architecture:
         return cls(tuple(others), first.shape)
 
     def records(self) -> tuple[dict[str, Any], ...]:
-        """One for the input and one a layer, of what JSON has."""
+        """One record for the input and one for each layer, JSON-able."""
         first = Layer(INPUT, self.input, 0, (1, 1))
         return tuple(asdict(layer) for layer in (first, *self.layers))
 
     @property
     def parameters(self) -> int:
-        """Number of values that are learnt."""
+        """Number of trained parameters."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
     def sees(self) -> tuple[int, int] | None:
-        """Bands and frames that one place of the last map depends on; None: all of them."""
+        """Receptive field of the last feature map in bands and frames; None: all of the input."""
         return next((layer.sees for layer in self.layers[::-1] if len(layer.shape) == 3), None)
 
 

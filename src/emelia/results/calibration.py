@@ -1,4 +1,4 @@
-"""What the confidences of one recipe are worth, before and after its temperatures.
+"""Calibration of one recipe, before and after temperature scaling.
 
 Figures are means over seeds. Shapes: N test clips, S seeds, C classes.
 """
@@ -16,27 +16,27 @@ from numpy.typing import NDArray
 from emelia import metrics
 from emelia.metrics import Interval, Labels, RiskCoverage
 
-Chances = NDArray[np.float64]
+Probabilities = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Test answers of a recipe, as its networks gave them and with their temperatures."""
+    """Probabilities of a recipe for its test clips, without and with its temperatures."""
 
     truth: Labels  # (N,)
-    before: Chances  # (S, N, C)
-    after: Chances  # (S, N, C)
+    before: Probabilities  # (S, N, C)
+    after: Probabilities  # (S, N, C)
     speakers: Sequence[str]  # N of them
-    temperatures: tuple[float, ...]  # one a training, 1 where none was fitted
+    temperatures: tuple[float, ...]  # one for each training, 1 where none was fitted
 
     @property
     def fitted(self) -> bool:
-        """Whether any training has a temperature; where none has, before and after are one."""
-        return any(heat != 1 for heat in self.temperatures)
+        """Whether any training has a temperature; otherwise before and after are equal."""
+        return any(temperature != 1 for temperature in self.temperatures)
 
     @cached_property
     def error(self) -> float:
-        """Expected calibration error in 10 bins, after."""
+        """Expected calibration error (10 bins) with temperatures."""
         return fmean(metrics.calibration_error(self.truth, row) for row in self.after)
 
     @cached_property
@@ -45,12 +45,12 @@ class Calibration:
 
     @cached_property
     def interval(self) -> Interval:
-        """Of `error`: speakers drawn first, then clips."""
+        """95 % interval of `error`."""
         return metrics.calibration_interval(self.truth, self.after, self.speakers)
 
     @cached_property
     def perfect(self) -> float:
-        """The error that perfect confidences of these sizes would show on as many clips."""
+        """Mean error of perfectly calibrated answers with these confidences."""
         return fmean(metrics.perfect_calibration_error(row) for row in self.after)
 
     @cached_property
@@ -63,37 +63,37 @@ class Calibration:
 
     @cached_property
     def area(self) -> float:
-        """Under the risk-coverage curve, after."""
+        """Area under the risk-coverage curve, with temperatures."""
         return fmean(metrics.risk_coverage(self.truth, row).area for row in self.after)
 
     @property
     def risk(self) -> float:
-        """Share of wrong answers: the area where confidence knew nothing."""
+        """Share of wrong answers: the area if confidence told nothing."""
         return 1 - metrics.accuracy(self._truths, self._pooled(self.after).argmax(axis=1))
 
     @cached_property
     def curve(self) -> RiskCoverage:
-        """Of all answers of all seeds, after."""
+        """Risk-coverage curve of the answers of all seeds, with temperatures."""
         return metrics.risk_coverage(self._truths, self._pooled(self.after))
 
     @cached_property
     def bins(self) -> list[dict[str, float]]:
-        """All answers of all seeds by confidence, after."""
+        """Reliability bins of the answers of all seeds, with temperatures."""
         return metrics.reliability(self._truths, self._pooled(self.after))
 
     @cached_property
     def bins_before(self) -> list[dict[str, float]]:
-        """The same before."""
+        """The same without temperatures."""
         return metrics.reliability(self._truths, self._pooled(self.before))
 
     @property
     def sureness(self) -> float:
-        """Mean confidence, after."""
+        """Mean confidence, with temperatures."""
         return float(self.after.max(axis=-1).mean())
 
     @property
     def _truths(self) -> Labels:
         return np.tile(self.truth, len(self.after))  # (S * N,)
 
-    def _pooled(self, chances: Chances) -> Chances:
+    def _pooled(self, chances: Probabilities) -> Probabilities:
         return chances.reshape(-1, chances.shape[-1])  # (S * N, C)

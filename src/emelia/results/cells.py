@@ -1,7 +1,7 @@
-"""Cells: one recipe trained on one fold with one seed, a line of `results.jsonl` each.
+"""Cells: one recipe trained on one fold with one seed, as a line of `results.jsonl`.
 
-A line holds all that figures, tables and reports are made from, so that nothing has to
-be trained again to look at a study in another way. Shapes: N test clips, C classes.
+A line holds all that figures, tables and reports need, so that a new one needs no new training.
+Shapes: N test clips, C classes.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from emelia.storage import read_lines
 
 @dataclass(frozen=True)
 class Cell:
-    """One finished training, and what the network says of the test clips."""
+    """One finished training, with the probabilities of its test clips."""
 
-    key: str  # eight characters that name the cell
+    key: str  # eight characters that identify the cell
     corpus: str
     corpus_digest: str
     recipe: str
@@ -45,16 +45,16 @@ class Cell:
     train_clips: int
     validation_clips: int
     best_epoch: int  # counted from 1, chosen on validation
-    history: tuple[Mapping[str, float], ...]  # one an epoch; test_accuracy where the split peeks
+    history: tuple[Mapping[str, float], ...]  # one for each epoch; test_accuracy if it was tested
     predictions: tuple[Mapping[str, Any], ...]  # id, speaker, gender, truth, probabilities
     audit: Mapping[str, Any]
     versions: Mapping[str, str]
     demo: bool = False  # synthetic speech
-    folds: int = 0  # of the whole split; 0 where the writer did not say
+    folds: int = 0  # of the whole split; 0 in lines of earlier versions
     temperature: float = 1.0  # fitted on validation clips; 1 where nothing was
-    blocks: int = 0  # of its encoder that are used; 0 where none were chosen or set
-    division: str = ""  # names who is in which part of which fold, and what was added to training
-    layers: tuple[Mapping[str, Any], ...] = ()  # of `Architecture`; earlier versions recorded none
+    blocks: int = 0  # encoder blocks that are used; 0 where the recipe sets none
+    division: str = ""  # digest of the parts of all folds and of corpora added to training
+    layers: tuple[Mapping[str, Any], ...] = ()  # of `Architecture`; empty in earlier versions
 
     def __post_init__(self) -> None:
         # By id, so that the same clips stand in the same places in every cell of a fold.
@@ -66,10 +66,10 @@ class Cell:
 
     @classmethod
     def from_json(cls, line: str) -> Cell:
-        """Read one line of results; keys of later versions are passed over.
+        """Read one line of results; unknown keys, of later versions, are ignored.
 
         Raises:
-            RunError: the line is no cell; the message says what is wrong with it.
+            RunError: the line is not a cell; the message says why.
         """
         try:
             values = json.loads(line)
@@ -82,7 +82,7 @@ class Cell:
             raise RunError(f"has no {', '.join(lacking)}")
         try:
             known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
-            cell = cls(**_present(known))
+            cell = cls(**_with_current_names(known))
             cell._check()
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise RunError(f"has a value of the wrong kind ({error})") from None
@@ -99,12 +99,12 @@ class Cell:
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
-        """(N, C) as the network gave them, uncalibrated; NaN where training diverged."""
+        """(N, C) of the network, without temperature; NaN where training diverged."""
         return np.asarray([p["probabilities"] for p in self.predictions], dtype=np.float64)
 
     @cached_property
     def calibrated(self) -> NDArray[np.float64]:
-        """(N, C) with the temperature: softmax(log p / T)."""
+        """(N, C) with temperature: softmax(log p / T)."""
         return with_temperature(self.probabilities, self.temperature)
 
     @cached_property
@@ -114,12 +114,12 @@ class Cell:
 
     @cached_property
     def speakers(self) -> tuple[str, ...]:
-        """Who speaks in each test clip, N of them."""
+        """Speaker of each test clip, N of them."""
         return tuple(str(p["speaker"]) for p in self.predictions)
 
     @cached_property
     def architecture(self) -> Architecture | None:
-        """The layers of its network; None where they were not recorded."""
+        """The layers of the network; None where they were not recorded."""
         return Architecture.read(self.layers) if self.layers else None
 
     def _check(self) -> None:
@@ -137,8 +137,8 @@ class Cell:
         self.architecture  # noqa: B018 - reads the records, which may be damaged
 
 
-def _present(values: dict[str, Any]) -> dict[str, Any]:
-    """The values of a cell with the names that this version has for settings and splits."""
+def _with_current_names(values: dict[str, Any]) -> dict[str, Any]:
+    """Replace names of settings and splits of earlier versions by those of this version."""
     settings = present_names(values["settings"])
     words = {name: present_word(settings[name]) for name in ("name", "group") if name in settings}
     told = {name: present_word(values[name]) for name in ("recipe", "split")}
@@ -148,7 +148,7 @@ def _present(values: dict[str, Any]) -> dict[str, Any]:
 def read_results(path: Path) -> tuple[Cell, ...]:
     """Read `results.jsonl`, or the one in a folder; no file is no cells.
 
-    A half last line, which a killed writer leaves, is passed over.
+    A half last line, which a killed writer leaves, is ignored.
 
     Raises:
         RunError: a line is damaged.

@@ -1,4 +1,4 @@
-"""What a change does to a recipe: each variant of a study against the recipe it was made of."""
+"""The effect of a change to a recipe: each variant of a study compared with its recipe."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _MARK = "variant of "
 
 
 def variant_of(digest: str) -> str:
-    """The group of a recipe that was made by changing the recipe with this digest."""
+    """The value of `group` in variants of the recipe with this digest."""
     return f"{_MARK}{digest}"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A variant against its recipe, on the test clips of the seeds that both have finished."""
+    """A variant compared with its recipe, on the test clips of the seeds both have finished."""
 
     base: Row
     variant: Row
@@ -33,24 +33,24 @@ class Difference:
 
     @cached_property
     def points(self) -> float:
-        """The variant's UAR minus the recipe's, a share of 1: below 0 where the change costs."""
+        """The variant's UAR minus the recipe's, in [-1, 1]: below 0 where the change is worse."""
         return _uar(self.base.truth, self._guesses(self.variant)) - _uar(
             self.base.truth, self._guesses(self.base)
         )
 
     @cached_property
     def interval(self) -> Interval:
-        """95 % interval of `points`: speakers drawn first, the same ones for both."""
+        """95 % interval of `points`, from the same resamples for both."""
         before, after = (self._guesses(row) for row in (self.base, self.variant))
         return metrics.difference_interval(self.base.truth, before, after, self.base.speakers)
 
     def _guesses(self, row: Row) -> Labels:
-        """Predictions (S, N) of the seeds that count."""
+        """Predictions (S, N) of `seeds`."""
         return row.predicted[[row.seeds.index(seed) for seed in self.seeds]]
 
 
 def differences(study: Study) -> list[list[Difference]]:
-    """The variants of each recipe that has some, in the order of the study; complete ones only."""
+    """The complete variants of each recipe that has some, in the order of the study."""
     bases = {row.cells[0].recipe_digest: row for row in study.complete}
     pairs = [(bases.get(_base_of(row)), row) for row in study.complete]
     found = [one for base, row in pairs if base and (one := _difference(base, row))]
@@ -59,7 +59,7 @@ def differences(study: Study) -> list[list[Difference]]:
 
 
 def _base_of(row: Row) -> str:
-    """The digest of the recipe that a row is a variant of; empty where it is of none."""
+    """Digest of the recipe that a row is a variant of; empty where it is none."""
     group = str(row.cells[0].settings.get("group", ""))
     return group.removeprefix(_MARK) if group.startswith(_MARK) else ""
 

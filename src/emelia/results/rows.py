@@ -1,7 +1,7 @@
 """Rows: the figures of one recipe on one split.
 
-The test clips of all folds of a seed are pooled before anything is computed, so that
-every clip counts alike; figures are means over seeds.
+The test clips of all folds of a seed are pooled before a figure is computed, so that every clip
+has the same weight; figures are means over seeds.
 
 Shapes: N test clips, S seeds, C classes. Shares lie in [0, 1], times are in seconds.
 """
@@ -25,24 +25,24 @@ from emelia.results.cells import Cell
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
-_FOUNDING_CORPUS = "aesdd"  # the one the published figures of recipes are of
+_FOUNDING_CORPUS = "aesdd"  # the corpus of the published figures
 
 
 @dataclass(frozen=True)
 class Row:
-    """One recipe on one split. Its figures are those of its finished seeds.
+    """One recipe on one split; its figures are those of its finished seeds.
 
-    A seed is finished when all its folds are there. Where none is, the figures are those
-    of the seed that has most folds, and the row is not `complete`: not to be compared.
+    A seed is finished when all its folds are there. Where no seed is finished, the figures are of
+    the seed with most folds, and the row is not `complete`: it must not be compared.
     """
 
-    recipe: str  # its name; with its digest where two recipes of a study share a name
+    recipe: str  # its name, with its digest where two recipes of a study share the name
     cells: tuple[Cell, ...]
     folds: int  # of the split
 
     @cached_property
     def seeds(self) -> tuple[int, ...]:
-        """The finished ones."""
+        """The finished seeds."""
         return tuple(s for s, cells in self._by_seed.items() if len(cells) == self.folds)
 
     @property
@@ -51,12 +51,12 @@ class Row:
 
     @property
     def expected(self) -> int:
-        """Cells there will be once every seed that was begun is finished."""
+        """Number of cells once every seed that was started is finished."""
         return self.folds * len(self._by_seed)
 
     @cached_property
     def counted(self) -> tuple[tuple[Cell, ...], ...]:
-        """The cells that figures are made from: S seeds, each with its folds in order."""
+        """The cells that figures are computed from: S seeds, each with its folds in order."""
         if self.complete:
             return tuple(self._by_seed[seed] for seed in self.seeds)
         return (max(self._by_seed.values(), key=len),)
@@ -68,39 +68,39 @@ class Row:
 
     @cached_property
     def speakers(self) -> list[str]:
-        """Who speaks in each test clip, N of them."""
+        """Speaker of each test clip, N of them."""
         return [name for cell in self.counted[0] for name in cell.speakers]
 
     @cached_property
     def truth(self) -> Labels:
-        """(N,)."""
+        """Class numbers (N,)."""
         return np.concatenate([cell.truth for cell in self.counted[0]])
 
     @cached_property
     def predicted(self) -> Labels:
-        """(S, N)."""
+        """Class numbers (S, N)."""
         return np.vstack([np.concatenate([c.predicted for c in cells]) for cells in self.counted])
 
     @cached_property
     def calibration(self) -> Calibration | None:
-        """What its confidences are worth; None where a training diverged."""
+        """Calibration of its probabilities; None where a training diverged."""
         before, after = (
             np.stack([np.concatenate([getattr(c, kind) for c in cells]) for cells in self.counted])
             for kind in ("probabilities", "calibrated")
         )
-        heat = tuple(c.temperature for cells in self.counted for c in cells)
+        temperature = tuple(c.temperature for cells in self.counted for c in cells)
         if not np.isfinite(before).all():
             return None
-        return Calibration(self.truth, before, after, self.speakers, heat)
+        return Calibration(self.truth, before, after, self.speakers, temperature)
 
     @cached_property
     def accuracies(self) -> tuple[float, ...]:
-        """One a seed."""
+        """Accuracy of each seed."""
         return tuple(metrics.accuracy(self.truth, row) for row in self.predicted)
 
     @cached_property
     def uars(self) -> tuple[float, ...]:
-        """One a seed."""
+        """UAR of each seed."""
         return tuple(metrics.uar(self.truth, row) for row in self.predicted)
 
     @property
@@ -118,13 +118,8 @@ class Row:
 
     @property
     def accuracy_spread(self) -> float | None:
-        """Standard deviation over seeds, from two on."""
+        """Standard deviation over seeds; None for a single seed."""
         return stdev(self.accuracies) if len(self.accuracies) > 1 else None
-
-    @property
-    def uar_spread(self) -> float | None:
-        """Standard deviation over seeds, from two on."""
-        return stdev(self.uars) if len(self.uars) > 1 else None
 
     @cached_property
     def accuracy_interval(self) -> Interval:
@@ -136,12 +131,12 @@ class Row:
 
     @cached_property
     def confusion(self) -> Labels:
-        """(C, C), rows true, columns predicted, all seeds added up."""
+        """Confusion matrix (C, C), rows true, columns predicted, summed over seeds."""
         return self._confusion(self.predicted.reshape(-1))
 
     @cached_property
     def per_speaker(self) -> dict[str, tuple[int, float]]:
-        """Test clips of each speaker, and the accuracy on them over all seeds."""
+        """Number of test clips of each speaker, and the accuracy on them, mean over seeds."""
         seeds = len(self.predicted)
         truth, guesses = np.tile(self.truth, seeds), self.predicted.reshape(-1)
         table = metrics.per_group(truth, guesses, self.speakers * seeds)
@@ -149,13 +144,13 @@ class Row:
 
     @cached_property
     def class_intervals(self) -> dict[str, list[Interval]]:
-        """Of precision, recall and f1: an interval a class, and last that of their mean."""
+        """Intervals of precision, recall and f1: one for each class, the last for their mean."""
         classes = len(self.cells[0].classes)
         return metrics.class_intervals(self.truth, self.predicted, self.speakers, classes)
 
     @property
     def untested(self) -> tuple[str, ...]:
-        """Classes without test clips: no mean over classes counts them."""
+        """Classes without test clips, which means over classes leave out."""
         tested = set(self.truth.tolist())
         return tuple(name for i, name in enumerate(self.cells[0].classes) if i not in tested)
 
@@ -165,20 +160,20 @@ class Row:
 
     @property
     def seconds(self) -> float:
-        """Training time of a cell, the mean."""
+        """Mean training time of a cell."""
         return fmean(cell.seconds for cell in self.cells)
 
     @property
     def published(self) -> float | None:
-        """Accuracy that the founding study gives for the recipe; of its own corpus only."""
+        """Accuracy that the founding study reports for the recipe; None on other corpora."""
         percent = self.cells[0].settings.get("published", 0.0)
         return percent / 100 if percent and self.cells[0].corpus == _FOUNDING_CORPUS else None
 
     @cached_property
     def best_test_accuracy(self) -> float | None:
-        """Accuracy of the best test epoch: what choosing the epoch on the test set claims.
+        """Accuracy if the epoch is chosen on test data, as some studies do: too optimistic.
 
-        The highest of the epochs of each fold; None unless every epoch was tested.
+        The best epoch of each fold counts; None unless every epoch was tested.
         """
         folds = [cell for cells in self.counted for cell in cells]
         if not all("test_accuracy" in epoch for cell in folds for epoch in cell.history):
@@ -188,13 +183,13 @@ class Row:
 
     @property
     def best_test_interval(self) -> Interval | None:
-        """By clip (Wilson), since only the share of right clips is known of each epoch."""
+        """Wilson interval, by clip: of each epoch only the accuracy is known."""
         share = self.best_test_accuracy
-        return None if share is None else wilson(share, len(self.truth))
+        return None if share is None else metrics.wilson(share, len(self.truth))
 
     @property
     def validation_uar(self) -> float:
-        """UAR on validation data at the chosen epochs, the mean over cells."""
+        """Mean UAR on validation data at the chosen epochs."""
         chosen = (c.history[c.best_epoch - 1] for cells in self.counted for c in cells)
         return fmean(epoch.get("validation_uar", math.nan) for epoch in chosen)
 
@@ -208,17 +203,8 @@ class Row:
         return metrics.confusion_matrix(truth, predicted, len(self.cells[0].classes))
 
 
-def wilson(share: float, n: int) -> Interval:
-    """95 % interval of a share of n clips (Wilson 1927)."""
-    z = 1.959964  # of the normal distribution, at 97.5 %
-    scale = 1 + z * z / n
-    middle = (share + z * z / (2 * n)) / scale
-    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / scale
-    return Interval(max(0.0, middle - reach), min(1.0, middle + reach), clustered=False)
-
-
 def grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
-    """Items by key, both in the order of their first occurrence."""
+    """Group items by key; keys and items keep the order of first occurrence."""
     groups: dict[K, list[T]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)
@@ -226,5 +212,5 @@ def grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
 
 
 def _fold_order(cell: Cell) -> tuple[int, str]:
-    """Fold 2 before fold 10."""
+    """Sort key that has fold 2 before fold 10."""
     return len(cell.fold), cell.fold

@@ -1,4 +1,4 @@
-"""Studies: all recipes on one split of one corpus, which is what may be compared."""
+"""Studies: all recipes on one split of one corpus, whose figures may be compared."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from emelia.results.rows import Row, grouped
 
 @dataclass(frozen=True)
 class Pair:
-    """Two recipes on the same clips: does one get more of them right?"""
+    """Two recipes on the same clips: test whether one is right more often."""
 
     first: str
     second: str
     seed: int
     clips: int
-    only_first: int  # clips that only the first got right
+    only_first: int  # clips that only the first recipe got right
     only_second: int
     p: float  # McNemar's exact test
     adjusted: float  # after Holm's correction for all pairs of the study
@@ -29,13 +29,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Study:
-    """All recipes on one split of one corpus: what may be compared."""
+    """All recipes on one split of one corpus."""
 
     rows: tuple[Row, ...]
 
     @property
     def sample(self) -> Cell:
-        """Any cell, for what all have in common: corpus, split, protocol, classes."""
+        """One of the cells, for what all share: corpus, split, protocol, classes."""
         return self.rows[0].cells[0]
 
     @property
@@ -49,7 +49,7 @@ class Study:
 
     @cached_property
     def pairs(self) -> tuple[Pair, ...]:
-        """All pairs of complete rows, on the first seed both have finished."""
+        """All pairs of complete rows, compared on the first seed that both have finished."""
         found = [p for a, b in combinations(self.complete, 2) if (p := _pair(a, b)) is not None]
         adjusted = metrics.holm([pair.p for pair in found])
         return tuple(
@@ -58,21 +58,21 @@ class Study:
 
 
 def studies(cells: Iterable[Cell]) -> list[Study]:
-    """Sort cells into studies and rows, both in the order of their first cells.
+    """Group cells to studies and rows, both in the order of their first cells.
 
-    Of a cell that is there twice the first counts. Cells of earlier versions, which do not tell
-    how the corpus was divided, belong to the one division that others tell of, if it is one.
+    Of repeated cells the first counts. Cells of earlier versions have no `division`; they join
+    the others of the same split if those have a single one.
     """
     cells = list(cells)
-    told: dict[Hashable, set[str]] = {
+    divisions_at: dict[Hashable, set[str]] = {
         place: {cell.division for cell in own} - {""}
-        for place, own in grouped(cells, _place).items()
+        for place, own in grouped(cells, _study_key).items()
     }
 
     def study(cell: Cell) -> tuple[str, ...]:
-        divisions = told[_place(cell)]
+        divisions = divisions_at[_study_key(cell)]
         only = min(divisions) if len(divisions) == 1 else ""
-        return *_place(cell), cell.division or only
+        return *_study_key(cell), cell.division or only
 
     unique: dict[Hashable, Cell] = {}
     for cell in cells:
@@ -81,7 +81,7 @@ def studies(cells: Iterable[Cell]) -> list[Study]:
 
 
 def summarise(cells: Iterable[Cell]) -> list[Row]:
-    """One row a recipe and split, in the order of their first cells."""
+    """One row for each recipe and split, in the order of their first cells."""
     return [row for study in studies(cells) for row in study.rows]
 
 
@@ -100,7 +100,7 @@ def _pair(first: Row, second: Row) -> Pair | None:
     seed = next((seed for seed in first.seeds if seed in second.seeds), None)
     if seed is None:
         return None
-    # Of one study and both complete, so both tested the same clips in the same order.
+    # Both rows are complete and of one study, so their test clips are the same, in one order.
     truth = first.truth
     a, b = (row.predicted[row.seeds.index(seed)] for row in (first, second))
     only_first = int(((a == truth) & (b != truth)).sum())
@@ -109,6 +109,6 @@ def _pair(first: Row, second: Row) -> Pair | None:
     return Pair(first.recipe, second.recipe, seed, len(truth), only_first, only_second, p, p)
 
 
-def _place(cell: Cell) -> tuple[str, ...]:
-    """What a study has in common; a list of speakers may change under the same split name."""
+def _study_key(cell: Cell) -> tuple[str, ...]:
+    """What the cells of a study share; the protocol, too, as a list of speakers may change."""
     return cell.corpus, cell.corpus_digest, cell.split, cell.protocol

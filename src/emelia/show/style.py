@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from emelia.audio import Wave
 from emelia.audio.mel import hz_to_mel
-from emelia.caches import settle_matplotlib
+from emelia.caches import set_matplotlib_cache
 from emelia.config import FeatureConfig
 from emelia.errors import MissingExtraError
 
@@ -53,7 +53,7 @@ def empty_figure(
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    settle_matplotlib()
+    set_matplotlib_cache()
     try:
         from matplotlib.figure import Figure
     except ImportError:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from emelia import metrics
-from emelia.corpora.splits.audit import NAMELESS, audit_lines
+from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS, audit_lines
 from emelia.errors import StorageError
 from emelia.metrics import Interval
 from emelia.results import Cell, Row, Study
@@ -207,7 +207,7 @@ def _main_note(study: Study, published: bool, peeks: bool) -> str:
     if len(study.complete) < len(study.rows):
         notes.append("Incomplete recipes are shown for what is there and compared with nothing.")
     if nameless(study):
-        notes.append(NAMELESS)
+        notes.append(UNKNOWN_SPEAKERS)
     if study.sample.demo:
         notes.append(DEMO)
     return " ".join(filter(None, notes))

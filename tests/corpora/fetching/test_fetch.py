@@ -24,8 +24,7 @@ import soundfile
 
 from emelia.cli import main
 from emelia.corpora import CORPORA, CorpusSpec, read_corpus
-from emelia.corpora.fetching import http as web
-from emelia.corpora.fetching import unpack
+from emelia.corpora.fetching import http, unpack
 from emelia.corpora.fetching.download import checksum, download
 from emelia.corpora.fetching.fetch import MARK, fetch, is_fetched
 from emelia.corpora.fetching.hub import hub_spec
@@ -36,7 +35,7 @@ from emelia.corpora.sources import (
     HuggingFace,
     Remote,
     Zenodo,
-    noted,
+    stored_checksums,
 )
 from emelia.errors import CorpusError, StorageError
 from emelia.storage import lock
@@ -200,7 +199,7 @@ def test_a_file_that_is_here_is_not_asked_for_again(get: Get, server: Server) ->
 def test_a_stalling_server_is_left_and_asked_for_the_rest(
     get: Get, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "TIMEOUT", 0.2)
+    monkeypatch.setattr(http, "TIMEOUT", 0.2)
     assert get("stall").read_bytes() == BODY
     assert server.asked[1][1].startswith("bytes=")
 
@@ -290,7 +289,7 @@ def test_a_protected_line_is_not_left_for_an_open_one() -> None:
     from urllib.request import Request
 
     with pytest.raises(URLError, match="leads away from https"):
-        web._Redirects().redirect_request(
+        http._Redirects().redirect_request(
             Request("https://a.example/x"), None, 302, "", {}, "http://a.example/x"
         )
 
@@ -430,7 +429,7 @@ CLIPS = {"wav/03a01Wa.wav": clip(0), "wav/08a02Fb.wav": clip(1)}
 def emodb(server: Server, tmp_path: Path) -> CorpusSpec:
     """EmoDB as if the server on this machine were Zenodo."""
     offer(server, pack(tmp_path / "emodb.zip", CLIPS).read_bytes())
-    return replace(CORPORA["emodb"], source=Zenodo("1", ("*.zip",), home=server.url))
+    return replace(CORPORA["emodb"], source=Zenodo("1", ("*.zip",), host=server.url))
 
 
 def offer(server: Server, archive: bytes, listed: bytes | None = None) -> None:
@@ -612,7 +611,7 @@ def test_what_the_command_cannot_do_is_told(
     assert told[0] == code and message in told[2]
 
 
-# Keepers
+# Hosts
 
 
 def test_zenodo_s_own_checksum_is_preferred_to_one_noted_before() -> None:
@@ -698,7 +697,7 @@ def test_a_data_set_of_the_hub_is_fetched_with_its_licence(server: Server, tmp_p
         "/datasets/o/n/resolve/c/data/x.parquet": BODY,
     }
     spec = hub_spec("o/n", server.url)
-    assert spec.licence == "cc-by-4.0" and spec.home == f"{server.url}/datasets/o/n"
+    assert spec.licence == "cc-by-4.0" and spec.homepage == f"{server.url}/datasets/o/n"
     home = fetch(spec, tmp_path / "corpora")
     assert home == tmp_path / "corpora/o--n"
     assert (home / "data/x.parquet").read_bytes() == BODY and not (home / "run.py").exists()
@@ -715,17 +714,17 @@ def test_a_list_of_another_form_is_told(answer: object) -> None:
 def test_a_list_that_is_no_json_is_told(server: Server) -> None:
     server.bodies["/list"] = b"<html>"
     with pytest.raises(CorpusError, match="not the list of files"):
-        web.get_json(f"{server.url}/list", Pauses())
+        http.get_json(f"{server.url}/list", Pauses())
 
 
 def test_the_checksums_of_aesdd_are_those_of_its_605_files() -> None:
-    known = noted("aesdd")
+    known = stored_checksums("aesdd")
     assert len(known) == 605
     assert all(CORPORA["aesdd"].parse(Path(name)) for name in known)
     assert all(len(value) == 71 and value.startswith("sha256:") for value in known.values())
 
 
-def test_every_source_is_a_known_keeper_with_an_address_of_its_own() -> None:
+def test_every_source_is_a_known_host_with_an_address_of_its_own() -> None:
     sources = [spec.source for spec in CORPORA.values() if spec.source]
     assert len(sources) == 11 and len(set(map(repr, sources))) == 11
     assert {type(source) for source in sources} == {DagsHub, Dataverse, GitHub, Zenodo}

@@ -17,7 +17,15 @@ from emelia.errors import CorpusError
 
 # What each file's name tells; where a label lies beside the files, the emotion is empty here.
 TREES: dict[str, dict[str, Fields]] = {
-    "aesdd": {"anger/a01 (1).wav": Fields("anger", "1", "01")},
+    "aesdd": {
+        "anger/a01 (1).wav": Fields("anger", "1", "01"),
+        "anger/a06 (5)b.wav": Fields("anger", "5", "06", "b"),
+        "disgust/d20 (6).wav": Fields("disgust", "6", "20"),
+        "disgust/d03 (01).wav": Fields("disgust", "1", "03"),
+        "fear/f10 (01).wav": Fields("fear", "1", "10"),
+        "happiness/h04 (2).wav": Fields("happiness", "2", "04"),
+        "sadness/s01 (5)a.wav": Fields("sadness", "5", "01", "a"),
+    },
     "ased": {
         "01Neutral/n1-01-02-01-05.wav": Fields("neutral", "05", take="01-02"),
         "02Fearful/f2-07-01-02-65.wav": Fields("fear", "65", take="07-01"),
@@ -42,7 +50,15 @@ TREES: dict[str, dict[str, Fields]] = {
         "AudioWAV/1040_ITH_SAD_X.wav": Fields("sadness", "1040", "ITH", "X", "male"),
     },
     "demo": {"anger/f1_de1_1.wav": Fields("anger", "f1", "de1", "1", "female")},
-    "emodb": {"wav/03a01Wa.wav": Fields("anger", "03", "a01", "a", "male")},
+    "emodb": {
+        "wav/03a01Wa.wav": Fields("anger", "03", "a01", "a", "male"),
+        "wav/16b10Ld.wav": Fields("boredom", "16", "b10", "d", "female"),
+        "wav/16b10Ed.wav": Fields("disgust", "16", "b10", "d", "female"),
+        "wav/16b10Ad.wav": Fields("fear", "16", "b10", "d", "female"),
+        "wav/16b10Fd.wav": Fields("happiness", "16", "b10", "d", "female"),
+        "wav/16b10Nd.wav": Fields("neutral", "16", "b10", "d", "female"),
+        "wav/16b10Td.wav": Fields("sadness", "16", "b10", "d", "female"),
+    },
     "emogator": {
         "000001-03-1.wav": Fields("anger", "000001", take="03-1"),
         "000074-10-1.wav": Fields("disgust", "000074", take="10-1"),
@@ -75,10 +91,17 @@ TREES: dict[str, dict[str, Fields]] = {
         "Neutral_C_B_tierra roja.wav": Fields("neutral", "C", "tierra roja"),
         "Disgust_M_A_Basura.wav": Fields("disgust", "M", "basura", gender="male"),
     },
-    "nemo": {"samples/EB0_anger_12.wav": Fields("anger", "EB0", "12", gender="female")},
+    "nemo": {
+        "samples/EB0_anger_12.wav": Fields("anger", "EB0", "12", gender="female"),
+        "samples/EB0_surprised_7.wav": Fields("surprise", "EB0", "07", gender="female"),
+        "samples/WR0_anger_90.wav": Fields("anger", "WR0", "90", gender="male"),
+    },
     "ravdess": {
         "Actor_07/03-01-05-02-01-02-07.wav": Fields("anger", "07", "01", "02 strong", "male"),
         "Actor_18/01-01-07-01-02-01-18.wav": Fields("disgust", "18", "02", "01 normal", "female"),
+        "Actor_01/03-01-01-01-01-01-01.wav": Fields("neutral", "01", "01", "01 normal", "male"),
+        "Actor_24/03-01-02-01-02-02-24.wav": Fields("calm", "24", "02", "02 normal", "female"),
+        "Actor_13/03-01-08-02-01-02-13.wav": Fields("surprise", "13", "01", "02 strong", "male"),
     },
     "ravdess-song": {
         "Actor_07/03-02-05-02-01-02-07.wav": Fields("anger", "07", "01", "02 strong", "male"),
@@ -115,6 +138,7 @@ TREES: dict[str, dict[str, Fields]] = {
 }
 # Near each naming scheme, and not of it.
 FOREIGN = {
+    "aesdd": ("x01 (1)", "a21 (1)", "a00 (1)", "a01 (0)", "a01", "a01 (1) copy"),
     "ased": (
         *("n1-08-01-01-05", "n1-01-03-01-05", "n1-01-01-03-05", "n1-01-01-01-66"),
         *("n1-01-01-01-00", "n2-01-01-01-05", "n1-01-01-05", "angry/n1-01-01-01-05"),
@@ -125,6 +149,7 @@ FOREIGN = {
         *("anna/angry/201", "angry/201", "wangzhe/201", "201"),
     ),
     "cremad": ("1092_DFA_ANG_XX", "1001_XYZ_ANG_XX", "1001_DFA_SUR_XX", "1000_DFA_ANG_XX"),
+    "emodb": ("03a01Xa", "07a01Wa"),
     "emogator": (
         *("000000-03-1", "000358-03-1", "000001-00-1", "000001-31-1", "000001-03-0", "000001-03"),
         *("230115-10-1", "Sad/000001-03-1", "Angry/000001-02-1", "Angry/000001-04-1"),
@@ -134,7 +159,11 @@ FOREIGN = {
     "esd": ("0021/Angry/0021_000001", "0011/0011_000001", "0011/Angry/0011_00001"),
     "iemocap": ("Ses06F_impro01_F000", "Ses01F_impro01", "Ses01F_F000"),
     "mesd": ("Surprise_F_A_abajo", "Anger_X_A_abajo", "Anger_F_C_abajo", "Anger_F_A_"),
-    "ravdess": ("02-01-05-02-01-02-07", "03-02-05-02-01-02-07", "01-02-05-02-01-02-07"),
+    "nemo": ("EB0_disgust_7",),
+    "ravdess": (
+        *("02-01-05-02-01-02-07", "03-02-05-02-01-02-07", "01-02-05-02-01-02-07"),
+        *("03-01-09-01-01-01-01", "03-01-01-01-01-01-25"),
+    ),
     "ravdess-song": ("03-01-05-02-01-02-07", "02-02-05-02-01-02-07", "03-02-07-02-01-02-07"),
     "savee": ("XX/sa05", "DC/sa16", "DC/n31", "DC/a00", "DC/x01"),
     "shemo": ("X03S02", "F03B02", "F3S02"),

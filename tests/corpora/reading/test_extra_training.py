@@ -17,7 +17,7 @@ pytest.importorskip("torch")
 from emelia.cli import app
 from emelia.config import Recipe
 from emelia.corpora import Corpus, Utterance, read_corpus
-from emelia.corpora.reading.extra_training import add
+from emelia.corpora.reading.extra_training import add_to_training
 from emelia.corpora.reading.joining import join
 from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.corpora.splits.imbalance import imbalanced
@@ -48,7 +48,9 @@ def made(
 
 
 def added(corpus: Corpus, *others: Corpus, split: str = "loso") -> Split:
-    return add(make_split(corpus, split), corpus, join(others) if len(others) > 1 else others[0])
+    return add_to_training(
+        make_split(corpus, split), corpus, join(others) if len(others) > 1 else others[0]
+    )
 
 
 def test_others_are_only_trained_on_and_what_was_there_stays() -> None:
@@ -101,10 +103,10 @@ def test_the_audit_tells_what_was_added_and_that_no_test_speaker_was_heard() -> 
     assert "added" not in audit(make_split(made("home"), "loso"))[0]
 
 
-def test_the_audit_does_not_vouch_for_speakers_nobody_knows() -> None:
+def test_the_audit_does_not_call_unknown_speakers_disjoint() -> None:
     other = made("other")
-    nameless = tuple(replace(u, speaker=UNKNOWN_SPEAKER) for u in other.utterances)
-    found = audit(added(made("home"), replace(other, utterances=nameless)))[0]
+    unknown = tuple(replace(u, speaker=UNKNOWN_SPEAKER) for u in other.utterances)
+    found = audit(added(made("home"), replace(other, utterances=unknown)))[0]
     assert found["text"].startswith("speakers disjoint; speakers of other unknown;")
 
 
@@ -239,7 +241,7 @@ def test_the_real_ones_are_added_to_aesdd(
         corpora(name)
     home = read_corpus("aesdd")
     others = read_corpus("ravdess+emodb", emotions=home.emotions, complete=False)
-    split = add(make_split(home, "loso"), home, others)
+    split = add_to_training(make_split(home, "loso"), home, others)
     assert split.name == "loso+ravdess+emodb"
     assert [len(corpus.utterances) for corpus in split.added] == [960, 375]
     assert {u.emotion for fold in split.folds for u in fold.train} == set(home.emotions)

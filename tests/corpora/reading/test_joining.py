@@ -26,7 +26,7 @@ RAVDESS = tuple(
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of two small corpora that EMELIA_CORPORA names; every sound is another."""
     rng = np.random.default_rng(0)
     for name in [*(f"aesdd/{n}" for n in AESDD), *(f"ravdess/{n}" for n in RAVDESS)]:
@@ -36,12 +36,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_known_corpus_is_found_by_name_where_emelia_corpora_says(home: Path) -> None:
+def test_a_known_corpus_is_found_by_name_where_emelia_corpora_says(folder: Path) -> None:
     corpus = read_corpus("aesdd")
-    assert (corpus.name, corpus.root, len(corpus.utterances)) == ("aesdd", home / "aesdd", 4)
+    assert (corpus.name, corpus.root, len(corpus.utterances)) == ("aesdd", folder / "aesdd", 4)
 
 
-def test_joined_corpora_keep_their_speakers_and_sentences_apart(home: Path) -> None:
+def test_joined_corpora_keep_their_speakers_and_sentences_apart(folder: Path) -> None:
     corpus = read_corpus("aesdd+ravdess")
     assert corpus.name == "aesdd+ravdess"
     assert corpus.speakers == ("aesdd/1", "aesdd/2", "ravdess/01", "ravdess/02")
@@ -51,33 +51,33 @@ def test_joined_corpora_keep_their_speakers_and_sentences_apart(home: Path) -> N
     assert corpus.emotions == ("anger", "fear", "happiness", "neutral")
 
 
-def test_places_and_names_can_be_mixed(home: Path) -> None:
-    assert len(read_corpus(f"{home / 'aesdd'} + ravdess").utterances) == 12
+def test_places_and_names_can_be_mixed(folder: Path) -> None:
+    assert len(read_corpus(f"{folder / 'aesdd'} + ravdess").utterances) == 12
 
 
-def test_a_folder_with_a_plus_in_its_name_is_one_corpus(home: Path) -> None:
-    (home / "aesdd").rename(home / "a+b")
-    assert read_corpus(str(home / "a+b")).name == "aesdd"
+def test_a_folder_with_a_plus_in_its_name_is_one_corpus(folder: Path) -> None:
+    (folder / "aesdd").rename(folder / "a+b")
+    assert read_corpus(str(folder / "a+b")).name == "aesdd"
 
 
-def test_calm_counts_as_neutral_and_this_is_told(home: Path) -> None:
+def test_calm_counts_as_neutral_and_this_is_told(folder: Path) -> None:
     corpus = read_corpus("ravdess")
     assert corpus.counts()["neutral"] == 4
     assert any("2 clips of calm count as neutral" in text for text in corpus.warnings)
 
 
-def test_calm_stays_apart_when_asked_for_by_name(home: Path) -> None:
+def test_calm_stays_apart_when_asked_for_by_name(folder: Path) -> None:
     corpus = read_corpus("ravdess", emotions=["calm", "neutral", "Angry"])
     assert corpus.counts() == {"calm": 2, "neutral": 2, "anger": 2}
     assert not any("count as" in text for text in corpus.warnings)
 
 
-def test_calm_stays_apart_where_it_is_known_and_nothing_is_left_out_for_it(home: Path) -> None:
+def test_calm_stays_apart_where_it_is_known_and_nothing_is_left_out_for_it(folder: Path) -> None:
     corpus = read_corpus("ravdess", apart=["calm", "boredom"])
     assert corpus.counts() == {"calm": 2, "neutral": 2, "anger": 2, "happiness": 2}
 
 
-def test_emotions_restrict_a_joined_corpus_and_its_parts(home: Path) -> None:
+def test_emotions_restrict_a_joined_corpus_and_its_parts(folder: Path) -> None:
     corpus = read_corpus("aesdd+ravdess", emotions=["anger", "fear"])
     assert corpus.counts() == {"anger": 4, "fear": 2}
     assert [len(part.utterances) for part in corpus.parts] == [4, 2]
@@ -94,13 +94,13 @@ def test_emotions_restrict_a_joined_corpus_and_its_parts(home: Path) -> None:
     ],
 )
 def test_what_cannot_be_joined_or_kept_is_told(
-    home: Path, where: str, emotions: list[str], message: str
+    folder: Path, where: str, emotions: list[str], message: str
 ) -> None:
     with pytest.raises(CorpusError, match=message):
         read_corpus(where, emotions=emotions)
 
 
-def test_a_list_of_speakers_splits_joined_corpora(home: Path, tmp_path: Path) -> None:
+def test_a_list_of_speakers_splits_joined_corpora(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "split.toml"
     path.write_text('train = ["aesdd/1", "ravdess/01"]\nvalidation = ["ravdess/02"]\n')
     path.write_text(f'{path.read_text()}test = ["aesdd/2"]\n')
@@ -108,10 +108,10 @@ def test_a_list_of_speakers_splits_joined_corpora(home: Path, tmp_path: Path) ->
     assert {u.speaker for u in fold.test} == {"aesdd/2"}
 
 
-def test_a_run_tells_of_every_corpus_it_heard(home: Path) -> None:
+def test_a_run_tells_of_every_corpus_it_heard(folder: Path) -> None:
     corpus = read_corpus("aesdd+ravdess")
     setting = Setting.of(corpus, Split("any", "", ()))
-    assert setting.places == (str(home / "aesdd"), str(home / "ravdess"))
+    assert setting.places == (str(folder / "aesdd"), str(folder / "ravdess"))
     assert [about["licence"][:8] for about in setting.corpora] == ["publishe", "CC BY-NC"]
 
 

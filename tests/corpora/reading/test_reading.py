@@ -18,9 +18,8 @@ from conftest import RATE, voice
 from emelia.audio import Wave, content_digest, decode
 from emelia.audio.files import SUFFIXES
 from emelia.caches import cache_root
-from emelia.corpora import CORPORA, Fields, read_corpus, scan
-from emelia.corpora.known.english import ravdess
-from emelia.corpora.known.europe import aesdd, emodb, nemo
+from emelia.corpora import CORPORA, read_corpus, scan
+from emelia.corpora.known.europe import emodb
 from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.errors import AudioError, CorpusError
 from emelia.use.inputs import recordings
@@ -54,82 +53,11 @@ def manifest(folder: Path, text: str) -> Path:
     return path
 
 
-# File names
-
-
-@pytest.mark.parametrize(
-    ("name", "fields"),
-    [
-        ("a01 (1)", Fields("anger", "1", "01")),
-        ("d20 (6)", Fields("disgust", "6", "20")),
-        ("a06 (5)b", Fields("anger", "5", "06", "b")),
-        ("s01 (5)a", Fields("sadness", "5", "01", "a")),
-        ("d03 (01)", Fields("disgust", "1", "03")),
-        ("f10 (01)", Fields("fear", "1", "10")),
-        ("h04 (2)", Fields("happiness", "2", "04")),
-        ("x01 (1)", None),
-        ("a21 (1)", None),
-        ("a00 (1)", None),
-        ("a01 (0)", None),
-        ("a01", None),
-        ("a01 (1) copy", None),
-    ],
-)
-def test_aesdd_names_tell_emotion_speaker_sentence_and_take(
-    name: str, fields: Fields | None
-) -> None:
-    assert aesdd.parse(Path("anger") / f"{name}.wav") == fields
-
-
-@pytest.mark.parametrize(
-    ("name", "fields"),
-    [
-        ("03-01-01-01-01-01-01", Fields("neutral", "01", "01", "01 normal", "male")),
-        ("03-01-02-01-02-02-24", Fields("calm", "24", "02", "02 normal", "female")),
-        ("03-01-08-02-01-02-13", Fields("surprise", "13", "01", "02 strong", "male")),
-        ("03-02-01-01-01-01-01", None),  # song
-        ("02-01-01-01-01-01-01", None),  # video
-        ("03-01-09-01-01-01-01", None),
-        ("03-01-01-01-01-01-25", None),
-    ],
-)
-def test_ravdess_names_tell_actor_sex_and_intensity(name: str, fields: Fields | None) -> None:
-    assert ravdess.parse(Path(f"{name}.wav")) == fields
-
-
-@pytest.mark.parametrize(
-    ("letter", "emotion"),
-    [
-        ("W", "anger"),
-        ("L", "boredom"),
-        ("E", "disgust"),
-        ("A", "fear"),
-        ("F", "happiness"),
-        ("T", "sadness"),
-        ("N", "neutral"),
-    ],
-)
-def test_emodb_letters_are_german(letter: str, emotion: str) -> None:
-    assert emodb.parse(Path(f"wav/16b10{letter}d.wav")) == Fields(
-        emotion, "16", "b10", "d", "female"
-    )
-    assert emodb.parse(Path("03a01Xa.wav")) is None
-    assert emodb.parse(Path("07a01Wa.wav")) is None  # no such speaker
-
-
-def test_nemo_names_tell_speaker_and_sentence() -> None:
-    assert nemo.parse(Path("EB0_surprised_7.ogg")) == Fields(
-        "surprise", "EB0", "07", gender="female"
-    )
-    assert nemo.parse(Path("WR0_anger_90.wav")) == Fields("anger", "WR0", "90", gender="male")
-    assert nemo.parse(Path("EB0_disgust_7.ogg")) is None
-
-
 @pytest.mark.parametrize("name", sorted(CORPORA))
 def test_every_registered_corpus_is_described_in_full(name: str) -> None:
     spec = CORPORA[name]
     assert spec.name == name
-    assert all((spec.title, spec.home, spec.licence, spec.citation, spec.language, spec.names))
+    assert all((spec.title, spec.homepage, spec.licence, spec.citation, spec.language, spec.names))
     assert sum(spec.emotions.values()) in (spec.clips, 0)
     assert bool(spec.source) != bool(spec.obtain), "download freely or by hand"
     assert spec.parse(Path("README.wav")) is None

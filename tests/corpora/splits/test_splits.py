@@ -92,7 +92,9 @@ def test_the_same_corpus_is_always_split_the_same_way(name: str) -> None:
 
 def test_only_the_authors_split_peeks_at_the_test() -> None:
     corpus = made()
-    peeking = [name for name in possible_splits(corpus) if make_split(corpus, name).peeks]
+    peeking = [
+        name for name in possible_splits(corpus) if make_split(corpus, name).tests_every_epoch
+    ]
     assert peeking == ["author-80-20"]
 
 
@@ -288,7 +290,7 @@ def test_a_quarter_is_drawn_five_times_and_each_draw_is_stratified() -> None:
     for fold in split.folds:
         assert [len(part) for part in fold.parts().values()] == [263, 37, 100]
         assert set(Counter(u.emotion for u in fold.test).values()) == {25}
-    assert not split.peeks
+    assert not split.tests_every_epoch
     assert split.protocol == (
         "5 draws of 75/25 stratified at random (random_state 42 to 46); an eighth of the 75 % "
         "validates; speakers and sentences are shared."

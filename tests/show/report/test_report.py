@@ -393,7 +393,7 @@ def test_the_page_is_balanced_and_complete(page: str) -> None:
     inside = [link for link in links if link.startswith("#")]
     assert inside
     assert all(link.removeprefix("#") in identifiers for link in inside)
-    assert set(links) - set(inside) == {CORPORA["aesdd"].home}
+    assert set(links) - set(inside) == {CORPORA["aesdd"].homepage}
 
 
 def test_the_page_loads_nothing(page: str) -> None:
@@ -402,7 +402,7 @@ def test_the_page_loads_nothing(page: str) -> None:
     assert loaded
     assert all(value.startswith("data:image/svg+xml;base64,") for value in loaded)
     assert not {tag for tag, _, _ in shown.attributes} & {"script", "link", "iframe", "object"}
-    told = page.replace(CORPORA["aesdd"].home, "")  # a link, which loads nothing until followed
+    told = page.replace(CORPORA["aesdd"].homepage, "")  # a link, which loads nothing until followed
     assert not re.search(r"@import|url\(|https?://", told)
     assert "default-src 'none'" in page
     assert len(page.encode()) < 3_000_000  # without sound

@@ -779,7 +779,7 @@ def test_a_child_may_open_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 def test_a_child_that_takes_too_long_is_left_and_killed(sandbox: Sandbox) -> None:
-    heard(sandbox, encoded(speech()))  # the nursery is awake
+    heard(sandbox, encoded(speech()))  # the fork server runs
     bomb = encoded(np.zeros(20_000_000, np.int16), 1000, "FLAC")
     begun = time.monotonic()
     with pytest.raises(TimeoutError):
@@ -788,7 +788,7 @@ def test_a_child_that_takes_too_long_is_left_and_killed(sandbox: Sandbox) -> Non
     assert heard(sandbox, encoded(speech())).size == speech().size
 
 
-def test_a_dead_nursery_is_replaced(sandbox: Sandbox) -> None:
+def test_a_dead_fork_server_is_replaced(sandbox: Sandbox) -> None:
     heard(sandbox, encoded(speech()))
     sandbox._process.kill()
     sandbox._process.wait()

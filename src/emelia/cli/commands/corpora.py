@@ -14,7 +14,7 @@ from emelia import console
 from emelia.cli.common import open_corpus
 from emelia.cli.options import EmotionsOption
 from emelia.corpora import CORPORA, Corpus, CorpusSpec
-from emelia.corpora.paths import fetch_folder, home_of
+from emelia.corpora.paths import corpus_folder, download_folder
 from emelia.corpora.splits.scheme import possible_splits
 from emelia.errors import ConfigError, StorageError
 
@@ -66,7 +66,7 @@ def corpora(
 
 def _lasting_folder() -> Path:
     """Where corpora are fetched to without `--to`; never a folder that is called `~`."""
-    folder = fetch_folder()
+    folder = download_folder()
     if folder.parts[0].startswith("~"):
         raise StorageError(f"{folder}: your home folder is not known. Name a folder with --to.")
     return folder
@@ -80,17 +80,18 @@ def _list_known() -> None:
         for s in CORPORA.values()
     ]  # fmt: skip
     note = (
-        f"is here: below {fetch_folder()}, so the name suffices. fetch: emelia corpora fetch NAME."
+        f"is here: below {download_folder()}, so the name suffices. "
+        "fetch: emelia corpora fetch NAME."
     )
     console.table("Corpora that are recognised by their file names", columns, rows, note)
     console.say("\nTheir homes, and how to get those that are not free to download:")
     for spec in CORPORA.values():
-        console.say(f"  {spec.name}: {spec.home if spec.source else spec.obtain}")
+        console.say(f"  {spec.name}: {spec.homepage if spec.source else spec.obtain}")
 
 
 def _way_to(spec: CorpusSpec) -> str:
     """How a corpus is obtained, in two words."""
-    if home_of(spec.name):
+    if corpus_folder(spec.name):
         return "is here"
     return "fetch" if spec.source else "is made" if spec.name == "demo" else "by hand"
 
@@ -117,7 +118,7 @@ def _fetch_one(spec: CorpusSpec, folder: Path, accepted: bool) -> None:
     if is_fetched(folder / spec.name):
         console.say(f"{spec.name} is already in {folder / spec.name}")
         return
-    console.say(f"{spec.name}: {spec.title}\nHome: {spec.home}\nLicence: {spec.licence}")
+    console.say(f"{spec.name}: {spec.title}\nHome: {spec.homepage}\nLicence: {spec.licence}")
     console.say(f"Citation: {spec.citation}")
     if spec.source and not accepted:
         _ask_for_consent(spec)
@@ -143,7 +144,7 @@ def _fetch_one(spec: CorpusSpec, folder: Path, accepted: bool) -> None:
 def _ask_for_consent(spec: CorpusSpec) -> None:
     if not sys.stdin.isatty():
         raise ConfigError(
-            f"{spec.name}: read its licence ({spec.licence}; {spec.home}) and agree to it with "
+            f"{spec.name}: read its licence ({spec.licence}; {spec.homepage}) and agree to it with "
             "--accept-licence."
         )
     if not typer.confirm("Do you agree to this licence?"):
@@ -152,7 +153,7 @@ def _ask_for_consent(spec: CorpusSpec) -> None:
 
 def _place(spec: CorpusSpec, home: Path) -> str:
     """The argument that names a corpus in a command: its name where that suffices."""
-    return spec.name if home_of(spec.name) == home else str(home)
+    return spec.name if corpus_folder(spec.name) == home else str(home)
 
 
 def _show(corpus: Corpus) -> None:
@@ -163,7 +164,7 @@ def _show(corpus: Corpus) -> None:
     note = f"Speakers: {_named(corpus.speakers)}. Splits: {splits}."
     console.table(f"{corpus.name}: clips by emotion", ["emotion", "clips"], rows, note)
     for spec in (source.spec for source in corpus.sources if source.spec):
-        console.say(f"Licence: {spec.licence}\nCitation: {spec.citation}\nHome: {spec.home}")
+        console.say(f"Licence: {spec.licence}\nCitation: {spec.citation}\nHome: {spec.homepage}")
         if spec.note:
             console.say(f"Note: {spec.note}")
 

@@ -10,7 +10,7 @@ import typer
 
 from emelia import console
 from emelia.config import SAMPLE_RATE, Card
-from emelia.corpora.splits.audit import NAMELESS
+from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS
 
 _CORPUS = ("name", "title", "language", "clips", "licence", "home")
 
@@ -66,7 +66,7 @@ def _show(card: Card, path: Path) -> None:
                      if m.get("note")), "")  # fmt: skip
         console.table("Figures, with 95 % intervals", columns, figures, note)
         if any(_mapping(part).get("nameless") for part in card.metrics.values()):
-            console.warn(NAMELESS)
+            console.warn(UNKNOWN_SPEAKERS)
     test = _mapping(card.metrics.get("test"))
     if classes := _mapping(test.get("per_class")):
         keys = ("precision", "recall", "f1")

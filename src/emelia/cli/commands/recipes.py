@@ -45,9 +45,7 @@ def _show_settings() -> None:
         default, values = _of_setting(name, about)
         console.say(f"{name} = {default}" + (f"  ({values})" if values else ""))
         console.say(textwrap.fill(about.meaning, 76, initial_indent=_IN, subsequent_indent=_IN))
-    console.say(
-        "\nChange one with --set, such as --set train.lr=0.0005, or in a recipe file."
-    )
+    console.say("\nChange one with --set, such as --set train.lr=0.0005, or in a recipe file.")
 
 
 def _of_setting(name: str, about: Setting) -> tuple[str, str]:

@@ -1,1 +1,1 @@
-"""Downloading corpora that their publishers give away."""
+"""Downloading corpora that may be downloaded freely, from the hosts named in `sources`."""

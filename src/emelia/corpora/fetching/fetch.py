@@ -1,7 +1,7 @@
-"""Fetching a corpus: all its files, checked, in its folder, or nothing there.
+"""Download a corpus into a folder: all files, verified and unpacked, or no folder.
 
-Work goes on in a hidden folder beside, `.NAME.fetch`, which stays until it is done, so
-that a second start has only the rest to do. A fetched corpus bears a hidden mark.
+Downloads are collected in a hidden folder beside it, `.NAME.fetch`, which stays until all is done,
+so that a second start downloads only the rest. A finished corpus has a hidden file `.fetched.json`.
 """
 
 from __future__ import annotations
@@ -25,59 +25,62 @@ from emelia.storage import ensure_writable, lock, write_atomically
 
 MARK = ".fetched.json"
 _PARALLEL = 4  # connections
-_GROWTH = 3  # an archive and what is in it take at most so much of the archive's size
+_GROWTH = 3  # disk space for an archive and its content, in sizes of the archive; sound is dense
 
 OnFetch = Callable[
     [int, int, int, int], None
-]  # files done, in all, bytes done, in all (0: unknown)
+]  # files done, files in all, bytes done, bytes in all (0: unknown)
 
 
 def fetch(spec: CorpusSpec, folder: Path, on_progress: OnFetch | None = None) -> Path:
-    """Download a corpus into a folder of its name in another, and return its folder.
+    """Download a corpus into `folder/NAME` and return that folder.
 
     Raises:
-        CorpusError: it may not be downloaded freely, cannot be had, or is not what was
-            promised.
+        CorpusError: it is not free to download, cannot be downloaded, or has other files
+            than expected.
         StorageError: the folder cannot be written.
     """
-    home = folder / spec.name
-    if is_fetched(home):
-        return home
+    target = folder / spec.name
+    if is_fetched(target):
+        return target
     if spec.source is None:
-        raise CorpusError(f"{spec.name}: cannot be fetched; {spec.obtain}. Its home is {spec.home}")
-    if os.path.lexists(home):
-        raise CorpusError(f"{home}: is there already, but was not fetched. Move it away first.")
-    remotes = _list(spec)
+        raise CorpusError(
+            f"{spec.name}: cannot be fetched; {spec.obtain}. Its homepage is {spec.homepage}"
+        )
+    if os.path.lexists(target):
+        raise CorpusError(f"{target}: is there already, but was not fetched. Move it away first.")
+    remotes = _list_files(spec)
     work = folder / f".{spec.name}.fetch"
     ensure_writable(work)
     with lock(work):
         _check_space(folder, remotes)
         _download_all(remotes, work / "files", on_progress)
-        tree = _assemble(remotes, work)
+        tree = _unpack_all(remotes, work)
         count = _check_content(spec, tree) if spec.clips else 0
-        mark = {"corpus": spec.name, "home": spec.home, "licence": spec.licence, "clips": count}
+        mark = {"corpus": spec.name, "home": spec.homepage, "licence": spec.licence, "clips": count}
         write_atomically(tree / MARK, json.dumps(mark, indent=2).encode())
-        tree.rename(home)
+        tree.rename(target)
     shutil.rmtree(work, ignore_errors=True)
-    return home
+    return target
 
 
-def is_fetched(home: Path) -> bool:
-    """Whether a folder holds a whole fetched corpus."""
+def is_fetched(target: Path) -> bool:
+    """Whether a folder holds a corpus that was downloaded completely."""
     try:
-        return bool(json.loads((home / MARK).read_text(encoding="utf-8"))["corpus"] == home.name)
+        mark = json.loads((target / MARK).read_text(encoding="utf-8"))
+        return bool(mark["corpus"] == target.name)
     except (OSError, ValueError, LookupError, TypeError):
         return False
 
 
-def _list(spec: CorpusSpec) -> list[Remote]:
-    """The files to get; their names are safe, and each is there once."""
+def _list_files(spec: CorpusSpec) -> list[Remote]:
+    """The files to download; each name is safe and occurs once."""
     remotes = spec.source.files(get_json) if spec.source else []
-    names = {safe_path(remote.name, spec.home) for remote in remotes}
+    names = {safe_path(remote.name, spec.homepage) for remote in remotes}
     if not remotes or len(names) < len(remotes):
         raise CorpusError(
-            f"{spec.home}: the list of files is not as expected ({len(remotes)} files). Its keeper "
-            "has changed it; get the corpus by hand."
+            f"{spec.homepage}: the list of files is not as expected ({len(remotes)} files). "
+            "The host has changed it; get the corpus by hand."
         )
     return remotes
 
@@ -92,18 +95,18 @@ def _check_space(folder: Path, remotes: Sequence[Remote]) -> None:
 
 
 def _download_all(remotes: Sequence[Remote], folder: Path, on_progress: OnFetch | None) -> None:
-    """Download several files at once; the first failure or Ctrl-C stops them all."""
-    stop, tally = threading.Event(), _Tally(remotes, on_progress)
+    """Download files in parallel; the first failure or Ctrl-C stops them all."""
+    stop, progress = threading.Event(), _Progress(remotes, on_progress)
 
     def one(remote: Remote) -> None:
         def count(size: int) -> None:
             if stop.is_set():
                 raise CorpusError(f"{remote.name}: interrupted.")
-            tally.add(remote, size)
+            progress.add(remote, size)
 
         if not stop.is_set():
             download(remote, folder / safe_path(remote.name, remote.url), count, stop.wait)
-            tally.finish()
+            progress.finish()
 
     with ThreadPoolExecutor(_PARALLEL) as pool:
         try:
@@ -113,8 +116,8 @@ def _download_all(remotes: Sequence[Remote], folder: Path, on_progress: OnFetch 
             stop.set()
 
 
-class _Tally:
-    """How far several downloads are, told by one at a time."""
+class _Progress:
+    """The progress of parallel downloads, reported by one thread at a time."""
 
     def __init__(self, remotes: Sequence[Remote], on_progress: OnFetch | None) -> None:
         sizes = [remote.size for remote in remotes]
@@ -141,8 +144,8 @@ class _Tally:
             self._tell(self._done, self._files, self._came, self._bytes)
 
 
-def _assemble(remotes: Sequence[Remote], work: Path) -> Path:
-    """Put the corpus together in a folder of its own: archives unpacked, files as they are."""
+def _unpack_all(remotes: Sequence[Remote], work: Path) -> Path:
+    """Put the corpus together in `work/tree`: archives unpacked, other files as they are."""
     tree = work / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     for remote in remotes:
@@ -155,7 +158,7 @@ def _assemble(remotes: Sequence[Remote], work: Path) -> Path:
 
 
 def _place(file: Path, target: Path) -> None:
-    """Have a file in a second place too, without a copy where the disk can do that."""
+    """Link a file to a second place, or copy it where the file system has no hard links."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -167,12 +170,16 @@ def _place(file: Path, target: Path) -> None:
 
 
 def _check_content(spec: CorpusSpec, tree: Path) -> int:
-    """The number of clips; none of a corpus is none."""
+    """Count the clips that were downloaded.
+
+    Raises:
+        CorpusError: most recordings have names of another corpus, or there are none.
+    """
     files = audio_files(tree)
     count = sum(spec.parse(file) is not None for file in files)
     if 2 * count <= len(files) or not count:
         raise CorpusError(
-            f"{spec.home}: {count} of {len(files)} recordings in the download have names of "
-            f"{spec.name}'s ({spec.names}). Its keeper has changed it; get it by hand."
+            f"{spec.homepage}: {count} of {len(files)} recordings in the download have names of "
+            f"{spec.name}'s ({spec.names}). The host has changed it; get it by hand."
         )
     return count

@@ -1,4 +1,7 @@
-"""Asking a server over HTTP: what may pass is tried again, what will not is told in one line."""
+"""HTTP requests that are repeated after temporary failures; others become one-line errors.
+
+Python's urllib is enough for this, and needs no package that `pip install emelia` would add.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +21,19 @@ from urllib.parse import quote, urlsplit
 from emelia import __version__
 from emelia.errors import CorpusError
 
-TRIES = 5  # in a row that bring nothing
-TIMEOUT = 30.0  # seconds without a byte
-_LONGEST_WAIT = 60.0  # seconds, whatever a server asks for
+TRIES = 5  # failures in a row, without a byte of progress, after which it gives up
+TIMEOUT = 30.0  # seconds without a byte, after which a request has failed
+_LONGEST_WAIT = 60.0  # seconds between attempts, even if a server asks for more
 _LARGEST_ANSWER = 2**26  # bytes of JSON
-_KEPT = "%/:=&?~#+!$,;'@()*[]"  # of an address; the rest, spaces for one, is quoted
-_PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers that may be others a little later
+_UNQUOTED = "%/:=&?~#+!$,;'@()*[]"  # characters of an address that are not quoted; a space is
+_TEMPORARY = {408, 425, 429, 500, 502, 503, 504}  # HTTP status codes worth another attempt
 
 Pause = Callable[[float], Any]  # waits for some seconds
 Result = TypeVar("Result")
 
 
-class Again(Exception):
-    """What went wrong may pass, after some seconds if the server says so."""
+class RetryableError(Exception):
+    """A failure that may be temporary; `wait` is the pause in seconds the server asks for."""
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
         super().__init__(reason)
@@ -38,34 +41,40 @@ class Again(Exception):
 
 
 def get_json(url: str, pause: Pause = time.sleep) -> Any:
-    """Get what a server tells as JSON.
+    """Return what an address answers, read as JSON.
 
     Raises:
-        CorpusError: it cannot be had, or is something else.
+        CorpusError: there is no answer, or it is not JSON.
     """
-    text = persist(lambda: _read(url), url, pause)
+    text = retry(lambda: _read(url), url, pause)
     try:
         return json.loads(text)
     except ValueError:
         raise CorpusError(f"{url}: not the list of files that was expected.") from None
 
 
-def persist(
+def retry(
     attempt: Callable[[], Result],
     url: str,
     pause: Pause = time.sleep,
     progress: Callable[[], int] = lambda: 0,
 ) -> Result:
-    """Try until it works, or has failed some times in a row without `progress`.
+    """Call `attempt` until it succeeds, or has failed `TRIES` times in a row without progress.
+
+    Args:
+        attempt: raises RetryableError for a failure that may be temporary.
+        url: for the message.
+        pause: waits between attempts, each time twice as long.
+        progress: the bytes that have arrived; more of them start the count of failures anew.
 
     Raises:
-        CorpusError: it did not work.
+        CorpusError: it has failed too often.
     """
     failures, reached = 0, progress()
     while True:
         try:
             return attempt()
-        except Again as error:
+        except RetryableError as error:
             if (now := progress()) > reached:
                 failures, reached = 0, now
             failures += 1
@@ -78,17 +87,17 @@ def persist(
 
 
 @contextmanager
-def ask(url: str, headers: Mapping[str, str] | None = None) -> Iterator[HTTPResponse]:
-    """Open an address; the answer has a status below 400, or is 416 (no such range).
+def open_url(url: str, headers: Mapping[str, str] | None = None) -> Iterator[HTTPResponse]:
+    """Open an address; the answer has a status below 400, or 416 (range not satisfiable).
 
     Raises:
-        Again: the line or the server failed in a way that may pass.
-        CorpusError: it failed for good.
+        RetryableError: the connection or the server failed, perhaps temporarily.
+        CorpusError: it failed permanently.
     """
     sent = {"User-Agent": f"emelia/{__version__}", "Accept-Encoding": "identity"}
-    with failures(url):
+    with translate_errors(url):
         try:
-            made = request.Request(quote(url, safe=_KEPT), headers={**sent, **(headers or {})})
+            made = request.Request(quote(url, safe=_UNQUOTED), headers={**sent, **(headers or {})})
             answer = _opener().open(made, timeout=TIMEOUT)
         except HTTPError as error:
             if error.code != 416:
@@ -99,16 +108,16 @@ def ask(url: str, headers: Mapping[str, str] | None = None) -> Iterator[HTTPResp
 
 
 @contextmanager
-def failures(url: str) -> Iterator[None]:
-    """Tell failures of the line that may pass from those that will not."""
+def translate_errors(url: str) -> Iterator[None]:
+    """Turn network errors into RetryableError, or CorpusError where a retry cannot help."""
     try:
         yield
     except HTTPError as error:
         error.close()
         reason = f"the server answers {error.code} ({error.reason})"
-        if error.code in _PASSING:
+        if error.code in _TEMPORARY:
             wait = error.headers.get("Retry-After", "")
-            raise Again(reason, float(wait) if wait.isdecimal() else 0.0) from None
+            raise RetryableError(reason, float(wait) if wait.isdecimal() else 0.0) from None
         raise CorpusError(f"{url}: {reason}. The file may have moved.") from None
     except (URLError, OSError, HTTPException) as error:
         cause = getattr(error, "reason", error)
@@ -118,11 +127,11 @@ def failures(url: str) -> Iterator[None]:
             raise CorpusError(f"{url}: the server does not prove who it is ({cause}).") from None
         if isinstance(error, URLError) and not isinstance(cause, Exception):
             raise CorpusError(f"{url}: {cause}.") from None
-        raise Again(_reason(cause)) from None
+        raise RetryableError(_reason(cause)) from None
 
 
 def _read(url: str) -> bytes:
-    with ask(url) as answer, failures(url):
+    with open_url(url) as answer, translate_errors(url):
         data = answer.read(_LARGEST_ANSWER)
     return data
 
@@ -134,7 +143,7 @@ def _reason(cause: object) -> str:
 
 
 class _Redirects(request.HTTPRedirectHandler):
-    """Follow redirects, but never from a protected line to an open one."""
+    """Follow redirects, but never from https to an unencrypted connection."""
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, hdrs: Any, new: str) -> Any:
         if urlsplit(req.full_url).scheme == "https" and urlsplit(new).scheme != "https":
@@ -144,7 +153,7 @@ class _Redirects(request.HTTPRedirectHandler):
 
 @functools.cache
 def _opener() -> request.OpenerDirector:
-    """HTTP and HTTPS alone: no file, no FTP, wherever a server leads."""
+    """An opener for HTTP and HTTPS only: a redirect to file: or ftp: is refused."""
     opener = request.OpenerDirector()
     for handler in (
         request.ProxyHandler,

@@ -1,4 +1,8 @@
-"""Archives from strangers: only plain files, only below the folder, only so many and so large."""
+"""Unpack downloaded archives safely: plain files only, inside the folder, limited in size.
+
+`shutil.unpack_archive` has no limit on size and number, which an archive made to fill the disk
+(a "zip bomb") would exploit.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +22,8 @@ from emelia.errors import CorpusError, StorageError
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MOST_FILES = 200_000
 MOST_BYTES = 200 * 2**30
-MOST_TIMES = 50  # as large as the archive, above which sound it is not
-_BLOCK = 2**20  # bytes; archives below this may grow as they like, up to MOST_TIMES blocks
+MOST_TIMES = 50  # the largest ratio of unpacked size to archive size; sound has less
+_BLOCK = 2**20  # bytes; a smaller archive may grow to MOST_TIMES blocks
 _DAMAGED = (
     zipfile.BadZipFile, gzip.BadGzipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError,
     NotImplementedError, RuntimeError, ValueError, OverflowError,
@@ -27,15 +31,15 @@ _DAMAGED = (
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file is unpacked, by its name."""
+    """Whether a file is an archive, by its name."""
     return name.lower().endswith(SUFFIXES)
 
 
 def safe_path(name: str, what: str) -> Path:
-    """A name from elsewhere as a path that stays below the folder it is put into.
+    """A file name from a list or an archive, as a path that stays inside the target folder.
 
     Raises:
-        CorpusError: it would not.
+        CorpusError: it is absolute, empty, leads out of the folder or is one of Windows.
     """
     path = PurePosixPath(name)
     odd = "\\" in name or ":" in name or "\0" in name
@@ -48,13 +52,13 @@ def unpack(archive: Path, folder: Path) -> int:
     """Unpack an archive into a folder and return the number of files.
 
     Raises:
-        CorpusError: it is damaged, or holds what a corpus does not.
+        CorpusError: it is damaged, or holds links, devices, too many or too large files.
         StorageError: the folder cannot be written.
     """
     most = min(MOST_BYTES, MOST_TIMES * max(archive.stat().st_size, _BLOCK))
     read = _from_zip if archive.name.lower().endswith(".zip") else _from_tar
     count = total = 0
-    with _refusals(archive):
+    with _translate_errors(archive):
         for name, content in read(archive):
             count += 1
             if count > MOST_FILES:
@@ -92,7 +96,7 @@ def _not_plain(archive: Path, name: str) -> CorpusError:
 
 
 def _write(content: IO[bytes], path: Path, most: int, archive: Path) -> int:
-    """Write one file and return its size, whatever the archive says about it."""
+    """Write one file and return its size in bytes; the size the archive claims is not trusted."""
     size = 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,12 +118,12 @@ def _write(content: IO[bytes], path: Path, most: int, archive: Path) -> int:
 
 
 @contextmanager
-def _refusals(archive: Path) -> Iterator[None]:
+def _translate_errors(archive: Path) -> Iterator[None]:
     try:
         yield
     except _DAMAGED as error:
         raise CorpusError(f"{archive}: damaged or no archive ({error}).") from None
     except OSError as error:
-        if error.errno is None:  # so bzip2 tells of damage
+        if error.errno is None:  # bz2 raises a bare OSError for damaged data
             raise CorpusError(f"{archive}: damaged or no archive ({error}).") from None
         raise StorageError(f"{archive}: cannot be unpacked ({error.strerror}).") from error

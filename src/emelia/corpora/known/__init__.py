@@ -1,1 +1,1 @@
-"""Corpora that are read by name: one module each, and an embedded one made of synthetic speech."""
+"""Known corpora: a module for each, and the embedded `demo` corpus of synthetic speech."""

@@ -1,9 +1,9 @@
-"""The embedded corpus: five emotions acted by eSpeak NG voices, made on the spot.
+"""The embedded corpus: five emotions acted by eSpeak NG voices, made when it is needed.
 
 File names: a folder per emotion, then speaker, sentence (its language first) and take:
 `anger/f1_de1_1.wav`. Six speakers say the same eight sentences in every emotion.
-Who they are and how they act is in `demo_voices`, the speaking in `demo_synthesis`.
-On one machine the same version gives the same bytes every time.
+`demo_voices` defines the speakers and how they act, `demo_synthesis` makes the sound. On one
+machine the same version gives the same bytes every time.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from emelia.corpora.records import CorpusSpec, Fields
 from emelia.errors import CorpusError, MissingExtraError, StorageError
 from emelia.storage import ensure_writable
 
-VERSION = "1"  # of its sound: raise it with any change that is heard
+VERSION = "1"  # of its sound; raise it with any audible change
 _NAME = re.compile(r"([fm]\d)_([a-z]{2}\d)_(\d)", re.ASCII)
-_STALE = 3600.0  # seconds after which an unfinished folder has no living maker
+_STALE = 3600.0  # seconds after which an unfinished folder is left over from a killed process
 
 
 def parse(path: Path) -> Fields | None:
@@ -46,7 +46,7 @@ def parse(path: Path) -> Fields | None:
 SPEC = CorpusSpec(
     name="demo",
     title="The embedded corpus: synthetic voices acting by rule",
-    home="https://github.com/espeak-ng/espeak-ng",
+    homepage="https://github.com/espeak-ng/espeak-ng",
     licence="made on your machine by eSpeak NG (GPL-3.0-or-later), not distributed",
     citation="eSpeak NG speaks it, https://github.com/espeak-ng/espeak-ng",
     language="English, German, Greek, Polish",
@@ -64,14 +64,14 @@ SPEC = CorpusSpec(
 
 
 def make_demo(folder: Path) -> None:
-    """Make the corpus, whole or not at all, in a few seconds; nothing to do where it is already.
+    """Make the corpus in a few seconds, completely or not at all; do nothing where it exists.
 
-    Several processes may make it at once: the first to finish wins, the others agree.
+    Several processes may make it at the same time: the first to finish counts.
 
     Raises:
         MissingExtraError: eSpeak NG is not installed.
         StorageError: the folder cannot be written.
-        CorpusError: something else is in the folder, or the speaking failed.
+        CorpusError: the folder has other files, or the synthesis failed.
     """
     if _clips_in(folder) == SPEC.clips:
         return
@@ -83,34 +83,34 @@ def make_demo(folder: Path) -> None:
     if importlib.util.find_spec("espeakng_loader") is None:
         raise MissingExtraError("the demo corpus", "espeakng-loader", "demo")
     ensure_writable(folder.parent)
-    _sweep(folder)
-    workplace = Path(tempfile.mkdtemp(".part", f"{folder.name}.", folder.parent))
+    _delete_left_over(folder)
+    work = Path(tempfile.mkdtemp(".part", f"{folder.name}.", folder.parent))
     try:
-        made = workplace / folder.name  # inside, for mkdtemp's own folder is for nobody else
+        made = work / folder.name  # inside, since only the owner may read mkdtemp's folder
         _speak(made)
         _publish(made, folder)
     finally:
-        shutil.rmtree(workplace, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def _clips_in(folder: Path) -> int:
     return sum((folder / clip.name).is_file() for clip in clips())
 
 
-def _sweep(folder: Path) -> None:
-    """Take away what killed makers left, and nothing a living one may still need."""
+def _delete_left_over(folder: Path) -> None:
+    """Delete what killed processes left, and nothing that a running one may need."""
     for old in folder.parent.glob(f"{glob.escape(folder.name)}.*.part"):
-        with suppress(OSError):  # another sweeper was faster
+        with suppress(OSError):  # another process was faster
             if time.time() - old.stat().st_mtime > _STALE:
                 shutil.rmtree(old, ignore_errors=True)
 
 
 def _speak(folder: Path) -> None:
-    """Have a fresh process speak all clips: eSpeak's state would make later ones differ."""
+    """Synthesise all clips in a new process: eSpeak's state would change later clips."""
     # -P: a file `wave.py` in the current folder must not stand in for Python's own.
     command = [sys.executable, "-P", "-m", "emelia.corpora.known.demo_synthesis", os.fspath(folder)]
-    home = os.fspath(Path(__file__).resolve().parents[3])  # for a package that is not installed
-    paths = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
+    source = os.fspath(Path(__file__).resolve().parents[3])  # for a package that is not installed
+    paths = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
     child = subprocess.run(
         command,
         env={**os.environ, "PYTHONPATH": paths},
@@ -141,5 +141,5 @@ def _publish(made: Path, folder: Path) -> None:
     try:
         made.rename(folder)
     except OSError as error:
-        if _clips_in(folder) != SPEC.clips:  # else another process was faster
+        if _clips_in(folder) != SPEC.clips:  # another process may have been faster
             raise StorageError(f"{folder}: cannot be written ({error.strerror}).") from error

@@ -1,8 +1,8 @@
-"""Speaks the embedded corpus into a folder, in a process of its own (see `demo.make_demo`).
+"""Synthesise the embedded corpus into a folder; run as a process by `demo.make_demo`.
 
-eSpeak NG keeps state from one utterance to the next, so the same bytes come out only
-where a fresh process speaks all clips in the same order, each from the same seed.
-What eSpeak cannot do (tremor, spectral tilt, breath, level) is added afterwards.
+eSpeak NG keeps state from one utterance to the next, so the bytes are the same only if a new
+process synthesises all clips in the same order, each with the same seed. Tremor, spectral tilt,
+breath and level, which eSpeak cannot do, are added afterwards.
 Waveforms are float64 (T,); eSpeak's are 22.05 kHz, the files' 16 kHz PCM of 16 bits.
 """
 
@@ -40,20 +40,22 @@ _CALLBACK = ctypes.CFUNCTYPE(
 
 
 class Espeak:
-    """The library, spoken to through ctypes."""
+    """The eSpeak NG library, called through ctypes."""
 
     def __init__(self) -> None:
         import espeakng_loader
 
         self._lib = ctypes.CDLL(espeakng_loader.get_library_path())
-        # eSpeak has room for a path of 160 bytes, fewer than many an installation needs:
-        # go there and call it `.`
+        # eSpeak truncates paths after 160 bytes, fewer than many installations need: so change
+        # to the folder and pass `.`.
         os.chdir(Path(espeakng_loader.get_data_path()).parent)
         self.rate = self._lib.espeak_Initialize(_SYNCHRONOUS, 0, b".", _DONT_EXIT)
         if self.rate <= 0:
             raise RuntimeError(f"eSpeak NG found no data in {Path.cwd()}")
         self._chunks: list[NDArray[np.int16]] = []
-        self._keep: Callable[..., int] = _CALLBACK(self._receive)  # freed too early otherwise
+        self._keep: Callable[..., int] = _CALLBACK(
+            self._receive
+        )  # keeps the callback from being freed
         self._lib.espeak_SetSynthCallback(self._keep)
         self._lib.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
         self._lib.espeak_Synth.argtypes = [
@@ -62,7 +64,7 @@ class Espeak:
         ]  # fmt: skip
 
     def say(self, clip: Clip) -> Wave:
-        """The clip's words as eSpeak alone says them, at `rate` Hz."""
+        """ESpeak's own waveform (T,) of a clip, at `rate` Hz."""
         self._chunks.clear()
         self._lib.espeak_ng_SetRandSeed(1)
         self._check(self._lib.espeak_SetVoiceByName(clip.voice.encode()), clip)
@@ -86,7 +88,7 @@ class Espeak:
 
 
 def _settings(prosody: Prosody) -> dict[int, int]:
-    """The parameters of eSpeak: words a minute, and 0 to 100 with 50 in the middle."""
+    """The parameters of eSpeak: rate in words per minute, others 0 to 100 with 50 as neutral."""
     wanted = {
         _RATE: (175 * 2**prosody.rate, 100, 300),
         _PITCH: (50 + prosody.pitch * 50 / 12, 0, 100),  # 100 is an octave up
@@ -97,7 +99,7 @@ def _settings(prosody: Prosody) -> dict[int, int]:
 
 
 def render(words: Wave, rate: int, clip: Clip) -> Wave:
-    """Make eSpeak's words a recording at 16 kHz, with the voice quality of the clip's prosody."""
+    """Turn eSpeak's waveform into a recording at 16 kHz with the clip's voice quality."""
     prosody, dice = clip.prosody, chance(f"sound of {clip.name}")
     voice = soxr.resample(tremble(words, rate, prosody.tremor, dice), rate, SAMPLE_RATE)
     voice = breathe(tilt(voice, prosody.tilt), BREATH_LEVEL + prosody.breath, dice)
@@ -108,7 +110,7 @@ def render(words: Wave, rate: int, clip: Clip) -> Wave:
 
 
 def tremble(voice: Wave, rate: int, semitones: float, dice: np.random.RandomState) -> Wave:
-    """Let the pitch swing around itself by so much: time runs unevenly, to the same end."""
+    """Let the pitch swing up and down by so many semitones, by warping time."""
     hertz, phase = dice.uniform(*TREMOR_RATE), dice.uniform(0, 2 * np.pi)
     depth = 2 ** (max(semitones, 0.0) / 12) - 1  # share by which the pitch goes up
     step = 2 * np.pi * hertz / rate
@@ -118,7 +120,7 @@ def tremble(voice: Wave, rate: int, semitones: float, dice: np.random.RandomStat
 
 
 def tilt(voice: Wave, slope: float) -> Wave:
-    """Raise or lower what is above 500 Hz by a slope in dB per octave."""
+    """Tilt the spectrum above 500 Hz by a slope in dB per octave."""
     spectrum = np.fft.rfft(voice)
     octaves = np.log2(np.maximum(np.fft.rfftfreq(len(voice), 1 / SAMPLE_RATE), 500) / 500)
     return np.fft.irfft(spectrum * 10 ** (slope * octaves / 20), len(voice))
@@ -145,8 +147,8 @@ def write(path: Path, samples: Wave) -> None:
 
 
 def main(folder: Path) -> None:
-    """Speak every clip into a folder per emotion."""
-    folder = folder.absolute()  # before eSpeak's folder becomes the current one
+    """Synthesise every clip into a folder per emotion."""
+    folder = folder.absolute()  # before eSpeak's folder becomes the current folder
     espeak = Espeak()
     for clip in clips():
         path = folder / clip.name

@@ -1,19 +1,19 @@
-"""Who speaks in the embedded corpus, what they say, and how an emotion changes the way.
+"""Speakers and sentences of the embedded corpus, and rules how emotions change the prosody.
 
-A way of speaking is a `Prosody`: eight distances from neutral speech in units that add
-up (semitones, octaves, decibels). A clip is
+A `Prosody` is eight differences from neutral speech, in units that can be added (semitones,
+octaves, decibels). A clip is
 
     habit of the speaker + strength x (rule of the emotion + the speaker's own style) + chance
 
-so that the emotions overlap, as people's do, and no two speakers act one alike.
+so that emotions overlap, as in human speech, and no two speakers act an emotion alike.
 
 The directions of the rules are those that Murray and Arnott (1993, J. Acoust. Soc. Am.
 93(2), 1097-1108) and Scherer (2003, Speech Communication 40, 227-256) found common to
 many studies of acted speech, Banse and Scherer's (1996, J. Pers. Soc. Psychol. 70(3),
 614-636) among them. That rules can put such emotions into a formant synthesiser was shown
 by Burkhardt and Sendlmeier (2000, ISCA Workshop on Speech and Emotion); Schröder (2001,
-Eurospeech, 561-564) compares rules. The sizes are our own: large enough for a small CNN
-to be right mostly, small enough for it to be wrong often.
+Eurospeech, 561-564) compares rules. The sizes are our own, chosen so that a small CNN is
+mostly but not always right.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 
 class Prosody(NamedTuple):
-    """A way of speaking, as distances from neutral."""
+    """Differences of a way of speaking from neutral."""
 
     pitch: float = 0.0  # semitones, of the whole contour
     range: float = 0.0  # octaves of the contour's width: 1 is twice as wide
@@ -74,7 +74,7 @@ STRENGTH = (0.6, 1.4)  # of acting, evenly drawn: every voice has its half-heart
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """A voice variant of eSpeak NG, moved so that no two share a register."""
+    """A voice variant of eSpeak NG, shifted in pitch so that no two sound alike."""
 
     variant: str
     gender: str  # the variant's own
@@ -90,7 +90,7 @@ SPEAKERS = {
     "m3": Speaker("m1", "male", -1.0),
 }
 
-# Everybody says everything in every emotion, so the words tell nothing.
+# All speakers say all sentences in every emotion, so that words do not tell the emotion.
 SENTENCES = {
     "de1": "Der Schlüssel liegt am Fenster",
     "de2": "Um sieben kommt der Zug",
@@ -106,7 +106,7 @@ TAKE = "1"  # everything is said once
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One clip to be spoken; what chance has a say in is drawn already."""
+    """One clip to synthesise, with all random values drawn."""
 
     name: str  # anger/f1_de1_1.wav
     voice: str  # eSpeak's, e.g. de+f2
@@ -115,7 +115,7 @@ class Clip:
 
 
 def clips() -> Iterator[Clip]:
-    """All clips, in the one order they are spoken in."""
+    """All clips, in the order of synthesis."""
     for emotion in RULES:
         for speaker in SPEAKERS:
             for sentence in SENTENCES:
@@ -123,8 +123,8 @@ def clips() -> Iterator[Clip]:
 
 
 def chance(key: str) -> np.random.RandomState:
-    """Random numbers of one's own for everything that has a name, whatever else is drawn."""
-    # The old generator on purpose: its stream is frozen, that of default_rng may change.
+    """A random generator that depends on a name alone, not on earlier draws."""
+    # numpy promises that RandomState's stream never changes; that of default_rng may.
     return np.random.RandomState(crc32(key.encode()))
 
 

@@ -1,1 +1,1 @@
-"""Reading a corpus from disk: known ones, folders, tables, and several as one."""
+"""Reading a corpus from disk: known corpora, folders, manifests, tables, and several joined."""

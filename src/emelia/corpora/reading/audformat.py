@@ -1,9 +1,10 @@
-"""Databases in audEERING's audformat: a header `db.yaml` and a table a file, read without it.
+"""Read databases in audEERING's audformat: a header `db.yaml` and a file for each table.
 
-`audformat:FOLDER` looks for tables with a column of emotions; `?table=NAME` takes one, and
-`?label=COLUMN&speaker=COLUMN` names columns. What is told of speakers and files in other
-tables and schemes is added. Tables are read from CSV or Parquet; those of pickles are not.
-Segments of a file are not cut out: only tables of whole files are read.
+`audformat:FOLDER` uses all tables with a column of emotions, `?table=NAME` one of them;
+`?label=COLUMN&speaker=COLUMN` names columns. Speakers and other facts may come from other tables
+and from the schemes of the header. Tables are read from CSV or Parquet, not from pickle files,
+which can run code. Only tables of whole files are read, not those of segments. The package
+audformat is not needed.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from emelia.corpora.reading.foreign_tables import (
+from emelia.corpora.reading.conversion import (
     COLUMNS,
     Row,
-    adopt,
-    identity_of,
+    check_row_lengths,
+    convert,
     parse_place,
     pick_columns,
-    whole,
+    table_identity,
 )
 from emelia.errors import CorpusError, MissingExtraError
 from emelia.storage import expanded
@@ -30,10 +31,10 @@ Record = dict[str, str]
 
 
 def read_audformat(text: str) -> Path:
-    """Make a database readable and return the folder with its manifest.
+    """Convert a database, if that has not been done, and return the folder with its manifest.
 
     Raises:
-        CorpusError: there is none, or its tables cannot be used.
+        CorpusError: there is no database, or its tables cannot be used.
         MissingExtraError: PyYAML, or pyarrow for Parquet, is not installed.
     """
     place, options = parse_place(text)
@@ -42,7 +43,7 @@ def read_audformat(text: str) -> Path:
     tables = {name: _table_file(root, name) for name in _filewise(header, root)}
     rows = _rows(root, header, tables, options)
     name = str(header.get("name") or root.resolve().name).replace("/", "-")
-    return adopt(name, rows, identity_of(root, [root / HEADER, *tables.values()], options))
+    return convert(name, rows, table_identity(root, [root / HEADER, *tables.values()], options))
 
 
 def _header(root: Path) -> Mapping[str, Any]:
@@ -78,7 +79,7 @@ def _table_file(root: Path, name: str) -> Path:
 def _rows(
     root: Path, header: Mapping[str, Any], tables: Mapping[str, Path], options: Mapping[str, str]
 ) -> Iterator[Row]:
-    """A row for each file that has a label; the first table that labels a file counts."""
+    """Yield a row for each labelled file; of several tables that label it the first counts."""
     contents = {name: _read(path) for name, path in tables.items()}
     labelled = _labelled(header, contents, options, root)
     known: dict[str, Record] = {}
@@ -111,7 +112,7 @@ def _labelled(
     options: Mapping[str, str],
     root: Path,
 ) -> list[str]:
-    """The tables whose files are wanted: the one asked for, or all with a column of labels."""
+    """Names of the tables to read: the one asked for, or all with a column of labels."""
     if table := options.get("table"):
         if table not in contents:
             raise CorpusError(f"{root}: no table {table}; there are {', '.join(contents)}.")
@@ -129,7 +130,7 @@ def _labelled(
 
 
 def _scheme(header: Mapping[str, Any], column: str) -> Mapping[str, Mapping[str, Any]]:
-    """What the header tells of each speaker, if it does."""
+    """What the header tells of each speaker; empty where it tells nothing."""
     labels = ((header.get("schemes") or {}).get(column) or {}).get("labels")
     if not isinstance(labels, dict):
         return {}
@@ -143,7 +144,7 @@ def _read(path: Path) -> list[Record]:
                 records = list(csv.DictReader(file, restval=""))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise CorpusError(f"{path}: cannot be read ({error}).") from None
-        whole(records, path)
+        check_row_lengths(records, path)
     else:
         records = _read_parquet(path)
     if records and "file" not in records[0]:

@@ -1,9 +1,9 @@
-"""Recordings that a corpus holds more than once count once.
+"""Leave out copies: recordings that a corpus holds more than once.
 
-A copy has the same audio and the same labels as another recording: emotion, speaker, sentence,
-take. Counted twice it would make intervals too narrow, and in a random split be trained on and
-tested. The same audio with other labels is no copy but a contradiction, or, with another take,
-something its publisher ought to know of; it stays and is reported.
+A copy has the same audio and the same labels (emotion, speaker, sentence, take) as another clip.
+Counted twice it would make intervals too narrow, and a random split might train and test on the
+same audio. Equal audio with different labels is not a copy but an error of the corpus: such clips
+stay, with a warning.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from emelia.corpora.records import Utterance
 def without_copies(
     utterances: Iterable[Utterance],
 ) -> tuple[tuple[Utterance, ...], tuple[Utterance, ...]]:
-    """Divide into recordings that count and copies of them, both in the order given.
+    """Divide clips into those to keep and copies of them, both in the order given.
 
-    Of several the one in the fewest folders counts, the first by name among those.
+    Of equal clips the one in the fewest folders is kept, the first by name among those.
     """
     found, first = list(utterances), dict[object, Utterance]()
     for utterance in sorted(found, key=lambda u: (u.id.count("/"), u.id)):
@@ -30,8 +30,8 @@ def without_copies(
     return kept, tuple(u for u in found if u.id not in ids)
 
 
-def on_copies(kept: Sequence[Utterance], copies: Sequence[Utterance]) -> list[str]:
-    """One line on what was left out, with an example; none where nothing was."""
+def describe_copies(kept: Sequence[Utterance], copies: Sequence[Utterance]) -> list[str]:
+    """Warn of copies that were left out, with an example; no warning where there are none."""
     if not copies:
         return []
     original = {_same(u): u.id for u in kept}[_same(copies[0])]
@@ -47,13 +47,13 @@ def on_copies(kept: Sequence[Utterance], copies: Sequence[Utterance]) -> list[st
 
 
 def _same(utterance: Utterance) -> object:
-    """What copies have in common."""
+    """A key that is equal for copies of one clip."""
     u = utterance
     return u.digest or u.id, u.emotion, u.speaker, u.sentence, u.take
 
 
 def _folder(copies: Sequence[Utterance]) -> str:
-    """The innermost folder that holds all of them; empty where that is the corpus."""
+    """The innermost folder that holds all of them; empty where it is the corpus folder."""
     folders = [PurePosixPath(u.id).parent for u in copies]
     common = [
         f for f in (folders[0], *folders[0].parents) if all(f in (x, *x.parents) for x in folders)

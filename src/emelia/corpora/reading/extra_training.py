@@ -1,8 +1,7 @@
-"""Other corpora that are added to training, and only to it.
+"""Add other corpora to the training part of a split.
 
-Validation and test stay with the corpus under test, whose clips keep their ids, so that results
-with and without additions are of the very same test clips. Ids and speakers of what is added
-begin with its corpus, as those of joined corpora do.
+Validation and test parts stay the same, so that results with and without added corpora can be
+compared. Ids and speakers of added clips begin with the name of their corpus, as in joined corpora.
 """
 
 from __future__ import annotations
@@ -14,20 +13,21 @@ from emelia.corpora.records import UNKNOWN_SPEAKER, Corpus, Split
 from emelia.errors import CorpusError
 
 
-def add(split: Split, corpus: Corpus, others: Corpus) -> Split:
-    """Add clips of other corpora to the training part of every fold; name and protocol say so.
+def add_to_training(split: Split, corpus: Corpus, others: Corpus) -> Split:
+    """Add clips of other corpora to the training part of every fold, and name them in the split.
 
     Args:
-        corpus: what `split` divides. Only clips of its classes are added, and no recording
-            that it has itself: one under test would be heard.
-        others: one or several, joined.
+        split: a split of `corpus`.
+        corpus: only clips of its classes are added, and none that it contains itself, since it
+            may be a test clip.
+        others: one corpus, or several that are joined.
 
     Raises:
-        CorpusError: one of the others is `corpus` itself or part of it, or adds nothing.
+        CorpusError: one of the others is `corpus` or a part of it, or has no clip to add.
     """
     joined = join([_fitting(other, corpus) for other in others.sources])
-    added, people = joined.parts, _same_people(others, corpus)
-    clips = tuple(replace(u, speaker=people.get(u.speaker, u.speaker)) for u in joined.utterances)
+    added, same = joined.parts, _same_speakers(others, corpus)
+    clips = tuple(replace(u, speaker=same.get(u.speaker, u.speaker)) for u in joined.utterances)
     names = [other.name for other in added]
     are = f"{in_words(names)} {'is' if len(names) == 1 else 'are'}"
     return replace(
@@ -40,7 +40,7 @@ def add(split: Split, corpus: Corpus, others: Corpus) -> Split:
 
 
 def _fitting(other: Corpus, corpus: Corpus) -> Corpus:
-    """What a corpus can add."""
+    """The corpus with only the clips that can be added."""
     if other.name in {source.name for source in corpus.sources}:
         raise CorpusError(
             f"{other.name}: cannot be added to {corpus.name}, which has it already; add others."
@@ -58,10 +58,10 @@ def _fitting(other: Corpus, corpus: Corpus) -> Corpus:
     return replace(other, utterances=kept)
 
 
-def _same_people(others: Corpus, corpus: Corpus) -> dict[str, str]:
-    """Speakers of others by their names in the corpus: who says the same recording is the same.
+def _same_speakers(others: Corpus, corpus: Corpus) -> dict[str, str]:
+    """Map speakers of others to their names in the corpus, where both have the same recording.
 
-    So the audit tells where a voice under test is heard in clips that were added.
+    So the audit finds test speakers in added clips.
     """
     own = {u.digest: u.speaker for u in corpus.utterances if u.digest}
     return {

@@ -1,11 +1,11 @@
-"""Corpora of one's own without a manifest: folders, and at need file names, tell the emotion.
+"""Read a folder without a manifest: folder names, or else file names, tell the emotion.
 
-The emotion of a file is the folder at that level at which most folders of the corpus have a name
-emelia knows (`anger`, `Angry`), whether known or beside such ones, or else the folder that holds
-it: labels may be any words. Folders of people (`Actor_03`, `speaker1`, Joy of Anna, Joy and Li)
-are no emotions. Where folders are those of people, or hold files of the same several emotions, the
-file names tell the emotion, all at the same place (`speaker1/calm_01.wav`). Who speaks is looked
-for by `voices`. Where two words of a path may be it, a note says which was taken.
+The emotion of a file is its folder at the level where most folders have the name of an emotion
+(`anger`, `Angry`); other folders at this level are classes, too. Where no folder names an emotion,
+the innermost folder is the class, whatever its name. Folders of speakers (`Actor_03`, `speaker1`,
+or Joy beside Anna and Li) are not emotions. Where all folders are speakers, or hold files of the
+same several emotions, the file names tell the emotion (`speaker1/calm_01.wav`). `speaker_search`
+finds the speakers. Where two words of a path may be the emotion, a note says which was chosen.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emelia.corpora.reading.emotion_column import (
+from emelia.corpora.reading.emotion_search import (
     Found,
     Place,
     by_folders,
@@ -24,8 +24,8 @@ from emelia.corpora.reading.emotion_column import (
     emotions_in,
     level_at,
 )
-from emelia.corpora.reading.people import is_numbered_person, is_thing
-from emelia.corpora.reading.voices import Told, find_voices, some
+from emelia.corpora.reading.person_names import is_no_person, is_numbered_person
+from emelia.corpora.reading.speaker_search import EmotionSource, Sources, abridged, find_speakers
 from emelia.corpora.records import UNKNOWN_SPEAKER, Fields, Labels
 from emelia.emotions import EMOTIONS, canonical
 
@@ -34,56 +34,59 @@ _NOWHERE = "lies in no folder that names its emotion"
 
 
 def read_folders(files: Sequence[Path]) -> Labels:
-    """Label files by the folders they lie in, and by their names where folders are of people."""
+    """Label files by their folders, or by their names where the folders are speakers."""
     labels = Labels()
     reading = _read(files)
-    told = reading.told
-    labels.reasons = {file: _reason(file) for file in files if file not in told}
-    voices = find_voices(told)
-    for file, one in told.items():
-        speaker = voices.speakers.get(file, UNKNOWN_SPEAKER)
+    sources = reading.sources
+    labels.reasons = {file: _reason(file) for file in files if file not in sources}
+    found = find_speakers(sources)
+    for file, one in sources.items():
+        speaker = found.speakers.get(file, UNKNOWN_SPEAKER)
         labels.fields[file] = Fields(one.emotion, speaker)
-    if told:
-        labels.notes = [*_notes(told, len(labels.reasons)), *_doubts(reading), voices.note]
+    if sources:
+        labels.notes = [*_notes(sources, len(labels.reasons)), *_doubts(reading), found.note]
     return labels
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """What tells the emotion of each file, and what else folders and names tell."""
+    """Where each file names its emotion, and what folders and file names tell in addition."""
 
-    told: dict[Path, Told]  # without the files of which nothing tells it
+    sources: dict[Path, EmotionSource]  # without files whose path names no emotion
     folders: Found
     names: Found
-    elsewhere: tuple[Path, ...]  # told at another place than the others
+    elsewhere: tuple[Path, ...]  # with the emotion at another position than the others
 
 
 def _read(files: Sequence[Path]) -> _Reading:
     folders, names = by_folders(files), by_names(files)
+    # File names only count where folders name emotions less well, and are not labels themselves.
     by_name = not folders.emotions or names.weight > folders.weight
     holding = _by_folder(files)
-    if by_name and (not holding or _names_tell(files, holding, names.emotions)):
-        return _Reading(_tell(files, {}, names), folders, names, names.elsewhere)
-    if not folders.emotions:
-        return _Reading(_tell(files, holding, names), folders, names, ())
+    if by_name and (not holding or _by_file_names(files, holding, names.emotions)):
+        return _Reading(_emotion_sources(files, {}, names), folders, names, names.elsewhere)
+    if not folders.emotions:  # classes of other names than those of emotions
+        return _Reading(_emotion_sources(files, holding, names), folders, names, ())
     others = [file for file in files if file not in folders.emotions]
     levels = {**_beside(others, folders.place), **folders.levels}
-    told = _tell(files, levels, by_names(others))
-    return _Reading(told, folders, names, folders.elsewhere)
+    sources = _emotion_sources(files, levels, by_names(others))
+    return _Reading(sources, folders, names, folders.elsewhere)
 
 
-def _tell(files: Sequence[Path], levels: Mapping[Path, int], names: Found) -> dict[Path, Told]:
-    told = {}
+def _emotion_sources(
+    files: Sequence[Path], levels: Mapping[Path, int], names: Found
+) -> dict[Path, EmotionSource]:
+    sources = {}
     for file in files:
         if file in levels:
-            told[file] = Told(canonical(file.parts[levels[file]]), levels[file])
+            sources[file] = EmotionSource(canonical(file.parts[levels[file]]), levels[file])
         elif file in names.emotions:
-            told[file] = Told(names.emotions[file], None)
-    return told
+            sources[file] = EmotionSource(names.emotions[file], None)
+    return sources
 
 
 def _beside(files: Sequence[Path], place: Place | None) -> dict[Path, int]:
-    """Where folders of other files are named after emotions, the folder at that place."""
+    """The folder of each file at the position where other files have an emotion."""
     at = {file: level_at(file, place) for file in files}
     return {
         file: level
@@ -93,40 +96,40 @@ def _beside(files: Sequence[Path], place: Place | None) -> dict[Path, int]:
 
 
 def _by_folder(files: Sequence[Path]) -> dict[Path, int]:
-    """The folder that holds each file, or, where those are people, the one around them."""
+    """Index of the innermost folder of each file that is not a speaker."""
     inner = {file: len(file.parts) - 2 for file in files if len(file.parts) > 1}
-    people = {file for file, i in inner.items() if is_numbered_person(file.parts[i])}
+    speakers = {file for file, i in inner.items() if is_numbered_person(file.parts[i])}
     around = {}
-    for file in people:
+    for file in speakers:
         outer = [
             i for i, name in enumerate(file.parts[:-1])
-            if not is_numbered_person(name) and not is_thing(name)
+            if not is_numbered_person(name) and not is_no_person(name)
         ]  # fmt: skip
         if outer:
             around[file] = outer[-1]
-    found = {file: i for file, i in inner.items() if file not in people} | around
-    # One folder around all of them is the corpus and no emotion.
+    found = {file: i for file, i in inner.items() if file not in speakers} | around
+    # A single folder around all speakers is that of the corpus, not an emotion.
     single = len({file.parts[: i + 1] for file, i in around.items()}) < 2
-    return {f: i for f, i in found.items() if not (single and f in people)}
+    return {f: i for f, i in found.items() if not (single and f in speakers)}
 
 
-def _names_tell(
+def _by_file_names(
     files: Sequence[Path], by_folder: Mapping[Path, int], by_name: Mapping[Path, str]
 ) -> bool:
-    """Whether folders are not the emotions, but hold the same several ones by the file names.
+    """Whether file names, not folders, tell the emotions: most emotions lie in several folders.
 
-    Where each emotion of the names lies in a folder of its own, as `surprise` in `positive`, the
-    folders are labels.
+    Where each emotion of the file names has a folder of its own, as `surprise` in `positive`, the
+    folders are the labels.
     """
     if 2 * len(by_name) <= len(files):
         return False
-    lies = defaultdict(set)
+    folders_of = defaultdict(set)
     for file, emotion in by_name.items():
-        lies[emotion].add(file.parts[by_folder[file]] if file in by_folder else "")
-    folders = {name for names in lies.values() for name in names}
+        folders_of[emotion].add(file.parts[by_folder[file]] if file in by_folder else "")
+    folders = {name for names in folders_of.values() for name in names}
     if len(folders) < 2:
-        return len(lies) > 1  # a folder of everything
-    return 2 * sum(len(names) > 1 for names in lies.values()) > len(lies)
+        return len(folders_of) > 1  # a folder of everything
+    return 2 * sum(len(names) > 1 for names in folders_of.values()) > len(folders_of)
 
 
 def _reason(file: Path) -> str:
@@ -134,64 +137,65 @@ def _reason(file: Path) -> str:
         return f"{_NOWHERE}, and its name tells {emotion} only where others tell something else"
     if several := emotions_in(file.stem):
         return f"{_NOWHERE}, and its name tells several ({', '.join(several)})"
-    people = [name for name in file.parts[:-1] if is_numbered_person(name)]
-    if people:
-        return f"the folder {people[-1]} names a person, and the file name no emotion"
+    speakers = [name for name in file.parts[:-1] if is_numbered_person(name)]
+    if speakers:
+        return f"the folder {speakers[-1]} names a speaker, and the file name no emotion"
     return f"{_NOWHERE}, and its name tells none" if len(file.parts) > 1 else _NOWHERE
 
 
-def _notes(told: Mapping[Path, Told], left_out: int) -> list[str]:
+def _notes(sources: Sources, left_out: int) -> list[str]:
     notes = []
-    classes = sorted({one.emotion for one in told.values()})
+    classes = sorted({one.emotion for one in sources.values()})
     known = [name for name in classes if name in EMOTIONS]
     if not known:
-        notes.append(f"No folder is named after a known emotion; classes: {some(classes)}.")
+        notes.append(f"No folder is named after a known emotion; classes: {abridged(classes)}.")
     elif 2 * len(known) < len(classes):
         notes.append(
-            f"Only {some(known)} of {len(classes)} classes names a known emotion; classes: "
-            f"{some(classes)}. If these are people, {_SETTLE}."
+            f"Only {abridged(known)} of {len(classes)} classes names a known emotion; classes: "
+            f"{abridged(classes)}. If these are speakers, {_SETTLE}."
         )
-    named = [file for file, one in told.items() if one.level is None]
+    named = [file for file, one in sources.items() if one.level is None]
     if named:
         notes.append(
-            f"The emotion of {len(named)} of {len(told)} recordings is taken from the file name, "
-            f"such as {told[named[0]].emotion} from {named[0].name}."
+            f"The emotion of {len(named)} of {len(sources)} recordings is taken from the file "
+            f"name, such as {sources[named[0]].emotion} from {named[0].name}."
         )
-    if left_out > len(told):
+    if left_out > len(sources):
         notes.append(
-            f"Only {len(told)} of {len(told) + left_out} recordings have a known emotion, "
-            f"{some(classes)}; the others are left out. If people are called so, {_SETTLE}."
+            f"Only {len(sources)} of {len(sources) + left_out} recordings have a known emotion, "
+            f"{abridged(classes)}; the others are left out. If these are names of speakers, "
+            f"{_SETTLE}."
         )
     return notes
 
 
 def _doubts(reading: _Reading) -> list[str]:
-    """What the paths tell of other emotions, and how to settle it: a sentence or two in all."""
-    told, notes = reading.told, []
+    """Notes on files whose path may name another emotion, with what to do about it."""
+    sources, notes = reading.sources, []
     others = _others(reading)
     if others:
-        # One that may be wrong says more than one that is clear.
+        # Show a file that may be wrong rather than one that is clear.
         file = max(others, key=lambda one: others[one][1])
         word, likely = others[file]
         other = f"though {word} may be it too" if likely else f"and {word} is taken for a name"
         notes.append(
-            f"{len(others)} of {len(told)} recordings have two words in their path that may be "
-            f"the emotion: {file} is read as {told[file].emotion}, {other}. If that is wrong, "
+            f"{len(others)} of {len(sources)} recordings have two words in their path that may be "
+            f"the emotion: {file} is read as {sources[file].emotion}, {other}. If that is wrong, "
             f"{_SETTLE}."
         )
     if odd := reading.elsewhere:
         notes.append(
-            f"{len(odd)} of {len(told)} recordings name their emotion at another place than the "
-            f"others: {odd[0]} is read as {told[odd[0]].emotion}. If that is wrong, {_SETTLE}."
+            f"{len(odd)} of {len(sources)} recordings name their emotion at another place than the "
+            f"others: {odd[0]} is read as {sources[odd[0]].emotion}. If that is wrong, {_SETTLE}."
         )
     return notes
 
 
 def _others(reading: _Reading) -> dict[Path, tuple[str, bool]]:
-    """Another emotion's word in a path, and whether the emotions of all might stand there."""
-    told, folders, names = reading.told, reading.folders, reading.names
+    """Files with another emotion in their path: the word, and whether it may be the right one."""
+    sources, folders, names = reading.sources, reading.folders, reading.names
     found = {}
-    for file, one in told.items():
+    for file, one in sources.items():
         if one.level is None and folders.emotions.get(file, one.emotion) != one.emotion:
             found[file] = (file.parts[folders.levels[file]], folders.weight[0] > 0.5)
         named = names.emotions.get(file, one.emotion) if names.weight[0] > 0.5 else one.emotion

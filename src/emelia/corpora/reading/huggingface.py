@@ -1,11 +1,11 @@
-"""Data sets in the forms of the Hugging Face library `datasets`, read without it.
+"""Read data sets in the formats of Hugging Face's library `datasets`, without that library.
 
-- Parquet files, or what `save_to_disk` writes (Arrow files), with audio inside or beside;
+- Parquet files, or the Arrow files of `save_to_disk`, with audio inside or in files beside;
 - an audio folder: recordings with a `metadata.csv` or `metadata.jsonl` that has a
   column `file_name`.
 
-`hf:FOLDER` reads one; `hf:FOLDER?label=COLUMN&speaker=COLUMN` names columns that are not
-called as usual; `&split=train` takes a part. `hf:OWNER/NAME` is one fetched from
+`hf:FOLDER` reads a data set; `hf:FOLDER?label=COLUMN&speaker=COLUMN` names columns that do not have
+a usual name, `&split=train` reads one part. `hf:OWNER/NAME` is a data set that was downloaded from
 huggingface.co before.
 """
 
@@ -20,27 +20,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from emelia.corpora.paths import home_of, local_name
-from emelia.corpora.reading.foreign_tables import (
+from emelia.corpora.paths import corpus_folder, folder_name
+from emelia.corpora.reading.conversion import (
     Row,
-    adopt,
-    identity_of,
+    check_row_lengths,
+    convert,
     parse_place,
     pick_columns,
-    whole,
+    table_identity,
 )
 from emelia.errors import CorpusError, MissingExtraError
 from emelia.storage import expanded
 
 _METADATA = ("metadata.csv", "metadata.jsonl")
-_BATCH = 32  # rows held in memory at a time
+_BATCH = 32  # rows in memory at a time: they hold audio
 
 
 def read_hugging_face(text: str) -> Path:
-    """Make a data set readable and return the folder with its manifest.
+    """Convert a data set, if that has not been done, and return the folder with its manifest.
 
     Raises:
-        CorpusError: there is none, or its columns cannot be used.
+        CorpusError: there is no data set, or its columns cannot be used.
         MissingExtraError: pyarrow is not installed.
     """
     place, options = parse_place(text)
@@ -48,12 +48,14 @@ def read_hugging_face(text: str) -> Path:
     base = root if root.is_dir() else root.parent
     tables = _tables(root, options.get("split", ""))
     rows = (_located(base, row) for table in tables for row in _rows(base, table, options))
-    name = (home_of(local_name(place)) or base.resolve()).name if root.is_dir() else root.stem
-    return adopt(name, rows, identity_of(base, tables, options))
+    name = (
+        (corpus_folder(folder_name(place)) or base.resolve()).name if root.is_dir() else root.stem
+    )
+    return convert(name, rows, table_identity(base, tables, options))
 
 
 def _located(root: Path, row: Row) -> Row:
-    """Files of two parts may have one name; from the root of the data set they have two."""
+    """Name a file by its path from the data set's folder, which is unique across its parts."""
     if not isinstance(row.audio, Path):
         return row
     return replace(row, name=Path(os.path.relpath(row.audio, root)).as_posix())
@@ -63,15 +65,15 @@ def _find(place: str) -> Path:
     path = expanded(place)
     if os.path.exists(path):
         return path
-    if home := home_of(local_name(place)):
-        return home
+    if folder := corpus_folder(folder_name(place)):
+        return folder
     if place.count("/") == 1 and not place.startswith((".", "~", "/")):
         raise CorpusError(f"hf:{place}: is not here. Run: emelia corpora fetch hf:{place}")
     raise CorpusError(f"hf:{place}: no such file or folder. Check the path.")
 
 
 def _tables(root: Path, split: str) -> list[Path]:
-    """The files that hold rows: the most specific kind that is there."""
+    """The files that hold rows: metadata, or else Parquet, or else Arrow files."""
     if root.is_file():
         return [root]
     files = sorted(f for f in root.rglob("*") if f.is_file() and not _hidden(f.relative_to(root)))
@@ -121,7 +123,7 @@ def _rows(root: Path, table: Path, options: Mapping[str, str]) -> Iterator[Row]:
 
 @contextmanager
 def _intact(table: Path) -> Iterator[None]:
-    """Turn what pyarrow says of a damaged file into one line."""
+    """Turn pyarrow's errors about a damaged file into a CorpusError of one line."""
     try:
         yield
     except (OSError, ValueError) as error:
@@ -129,7 +131,7 @@ def _intact(table: Path) -> Iterator[None]:
 
 
 def _listed(table: Path, options: Mapping[str, str]) -> Iterator[Row]:
-    """Rows of an audio folder's metadata; files are given relative to it."""
+    """Rows of an audio folder's metadata; file names are relative to it."""
     try:
         text = table.read_text(encoding="utf-8-sig")
         if table.suffix == ".csv":
@@ -137,7 +139,7 @@ def _listed(table: Path, options: Mapping[str, str]) -> Iterator[Row]:
         else:
             records = [json.loads(line) for line in text.splitlines() if line.strip()]
         there = list(records[0])
-        whole(records, table)
+        check_row_lengths(records, table)
     except (OSError, ValueError, csv.Error, LookupError, TypeError) as error:
         raise CorpusError(f"{table}: not a table of recordings ({error}).") from None
     columns = pick_columns(there, {"audio": "file_name", **options}, table, ("label", "audio"))
@@ -154,7 +156,7 @@ def _text(cell: Any) -> str:
 
 
 def _open(table: Path) -> tuple[Any, Any]:
-    """The schema of a table, and a function that gives records of some columns."""
+    """The schema of a table, and a function from column names to an iterator of records."""
     try:
         import pyarrow
         from pyarrow import ipc, parquet
@@ -177,7 +179,7 @@ def _open(table: Path) -> tuple[Any, Any]:
 
 
 def _class_names(table: Path, schema: Any, column: str) -> Sequence[str]:
-    """Names of the classes where labels are numbers; empty where there are none."""
+    """Class names where labels are numbers; empty where none are given."""
     noted = (schema.metadata or {}).get(b"huggingface", b"{}")
     beside = table.parent / "dataset_info.json"
     found = [json.loads(noted).get("info", {})]
@@ -191,7 +193,7 @@ def _class_names(table: Path, schema: Any, column: str) -> Sequence[str]:
 
 
 def _audio(table: Path, cell: Any) -> tuple[str, bytes | Path | None]:
-    """Name and content of a cell: audio inside, or a path relative to the table."""
+    """File name and audio of a cell, which holds bytes or a path relative to the table."""
     if isinstance(cell, str):
         return cell, table.parent / cell
     if not isinstance(cell, dict) or not {"bytes", "path"} & cell.keys():

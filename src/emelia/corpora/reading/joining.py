@@ -1,8 +1,8 @@
-"""Several corpora as one, and corpora with fewer classes.
+"""Join several corpora to one; merge or select classes.
 
-Ids, speakers and sentences of joined corpora begin with the corpus they come from (`aesdd/3`),
-so that speakers of different corpora never pass for the same person. What a corpus has in common
-with one before it counts once, and whoever says it has one name in both.
+Ids, speakers and sentences of joined corpora begin with the name of their corpus (`aesdd/3`), so
+that speakers of different corpora stay different. Recordings that a corpus shares with an earlier
+one are left out, and their speakers have the name of the earlier corpus in both.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from emelia.errors import CorpusError
 
 @dataclass(frozen=True)
 class _New:
-    """What a corpus adds to those before it."""
+    """What a corpus adds to earlier ones."""
 
     part: Corpus
     clips: tuple[Utterance, ...]
@@ -30,11 +30,11 @@ class _New:
 
 
 def join(corpora: Sequence[Corpus]) -> Corpus:
-    """Put corpora together, in the order given.
+    """Join corpora in the order given.
 
     Raises:
-        CorpusError: two of them have the same name, which names of clips begin with, or one has
-            nothing that is not in those before it.
+        CorpusError: two have the same name, which clip ids begin with; or one has no clip that
+            is not in earlier ones.
     """
     names = [corpus.name for corpus in corpora]
     if twice := [name for name, times in Counter(names).items() if times > 1]:
@@ -57,38 +57,38 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
 
 
 def _new(corpus: Corpus, earlier: Mapping[tuple[str, str], Utterance]) -> _New:
-    """A corpus without what earlier ones have, and with their names for the people of that."""
+    """A corpus without the clips of earlier ones, with its shared speakers renamed as there."""
     pairs = [(own, _of(corpus.name, own)) for own in corpus.utterances]
     again = [clip for _, clip in pairs if _same(clip) in earlier]
     if again and len(again) == len(pairs):
         raise CorpusError(
             f"{corpus.name}: those before it have all of its recordings; join others."
         )
-    people = {clip.speaker: earlier[_same(clip)].speaker for clip in again}
-    people = {one: other for one, other in people.items() if UNKNOWN_SPEAKER not in (one, other)}
+    renamed = {clip.speaker: earlier[_same(clip)].speaker for clip in again}
+    renamed = {one: other for one, other in renamed.items() if UNKNOWN_SPEAKER not in (one, other)}
     new = [(own, clip) for own, clip in pairs if _same(clip) not in earlier]
     notes = [f"{corpus.name}: {text}" for text in corpus.warnings]
     if again:
-        who = f"; {len(people)} of its speakers go by their names there" if people else ""
+        who = f"; {len(renamed)} of its speakers go by their names there" if renamed else ""
         notes.append(
             f"{corpus.name}: {len(again)} of {len(pairs)} recordings are in those before it, with "
             f"the same emotion, and left out{who}."
         )
     return _New(
         replace(corpus, utterances=tuple(own for own, _ in new)),
-        tuple(replace(clip, speaker=people.get(clip.speaker, clip.speaker)) for _, clip in new),
+        tuple(replace(clip, speaker=renamed.get(clip.speaker, clip.speaker)) for _, clip in new),
         (*again, *(_of(corpus.name, copy) for copy in corpus.copies)),
         tuple(notes),
     )
 
 
 def _same(clip: Utterance) -> tuple[str, str]:
-    """What copies have in common whatever each corpus calls its speakers and sentences."""
+    """A key equal for copies in different corpora, which name speakers and sentences apart."""
     return clip.digest or clip.id, clip.emotion
 
 
 def _contradictions(clips: Iterable[Utterance]) -> tuple[str, ...]:
-    """Audio that corpora have in common and give different emotions."""
+    """Warnings of audio that two corpora share with different emotions."""
     alike = defaultdict(list)
     for clip in clips:
         alike[clip.digest or clip.id].append(clip)
@@ -108,7 +108,7 @@ def _of(name: str, utterance: Utterance) -> Utterance:
 
 
 def merge(corpus: Corpus, wanted: Collection[str]) -> Corpus:
-    """Count emotions as others where the corpus says so, unless they are wanted by name."""
+    """Count emotions as others by `spec.merges`, except those in `wanted`."""
     rules = corpus.spec.merges if corpus.spec else {}
     rules = {old: new for old, new in rules.items() if old not in wanted}
     counts = corpus.counts()
@@ -126,7 +126,7 @@ def merge(corpus: Corpus, wanted: Collection[str]) -> Corpus:
 
 
 def restrict(corpus: Corpus, emotions: Sequence[str]) -> Corpus:
-    """Keep only clips of these emotions, in a corpus and its parts.
+    """Keep only clips of these emotions, in a corpus and its parts; of all where none is given.
 
     Raises:
         CorpusError: the corpus has no clip of one of them.

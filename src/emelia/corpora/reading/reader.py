@@ -1,14 +1,10 @@
-"""Finding and reading a corpus: what there is, who says it, and what cannot be used.
+"""Read a corpus: find it, label its recordings, and check that each can be decoded.
 
-A place is the name of a corpus emelia makes itself (`demo`), a folder, a CSV manifest,
-or `READER:PATH` to force one of the readers (`hf:` and `audformat:` for data sets kept as
-tables). A folder is read by the registered corpus
-whose file names fit more than half of its recordings, else by the `manifest.csv` in it,
-else as a folder per emotion. Every recording is decoded once to see that it can be used.
-
-A corpus that is known by name is looked for in the folder that EMELIA_CORPORA names and in
-the one that `emelia corpora fetch` puts it into.
-Places joined by `+` are read one after the other and become one corpus.
+A place is `demo` (which emelia makes itself), the name of a known corpus, a folder, a CSV manifest,
+or `READER:PATH` to choose the reader (`hf:` and `audformat:` for data sets kept as tables). A
+folder is read as the known corpus whose file names fit more than half of its recordings, else by
+its `manifest.csv`, else as folders of emotions. A known corpus is searched for below
+$EMELIA_CORPORA and where `emelia corpora fetch` puts it. Places joined by `+` are one corpus.
 """
 
 from __future__ import annotations
@@ -33,14 +29,14 @@ from emelia.corpora.known.english import (
     tess,
 )
 from emelia.corpora.known.europe import aesdd, cafe, emodb, emovo, emozionalmente, mesd, nemo
-from emelia.corpora.paths import home_of
+from emelia.corpora.paths import corpus_folder
 from emelia.corpora.reading.audformat import read_audformat
-from emelia.corpora.reading.copies import on_copies, without_copies
+from emelia.corpora.reading.conversion import read_notes
+from emelia.corpora.reading.copies import describe_copies, without_copies
 from emelia.corpora.reading.folders import read_folders
-from emelia.corpora.reading.foreign_tables import notes_of
 from emelia.corpora.reading.huggingface import read_hugging_face
 from emelia.corpora.reading.joining import join, merge, restrict
-from emelia.corpora.reading.own_folders import read_manifest
+from emelia.corpora.reading.manifest import read_manifest
 from emelia.corpora.reading.warnings import differences, duplicates
 from emelia.corpora.records import Corpus, CorpusSpec, Labels, Rejected, Utterance
 from emelia.corpora.scan import OnProgress, Scan, audio_files, scan
@@ -53,8 +49,11 @@ _MODULES = (
     mesd, nemo, ravdess, ravdess_song, savee, shemo, subesco, tess, turev, urdu,
 )  # fmt: skip
 CORPORA: dict[str, CorpusSpec] = {module.SPEC.name: module.SPEC for module in _MODULES}
-OWN = ("manifest", "folders")  # the readers of corpora that have no name
-ADOPTED = {"hf": read_hugging_face, "audformat": read_audformat}  # of data sets kept as tables
+UNNAMED = ("manifest", "folders")  # readers of corpora that are not known by name
+TABLE_READERS = {
+    "hf": read_hugging_face,
+    "audformat": read_audformat,
+}  # of data sets kept as tables
 _FORMATS = ", ".join(suffix[1:] for suffix in SUFFIXES)
 
 
@@ -66,19 +65,19 @@ def read_corpus(
     complete: bool = True,
     apart: Sequence[str] = (),
 ) -> Corpus:
-    """Read a corpus: `demo`, a name, a folder, a CSV manifest, `READER:PATH`, or several with `+`.
+    """Read a corpus: `demo`, a name, a folder, a manifest, `READER:PATH`, or several with `+`.
 
     Args:
-        where: the place; a `Path` is never taken for a name.
+        where: the place; a `Path` is a folder or file, never a name.
         on_progress: called with (files done, files in all) while new files are decoded.
-        emotions: the classes to keep; all where empty. Emotions a corpus counts as another
-            one, RAVDESS's calm as neutral, stay apart if they are named here.
-        complete: refuse a corpus that lacks one of these classes.
-        apart: more emotions that stay apart; no class is left out for their sake.
+        emotions: classes to keep; all where empty. An emotion that the corpus counts as another
+            one, such as RAVDESS's calm as neutral, stays a class if it is named here.
+        complete: raise an error where the corpus lacks one of these classes.
+        apart: further emotions that stay classes, without leaving out others.
 
     Raises:
-        CorpusError: there is no such place, or nothing in it can be used.
-        MissingExtraError: `demo` is asked for, and what speaks it is not installed.
+        CorpusError: there is no such place, or no recording in it can be used.
+        MissingExtraError: `demo` needs eSpeak NG, which is not installed.
     """
     wanted = [canonical(name) for name in emotions]
     places = _places(where)
@@ -89,7 +88,7 @@ def read_corpus(
 
 
 def _places(where: str | Path) -> Sequence[str | Path]:
-    """Places joined by `+`; a path that exists may have one in its name."""
+    """Divide places joined by `+`; an existing path may have a + in its name."""
     if isinstance(where, Path) or "+" not in where or os.path.exists(expanded(where)):
         return [where]
     places = [place.strip() for place in where.split("+")]
@@ -100,8 +99,8 @@ def _places(where: str | Path) -> Sequence[str | Path]:
 
 def _read_one(where: str | Path, on_progress: OnProgress | None) -> Corpus:
     reader, path = _resolve(where)
-    root, spec, labels = _understand(reader, Path(os.path.abspath(path)))
-    _refuse_odd_names(labels)
+    root, spec, labels = _label(reader, Path(os.path.abspath(path)))
+    _leave_out_bad_names(labels)
     if not labels.fields:
         file, reason = next(iter(labels.reasons.items()))
         raise CorpusError(
@@ -126,7 +125,7 @@ def _none(recordings: int, is_so: str, is_not: str) -> str:
 
 
 def _resolve(where: str | Path) -> tuple[str, Path]:
-    """The reader asked for (empty: find out) and an existing path."""
+    """The reader asked for (empty: choose by the files) and an existing path."""
     text = os.fspath(where)
     if where == "demo":
         folder = cache_root() / f"demo-{demo.VERSION}"
@@ -136,10 +135,10 @@ def _resolve(where: str | Path) -> tuple[str, Path]:
     if os.path.exists(path):
         return "", path
     head, colon, rest = text.partition(":")
-    if colon and head in ADOPTED and isinstance(where, str):
-        return head, ADOPTED[head](rest)
-    if isinstance(where, str) and text in CORPORA and (home := home_of(text)):
-        return text, home
+    if colon and head in TABLE_READERS and isinstance(where, str):
+        return head, TABLE_READERS[head](rest)
+    if isinstance(where, str) and text in CORPORA and (found := corpus_folder(text)):
+        return text, found
     if colon and isinstance(where, str) and os.path.exists(expanded(rest)):
         if head not in _readers():
             raise CorpusError(f"{text}: there is no reader {head!r}{_known(head, _readers())}")
@@ -148,7 +147,7 @@ def _resolve(where: str | Path) -> tuple[str, Path]:
         raise CorpusError(
             f"{text}: emelia knows this corpus but not where it is; give its folder, or let "
             f"EMELIA_CORPORA name the folder that holds it. To get it, {_advice(CORPORA[text])}. "
-            f"Its home is {CORPORA[text].home}"
+            f"Its homepage is {CORPORA[text].homepage}"
         )
     if os.sep in text or colon or isinstance(where, Path):
         raise CorpusError(f"{text}: no such folder. Check the path, or try the corpus 'demo'.")
@@ -159,22 +158,22 @@ def _advice(spec: CorpusSpec) -> str:
     return f"run: emelia corpora fetch {spec.name}" if spec.source else spec.obtain
 
 
-def _understand(reader: str, path: Path) -> tuple[Path, CorpusSpec | None, Labels]:
-    """Root, spec and labels, by the reader asked for or the one that fits best."""
+def _label(reader: str, path: Path) -> tuple[Path, CorpusSpec | None, Labels]:
+    """Corpus folder, spec and labels, by the reader asked for or the one that fits best."""
     if path.is_file():
         if reader in ("", "manifest"):
             return path.parent, None, read_manifest(path)
         raise CorpusError(f"{path}: a file; the reader {reader!r} expects a folder.")
-    if reader in ADOPTED:
+    if reader in TABLE_READERS:
         labels = read_manifest(path / "manifest.csv")
-        labels.notes += notes_of(path)
+        labels.notes += read_notes(path)
         return path, None, labels
     files = audio_files(path)
     spec = _readers()[reader] if reader else _best_spec(files)
     if files and spec is not None:
         label = spec.label or partial(_by_name, spec)
         return path, spec, label(path, files)
-    manifest = path / "manifest.csv"  # may list files that lie elsewhere
+    manifest = path / "manifest.csv"  # may list files outside the folder
     if reader == "manifest" or (not reader and manifest.is_file()):
         return path, None, read_manifest(manifest)
     if not files:
@@ -186,7 +185,7 @@ def _understand(reader: str, path: Path) -> tuple[Path, CorpusSpec | None, Label
 
 
 def _best_spec(files: Sequence[Path]) -> CorpusSpec | None:
-    """The registered corpus whose names fit most files, if they fit more than half."""
+    """The known corpus whose names fit most files, if they fit more than half."""
     specs = [spec for spec in _readers().values() if spec is not None]
     fits = {spec.name: sum(spec.parse(file) is not None for file in files) for spec in specs}
     best = max(specs, key=lambda spec: fits[spec.name])
@@ -209,8 +208,8 @@ def _by_name(spec: CorpusSpec, _root: Path, files: Sequence[Path]) -> Labels:
     return labels
 
 
-def _refuse_odd_names(labels: Labels) -> None:
-    """Names that are not UTF-8 could be neither printed nor stored in results."""
+def _leave_out_bad_names(labels: Labels) -> None:
+    """Leave out files whose names are not UTF-8: they can be neither printed nor stored."""
     for file in list(labels.fields):
         try:
             file.as_posix().encode()
@@ -241,7 +240,7 @@ def _assemble(
     rejected = tuple(Rejected(root / file, reason) for file, reason in reasons)
     notes = [
         *labels.notes,
-        *on_copies(utterances, copies),
+        *describe_copies(utterances, copies),
         *differences(spec, utterances),
         *duplicates(utterances),
     ]
@@ -249,8 +248,8 @@ def _assemble(
 
 
 def _readers() -> dict[str, CorpusSpec | None]:
-    """All readers by name; those of one's own corpora have no spec."""
-    return {**CORPORA, **dict.fromkeys(OWN)}
+    """All readers by name; manifest and folders have no spec."""
+    return {**CORPORA, **dict.fromkeys(UNNAMED)}
 
 
 def _known(name: str, among: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""What is worth saying of a corpus that has been read: what is missing, what is there twice."""
+"""Warnings about a corpus that was read: missing clips, and audio that occurs twice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from emelia.corpora.records import CorpusSpec, Utterance
 
 
 def differences(spec: CorpusSpec | None, utterances: Sequence[Utterance]) -> list[str]:
-    """How the numbers differ from those of the whole corpus."""
+    """Warn where numbers of clips, emotions or speakers differ from the whole corpus."""
     if spec is None or not spec.clips:
         return []
     counts = Counter(u.emotion for u in utterances)
@@ -31,7 +31,7 @@ def differences(spec: CorpusSpec | None, utterances: Sequence[Utterance]) -> lis
 
 
 def duplicates(utterances: Sequence[Utterance], most: int = 3) -> list[str]:
-    """Recordings that occur more than once."""
+    """Warn of identical audio, with the first `most` examples."""
     same = defaultdict(list)
     for utterance in utterances:
         same[utterance.digest].append(utterance)

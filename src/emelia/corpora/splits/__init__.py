@@ -1,1 +1,1 @@
-"""Dividing a corpus into training, validation and test."""
+"""Splits: dividing a corpus into training, validation and test parts."""

@@ -1,7 +1,7 @@
-"""What the parts of a fold have in common: people, sentences, the very same recordings.
+"""Audit a split: which speakers, sentences and identical recordings its parts share.
 
-A network that has heard a test speaker, or a test sentence, in training is asked an
-easier question; the audit stands beside every figure so that nobody has to guess.
+A test is easier for a network that has heard its speakers or sentences in training. So the audit
+is shown beside every figure.
 """
 
 from __future__ import annotations
@@ -13,23 +13,22 @@ from typing import Any
 
 from emelia.corpora.records import PARTS, UNKNOWN_SPEAKER, Fold, Split, Utterance
 
-# What a split of recordings nobody knows the speakers of has to say.
-NAMELESS = (
+# The warning for a split of clips whose speakers are unknown.
+UNKNOWN_SPEAKERS = (
     "Who speaks is not known of every clip: the same voices may be in training and test, so that "
     "the figures flatter."
 )
 
 
 def audit(split: Split) -> list[dict[str, Any]]:
-    """Audit each fold; the result is JSON-able.
+    """Audit each fold.
 
     Returns:
-        For each fold: `fold`, the numbers of `clips`, `speakers` and `sentences` by part,
-        the classes each part lacks (`missing`), what each pair of parts shares (`shared`:
-        `train/test` and so on, with lists of `speakers`, `sentences` and of pairs of ids
-        of `identical` audio), where corpora are added to training how many clips of each
-        (`added`), where speakers are unknown clips of such by part (`nameless`), and `text`,
-        all of it in one line.
+        For each fold, JSON-able: `fold`, its name; `clips`, `speakers` and `sentences`, their
+        numbers by part; `missing`, the classes each part lacks; `shared`, by pair of parts such
+        as `train/test` the `speakers`, `sentences` and pairs of ids of `identical` audio; `added`,
+        clips by added corpus, if there are any; `nameless`, clips of unknown speakers by part, if
+        there are any; and `text`, all of it in one line.
     """
     classes = {u.emotion for fold in split.folds for part in fold.parts().values() for u in part}
     names = [corpus.name for corpus in split.added]
@@ -37,7 +36,7 @@ def audit(split: Split) -> list[dict[str, Any]]:
 
 
 def audit_lines(audits: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The audit for people: a line for the folds that have the same to tell."""
+    """The audit as text: one line for all folds with the same result."""
     alike = defaultdict(list)
     for one in audits:
         alike[one["text"]].append(one)
@@ -69,8 +68,8 @@ def _audit(fold: Fold, classes: set[str], added: Sequence[str]) -> dict[str, Any
     }
     if added:
         found["added"] = {name: heard[name] for name in added}
-    if nameless := {part: n for part, clips in parts.items() if (n := _unknown(clips))}:
-        found["nameless"] = nameless
+    if unknown := {part: n for part, clips in parts.items() if (n := _unknown(clips))}:
+        found["nameless"] = unknown
     found["text"] = _text(found, fold)
     return found
 
@@ -88,11 +87,11 @@ def _shared(one: Sequence[Utterance], other: Sequence[Utterance]) -> dict[str, A
 
 
 def _text(found: Mapping[str, Any], fold: Fold) -> str:
-    """One line."""
+    """The audit of a fold in one line."""
     words = [
         *_corpora(fold),
         _compare("speakers", _speakers(fold.test), found),
-        *_nameless(fold),
+        *_unknown_speakers(fold),
         _compare("sentences", _sentences(fold.test), found),
     ]
     pairs = [pair for shared in found["shared"].values() for pair in shared["identical"]]
@@ -106,14 +105,14 @@ def _text(found: Mapping[str, Any], fold: Fold) -> str:
 
 
 def _corpora(fold: Fold) -> list[str]:
-    """Whether all corpora of the test part are unheard."""
+    """Says so where no corpus of the test part is in another part."""
     tested = {u.corpus for u in fold.test}
     heard = {u.corpus for u in (*fold.train, *fold.validation)}
     return [] if tested & heard else ["corpora of the test disjoint"]
 
 
-def _nameless(fold: Fold) -> list[str]:
-    """Corpora or clips whose speakers are unknown, so that no part can be said to lack them."""
+def _unknown_speakers(fold: Fold) -> list[str]:
+    """Names corpora or counts clips whose speakers are unknown: they may be in every part."""
     clips = [u for part in fold.parts().values() for u in part]
     unknown = [u for u in clips if u.speaker == UNKNOWN_SPEAKER]
     names = sorted({u.corpus for u in unknown if u.corpus})
@@ -122,7 +121,7 @@ def _nameless(fold: Fold) -> list[str]:
 
 
 def _compare(what: str, tested: set[str], found: Mapping[str, Any]) -> str:
-    """How many of the test part's speakers or sentences are heard before the test."""
+    """Number of test speakers or sentences that are in training or validation, too."""
     if not all(found[what].values()):
         return f"{what} unknown"
     shared = {pair: set(lists[what]) for pair, lists in found["shared"].items()}

@@ -1,4 +1,4 @@
-"""Splits that draw clips at random, as others did; speakers and sentences are shared."""
+"""Splits that draw clips at random, as published studies did; parts share speakers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DRAWS = 5  # of random-75-25, with the seeds from _SEED on
 
 
 def founding_document(corpus: Corpus, name: str) -> Split:
-    """The founding document's split: 70/20/10."""
+    """The split of the founding document: 70/20/10."""
     # Sizes from the whole, so that rounding happens once: 604 clips give 423, 121, 60.
     clips = len(corpus.utterances)
     test = round(0.1 * clips)
@@ -27,8 +27,8 @@ def founding_document(corpus: Corpus, name: str) -> Split:
 
 
 def author(corpus: Corpus, name: str) -> Split:
-    """The founding study's split: 80/20, and its test figures are looked at every epoch."""
-    # The author listed the files in an order that is unknown; by name is the natural guess.
+    """The founding study's split: 80/20, tested after every epoch."""
+    # The order in which the author listed the files is unknown; by name is the natural guess.
     by_name = sorted(corpus.utterances, key=lambda u: (u.path.name, u.id))
     rest, test = _draw(by_name, 0.2)
     # He had no validation part, so this trains on an eighth fewer clips than he did.
@@ -37,14 +37,16 @@ def author(corpus: Corpus, name: str) -> Split:
         "80/20 stratified at random (random_state 42) over files sorted by name, as its author "
         "did; an eighth of the 80 % validates; speakers and sentences are shared."
     )
-    return Split(name, protocol, (_sorted_fold("1", train, validation, test),), peeks=True)
+    return Split(
+        name, protocol, (_sorted_fold("1", train, validation, test),), tests_every_epoch=True
+    )
 
 
-def quarters(corpus: Corpus, name: str) -> Split:
-    """Five draws of 75/25.
+def random_75_25(corpus: Corpus, name: str) -> Split:
+    """Five random draws of 75/25.
 
-    EmoBox (github.com/emo-box/EmoBox) has drawn AESDD so, once: 455 and 149 clips, where each of
-    these draws has 453 and 151.
+    EmoBox (github.com/emo-box/EmoBox) has one such draw of AESDD, with 455 and 149 clips, where
+    each of these has 453 and 151.
     """
     seeds = range(_SEED, _SEED + _DRAWS)
     protocol = (
@@ -62,7 +64,7 @@ def quarters(corpus: Corpus, name: str) -> Split:
 def _draw(
     utterances: Sequence[Utterance], size: int | float, seed: int = _SEED
 ) -> tuple[list[Utterance], list[Utterance]]:
-    """Draw a stratified part: (the rest, the part)."""
+    """Draw a stratified part of the clips at random; returns the rest and the part."""
     try:
         from sklearn.model_selection import train_test_split
     except ImportError:

@@ -1,8 +1,8 @@
-"""Splits of joined corpora that test on a corpus, or a language, that was never heard.
+"""Splits of joined corpora that test on an unseen corpus, or an unseen language.
 
-The test is all of it. Of each other corpus about a fifth of the speakers validates, at least
-one, women and men where that is known, and the rest trains: so the epoch is chosen on people
-unheard, but of corpora that are heard, as whoever trains a model for new recordings has to.
+The test part is the whole corpus or language. Of each other corpus about a fifth of the speakers
+(at least one, women and men where known) validates, and the others train. So the epoch is chosen
+on unseen speakers of seen corpora, as for a model that will be used on new recordings.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ _VALIDATES = "of each other corpus a fifth of the speakers validates."
 
 
 def loco(corpus: Corpus, name: str) -> Split:
-    """Leave one corpus out: one fold a corpus."""
+    """Leave one corpus out: one fold for each corpus."""
     folds = _folds(corpus, name, {part.name: part.name for part in corpus.parts})
     return Split(name, f"Leave one corpus out, {len(folds)} folds; {_VALIDATES}", folds)
 
 
 def language(corpus: Corpus, name: str) -> Split:
-    """Leave one language out: one fold a language."""
+    """Leave one language out: one fold for each language."""
     spoken = {part.name: part.spec.language if part.spec else "" for part in corpus.parts}
     if unknown := [part for part, found in spoken.items() if not found]:
         raise SplitError(f"{name}: what is spoken in {', '.join(unknown)} is not known.")
-    kinds = _kinds({part: set(found.split(", ")) for part, found in spoken.items()})
+    kinds = _language_groups({part: set(found.split(", ")) for part, found in spoken.items()})
     folds = _folds(corpus, name, kinds)
-    which = ", ".join(f"{fold.name} ({_who(kinds, fold.name)})" for fold in folds)
+    which = ", ".join(f"{fold.name} ({_corpora_of(kinds, fold.name)})" for fold in folds)
     return Split(name, f"Leave one language out, {len(folds)} folds: {which}; {_VALIDATES}", folds)
 
 
-def _kinds(spoken: Mapping[str, set[str]]) -> dict[str, str]:
-    """The languages of each corpus, and of those that have one in common with it."""
+def _language_groups(spoken: Mapping[str, set[str]]) -> dict[str, str]:
+    """For each corpus the languages of its group: corpora with a common language are grouped."""
     groups: list[set[str]] = []
     for found in spoken.values():
         alike = [group for group in groups if group & found]
@@ -46,12 +46,12 @@ def _kinds(spoken: Mapping[str, set[str]]) -> dict[str, str]:
     }
 
 
-def _who(kinds: Mapping[str, str], wanted: str) -> str:
+def _corpora_of(kinds: Mapping[str, str], wanted: str) -> str:
     return ", ".join(part for part, kind in kinds.items() if kind == wanted)
 
 
 def _folds(corpus: Corpus, name: str, kinds: Mapping[str, str]) -> tuple[Fold, ...]:
-    """A fold for each kind of corpora; `kinds` tells which is of which."""
+    """A fold for each group of corpora; `kinds` maps each corpus to its group."""
     wanted = list(dict.fromkeys(kinds.values()))
     if len(wanted) < 2:
         what = f"all of {corpus.name} is {wanted[0]}" if wanted else "this is a single corpus"
@@ -80,12 +80,12 @@ def _fold(
 
 
 def _speakers(corpus: Corpus, part: str) -> list[str]:
-    """Speakers of one of the joined corpora, one gender after the other."""
+    """Speakers of one of the joined corpora, sorted by gender."""
     genders = {u.speaker: u.gender for u in corpus.utterances if u.corpus == part}
     return sorted(genders, key=lambda speaker: (genders[speaker], speaker))
 
 
 def _spread(speakers: list[str]) -> list[str]:
-    """A fifth of them, at least one, at even distances."""
+    """A fifth of the speakers, at least one, evenly spaced: so both genders are among them."""
     count = max(1, round(len(speakers) / 5))
     return [speakers[int((i + 0.5) * len(speakers) / count)] for i in range(count)]

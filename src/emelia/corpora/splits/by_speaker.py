@@ -1,4 +1,4 @@
-"""Splits that keep speakers or sentences apart."""
+"""Splits with disjoint speakers, or disjoint sentences."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _SENTENCE_FOLDS = 5
 
 
 def loso(corpus: Corpus, name: str) -> Split:
-    """One fold a speaker."""
+    """Leave one speaker out: one fold for each speaker."""
     speakers = known_speakers(corpus)
     if len(speakers) < 3:
         raise SplitError(
             f"{name} needs three speakers (to train, to validate, to test), got {len(speakers)}."
         )
-    # Where speakers are few each one kept from training costs much, so one validates. Where
-    # they are many, one would be too small a sample of people to choose the epoch by.
+    # Of few speakers, training needs all but one validation speaker. Of many, one speaker would
+    # be too small a sample to choose the epoch by.
     count = 1 if len(speakers) < 12 else round((len(speakers) - 1) / 5)
     folds = []
     for i, speaker in enumerate(speakers):
@@ -37,11 +37,11 @@ def loso(corpus: Corpus, name: str) -> Split:
 
 
 def speaker_folds(corpus: Corpus, name: str) -> Split:
-    """K folds of whole speakers, with like numbers of clips, and of women and men where known.
+    """K folds of whole speakers, balanced in clips and, where known, in gender.
 
     folds-6 of RAVDESS is six folds of four actors, two men (odd numbers) and two women: 01, 02,
-    13, 14; 03, 04, 15, 16; and so on. EmoBox also has six folds of four actors, but others, drawn
-    without regard to sex: docs/splits/emobox-ravdess.toml lists them.
+    13, 14; 03, 04, 15, 16; and so on. EmoBox has six folds of other groups of four actors, drawn
+    without regard to gender: docs/splits/emobox-ravdess.toml lists them.
     """
     speakers, count = known_speakers(corpus), int(name.removeprefix("folds-"))
     if not 3 <= count <= len(speakers):
@@ -51,7 +51,7 @@ def speaker_folds(corpus: Corpus, name: str) -> Split:
         )
     genders = {u.speaker: u.gender for u in corpus.utterances}
     sizes = Counter(u.speaker for u in corpus.utterances)
-    # One gender after the other, so that each fold hears women and men alike.
+    # Dealing one gender after the other gives each fold women and men.
     order = sorted(speakers, key=lambda s: (genders[s], -sizes[s], s))
     groups = _balanced(order, sizes, count)
     folds = _rotate(corpus, groups, _speaker)
@@ -60,14 +60,14 @@ def speaker_folds(corpus: Corpus, name: str) -> Split:
 
 
 def published(corpus: Corpus, name: str) -> Split:
-    """The fixed speakers others have published figures on."""
+    """The fixed split, by speakers, that published figures use."""
     if corpus.spec is None or not corpus.spec.published:
         raise SplitError("no published split is known for this corpus.")
     return _fixed(corpus, name, corpus.spec.published, "The published split")
 
 
 def listed(corpus: Corpus, name: str) -> Split:
-    """Fixed speakers from a TOML file: `list:FILE.toml`; of three parts, or of folds."""
+    """A split by speakers listed in a TOML file, `list:FILE.toml`: three parts, or folds."""
     path = expanded(name.removeprefix("list:"))
     lists = _read_list(path)
     if set(lists) == set(PARTS):
@@ -100,7 +100,7 @@ def _read_list(path: Path) -> dict[str, tuple[str, ...]]:
 
 
 def _parts_or_folds(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What a file lists: by part, or three folds or more by number; nothing where it is neither."""
+    """The lists of a file by part, or by number of three or more folds; empty for others."""
     if set(values) == set(PARTS):
         return {part: values[part] for part in PARTS}
     folds = values.get("folds")
@@ -130,7 +130,7 @@ def _check_listed(corpus: Corpus, name: str, lists: Mapping[str, Sequence[str]])
 
 
 def _unlisted(corpus: Corpus, lists: Mapping[str, Sequence[str]], what: str) -> str:
-    """Speakers in none of the lists, in words; nothing where there are none."""
+    """The speakers in none of the lists, as part of a sentence; empty where there are none."""
     listed = {speaker for some in lists.values() for speaker in some}
     unused = [speaker for speaker in corpus.speakers if speaker not in listed]
     return f"; {what} {', '.join(unused)}" if unused else ""
@@ -140,7 +140,7 @@ def known_speakers(corpus: Corpus) -> tuple[str, ...]:
     """All speakers of a corpus.
 
     Raises:
-        SplitError: who speaks is not known of every clip.
+        SplitError: the speaker of a clip is unknown.
     """
     if UNKNOWN_SPEAKER in corpus.speakers:
         unknown = [part.name for part in corpus.parts if UNKNOWN_SPEAKER in part.speakers]
@@ -152,7 +152,7 @@ def known_speakers(corpus: Corpus) -> tuple[str, ...]:
 def by_speakers(
     corpus: Corpus, name: str, train: Iterable[str], validation: Iterable[str], test: Iterable[str]
 ) -> Fold:
-    """A fold of the clips of these speakers."""
+    """A fold whose parts have all clips of these speakers."""
 
     def said_by(speakers: Iterable[str]) -> tuple[Utterance, ...]:
         wanted = set(speakers)
@@ -165,7 +165,7 @@ def by_speakers(
 
 
 def sentence(corpus: Corpus, name: str) -> Split:
-    """Folds of whole sentences."""
+    """Five folds with disjoint sentences."""
     if any(not u.sentence for u in corpus.utterances):
         raise SplitError("what is said is not known for every clip, so sentences cannot be split.")
     sizes = Counter(u.sentence for u in corpus.utterances)
@@ -181,7 +181,7 @@ def sentence(corpus: Corpus, name: str) -> Split:
 
 
 def _balanced(order: Iterable[str], sizes: Mapping[str, int], count: int) -> list[set[str]]:
-    """Deal items in the order given, each to the group that has the fewest clips so far."""
+    """Deal items to `count` groups, each to the group with the fewest clips so far."""
     groups: list[set[str]] = [set() for _ in range(count)]
     clips = [0] * count
     for item in order:
@@ -198,7 +198,7 @@ def _speaker(utterance: Utterance) -> str:
 def _rotate(
     corpus: Corpus, groups: Sequence[set[str]], key: Callable[[Utterance], str]
 ) -> tuple[Fold, ...]:
-    """Each group tests once, while the next one validates and the others train."""
+    """Each group is tested once; the next group validates, the others train."""
 
     def folds() -> Iterator[Fold]:
         for i, test in enumerate(groups):

@@ -1,9 +1,9 @@
-"""Unequal classes on purpose: to measure what a remedy for them is worth.
+"""Make training classes unequal, to measure methods against class imbalance.
 
-Acted corpora have classes of one size, so that nothing about imbalance can be learnt from
-them. Here clips of the training parts are left out until class sizes fall geometrically,
-from all clips to one in R; validation and test stay as they are. What is left out depends
-on ids alone: it is the same for every recipe and seed, and what R = 20 keeps, R = 10 keeps too.
+Acted corpora have classes of equal size. Here training clips are left out until class sizes fall
+geometrically, from all clips to 1 / R of them; validation and test parts stay the same. The choice
+depends on clip ids alone: it is the same for every recipe and seed, and R = 20 keeps a part of
+what R = 10 keeps.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from emelia.config import digest
 from emelia.corpora.records import Fold, Split, Utterance
 from emelia.errors import ConfigError
 
-_SEED = "imbalance 1"  # another one would draw other classes and other clips
+_SEED = "imbalance 1"  # of the random order of classes and clips
 
 
 def imbalanced(split: Split, ratio: float) -> Split:
-    """Make the training part of every fold unequal; its name and protocol say so.
+    """Make the classes of every training part unequal; name and protocol say so.
 
     Args:
-        ratio: how many times smaller the rarest class becomes; at 1 nothing changes.
+        ratio: how many times smaller the rarest class becomes; 1 changes nothing.
 
     Raises:
-        ConfigError: `ratio` is under 1 or no finite number.
+        ConfigError: `ratio` is below 1 or not finite.
     """
     if not 1 <= ratio < float("inf"):
         raise ConfigError(
@@ -45,7 +45,7 @@ def imbalanced(split: Split, ratio: float) -> Split:
 
 
 def _class_order(classes: Iterable[str]) -> list[str]:
-    """Which class stays large and which becomes rare: drawn by their names."""
+    """Classes in random order: the first stays large, the last becomes the rarest."""
     return sorted(set(classes), key=_drawn)
 
 
@@ -59,7 +59,7 @@ def _thinned(fold: Fold, classes: Sequence[str], ratio: float) -> Fold:
 
 
 def _spread(clips: Iterable[Utterance]) -> list[Utterance]:
-    """Clips in an order of which every beginning has speakers as the whole has them."""
+    """Clips in an order whose every beginning has about the same shares of speakers."""
     by_speaker = defaultdict(list)
     for clip in sorted(clips, key=lambda u: _drawn(u.id)):
         by_speaker[clip.speaker].append(clip)
@@ -72,5 +72,5 @@ def _spread(clips: Iterable[Utterance]) -> list[Utterance]:
 
 
 def _drawn(name: str) -> str:
-    """A place in a random order that depends on a name alone."""
+    """Sort key of a random order that depends on the name alone."""
     return digest([_SEED, name], length=16)

@@ -1,17 +1,17 @@
-"""Dividing a corpus into training, validation and test parts, speakers disjoint by default.
+"""Make a split of a corpus by its name; speakers are disjoint by default.
 
-Validation data chooses the epoch; test data is looked at once, unless a split says that
-it peeks. Every fold has clips in all three parts, and its training part has every class
-of the corpus: a network cannot learn a class it never hears. The other two parts may
-lack a class, which the audit tells.
+Validation data chooses the epoch, test data is used once; only `author-80-20` tests after every
+epoch, as its study did. Every fold has clips in all three parts, and every class of the corpus in
+its training part: a network cannot learn a class it never hears. The other two parts may lack a
+class, which the audit tells.
 
-    loso            leave one speaker out: one fold a speaker
+    loso            leave one speaker out: one fold for each speaker
     folds-K         K folds with disjoint speakers, women and men in each
-    loco            leave one corpus out, of several that are joined: one fold a corpus
-    language        leave one language out, of joined corpora: one fold a language
+    loco            leave one corpus out, of joined corpora: one fold for each corpus
+    language        leave one language out, of joined corpora: one fold for each language
     sentence        5 folds with disjoint sentences
-    published       the fixed speakers others have published figures on, where there are such
-    list:FILE.toml  fixed speakers of one's own: train, validation and test, or folds
+    published       the fixed speakers of published figures, where there are any
+    list:FILE.toml  speakers listed in a file: train, validation and test, or folds
     founding-70-20-10   the founding document's random split; speakers and sentences shared
     random-75-25    5 random draws; speakers and sentences shared
     author-80-20    the founding study's random split; speakers and sentences shared
@@ -25,12 +25,12 @@ from difflib import get_close_matches
 
 from emelia.corpora.records import Corpus, Fold, Split
 from emelia.corpora.splits import by_clip, by_corpus, by_speaker
-from emelia.corpora.splits.audit import NAMELESS, audit, audit_lines
+from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS, audit, audit_lines
 from emelia.errors import EmeliaError, SplitError
 
 __all__ = [
-    "NAMELESS",
     "NAMES",
+    "UNKNOWN_SPEAKERS",
     "Fold",
     "Split",
     "audit",
@@ -46,7 +46,7 @@ _FIXED: dict[str, Callable[[Corpus, str], Split]] = {
     "sentence": by_speaker.sentence,
     "published": by_speaker.published,
     "founding-70-20-10": by_clip.founding_document,
-    "random-75-25": by_clip.quarters,
+    "random-75-25": by_clip.random_75_25,
     "author-80-20": by_clip.author,
 }
 _OTHERS = tuple(name for name in _FIXED if name != "loso")
@@ -57,8 +57,8 @@ def make_split(corpus: Corpus, name: str) -> Split:
     """Split a corpus; the names are those of the module's docstring.
 
     Raises:
-        SplitError: there is no such split, or this corpus cannot give it; the message
-            names those it can give.
+        SplitError: there is no such split, or it is not possible for this corpus; the message
+            names those that are.
     """
     try:
         return _make(corpus, name)
@@ -69,7 +69,7 @@ def make_split(corpus: Corpus, name: str) -> Split:
 
 
 def possible_splits(corpus: Corpus) -> list[str]:
-    """Names of the splits this corpus can give, the most honest first."""
+    """Names of the splits that are possible for a corpus, speaker-independent ones first."""
     folds = min(5, len(corpus.speakers))
     names = ("loso", f"folds-{folds}", *_OTHERS)
     return [name for name in names if _can_make(corpus, name)]

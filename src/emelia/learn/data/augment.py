@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emelia.caches import settle_numba
+from emelia.caches import set_numba_cache
 from emelia.config import SAMPLE_RATE, AugmentConfig
 from emelia.errors import MissingExtraError
 
@@ -222,7 +222,7 @@ def copy_seed(digest: str, copy: int, seed: int) -> int:
 
 
 def _audiomentations() -> Any:
-    settle_numba()  # for librosa inside
+    set_numba_cache()  # for librosa inside
     try:
         import audiomentations
     except ImportError:

@@ -76,8 +76,10 @@ def corpora_of(about: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
 
 def _known(name: str) -> dict[str, Any]:
     spec = CORPORA.get(name)
-    keys = ("title", "language", "licence", "home", "clips") if spec else ()
-    return {"name": name, **{key: getattr(spec, key) for key in keys}}
+    if spec is None:
+        return {"name": name}
+    facts = {key: getattr(spec, key) for key in ("title", "language", "licence", "clips")}
+    return {"name": name, **facts, "home": spec.homepage}
 
 
 def usual_licence(corpora: tuple[Mapping[str, Any], ...]) -> str:

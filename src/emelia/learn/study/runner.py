@@ -20,7 +20,7 @@ from emelia.errors import EmeliaError, StorageError
 from emelia.learn.study.cell import Interrupted, forget_checkpoint, run_cell
 from emelia.learn.study.tasks import Task
 from emelia.learn.training.hardware import CPU, Hardware
-from emelia.processes import ending, follow_parent, without_ctrl_c
+from emelia.processes import block_ctrl_c, describe_end, exit_with_parent
 from emelia.results import Cell, read_results
 from emelia.storage import append_line, ensure_writable, lock
 
@@ -117,7 +117,7 @@ def _in_processes(
     context = multiprocessing.get_context("spawn")  # fork and torch's threads do not agree
     news: Any = context.Queue()
     with ProcessPoolExecutor(jobs, context, _begin, (news,)) as pool:
-        with without_ctrl_c():  # which workers inherit: the parent decides what it means
+        with block_ctrl_c():  # which workers inherit: the parent decides what it means
             waiting = {pool.submit(_work, task, out, hardware): task for task in tasks}
         workers = list((pool._processes or {}).values())
         try:
@@ -128,7 +128,7 @@ def _in_processes(
                     yield waiting.pop(future), _result(future)
         except BrokenProcessPool:
             pool.shutdown()  # only then it is known how each has ended
-            how, more = ending(workers)
+            how, more = describe_end(workers)
             raise EmeliaError(
                 f"a training process {how}. Finished cells are kept: run the same command "
                 f"again{more}."
@@ -162,7 +162,7 @@ _news: Any = None  # in a worker process: where its progress goes
 def _begin(news: Any) -> None:
     global _news
     _news = news
-    follow_parent()
+    exit_with_parent()
 
 
 def _work(task: Task, out: Path, hardware: Hardware) -> Cell:

@@ -47,7 +47,7 @@ class Setting:
             corpus.emotions,
             split.name,
             split.protocol,
-            split.peeks,
+            split.tests_every_epoch,
             len(split.folds),
             corpus.name == "demo",
             tuple(str(source.root) for source in sources),
@@ -60,9 +60,8 @@ class Setting:
 def _facts_of(corpus: Corpus) -> dict[str, Any]:
     about: dict[str, Any] = {"name": corpus.name, "clips": len(corpus.utterances)}
     if corpus.spec:
-        about |= {
-            key: getattr(corpus.spec, key) for key in ("title", "language", "licence", "home")
-        }
+        about |= {key: getattr(corpus.spec, key) for key in ("title", "language", "licence")}
+        about["home"] = corpus.spec.homepage  # the name that cards have had from the first
     return about
 
 

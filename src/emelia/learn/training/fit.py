@@ -33,7 +33,7 @@ from emelia.learn.training.distill import Teacher
 from emelia.learn.training.inference import logits
 from emelia.learn.training.optim import make_optimizer, rate_at
 from emelia.metrics import accuracy, uar
-from emelia.processes import ctrl_c_waits
+from emelia.processes import delay_ctrl_c
 
 EpochClips = Callable[[int], Sequence[Clip]]  # training clips of an epoch
 
@@ -109,7 +109,7 @@ def fit(
             rate = optimizer.param_groups[-1]["lr"]
             seconds = time.perf_counter() - began
             epoch = {"epoch": now + 1, "loss": loss, **line, "lr": rate, "seconds": seconds}
-            with ctrl_c_waits():  # weights, checkpoint and history are of one epoch
+            with delay_ctrl_c():  # weights, checkpoint and history are of one epoch
                 if progress.note(epoch, choose):
                     best = {key: value.clone() for key, value in kept.state_dict().items()}
                 save_checkpoint(checkpoint, name, learning, optimizer, best, progress)

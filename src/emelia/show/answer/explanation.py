@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emelia.caches import settle_matplotlib
+from emelia.caches import set_matplotlib_cache
 from emelia.config import SAMPLE_RATE, FeatureConfig
 from emelia.errors import ConfigError, MissingExtraError
 from emelia.show.style import mel_band
@@ -88,7 +88,7 @@ def picture(figure: Figure, suffix: str) -> bytes:
 
 
 def _figure_class() -> type[Figure]:
-    settle_matplotlib()
+    set_matplotlib_cache()
     try:
         from matplotlib.figure import Figure
     except ImportError:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from emelia.config import SAMPLE_RATE, Card
-from emelia.corpora.splits.audit import NAMELESS
+from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS
 from emelia.show.card.failures import failures
 
 _SHOWN = ("precision", "recall", "f1")  # figures of a class
@@ -92,7 +92,7 @@ def _figures(card: Card) -> str:
         note = f"In brackets 95 % intervals by bootstrap, {test['note']}."
     text = f"## Figures\n\n{_table(columns, rows)}\n\n{note} {_of_uar(test)} {_lengths(card)}"
     if test.get("nameless"):
-        text += f" {NAMELESS}"
+        text += f" {UNKNOWN_SPEAKERS}"
     tables = [_groups(test.get(f"per_{who}", {}), f"Test {who}") for who in ("sex", "speaker")]
     return "\n\n".join([text, *filter(None, tables)])
 

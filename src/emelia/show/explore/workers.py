@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from emelia.errors import EmeliaError
-from emelia.processes import ending, follow_parent, one_thread_each, without_ctrl_c
+from emelia.processes import block_ctrl_c, describe_end, exit_with_parent, one_thread_each
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -35,15 +35,15 @@ def work(function: Callable[[Item], Result], items: Sequence[Item], jobs: int) -
         yield from map(function, items)
         return
     context = multiprocessing.get_context("spawn")  # fork and threads do not agree
-    with one_thread_each(), ProcessPoolExecutor(jobs, context, follow_parent) as pool:
-        with without_ctrl_c():  # which the processes inherit: the parent decides what it means
+    with one_thread_each(), ProcessPoolExecutor(jobs, context, exit_with_parent) as pool:
+        with block_ctrl_c():  # which the processes inherit: the parent decides what it means
             results = pool.map(function, items, chunksize=_AT_ONCE)
         workers = list((pool._processes or {}).values())
         try:
             yield from results
         except BrokenProcessPool:
             pool.shutdown()  # only then it is known how each has ended
-            how, more = ending(workers)
+            how, more = describe_end(workers)
             raise EmeliaError(
                 f"a process {how}. What is finished is kept: run the same command again{more}."
             ) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emelia.corpora.splits.audit import NAMELESS
+from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS
 from emelia.learn.study.ablations import is_solved
 from emelia.metrics import FEWEST_SPEAKERS
 from emelia.results import Cell, Study
@@ -53,7 +53,7 @@ def _heard(study: Study) -> str:
 
 
 def _nameless(study: Study) -> str:
-    return NAMELESS if nameless(study) else ""
+    return UNKNOWN_SPEAKERS if nameless(study) else ""
 
 
 def _few_speakers(study: Study) -> str:

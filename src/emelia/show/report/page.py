@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from emelia import metrics
-from emelia.corpora.splits.audit import NAMELESS
+from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS
 from emelia.errors import RunError
 from emelia.results import Cell, Row, Study, read_results, studies
 from emelia.show import tables
@@ -90,7 +90,7 @@ def _page(study: Study, figures: Figures, places: Sequence[str], clips: int) -> 
     return {
         "study": study,
         "name": tables.titled(sample, f"{sample.corpus}, {sample.split}"),
-        "nameless": NAMELESS if nameless(study) else "",
+        "nameless": UNKNOWN_SPEAKERS if nameless(study) else "",
         "speakers": str(len(known_speakers(study.best)) or "unknown") if study.best else "",
         "guessing": metrics.chance(study.best.truth) if study.best else None,
         "headline": findings.headline(study),

@@ -1,10 +1,10 @@
 """ASED: 65 Amharic speakers in five emotions, each clip agreed on by five of eight judges or more.
 
 File names: emotion, three numbers, speaker. `n1-01-02-01-05.wav` is neutral (n1; f2 is fear,
-h3 happiness, s4 sadness, a5 anger) by speaker 05. The fourth field is the sex, but which number
-is which is not settled, so it is not told; five names have another sex than the other clips of
-their speaker. What the second and third stand for is not settled either: together they count as
-the take, and the sentence is unknown.
+h3 happiness, s4 sadness, a5 anger) by speaker 05. The fourth field is the gender, but which
+number is which is not documented, so gender is left empty; five names have another number than the
+other clips of their speaker. The second and third are not documented either: together they count
+as the take, and the sentence is unknown.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def parse(path: Path) -> Fields | None:
 SPEC = CorpusSpec(
     name="ased",
     title="Amharic Speech Emotion Dataset",
-    home="not settled",
+    homepage="not settled",
     licence='"freely available", no licence file; not settled',
     citation="not settled.",
     language="Amharic",

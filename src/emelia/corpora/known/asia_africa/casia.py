@@ -1,8 +1,8 @@
 """CASIA, the free part: four Mandarin speakers say the same 50 sentences in six emotions.
 
 File names: a number in a folder per emotion in a folder per speaker, `wangzhe/angry/201.wav`.
-The numbers run from 201 to 250 and stand for the same sentences in all folders. They tell so
-little that a folder counts as CASIA's only where the speaker's folder is in it.
+The numbers run from 201 to 250 and stand for the same sentences in all folders. Such names are
+common, so files count as CASIA's only with the folder of one of its four speakers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def parse(path: Path) -> Fields | None:
 SPEC = CorpusSpec(
     name="casia",
     title="CASIA Mandarin emotional speech, the free part",
-    home="not settled",
+    homepage="not settled",
     licence="circulates for research; not settled",
     citation="not settled.",
     language="Mandarin",
@@ -38,6 +38,6 @@ SPEC = CorpusSpec(
     emotions=dict.fromkeys(map(canonical, _EMOTIONS), 200),
     parse=parse,
     obtain="look for the free part of CASIA; who may pass it on is not settled",
-    note="The sex of the speakers is not settled; all say the same 50 sentences.",
+    note="The gender of the speakers is not settled; all say the same 50 sentences.",
     names="number in a folder per emotion and speaker, as in 'wangzhe/angry/201.wav'",
 )

@@ -33,7 +33,7 @@ def parse(path: Path) -> Fields | None:
 SPEC = CorpusSpec(
     name="esd",
     title="Emotional Speech Database (ESD)",
-    home="https://github.com/HLTSingapore/Emotional-Speech-Data",
+    homepage="https://github.com/HLTSingapore/Emotional-Speech-Data",
     licence="for research, after a signed licence",
     citation=(
         "K. Zhou, B. Sisman, R. Liu, H. Li: Emotional voice conversion: Theory, databases and ESD. "

@@ -1,6 +1,6 @@
 """ShEMO: 87 speakers from Persian radio plays in six emotions, chosen by twelve listeners.
 
-File names: sex and number of the speaker, emotion letter, number. `F03S02.wav` is the
+File names: gender and number of the speaker, emotion letter, number. `F03S02.wav` is the
 second sad utterance of woman 03. The plays are not read from a list, so there are no sentences
 that two speakers share.
 """
@@ -8,12 +8,12 @@ that two speakers share.
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from functools import partial
 
-from emelia.corpora.records import CorpusSpec, Fields
+from emelia.corpora.records import CorpusSpec, parse_name
 from emelia.corpora.sources import GitHub
 
-_NAME = re.compile(r"([FM]\d\d)([AFHNSW])\d{2,3}", re.ASCII)
+_NAME = re.compile(r"(?P<speaker>(?P<gender>[FM])\d\d)(?P<emotion>[AFHNSW])\d{2,3}", re.ASCII)
 _EMOTIONS = {
     "A": "anger",
     "F": "fear",
@@ -22,22 +22,12 @@ _EMOTIONS = {
     "S": "sadness",
     "W": "surprise",
 }
-
-
-def parse(path: Path) -> Fields | None:
-    """Read speaker and emotion from a file name."""
-    match = _NAME.fullmatch(path.stem)
-    if match is None:
-        return None
-    speaker, letter = match.groups()
-    gender = "female" if speaker[0] == "F" else "male"
-    return Fields(_EMOTIONS[letter], speaker, gender=gender)
-
+parse = partial(parse_name, _NAME, emotion=_EMOTIONS)
 
 SPEC = CorpusSpec(
     name="shemo",
     title="Sharif Emotional Speech Database (ShEMO)",
-    home="https://github.com/mansourehk/ShEMO",
+    homepage="https://github.com/mansourehk/ShEMO",
     licence="free of charge for academic purposes",
     citation=(
         "O. Mohamad Nezami, P. Jamshid Lou, M. Karami: ShEMO: a large-scale validated database for "

@@ -1,6 +1,6 @@
 """SUBESCO: 20 actors say ten Bangla sentences in seven emotions, five times each.
 
-File names: sex, number and name of the speaker, sentence, emotion, take.
+File names: gender, number and name of the speaker, sentence, emotion, take.
 `F_01_OISHI_S_1_ANGRY_1.wav` is the first woman, sentence 1, anger, take 1. Women and men
 are numbered apart.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from emelia.corpora.records import CorpusSpec, Fields
+from emelia.corpora.records import GENDERS, CorpusSpec, Fields
 from emelia.corpora.sources import Zenodo
 from emelia.emotions import canonical
 
@@ -26,15 +26,15 @@ def parse(path: Path) -> Fields | None:
     match = _NAME.fullmatch(path.stem)
     if match is None:
         return None
-    sex, number, sentence, emotion, take = match.groups()
-    gender = "female" if sex.upper() == "F" else "male"
-    return Fields(canonical(emotion), f"{sex.upper()}{number}", sentence, take, gender)
+    letter, number, sentence, emotion, take = match.groups()
+    speaker, gender = f"{letter.upper()}{number}", GENDERS[letter.lower()]
+    return Fields(canonical(emotion), speaker, sentence, take, gender)
 
 
 SPEC = CorpusSpec(
     name="subesco",
     title="SUST Bangla Emotional Speech Corpus",
-    home="https://zenodo.org/records/4526477",
+    homepage="https://zenodo.org/records/4526477",
     licence="CC BY 4.0",
     citation=(
         "S. Sultana, M. S. Rahman, M. R. Selim, M. Z. Iqbal: SUST Bangla Emotional Speech Corpus "

@@ -1,9 +1,9 @@
 """TurEV-DB: six Turkish speakers say single words in four emotions.
 
 File names: speaker, emotion letters, word, in a folder per emotion, `Angry/1157_kz_acik.wav`.
-The letters are kz in the folder Angry, hl in Sad, mt in Happy and sk in Calm; they suffice, but a
-file in a folder of another emotion is not the corpus's own. One word has a digit behind it,
-`7895_hl_ogul1`, which is taken for a take. `calm` counts as neutral unless it is asked for
+The letters are kz in the folder Angry, hl in Sad, mt in Happy and sk in Calm; files
+in the folder of another emotion are not TurEV-DB's. One word has a digit behind it,
+`7895_hl_ogul1`, which counts as the take. `calm` counts as neutral unless it is asked for
 by name, as that of other corpora does.
 """
 
@@ -36,7 +36,7 @@ def parse(path: Path) -> Fields | None:
 SPEC = CorpusSpec(
     name="turev",
     title="Turkish Emotion Voice Database (TurEV-DB)",
-    home="not settled",
+    homepage="not settled",
     licence="README: CC BY-NC-ND 4.0, licence file: GPL-3; not settled",
     citation="not settled.",
     language="Turkish",
@@ -46,6 +46,6 @@ SPEC = CorpusSpec(
     parse=parse,
     obtain="look for TurEV-DB; its address is not settled",
     merges={"calm": "neutral"},
-    note="Single words, mostly shorter than a second; the sex of the speakers is not settled.",
+    note="Single words, mostly shorter than a second; the gender of the speakers is not settled.",
     names="speaker, emotion letters, word, as in '1157_kz_acik.wav'",
 )

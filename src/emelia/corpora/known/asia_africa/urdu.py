@@ -1,34 +1,27 @@
-"""URDU: people in Urdu talk shows, in four emotions; nothing is acted or read.
+"""URDU: speakers in Urdu talk shows, in four emotions; nothing is acted or read.
 
 File names: speaker, number, emotion letter with a number. `SM1_F10_A010.wav` is a man's
-tenth recording, in anger. The second letter of the speaker is the sex.
+tenth recording, in anger. The second letter of the speaker is the gender.
 """
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from functools import partial
 
-from emelia.corpora.records import CorpusSpec, Fields
+from emelia.corpora.records import CorpusSpec, parse_name
 from emelia.corpora.sources import GitHub
 
-_NAME = re.compile(r"(S([FM])\d{1,2})_F\d{1,3}_([AHNS])\d{2,4}", re.ASCII)
+_NAME = re.compile(
+    r"(?P<speaker>S(?P<gender>[FM])\d{1,2})_F\d{1,3}_(?P<emotion>[AHNS])\d{2,4}", re.ASCII
+)
 _EMOTIONS = {"A": "anger", "H": "happiness", "N": "neutral", "S": "sadness"}
-
-
-def parse(path: Path) -> Fields | None:
-    """Read speaker and emotion from a file name."""
-    match = _NAME.fullmatch(path.stem)
-    if match is None:
-        return None
-    speaker, sex, letter = match.groups()
-    return Fields(_EMOTIONS[letter], speaker, gender="female" if sex == "F" else "male")
-
+parse = partial(parse_name, _NAME, emotion=_EMOTIONS)
 
 SPEC = CorpusSpec(
     name="urdu",
     title="URDU Dataset",
-    home="https://github.com/siddiquelatif/URDU-Dataset",
+    homepage="https://github.com/siddiquelatif/URDU-Dataset",
     licence="for research only",
     citation=(
         "S. Latif, A. Qayyum, M. Usman, J. Qadir: Cross Lingual Speech Emotion Recognition: Urdu "

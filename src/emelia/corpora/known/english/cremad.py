@@ -8,39 +8,29 @@ emotion that was asked for, not what listeners heard.
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from functools import partial
 
-from emelia.corpora.records import CorpusSpec, Fields
+from emelia.corpora.records import CorpusSpec, parse_name
 from emelia.corpora.sources import GitHub
-from emelia.emotions import canonical
 
 _NAME = re.compile(
-    r"(10\d\d)_(DFA|IEO|IOM|ITH|ITS|IWL|IWW|MTI|TAI|TIE|TSI|WSI)"
-    r"_(ANG|DIS|FEA|HAP|NEU|SAD)_(LO|MD|HI|XX?)",  # one file ends in a single X
+    r"(?P<speaker>10(?:0[1-9]|[1-8]\d|9[01]))"
+    r"_(?P<sentence>DFA|IEO|IOM|ITH|ITS|IWL|IWW|MTI|TAI|TIE|TSI|WSI)"
+    r"_(?P<emotion>ANG|DIS|FEA|HAP|NEU|SAD)_(?P<take>LO|MD|HI|XX?)",  # one file ends in one X
     re.ASCII,
 )
 # The actors of the corpus's own VideoDemographics.csv: 43 women, 48 men.
-_WOMEN = {
-    *(1002, 1003, 1004, 1006, 1007, 1008, 1009, 1010, 1012, 1013, 1018, 1020, 1021, 1024, 1025),
-    *(1028, 1029, 1030, 1037, 1043, 1046, 1047, 1049, 1052, 1053, 1054, 1055, 1056, 1058, 1060),
-    *(1061, 1063, 1072, 1073, 1074, 1075, 1076, 1078, 1079, 1082, 1084, 1089, 1091),
-}
-
-
-def parse(path: Path) -> Fields | None:
-    """Read actor, sentence, emotion and intensity from a file name."""
-    match = _NAME.fullmatch(path.stem)
-    if match is None or not 1001 <= int(match[1]) <= 1091:
-        return None
-    actor, sentence, emotion, intensity = match.groups()
-    gender = "female" if int(actor) in _WOMEN else "male"
-    return Fields(canonical(emotion), actor, sentence, intensity, gender)
-
+_WOMEN = set(map(str, (
+    1002, 1003, 1004, 1006, 1007, 1008, 1009, 1010, 1012, 1013, 1018, 1020, 1021, 1024, 1025,
+    1028, 1029, 1030, 1037, 1043, 1046, 1047, 1049, 1052, 1053, 1054, 1055, 1056, 1058, 1060,
+    1061, 1063, 1072, 1073, 1074, 1075, 1076, 1078, 1079, 1082, 1084, 1089, 1091,
+)))  # fmt: skip
+parse = partial(parse_name, _NAME, women=_WOMEN)
 
 SPEC = CorpusSpec(
     name="cremad",
     title="Crowd-sourced Emotional Multimodal Actors Dataset (CREMA-D)",
-    home="https://github.com/CheyneyComputerScience/CREMA-D",
+    homepage="https://github.com/CheyneyComputerScience/CREMA-D",
     licence="Open Database Licence (ODbL) 1.0",
     citation=(
         "H. Cao, D. G. Cooper, M. K. Keutmann, R. C. Gur, A. Nenkova, R. Verma: CREMA-D: "

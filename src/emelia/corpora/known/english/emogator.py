@@ -1,7 +1,7 @@
-"""EmoGator: 357 people laugh, cry, sigh and scream; no words are said, so it is no speech.
+"""EmoGator: 357 speakers laugh, cry, sigh and scream; it has no words.
 
 File names: person, class, instance. `000074-10-1.wav` is person 000074, disgust. Nine of
-the thirty classes go by a name here; recordings of the others are left out. Amusement and elation
+the thirty classes are read; recordings of the others are left out. Amusement and elation
 count as happiness unless they are asked for by name.
 """
 
@@ -42,7 +42,7 @@ def parse(path: Path) -> Fields | None:
 
 
 def label(_root: Path, files: Sequence[Path]) -> Labels:
-    """Label recordings of the classes that go by a name here."""
+    """Label the recordings of the nine classes that are read."""
     labels, others = Labels(), dict[Path, str]()
     for file in files:
         fields = parse(file)
@@ -54,7 +54,7 @@ def label(_root: Path, files: Sequence[Path]) -> Labels:
             others[file] = f"its class is none of {', '.join(_EMOTIONS)}"
     if not labels.fields:
         labels.reasons |= others
-    elif others:  # thousands in the whole corpus: a line for all, not one for each
+    elif others:  # one note for all: they are thousands
         labels.notes.append(
             f"{len(others)} clips of classes other than {', '.join(_EMOTIONS)} were left out."
         )
@@ -64,11 +64,11 @@ def label(_root: Path, files: Sequence[Path]) -> Labels:
 SPEC = CorpusSpec(
     name="emogator",
     title="EmoGator, vocal bursts without words",
-    home="not settled",
+    homepage="not settled",
     licence="Apache-2.0",
     citation="Buhl: EmoGator, 2023.",
     language=NO_LANGUAGE,
-    clips=0,  # who has how many instances of a class is up to them
+    clips=0,  # speakers chose how often to record each class
     speakers=357,
     emotions=dict.fromkeys(sorted(set(_EMOTIONS.values())), 0),
     parse=parse,

@@ -6,11 +6,11 @@ scene, `Session1/dialog/EmoEvaluation/Ses01F_impro01.txt`, in a line such as
 
     [6.2901 - 8.2357]	Ses01F_impro01_F000	neu	[2.5000, 2.5000, 2.5000]
 
-Excitement counts as happiness unless it is asked for by name. So the four classes most
-figures are on are `--emotions anger,happiness,neutral,sadness` (5531 clips). Where
-people speak of five, they mean these and frustration, or excitement apart from happiness:
-add `frustration` or `excitement` to the list. Recordings whose listeners did not agree, or
-agreed on none of the words offered, are left out.
+Excitement counts as happiness unless it is asked for by name. So the four classes of
+most published figures are `--emotions anger,happiness,neutral,sadness` (5531 clips). Five classes
+are these and frustration, or excitement as a class of its own: add `frustration` or `excitement`
+to the list. Recordings whose listeners did not agree, or agreed on another emotion than those
+offered, are left out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from emelia.corpora.records import CorpusSpec, Fields, Labels
+from emelia.corpora.records import GENDERS, CorpusSpec, Fields, Labels
 from emelia.errors import CorpusError
 
 _NAME = re.compile(r"Ses0([1-5])[FM]_((?:impro|script)\d\d\w*)_([FM])\w{3}", re.ASCII)
@@ -45,8 +45,8 @@ def parse(path: Path) -> Fields | None:
     match = _NAME.fullmatch(path.stem)
     if match is None:
         return None
-    session, _, sex = match.groups()
-    return Fields("", f"{session}{sex}", gender="female" if sex == "F" else "male")
+    session, _, letter = match.groups()
+    return Fields("", f"{session}{letter}", gender=GENDERS[letter.lower()])
 
 
 def label(root: Path, files: Sequence[Path]) -> Labels:
@@ -59,7 +59,7 @@ def label(root: Path, files: Sequence[Path]) -> Labels:
     undecided: dict[Path, str] = {}
     scenes: dict[Path, dict[str, str]] = {}
     for file in files:
-        if _SCENE.fullmatch(file.stem):  # both people, a scene long
+        if _SCENE.fullmatch(file.stem):  # a whole scene, with both speakers
             continue
         fields = parse(file)
         if fields is None:
@@ -75,7 +75,7 @@ def label(root: Path, files: Sequence[Path]) -> Labels:
             undecided[file] = code
         else:
             labels.reasons[file] = f"has no known label in {scene.name}"
-    if not labels.fields:  # then the reason of each says why nothing is left
+    if not labels.fields:  # then the error shows the reasons
         labels.reasons |= {f: f"its emotion {_UNDECIDED[c]} ({c})" for f, c in undecided.items()}
     labels.notes += [
         f"{count} clips whose emotion {_UNDECIDED[code]} ({code}) were left out."
@@ -110,7 +110,7 @@ def _codes(scene: Path) -> dict[str, str]:
 SPEC = CorpusSpec(
     name="iemocap",
     title="Interactive Emotional Dyadic Motion Capture Database (IEMOCAP)",
-    home="https://sail.usc.edu/iemocap/",
+    homepage="https://sail.usc.edu/iemocap/",
     licence="for research, after a signed licence",
     citation=(
         "C. Busso, M. Bulut, C.-C. Lee, A. Kazemzadeh, E. Mower, S. Kim, J. N. Chang, S. Lee, "

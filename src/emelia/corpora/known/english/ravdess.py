@@ -4,7 +4,7 @@ File names are seven numbers: modality, channel, emotion, intensity, statement,
 repetition, actor. `03-01-05-02-01-02-07.wav` is sound alone, speech, anger, strong,
 statement 01, second repetition, actor 07; the sound of the videos begins with 01 instead.
 Odd actors are men. `calm` counts as neutral unless it is asked for by name: other corpora do
-not tell the two apart.
+not distinguish the two.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def parse(path: Path) -> Fields | None:
 
 
 def parse_channel(path: Path, wanted: str) -> Fields | None:
-    """The same of either part: channel 01 is speech, 02 song."""
+    """Read a file name of the channel `wanted`: 01 is speech, 02 song."""
     match = _NAME.fullmatch(path.stem)
     if match is None or match[1] != wanted:
         return None
@@ -49,7 +49,7 @@ def parse_channel(path: Path, wanted: str) -> Fields | None:
 SPEC = CorpusSpec(
     name="ravdess",
     title="Ryerson Audio-Visual Database of Emotional Speech and Song, speech part",
-    home="https://zenodo.org/records/1188976",
+    homepage="https://zenodo.org/records/1188976",
     licence="CC BY-NC-SA 4.0",
     citation=(
         "S. R. Livingstone, F. A. Russo: The Ryerson Audio-Visual Database of Emotional Speech "

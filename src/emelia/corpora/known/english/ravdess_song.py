@@ -1,7 +1,7 @@
 """RAVDESS, the song part: 23 actors sing two sentences in six emotions.
 
 File names are those of the speech part with 02 for the channel: `03-02-05-02-01-02-07.wav`.
-Actor 18 did not sing, and nobody sang disgust or surprise.
+Actor 18 did not sing, and no actor sang disgust or surprise.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def parse(path: Path) -> Fields | None:
 SPEC = CorpusSpec(
     name="ravdess-song",
     title="Ryerson Audio-Visual Database of Emotional Speech and Song, song part",
-    home=ravdess.SPEC.home,
+    homepage=ravdess.SPEC.homepage,
     licence=ravdess.SPEC.licence,
     citation=ravdess.SPEC.citation,
     language=ravdess.SPEC.language,

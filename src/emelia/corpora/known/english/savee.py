@@ -41,7 +41,7 @@ def parse(path: Path) -> Fields | None:
 SPEC = CorpusSpec(
     name="savee",
     title="Surrey Audio-Visual Expressed Emotion",
-    home="http://kahlan.eps.surrey.ac.uk/savee/",
+    homepage="http://kahlan.eps.surrey.ac.uk/savee/",
     licence="for research, after registration",
     citation=(
         "S. Haq, P. J. B. Jackson: Speaker-dependent Audio-visual Emotion Recognition. AVSP 2009, "

@@ -29,7 +29,7 @@ def parse(path: Path) -> Fields | None:
 SPEC = CorpusSpec(
     name="tess",
     title="Toronto Emotional Speech Set",
-    home="https://doi.org/10.5683/SP2/E8H2MF",
+    homepage="https://doi.org/10.5683/SP2/E8H2MF",
     licence="CC BY-NC-ND 4.0",
     citation=(
         "M. K. Pichora-Fuller, K. Dupuis: Toronto emotional speech set (TESS). Scholars Portal "

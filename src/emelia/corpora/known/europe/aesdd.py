@@ -9,28 +9,21 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from pathlib import Path
 
-from emelia.corpora.records import CorpusSpec, Fields
-from emelia.corpora.sources import DagsHub, noted
+from emelia.corpora.records import CorpusSpec, parse_name
+from emelia.corpora.sources import DagsHub, stored_checksums
 
-_NAME = re.compile(r"([adfhs])(0[1-9]|1\d|20) ?\(0?([1-9])\)([a-z]?)", re.ASCII)
+_NAME = re.compile(
+    r"(?P<emotion>[adfhs])(?P<sentence>0[1-9]|1\d|20) ?\(0?(?P<speaker>[1-9])\)(?P<take>[a-z]?)",
+    re.ASCII,
+)
 _EMOTIONS = {"a": "anger", "d": "disgust", "f": "fear", "h": "happiness", "s": "sadness"}
-
-
-def parse(path: Path) -> Fields | None:
-    """Read emotion, sentence, speaker and take from a file name."""
-    match = _NAME.fullmatch(path.stem)
-    if match is None:
-        return None
-    letter, sentence, speaker, take = match.groups()
-    return Fields(_EMOTIONS[letter], speaker, sentence, take)
-
+parse = partial(parse_name, _NAME, emotion=_EMOTIONS)
 
 SPEC = CorpusSpec(
     name="aesdd",
     title="Acted Emotional Speech Dynamic Database",
-    home="http://m3c.web.auth.gr/research/aesdd-speech-emotion-recognition/",
+    homepage="http://m3c.web.auth.gr/research/aesdd-speech-emotion-recognition/",
     licence="published for research; a public mirror says CC BY 4.0; not settled",
     citation=(
         "N. Vryzas, R. Kotsakis, A. Liatsou, C. Dimoulas, G. Kalliris: Speech Emotion "
@@ -41,8 +34,10 @@ SPEC = CorpusSpec(
     speakers=6,
     emotions={"anger": 121, "disgust": 122, "fear": 120, "happiness": 119, "sadness": 122},
     parse=parse,
-    source=DagsHub("kingabzpro/Acted-Emotional-Speech-Dynamic-Database", partial(noted, "aesdd")),
-    note="The sex of the speakers is not published; all say the same 20 sentences.",
+    source=DagsHub(
+        "kingabzpro/Acted-Emotional-Speech-Dynamic-Database", partial(stored_checksums, "aesdd")
+    ),
+    note="The gender of the speakers is not published; all say the same 20 sentences.",
     names="emotion letter, sentence, speaker in brackets, as in 'a01 (1).wav'",
     # What the code of SERAB (arXiv 2110.03414) yields and later papers report.
     published={"train": ("2", "3", "6"), "validation": ("4",), "test": ("1", "5")},

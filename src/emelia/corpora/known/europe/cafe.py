@@ -8,12 +8,15 @@ AIFF, which is not read; take the one at 48 kHz.
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from functools import partial
 
-from emelia.corpora.records import CorpusSpec, Fields
+from emelia.corpora.records import CorpusSpec, parse_name
 from emelia.corpora.sources import Zenodo
 
-_NAME = re.compile(r"(0[1-9]|1[0-2])-([CDJNPST])-([12])-([1-6])", re.ASCII)
+_NAME = re.compile(
+    r"(?P<speaker>0[1-9]|1[0-2])-(?P<emotion>[CDJNPST])-(?P<take>[12])-(?P<sentence>[1-6])",
+    re.ASCII,
+)
 _EMOTIONS = {
     "C": "anger",  # colère
     "D": "disgust",  # dégoût
@@ -24,22 +27,13 @@ _EMOTIONS = {
     "T": "sadness",  # tristesse
 }
 _INTENSITIES = {"1": "mild", "2": "strong"}
-
-
-def parse(path: Path) -> Fields | None:
-    """Read actor, emotion, intensity and sentence from a file name."""
-    match = _NAME.fullmatch(path.stem)
-    if match is None:
-        return None
-    actor, letter, intensity, sentence = match.groups()
-    gender = "male" if int(actor) % 2 else "female"
-    return Fields(_EMOTIONS[letter], actor, sentence, _INTENSITIES[intensity], gender)
-
+_WOMEN = {f"{actor:02d}" for actor in range(2, 13, 2)}
+parse = partial(parse_name, _NAME, women=_WOMEN, emotion=_EMOTIONS, take=_INTENSITIES)
 
 SPEC = CorpusSpec(
     name="cafe",
     title="Canadian French Emotional Speech Dataset (CaFE)",
-    home="https://zenodo.org/records/1478765",
+    homepage="https://zenodo.org/records/1478765",
     licence="CC BY-NC-SA 4.0",
     citation=(
         "P. Gournay, O. Lahaie, R. Lefebvre: A Canadian French Emotional Speech Dataset. ACM "

@@ -8,12 +8,15 @@ corpus; a part of it, for example of four emotions, is read just the same.
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from functools import partial
 
-from emelia.corpora.records import CorpusSpec, Fields
+from emelia.corpora.records import CorpusSpec, parse_name
 from emelia.corpora.sources import Zenodo
 
-_NAME = re.compile(r"(03|08|09|1[0-6])([ab]\d\d)([WLEAFTN])([a-z])", re.ASCII)
+_NAME = re.compile(
+    r"(?P<speaker>03|08|09|1[0-6])(?P<sentence>[ab]\d\d)(?P<emotion>[WLEAFTN])(?P<take>[a-z])",
+    re.ASCII,
+)
 _EMOTIONS = {
     "W": "anger",  # Wut
     "L": "boredom",  # Langeweile
@@ -24,22 +27,12 @@ _EMOTIONS = {
     "N": "neutral",
 }
 _WOMEN = {"08", "09", "13", "14", "16"}
-
-
-def parse(path: Path) -> Fields | None:
-    """Read speaker, sentence, emotion and version from a file name."""
-    match = _NAME.fullmatch(path.stem)
-    if match is None:
-        return None
-    speaker, sentence, letter, version = match.groups()
-    gender = "female" if speaker in _WOMEN else "male"
-    return Fields(_EMOTIONS[letter], speaker, sentence, version, gender)
-
+parse = partial(parse_name, _NAME, women=_WOMEN, emotion=_EMOTIONS)
 
 SPEC = CorpusSpec(
     name="emodb",
     title="Berlin Database of Emotional Speech (EmoDB)",
-    home="http://emodb.bilderbar.info",
+    homepage="http://emodb.bilderbar.info",
     licence="CC0 according to its publisher",
     citation=(
         "F. Burkhardt, A. Paeschke, M. Rolfes, W. Sendlmeier, B. Weiss: A Database of German "

@@ -1,18 +1,20 @@
 """EMOVO: six actors say 14 Italian sentences in seven emotions.
 
 File names: emotion, speaker, sentence. `rab-f1-b2.wav` is anger (rabbia), the first
-woman, sentence b2. The speaker's first letter is the sex.
+woman, sentence b2. The speaker's first letter is the gender.
 """
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from functools import partial
 
-from emelia.corpora.records import CorpusSpec, Fields
+from emelia.corpora.records import CorpusSpec, parse_name
 
 _NAME = re.compile(
-    r"(dis|gio|neu|pau|rab|sor|tri)-([fm][1-3])-(b[1-3]|d[12]|l[1-4]|n[1-5])", re.ASCII
+    r"(?P<emotion>dis|gio|neu|pau|rab|sor|tri)-(?P<speaker>(?P<gender>[fm])[1-3])"
+    r"-(?P<sentence>b[1-3]|d[12]|l[1-4]|n[1-5])",
+    re.ASCII,
 )
 _EMOTIONS = {
     "dis": "disgust",  # disgusto
@@ -23,22 +25,12 @@ _EMOTIONS = {
     "sor": "surprise",  # sorpresa
     "tri": "sadness",  # tristezza
 }
-
-
-def parse(path: Path) -> Fields | None:
-    """Read emotion, speaker and sentence from a file name."""
-    match = _NAME.fullmatch(path.stem)
-    if match is None:
-        return None
-    emotion, speaker, sentence = match.groups()
-    gender = "female" if speaker[0] == "f" else "male"
-    return Fields(_EMOTIONS[emotion], speaker, sentence, gender=gender)
-
+parse = partial(parse_name, _NAME, emotion=_EMOTIONS)
 
 SPEC = CorpusSpec(
     name="emovo",
     title="EMOVO Corpus: an Italian Emotional Speech Database",
-    home="http://voice.fub.it/activities/corpora/emovo/index.html",
+    homepage="http://voice.fub.it/activities/corpora/emovo/index.html",
     licence="none is published with it; ask its authors",
     citation=(
         "G. Costantini, I. Iaderola, A. Paoloni, M. Todisco: EMOVO Corpus: an Italian Emotional "

@@ -12,14 +12,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from emelia.corpora.records import CorpusSpec, Fields, Labels
+from emelia.corpora.records import GENDERS, CorpusSpec, Fields, Labels
 from emelia.corpora.sources import Zenodo
 from emelia.emotions import canonical
 from emelia.errors import CorpusError
 
 _NAME = re.compile(r"\d{13}", re.ASCII)
 _EMOTIONS = {"joy": "happiness", "neutrality": "neutral"}
-_GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
 
 
 def parse(path: Path) -> Fields | None:
@@ -58,7 +57,7 @@ def _samples(folder: Path) -> dict[str, Fields]:
             _EMOTIONS.get(emotion) or canonical(emotion),
             row["actor"],
             row["sentence"].strip(),
-            gender=_GENDERS.get(genders.get(row["actor"], "").strip().lower(), ""),
+            gender=GENDERS.get(genders.get(row["actor"], "").strip().lower(), ""),
         )
     return found
 
@@ -85,7 +84,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 SPEC = CorpusSpec(
     name="emozionalmente",
     title="Emozionalmente: a crowdsourced Italian speech emotional corpus",
-    home="https://zenodo.org/records/6569824",
+    homepage="https://zenodo.org/records/6569824",
     licence="CC BY 4.0",
     citation=(
         "F. Catania, J. W. Wilke, F. Garzotto: Emozionalmente: A Crowdsourced Corpus of Simulated "

@@ -14,8 +14,8 @@ from emelia.corpora.records import CorpusSpec, Fields
 from emelia.emotions import canonical
 
 _NAME = re.compile(r"(Anger|Disgust|Fear|Happiness|Neutral|Sadness)_([CFM])_[AB]_(\w.*)")
-# The names do not tell who speaks, only the kind of voice. Taken as speakers, the kinds keep
-# people apart as speakers would. A child's sex is not published.
+# The names tell only the kind of voice, not the speaker. With kinds as speakers, no speaker is in
+# two parts of a split. The gender of the children is not published.
 _GENDERS = {"F": "female", "M": "male", "C": ""}
 
 
@@ -31,7 +31,7 @@ def parse(path: Path) -> Fields | None:
 SPEC = CorpusSpec(
     name="mesd",
     title="Mexican Emotional Speech Database",
-    home="https://data.mendeley.com/datasets/cy34mh68j9/5",
+    homepage="https://data.mendeley.com/datasets/cy34mh68j9/5",
     licence="CC BY 4.0",
     citation=(
         "M. M. Duville, L. M. Alonso-Valerdi, D. I. Ibarra-Zarate: Mexican Emotional Speech "

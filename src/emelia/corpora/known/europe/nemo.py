@@ -34,7 +34,7 @@ def parse(path: Path) -> Fields | None:
 SPEC = CorpusSpec(
     name="nemo",
     title="nEMO: Dataset of Emotional Speech in Polish",
-    home="https://github.com/amu-cai/nEMO",
+    homepage="https://github.com/amu-cai/nEMO",
     licence="CC BY-NC-SA 4.0",
     citation=(
         "I. Christop: nEMO: Dataset of Emotional Speech in Polish. LREC-COLING 2024, 12111-12116."

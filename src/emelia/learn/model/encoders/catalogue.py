@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
-from emelia.caches import lasting_cache
+from emelia.caches import persistent_cache
 from emelia.config import FeatureConfig, Recipe
 from emelia.errors import ConfigError, ModelError
 from emelia.learn.model.encoders import hub
@@ -172,7 +172,7 @@ def weights_file(name: str) -> Path:
     file = known.file
     chosen = os.environ.get("EMELIA_WEIGHTS")
     folders = [expanded(chosen)] if chosen else []
-    folders.append(lasting_cache() / "weights")
+    folders.append(persistent_cache() / "weights")
     for folder in folders:
         if (folder / file).is_file():
             return folder / file

@@ -23,7 +23,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from emelia.caches import place_for
+from emelia.caches import writable_folder
 from emelia.config import PRESETS, FeatureConfig
 from emelia.errors import ConfigError, EmeliaError, MissingExtraError, ModelError
 from emelia.learn.model.encoders import waveform
@@ -189,7 +189,7 @@ def _fetch(repository: str, revision: str) -> Path:
         there = {f.rfilename for f in hub.model_info(repository, revision=revision).siblings or ()}
         if there.issuperset(NEEDED):
             wanted = there.intersection((*NEEDED, SOUND))
-            get = partial(hub.hf_hub_download, cache_dir=place_for(usual, "huggingface"))
+            get = partial(hub.hf_hub_download, cache_dir=writable_folder(usual, "huggingface"))
             return Path([get(repository, file, revision=revision) for file in wanted].pop()).parent
         reason = f"it has no {min(set(NEEDED) - there)}, and pickles are not read"
     except Exception as error:  # of the hub, of HTTP, of the disk: they have no other base

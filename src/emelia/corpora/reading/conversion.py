@@ -1,9 +1,8 @@
-"""Data sets kept as tables, made readable: a folder in the cache with audio and a manifest.
+"""Convert data sets that are kept as tables to a folder with audio and a manifest, in the cache.
 
-Hugging Face data sets and audformat databases differ in how they keep tables, and agree
-in what a row tells. Their rows are written once as `audio/` and `manifest.csv`: audio that
-lies inside a table is unpacked, files are linked. A change of the data set or of the
-options makes another folder.
+Rows of Hugging Face data sets and of audformat databases are written once as `audio/` and
+`manifest.csv`: audio inside a table is unpacked, audio in files is linked. The folder's name
+depends on the data set and the options: after a change of either another folder is made.
 """
 
 from __future__ import annotations
@@ -23,16 +22,15 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from emelia.caches import cache_root
-from emelia.corpora.reading.own_folders import OPTIONAL, REQUIRED
-from emelia.corpora.records import UNKNOWN_SPEAKER
+from emelia.corpora.reading.manifest import OPTIONAL, REQUIRED
+from emelia.corpora.records import GENDERS, UNKNOWN_SPEAKER
 from emelia.errors import CorpusError, StorageError
-from emelia.storage import mark
+from emelia.storage import file_stamp
 
 NOTES = "notes.txt"
-_VERSION = "2"  # of what is written: raise it with any change
+_VERSION = "2"  # of the converted form; raise it with any change
 _MAGIC = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3", b"\xff": ".mp3"}
-_GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
-# Names by which columns are found, the surer first.
+# Usual names of the columns, the most certain first.
 COLUMNS = {
     "label": ("emotion", "label", "labels", "emotion_label", "emotion_expressed", "category"),
     "speaker": ("speaker_id", "speaker", "speakers", "spk", "spk_id", "actor", "actor_id"),
@@ -44,10 +42,10 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Row:
-    """What a table tells of one recording."""
+    """One recording, as a row of a table describes it."""
 
-    name: str  # of the file, as the data set has it; may be empty
-    audio: bytes | Path | None  # what is in the table, or where the file lies
+    name: str  # of the file in the data set; may be empty
+    audio: bytes | Path | None  # content of the file, or its path
     label: str
     speaker: str = ""
     sentence: str = ""
@@ -55,10 +53,10 @@ class Row:
 
 
 def parse_place(text: str) -> tuple[str, dict[str, str]]:
-    """A place and its options: `data/emo?label=emotion` -> `data/emo`, {"label": "emotion"}.
+    """Divide a place from its options: `data/emo?label=x` -> `data/emo`, {"label": "x"}.
 
     Raises:
-        CorpusError: an option does not exist.
+        CorpusError: there is no such option.
     """
     place, _, query = text.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
@@ -71,10 +69,10 @@ def parse_place(text: str) -> tuple[str, dict[str, str]]:
 def pick_columns(
     there: Sequence[str], options: Mapping[str, str], where: Path, needed: Sequence[str]
 ) -> dict[str, str]:
-    """Which column tells what: the one asked for, or one of a usual name.
+    """The column for each role (label, speaker, ...): the one asked for, or one of a usual name.
 
     Raises:
-        CorpusError: a column that is asked for or needed is not there.
+        CorpusError: a column that is asked for or needed is missing.
     """
     lower = {name.lower(): name for name in reversed(there)}
     picked = {}
@@ -90,11 +88,11 @@ def pick_columns(
     return picked
 
 
-def whole(records: Sequence[dict[str, Any]], table: Path) -> None:
-    """See that no row of a CSV file has more cells than the file has columns.
+def check_row_lengths(records: Sequence[dict[str, Any]], table: Path) -> None:
+    """Check that no row of a CSV file has more cells than columns.
 
     Raises:
-        CorpusError: one has; csv.DictReader keeps the rest under None.
+        CorpusError: a row has more, which csv.DictReader stores under the key None.
     """
     for number, record in enumerate(records, 1):
         if None in record:
@@ -104,12 +102,12 @@ def whole(records: Sequence[dict[str, Any]], table: Path) -> None:
             )
 
 
-def adopt(name: str, rows: Iterable[Row], identity: object) -> Path:
-    """Write rows as a folder with a manifest, if that has not been done, and return it.
+def convert(name: str, rows: Iterable[Row], identity: object) -> Path:
+    """Write rows as a folder with a manifest, unless it exists, and return the folder.
 
     Args:
         name: of the corpus.
-        rows: only gone through where the folder is not there yet.
+        rows: not iterated where the folder exists.
         identity: all that the rows depend on, JSON-able.
 
     Raises:
@@ -122,27 +120,27 @@ def adopt(name: str, rows: Iterable[Row], identity: object) -> Path:
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        workplace = Path(tempfile.mkdtemp(".part", dir=folder.parent))
+        work = Path(tempfile.mkdtemp(".part", dir=folder.parent))
         try:
-            made = workplace / name
+            made = work / name
             _write(rows, made)
             made.replace(folder)
         finally:
-            shutil.rmtree(workplace, ignore_errors=True)
+            shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
-        if not (folder / "manifest.csv").is_file():  # else another process was faster
+        if not (folder / "manifest.csv").is_file():  # another process may have been faster
             raise StorageError(f"{folder}: cannot be written ({error.strerror}).") from error
     return folder
 
 
-def identity_of(root: Path, files: Sequence[Path], options: Mapping[str, str]) -> object:
-    """What the rows of some table files depend on."""
-    marks = [(f.relative_to(root).as_posix(), *mark(f)) for f in files]
+def table_identity(root: Path, files: Sequence[Path], options: Mapping[str, str]) -> object:
+    """What the rows of these table files depend on, for `convert`."""
+    marks = [(f.relative_to(root).as_posix(), *file_stamp(f)) for f in files]
     return [str(root.resolve()), sorted(options.items()), marks]
 
 
-def notes_of(folder: Path) -> list[str]:
-    """What was odd about the rows."""
+def read_notes(folder: Path) -> list[str]:
+    """The notes on the rows that `convert` has written."""
     return (folder / NOTES).read_text(encoding="utf-8").splitlines()
 
 
@@ -154,14 +152,14 @@ def _write(rows: Iterable[Row], folder: Path) -> None:
     for row in rows:
         reason = _unusable(row)
         file = folder / "audio" / _name(row) if not reason else folder
-        if not reason and os.path.lexists(file):  # a link may lead nowhere, which reading tells
+        if not reason and os.path.lexists(file):  # also a broken link, which reading reports
             reason = "repeat the audio of an earlier one"
         if reason:
             odd[reason] += 1
             continue
         _place(row.audio, file)
         told = told or bool(row.speaker)
-        gender = _GENDERS.get(row.gender.strip().lower(), "")
+        gender = GENDERS.get(row.gender.strip().lower(), "")
         speaker = row.speaker.strip() or UNKNOWN_SPEAKER
         table.writerow((f"audio/{file.name}", row.label, speaker, row.sentence, "", gender))
     if not any((folder / "audio").iterdir()):
@@ -184,7 +182,7 @@ def _unusable(row: Row) -> str:
 
 
 def _name(row: Row) -> str:
-    """A name that tells the recording from others and, unlike the original, claims no corpus."""
+    """A unique file name that, unlike the original, no known corpus has."""
     original = PurePosixPath(row.name.replace("\\", "/"))
     if isinstance(row.audio, bytes):
         head = row.audio[:4]
@@ -203,5 +201,5 @@ def _place(audio: bytes | Path | None, file: Path) -> None:
     elif audio is not None:
         try:
             os.symlink(audio.absolute(), file)
-        except OSError:  # a system that keeps links from its users
+        except OSError:  # Windows does not let every user make links
             shutil.copyfile(audio, file)

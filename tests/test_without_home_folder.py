@@ -81,7 +81,7 @@ names = {}
 exec(compile("def same(x): return x", path, "exec"), names)
 numba.njit(cache=True)(names["same"])  # numba looks for a place to keep it
 """
-SETTLED = "from emelia.caches import settle_numba; settle_numba()"
+SETTLED = "from emelia.caches import set_numba_cache; set_numba_cache()"
 
 
 @pytest.mark.parametrize(("before", "works"), [("", False), (SETTLED, True)])
@@ -111,7 +111,7 @@ def test_no_folder_is_made_that_is_called_by_a_tilde(
     for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR", "EMELIA_SCRATCH"):
         monkeypatch.setenv(name, "")
     assert caches.cache_root() == caches.scratch()
-    caches.settle_matplotlib()
+    caches.set_matplotlib_cache()
     assert Path(os.environ["MPLCONFIGDIR"]).is_absolute()
     assert list(tmp_path.iterdir()) == []
 
@@ -121,9 +121,9 @@ def test_no_folder_is_made_that_is_called_by_a_tilde(
 
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMELIA_CACHE", "~/somewhere")
-    assert caches.cache_root() == caches.lasting_cache() == Path.home() / "somewhere"
+    assert caches.cache_root() == caches.persistent_cache() == Path.home() / "somewhere"
     monkeypatch.setenv("EMELIA_CACHE", "")
-    assert caches.lasting_cache().name == "emelia"
+    assert caches.persistent_cache().name == "emelia"
 
 
 def test_a_cache_that_can_be_written_lasts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -162,9 +162,9 @@ def test_what_numba_compiles_stays_where_it_was_put(
 ) -> None:
     pytest.importorskip("librosa")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "chosen"))
-    caches.settle_numba()
+    caches.set_numba_cache()
     assert os.environ["NUMBA_CACHE_DIR"] == str(tmp_path / "chosen")
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "below"))
-    caches.settle_numba()
+    caches.set_numba_cache()
     assert os.environ["NUMBA_CACHE_DIR"] == str(caches.cache_root() / "numba")

@@ -1,8 +1,8 @@
-"""Corpora of one's own that a CSV manifest lists.
+"""Read a manifest: a CSV file that lists the recordings of a corpus with their labels.
 
-A manifest (comma, semicolon or tab) names in its first row the columns `file`, `emotion`,
-`speaker` and, where known, `sentence`, `take`, `gender`; others are ignored. Files are given
-relative to it. A speaker called `unknown` is one: nobody knows who.
+Its first row names the columns, separated by comma, semicolon or tab: `file` (relative to the
+manifest), `emotion`, `speaker` and, where known, `sentence`, `take`, `gender`; other columns are
+ignored. The speaker is `unknown` where it is not known who speaks.
 """
 
 from __future__ import annotations
@@ -14,31 +14,30 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from emelia.audio.files import SUFFIXES
-from emelia.corpora.records import UNKNOWN_SPEAKER, Fields, Labels
+from emelia.corpora.records import GENDERS, UNKNOWN_SPEAKER, Fields, Labels
 from emelia.emotions import canonical
 from emelia.errors import CorpusError
 
 REQUIRED = ("file", "emotion", "speaker")
 OPTIONAL = ("sentence", "take", "gender")
-_GENDERS = {"": "", "f": "female", "female": "female", "m": "male", "male": "male"}
 
 
 def read_manifest(path: Path) -> Labels:
     """Label the files a manifest lists.
 
     Raises:
-        CorpusError: it is no CSV, or a row cannot be used; the message names file:row.
+        CorpusError: it is not CSV, or a row cannot be used; the message gives file:row.
     """
     labels = Labels()
     for number, row in _rows(path):
         where = f"{path}:{number}"
         for column in REQUIRED:
             if not row[column]:
-                hint = " (unknown where nobody knows who speaks)" if column == "speaker" else ""
+                hint = " (unknown where it is not known who speaks)" if column == "speaker" else ""
                 raise CorpusError(
                     f"{where}: the column {column!r} is empty; every row needs one{hint}."
                 )
-        gender = _GENDERS.get(row["gender"].lower())
+        gender = {"": "", **GENDERS}.get(row["gender"].lower())
         if gender is None:
             raise CorpusError(
                 f"{where}: gender {row['gender']!r} is none of female, male or empty."
@@ -57,7 +56,7 @@ def read_manifest(path: Path) -> Labels:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """Row numbers as an editor shows them, and cells by column, stripped."""
+    """Yield line numbers, as an editor shows them, and stripped cells by column."""
     if path.suffix.lower() in SUFFIXES:
         raise CorpusError(
             f"{path}: one recording; expected a folder of them or a CSV manifest. `emelia process` "

@@ -1,9 +1,9 @@
-"""At which place of their paths the recordings of a corpus name their emotion: one for all.
+"""Find where the paths of a corpus name the emotion: one position for all recordings.
 
-People, sentences and sessions may be called like an emotion (Joy, `surprise`, `neutral`), so a
-word alone does not tell. A place is a level of folders, or a part of the file names, counted from
-the front or from the end. Of all places the one tells the emotion at which most recordings have
-the name of one, and most of the words that occur are such names.
+A word alone is not enough: speakers, sentences and sessions may have the name of an emotion (Joy,
+`surprise`, `neutral`). So words are compared by their position: a level of folders, or a part of
+the file name, counted from the front or from the end. The position is chosen at which most
+recordings, and most of the different words, name an emotion.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Place = tuple[str, int]  # how paths are cut, and which part: 0 is the first, -1
 
 @dataclass
 class Tally:
-    """What stands at one place in all recordings."""
+    """The words at one position of all paths."""
 
     words: set[str] = field(default_factory=set)
     known: set[str] = field(default_factory=set)  # those that name emotions
@@ -36,11 +36,11 @@ class Tally:
 
     @property
     def share(self) -> float:
-        """The part of the words that name emotions, 0 to 1."""
+        """Share of the words that name emotions, 0 to 1."""
         return len(self.known) / len(self.words)
 
     def add(self, word: str, emotion: str) -> None:
-        """Count what stands at this place of one more recording."""
+        """Count the word at this position of one more recording."""
         self.words.add(word)
         if emotion:
             self.known.add(word)
@@ -49,30 +49,30 @@ class Tally:
 
     @property
     def alike(self) -> bool:
-        """Whether it is the same everywhere, as the name of the corpus or its speaker may be."""
+        """Whether all words are one emotion, as the name of a corpus or its only speaker may be."""
         return len(self.emotions) == 1 and self.known == self.words
 
     def weight(self, recordings: int) -> tuple[float, int]:
-        """How well the place tells the emotion of so many recordings; then the emotions told."""
+        """How well the position tells emotions, 0 to 1; then the number of emotions."""
         weight = self.share * self.recordings / recordings
         return (weight / 2 if self.alike else weight), len(self.emotions)
 
 
 @dataclass(frozen=True)
 class Found:
-    """The emotions that one place tells."""
+    """The emotions that one position tells."""
 
     emotions: Mapping[Path, str] = field(default_factory=dict)
-    levels: Mapping[Path, int] = field(default_factory=dict)  # which part of the path tells it
-    elsewhere: tuple[Path, ...] = ()  # of these another place than that of the others
+    levels: Mapping[Path, int] = field(default_factory=dict)  # which part of the path names it
+    elsewhere: tuple[Path, ...] = ()  # files that name it at another position
     weight: tuple[float, int] = (0.0, 0)
     place: Place | None = None
     rivals: Mapping[Path, tuple[str, bool]] = field(default_factory=dict)
-    # another emotion's word in the path, and whether its place may as well be that of the emotion
+    # Another emotion in the path, and whether its position may be the right one as well.
 
 
 def by_folders(files: Sequence[Path]) -> Found:
-    """The emotions that folders tell."""
+    """The emotions that folder names tell."""
     return _find(files, (_FOLDERS,), _folder)
 
 
@@ -82,18 +82,18 @@ def by_names(files: Sequence[Path]) -> Found:
 
 
 def emotion_in(text: str) -> str:
-    """The one known emotion among the words of a name; empty for none or several."""
+    """The emotion among the words of a name; empty where there is none, or several."""
     found = set(emotions_in(text))
     return found.pop() if len(found) == 1 else ""
 
 
 def emotions_in(text: str) -> list[str]:
-    """The emotions that the words of a name tell."""
+    """The emotions among the words of a name, in their order."""
     return [word for found in _WORD.findall(text) if (word := canonical(found)) in EMOTIONS]
 
 
 def level_at(file: Path, place: Place | None) -> int | None:
-    """Which folder of a file lies at a place; None where it has none there."""
+    """Index of the folder at a position of a path; None where it has none there."""
     folders = len(file.parts) - 1
     if place is None or place[0] != _FOLDERS or not -folders <= place[1] < folders:
         return None
@@ -123,13 +123,13 @@ def _find(files: Sequence[Path], cuts: Sequence[str], understood: Callable[[str]
 
 
 def _rank(weight: tuple[float, int], cut: int, index: int) -> tuple[float, ...]:
-    """What decides between places: of equals the coarser cut, more emotions, the innermost."""
+    """Sort key of positions: weight, then coarser parts, more emotions, the innermost."""
     return weight[0], -cut, weight[1], index
 
 
 @dataclass(frozen=True)
 class _Cutter:
-    """Cuts paths into parts; `understood` remembers texts, since most occur many times."""
+    """Divides paths into parts; `understood` is cached, since most texts occur many times."""
 
     understood: Callable[[str], Part]
 
@@ -172,9 +172,9 @@ def _elsewhere(
     tallies: Mapping[Place, Tally],
     cut: str,
 ) -> dict[Path, int]:
-    """Where the only emotion in a path is that lies deeper, or less deep, than in the others.
+    """Index of the emotion in paths that name one only, at another position than the others.
 
-    Who is called Joy stands beside an emotion somewhere, and is none where she does not.
+    A speaker called Joy also occurs beside an emotion; such words do not count.
     """
     beside = {word for f, i in told.items() for j, (word, _) in enumerate(rows[f]) if j != i}
     found = {}
@@ -192,6 +192,6 @@ def _elsewhere(
 
 
 def _may_tell(tallies: Mapping[Place, Tally], place: Place, rival: Place) -> bool:
-    """Whether the words at another place look like those of the place that was taken."""
+    """Whether the words at position `rival` are as much like emotions as those at `place`."""
     share = tallies[rival].share
     return not tallies[rival].alike and (share > 0.5 or share >= tallies[place].share)

@@ -15,7 +15,7 @@ from emelia.cli import app
 from emelia.corpora import CORPORA, read_corpus
 from emelia.corpora.known.english import ravdess
 from emelia.corpora.reading.folders import emotion_in, read_folders
-from emelia.corpora.reading.people import is_numbered_person, is_thing, person_inside
+from emelia.corpora.reading.person_names import is_no_person, is_numbered_person, person_inside
 from emelia.corpora.records import UNKNOWN_SPEAKER, Labels
 from emelia.corpora.splits.scheme import possible_splits
 from emelia.errors import CorpusError
@@ -84,13 +84,13 @@ def test_people_are_found(names: list[str], who: set[str]) -> None:
         (grid("{e}/2026{d}_{n}.wav", e=MOODS, d=("0301", "0302"), n="12"), "20260301"),
         (grid("{e}/2026_03_{d}_{n}.wav", e=MOODS, d=("01", "02"), n="12"), "2026"),
         (grid("{e}/take{t}_{n}.wav", e=MOODS, t="12", n="12"), "take1"),
-        (grid("{p}/{e}/{n}.wav", p=("train", "test"), e=MOODS, n="12"), "is nobody"),
-        (grid("{e}/{p}/{n}.wav", p=("strong", "normal"), e=MOODS, n="12"), "is nobody"),
+        (grid("{p}/{e}/{n}.wav", p=("train", "test"), e=MOODS, n="12"), "is not a speaker"),
+        (grid("{e}/{p}/{n}.wav", p=("strong", "normal"), e=MOODS, n="12"), "is not a speaker"),
         (grid("{e}/{n}.wav", e=MOODS, n=NUMBERS), "Neither"),
         (["angry/at_home/1.wav", "angry/at_work/1.wav", "sad/c/1.wav", "sad/d/2.wav"], "with one"),
     ],
 )
-def test_what_is_not_surely_people_is_nobody(names: list[str], why: str) -> None:
+def test_names_that_may_not_be_speakers_are_not_taken_for_them(names: list[str], why: str) -> None:
     labels = read(names)
     assert {fields.speaker for fields in labels.fields.values()} == {UNKNOWN_SPEAKER}
     (note,) = [n for n in labels.notes if "speaker-independent splits are impossible" in n]
@@ -140,14 +140,14 @@ def test_people_without_emotions_are_refused_in_one_line(
     for name in grid("{s}/{n}.wav", s=people, n="12"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    with pytest.raises(CorpusError, match=f"the folder {people[0]} names a person.*manifest.csv"):
+    with pytest.raises(CorpusError, match=f"the folder {people[0]} names a speaker.*manifest.csv"):
         read_corpus(tmp_path)
 
 
 def test_a_stray_recording_of_a_person_is_no_class() -> None:
     labels = read([*grid("{s}/{e}/1.wav", s=("spk1", "spk2"), e=MOODS), "spk1/hello.wav"])
     assert {fields.emotion for fields in labels.fields.values()} == {"anger", "sadness"}
-    assert "spk1 names a person" in labels.reasons[Path("spk1/hello.wav")]
+    assert "spk1 names a speaker" in labels.reasons[Path("spk1/hello.wav")]
 
 
 def test_where_the_emotion_comes_from_is_told() -> None:
@@ -194,9 +194,9 @@ def test_people_inside_names(stem: str, who: str) -> None:
     assert person_inside(stem) == who
 
 
-def test_things_are_nobody() -> None:
-    assert all(map(is_thing, ("train", "take1", "Session_2", "20260301", "2026-03-01", "REC")))
-    assert not any(map(is_thing, ("anna", "1001", "s1", "001", "left handed")))
+def test_things_are_not_speakers() -> None:
+    assert all(map(is_no_person, ("train", "take1", "Session_2", "20260301", "2026-03-01", "REC")))
+    assert not any(map(is_no_person, ("anna", "1001", "s1", "001", "left handed")))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A corpus that does not tell who speaks: nobody is counted, and every figure says it flatters."""
+"""A corpus that does not tell who speaks: none is counted, and every figure says it flatters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from emelia.cli import app
 from emelia.config import AudioConfig, Card, FeatureConfig
 from emelia.corpora import Corpus, Utterance, read_corpus
 from emelia.corpora.records import UNKNOWN_SPEAKER
-from emelia.corpora.splits.scheme import NAMELESS, Split, audit, make_split
+from emelia.corpora.splits.scheme import UNKNOWN_SPEAKERS, Split, audit, make_split
 from emelia.learn.export.card_figures import figures
 from emelia.learn.export.temperature import Answers
 from emelia.results import Cell, Study, studies
@@ -44,7 +44,7 @@ def cells() -> list[Cell]:
 
 
 @pytest.fixture(scope="module")
-def nobody(cells: list[Cell]) -> Study:
+def anonymous(cells: list[Cell]) -> Study:
     (found,) = studies(cells)
     return found
 
@@ -56,7 +56,7 @@ def fold_of(split: Split) -> str:
 # The audit
 
 
-def test_the_audit_counts_clips_of_nobody() -> None:
+def test_the_audit_counts_clips_of_unknown_speakers() -> None:
     (found,) = audit(at_random(unknown(utterances())))
     assert found["nameless"] == found["clips"]
     assert "speakers unknown" in found["text"] and "disjoint" not in found["text"]
@@ -72,23 +72,25 @@ def test_a_corpus_that_knows_some_is_not_said_to_be_disjoint_without_a_word() ->
 # Figures and words
 
 
-def test_nobody_is_one_of_the_speakers(nobody: Study) -> None:
-    assert nobody.best is not None
-    assert nameless(nobody) and not apart(nobody) and not heard_before(nobody)
-    assert who(nobody.best) == "unknown speakers"
-    assert "of unknown speakers." in findings.headline(nobody)
-    assert tables.speakers(nobody).rows == ()
-    assert NAMELESS in tables.main(nobody).note and NAMELESS in limitations(nobody)
-    assert not any("1 test speaker" in line for line in limitations(nobody))
+def test_unknown_speakers_are_not_counted(anonymous: Study) -> None:
+    assert anonymous.best is not None
+    assert nameless(anonymous) and not apart(anonymous) and not heard_before(anonymous)
+    assert who(anonymous.best) == "unknown speakers"
+    assert "of unknown speakers." in findings.headline(anonymous)
+    assert tables.speakers(anonymous).rows == ()
+    assert UNKNOWN_SPEAKERS in tables.main(anonymous).note and UNKNOWN_SPEAKERS in limitations(
+        anonymous
+    )
+    assert not any("1 test speaker" in line for line in limitations(anonymous))
 
 
-def test_figures_of_nobody_are_not_set_beside_those_of_people_unheard(nobody: Study) -> None:
-    others = report_tables.elsewhere(nobody)
+def test_unknown_speakers_are_not_compared_with_unseen_ones(anonymous: Study) -> None:
+    others = report_tables.elsewhere(anonymous)
     here = next(row for row in others.rows if "(here)" in row[0])
     assert here[2] == "unknown" and not any(row[2] == "unheard" for row in others.rows)
     (known,) = studies(study(loso(utterances())))
     assert apart(known) and not nameless(known)
-    assert not report_tables.random_against_apart([nobody, known]).rows
+    assert not report_tables.random_against_apart([anonymous, known]).rows
 
 
 def test_known_speakers_are_counted_and_the_others_mentioned() -> None:
@@ -101,17 +103,17 @@ def test_known_speakers_are_counted_and_the_others_mentioned() -> None:
 def test_the_report_says_so_at_the_top(cells: list[Cell], tmp_path: Path) -> None:
     markdown, page = (path.read_text("utf-8") for path in write_report(cells, tmp_path))
     for text in (markdown, re.sub(r"<[^>]+>", "", page)):
-        assert text.index("Speakers unknown.") > 0 and NAMELESS in text
+        assert text.index("Speakers unknown.") > 0 and UNKNOWN_SPEAKERS in text
         assert "1 speaker" not in text and "1 test speaker" not in text
     assert re.search(r"test speakers\s*</dt>\s*<dd[^>]*>\s*unknown", page)
     assert not list(tmp_path.glob("figures/*-speakers.png"))
 
 
-def test_a_card_counts_nobody() -> None:
+def test_a_card_counts_no_unknown_speakers() -> None:
     rng = np.random.default_rng(0)
     truth, logits = rng.integers(0, 3, 40), rng.normal(size=(40, 3))
-    ids, nobody = tuple(map(str, range(40))), (UNKNOWN_SPEAKER,) * 40
-    answers = Answers(ids, ("own",) * 40, nobody, ("",) * 40, truth, logits)
+    ids, anonymous = tuple(map(str, range(40))), (UNKNOWN_SPEAKER,) * 40
+    answers = Answers(ids, ("own",) * 40, anonymous, ("",) * 40, truth, logits)
     found = figures(answers, ("a", "b", "c"), 1.0, 0.5)
     assert found["speakers"] == 0 and found["per_speaker"] == {} and found["nameless"] == 40
     assert "fewer than 6 test speakers are known" in found["note"]
@@ -128,7 +130,7 @@ def test_the_page_of_a_card_says_so() -> None:
     text = _figures(replace(card, metrics={"test": test})) + _classes(
         replace(card, metrics={"test": test})
     )
-    assert NAMELESS in text and "| test | 40 | unknown |" in text
+    assert UNKNOWN_SPEAKERS in text and "| test | 40 | unknown |" in text
     assert "UAR is the mean recall of the classes with clips." in text
     assert "| b | – | – | – | 0 |" in text
 
@@ -199,7 +201,7 @@ def test_every_command_says_that_the_figures_flatter(own: Path) -> None:
         ("study", own, "--recipes", "variable-3", "--split", "random-75-25", "--jobs", 1),
     ):
         said = run(*command, *TINY)
-        assert NAMELESS in said and "1 speaker" not in said
+        assert UNKNOWN_SPEAKERS in said and "1 speaker" not in said
     again = run("evaluate", "runs/own-variable-3", own)
     assert "training may have heard the same voices" in again
     assert "other clips of these speakers" not in again
@@ -227,6 +229,6 @@ def test_speaker_splits_are_refused_and_random_ones_offered(own: Path) -> None:
     assert "the speakers of this corpus are unknown" in message and "random-75-25" in message
 
 
-def test_a_random_split_of_nobody_is_made(own: Path) -> None:
+def test_a_random_split_of_unknown_speakers_is_made(own: Path) -> None:
     corpus: Corpus = read_corpus(own)
     assert "speakers unknown" in fold_of(make_split(corpus, "random-75-25"))

@@ -129,7 +129,7 @@ def test_where_two_places_may_tell_the_emotion_both_are_told(names: list[str]) -
     assert "may be it too" in said and "manifest.csv" in said
 
 
-def test_who_would_be_one_of_several_emotions_is_nobody() -> None:
+def test_a_name_that_is_one_of_several_emotions_is_not_a_speaker() -> None:
     labels = read(grid("{a}/{b}/{n}.wav", a=MOODS, b=MOODS, n="12"))
     assert speakers(labels) == {UNKNOWN_SPEAKER}
 

@@ -1,14 +1,14 @@
-"""Whether a name is one of people: `Actor_03`, `speaker2`, `F01`; and whether it surely is none.
+"""Recognise names of speakers in folder and file names: `Actor_03`, `speaker2`, `F01`.
 
-Folders and file names of other people's corpora carry numbers, dates, sessions and takes, too,
-and to take these for people would call a split fair that is not.
+Folders and files are also named after dates, sessions, takes and parts. These must not count as
+speakers: a split by sessions would be called speaker-independent and not be it.
 """
 
 from __future__ import annotations
 
 import re
 
-# What people are called where they are numbered.
+# Words for speakers, in several languages, that come before a number.
 _ROLES = (
     "actor|actress|acteur|actrice|agent|caller|client|customer|hablante|informant|locut(?:eur|rice"
     "|or|ora)|parlante|participant|patient|person|proband(?:in)?|schauspieler(?:in)?|singer|"
@@ -19,7 +19,7 @@ _LETTERED = re.compile(r"(?:s|sp|f|m|w|p|id)[_-]?\d{1,4}", re.IGNORECASE)
 _INSIDE = re.compile(
     rf"(?<![^\W_])(?:{_ROLES})[\s_.-]?(?:\d+|(?<=[\s_.-])[a-z])(?![^\W_])", re.IGNORECASE
 )
-# What is numbered or named in file names and folders, and is not who speaks.
+# Words, with or without number, for what is not a speaker.
 _THINGS = re.compile(
     r"(?:aud|audios?|aug(?:mented)?|batch|ch|channel|chunk|clean|clips?|copy|corpus|data(?:set)?|"
     r"day|dev|device|dialog|dialogue|eval|far|female|file|fold|high|hour|img|intense|item|left|"
@@ -37,16 +37,16 @@ _DATE = re.compile(
 
 
 def is_numbered_person(name: str) -> bool:
-    """Whether a name is that of a person who is numbered: `Actor_03`, `spk0`, `s01`, `F01`."""
+    """Whether a name is that of a numbered speaker: `Actor_03`, `spk0`, `s01`, `F01`."""
     return bool(_NUMBERED.fullmatch(name) or _LETTERED.fullmatch(name))
 
 
 def person_inside(stem: str) -> str:
-    """The person a file name tells by a word for people, `angry_spk1_03` -> `spk1`; or nothing."""
+    """The numbered speaker in a file name, `angry_spk1_03` -> `spk1`; empty if none or several."""
     found = {match.group() for match in _INSIDE.finditer(stem)}
     return found.pop() if len(found) == 1 else ""
 
 
-def is_thing(name: str) -> bool:
-    """Whether a name is that of a part, a session, a take, a date, ..., and so of nobody."""
+def is_no_person(name: str) -> bool:
+    """Whether a name is that of a part, session, take, date or the like: not of a speaker."""
     return bool(_THINGS.fullmatch(name) or _DATE.match(name))
