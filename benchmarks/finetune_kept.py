@@ -29,14 +29,14 @@ from emelia.learn.data.loader import Clip, Loader
 from emelia.learn.export.temperature import Answers, answers_of, temperature, threshold
 from emelia.learn.model.network import Encoder
 from emelia.learn.study.cell import logit_records
-from emelia.learn.study.finetuning import gentler, unheard
+from emelia.learn.study.finetuning import finetuning_recipe, unseen
 from emelia.learn.study.keeping import Verdict, judge, restricted
-from emelia.learn.study.warm_start import Origin, read
+from emelia.learn.study.warm_start import EarlierRun, read
 from emelia.learn.training import linear_layer
 from emelia.learn.training.hardware import CPU
 from emelia.learn.training.inference import logits
 from emelia.learn.training.runs import Run
-from emelia.learn.training.trainer import Lesson, learn
+from emelia.learn.training.trainer import TrainingJob, train
 from emelia.metrics import uar
 from emelia.show.tables import Table, write_block
 from emelia.use.bundled import find_model
@@ -50,7 +50,7 @@ TEACHERS = 4  # speakers who are learnt from, at most
 class Bench:
     """What all draws share."""
 
-    start: Origin
+    start: EarlierRun
     run: Run  # the model as it was, asked for the labels of the corpus alone
     limits: tuple[float, float]  # its own temperature and threshold
     corpus: Corpus
@@ -102,20 +102,20 @@ def _dealt(
 
 def teach(bench: Bench, fold: Fold) -> Draw:
     """Teach the model on a fold, judge it by what is held out of that, and ask both on the test."""
-    recipe = gentler(bench.start.run().recipe, bench.start.name, fold.train)
-    lesson = Lesson(recipe, fold, bench.corpus.emotions, 0, CPU.fabric(), start=bench.start.run())
+    recipe = finetuning_recipe(bench.start.run().recipe, bench.start.name, fold.train)
+    job = TrainingJob(recipe, fold, bench.corpus.emotions, 0, CPU.fabric(), init=bench.start.run())
     loader = Loader(recipe, bench.corpus.emotions)
-    learnt = learn(lesson, loader, bench.of(fold.validation))
+    trained = train(job, loader, bench.of(fold.validation))
     held_out = {
-        "before": answers(bench.run.network, learnt.checked),
+        "before": answers(bench.run.network, trained.checked),
         "taught": answers_of(
-            logit_records(learnt.checked, learnt.answers), len(bench.corpus.emotions)
+            logit_records(trained.checked, trained.answers), len(bench.corpus.emotions)
         ),
     }
     verdict = judge(held_out["before"], held_out["taught"])
     test = bench.of(fold.test)
     asked = {
-        "before": answers(bench.run.network, test), "taught": answers(learnt.network, test)
+        "before": answers(bench.run.network, test), "taught": answers(trained.network, test)
     }  # fmt: skip
     limits = {who: _limits(held_out[who]) for who in held_out}
     kept = "taught" if verdict.better else "before"
@@ -129,14 +129,15 @@ def teach(bench: Bench, fold: Fold) -> Draw:
 
 @torch.no_grad()
 def answers(network: Encoder, clips: Sequence[Clip]) -> Answers:
-    """Of an encoder that listens evenly from cached features, else as it always answers."""
-    classes = network.output.out_features
+    """Of an encoder with even attention from cached features, else as usual."""
     if not isinstance(network, Encoder) or network.pool.score.weight.any():
-        return answers_of(logit_records(clips, logits(network, clips, classes)), classes)
+        return answers_of(logit_records(clips, logits(network, clips)), network.classes)
     pooled = linear_layer.pooled(network, clips)
-    x = torch.from_numpy(linear_layer.features(pooled, pooled.shape[1] - 1, network.every))
+    x = torch.from_numpy(
+        linear_layer.layer_features(pooled, pooled.shape[1] - 1, network.all_layers)
+    )
     found = network.output((x - network.shift) * network.scale)
-    return answers_of(logit_records(clips, found), classes)
+    return answers_of(logit_records(clips, found), network.classes)
 
 
 def _limits(held_out: Answers) -> tuple[float, float]:
@@ -225,7 +226,7 @@ def prepare(model: str, name: str) -> Bench:
     start, card = read(place), read_card(place)
     merged = list(CORPORA[name].merges) if name in CORPORA else []  # `calm` would count as neutral
     corpus = read_corpus(name, emotions=card.labels, complete=False, apart=merged)
-    if unheard(corpus, start.heard) != corpus:
+    if unseen(corpus, start.seen) != corpus:
         raise SystemExit(f"{model}: has heard clips of {name}. Take another model.")
     run = restricted(start.run(), corpus.emotions)
     loaded = Loader(run.recipe, corpus.emotions).load(corpus.utterances)

@@ -28,7 +28,7 @@ from emelia.learn.data.loader import Clip, Loader, training_batches
 from emelia.learn.model.network import Network
 from emelia.learn.study.recipes import find_recipes
 from emelia.learn.training.checkpoints import Epoch
-from emelia.learn.training.fit import fit
+from emelia.learn.training.fit import FitJob, fit
 from emelia.learn.training.runs import new_network
 from emelia.show.tables import Table, write_block
 
@@ -73,7 +73,7 @@ def epoch(clips: list[Clip], recipe: Recipe, classes: int) -> float:
     network = new_network(recipe, classes).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters(), recipe.train.lr)
     began = time.perf_counter()
-    for batch in training_batches(clips, recipe, network, classes, np.random.default_rng(0)):
+    for batch in training_batches(clips, recipe, network, np.random.default_rng(0)):
         loss = nn.functional.cross_entropy(network(batch.inputs, batch.lengths), batch.targets)
         optimizer.zero_grad()
         loss.backward()
@@ -141,7 +141,7 @@ def time_to(
             raise Reached
 
     try:
-        fit(network, lambda _: clips, validation, recipe, classes, seed=seed, on_epoch=note)
+        fit(network, FitJob(recipe, lambda _: clips, validation, seed, on_epoch=note))
     except Reached:
         return sum(line["seconds"] for line in history), len(history)
     return 0.0, len(history)

@@ -17,7 +17,7 @@ import pytest
 
 import emelia
 from emelia.config import load_recipe
-from emelia.learn.export.temperature import WANTED
+from emelia.learn.export.temperature import TARGET_ACCURACY
 from emelia.use.bundled import shipped
 from emelia.use.model import read_card
 
@@ -122,7 +122,7 @@ def test_make_models_makes_what_ships(name: str, file: Path) -> None:
     (train,) = (line for line in lines if line[1] == "train" and f"shipped-{name}" in line)
     assert train[train.index("--out") + 1] == export[2], "what was trained is exported"
     told = dict(pairwise(export))
-    share = float(told.get("--accuracy", WANTED))
+    share = float(told.get("--accuracy", TARGET_ACCURACY))
     assert f"at which {100 * share:.0f} % of the accepted" in card.threshold_rule
     usual = f"{len(card.labels)} emotions in Greek, English, German and Polish speech"
     assert told.get("--title", usual) == card.title

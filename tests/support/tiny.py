@@ -22,7 +22,7 @@ from emelia.learn.data.loader import Clip
 from emelia.learn.model.network import Network, build
 from emelia.learn.training.checkpoints import Epoch, Progress
 from emelia.learn.training.distill import Teacher
-from emelia.learn.training.fit import fit
+from emelia.learn.training.fit import FitJob, fit
 from emelia.results import Cell
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,7 +85,7 @@ class Trained:
 
 
 def train(recipe: Recipe = PLAIN, seed: int = 0, start: int = -1, **options: Any) -> Trained:
-    """`fit` a fresh network on toy clips; options are those of `fit`.
+    """`fit` a fresh network on toy clips; options are those of a `FitJob`.
 
     Args:
         start: seed of the first weights, where it is not `seed`.
@@ -103,7 +103,7 @@ def train(recipe: Recipe = PLAIN, seed: int = 0, start: int = -1, **options: Any
     clips: Callable[[int], Sequence[Clip]] = training if callable(training) else lambda _: training
     validation = options.pop("validation", toy(seed=1))
     options = {"on_epoch": note, "seed": seed, **options}
-    made.progress = fit(made.network, clips, validation, recipe, CLASSES, **options)
+    made.progress = fit(made.network, FitJob(recipe, clips, validation, **options))
     return made
 
 

@@ -44,6 +44,6 @@ def make_known(monkeypatch: pytest.MonkeyPatch, folder: Path, seed: int = 0) -> 
         BANDS, WIDTH, HEADS, BLOCKS, file.name, sha256(data).hexdigest(), "made here"
     )
     monkeypatch.setitem(catalogue.KNOWN, NAME, known)
-    monkeypatch.setitem(catalogue.KNOWN, "mel", replace(known, blocks=2, stands_in=NAME))
+    monkeypatch.setitem(catalogue.KNOWN, "mel", replace(known, blocks=2, reference=NAME))
     monkeypatch.setenv("EMELIA_WEIGHTS", str(folder))
     return file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from emelia import console
 from emelia.cli.options import split_names
@@ -58,11 +59,16 @@ def _read(
     return corpus
 
 
-def divide(corpus: Corpus, split: str, imbalance: float = 1.0, others: str = "") -> Split:
+def divide(
+    corpus: Corpus, split: str, imbalance: float = 1.0, others: str = ""
+) -> tuple[Split, list[dict[str, Any]]]:
     """Split a corpus; print the audit, and what was added or left out on purpose.
 
     Args:
         others: where corpora lie whose clips are added to training; none where empty.
+
+    Returns:
+        The split, and the audit of each of its folds.
     """
     parts = make_split(corpus, split)
     if others:
@@ -76,7 +82,7 @@ def divide(corpus: Corpus, split: str, imbalance: float = 1.0, others: str = "")
         console.say(line)
     if any("nameless" in one for one in audits):
         console.warn(UNKNOWN_SPEAKERS)
-    return parts
+    return parts, audits
 
 
 def usual_split(corpus: Corpus) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from emelia import console, metrics
 from emelia.errors import RunError
 from emelia.learn.export.card_figures import confidence
-from emelia.learn.export.temperature import choosing, read_answers, temperature, threshold
+from emelia.learn.export.temperature import for_calibration, read_answers, temperature, threshold
 from emelia.results import Calibration
 
 
@@ -30,7 +30,7 @@ def tell_confidence(
     except RunError as error:
         console.warn(f"nothing is said of its confidence: {error}")
         return
-    chose = choosing(validation, left_out)
+    chose = for_calibration(validation, left_out)
     heat = temperature(chose)
     limit = threshold(chose, heat).limit
     chances = np.array([answer["probabilities"] for answer in answers], np.float64)

@@ -33,6 +33,15 @@ class AudioConfig:
     )
     level: Literal["none", "peak", "loudness"] = setting("peak", "what is made equal for all clips")
 
+    def outside_graph(self) -> AudioConfig:
+        """The steps that are done before the graph of a model file.
+
+        The graph has those on by default, DC removal and peak normalisation. Where another step
+        would come between them, all are done outside, in their order.
+        """
+        inside = self.denoise == "none" and not self.trim_db and self.level != "loudness"
+        return AudioConfig(dc=False, level="none") if inside else self
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureConfig:
@@ -318,8 +327,8 @@ class TrainConfig:
     )
 
     @property
-    def taught(self) -> bool:
-        """Whether a teacher is distilled."""
+    def uses_teacher(self) -> bool:
+        """Whether soft labels or features of a teacher are distilled."""
         return self.distill_alpha > 0 or self.feature_distill > 0
 
 

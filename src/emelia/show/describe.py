@@ -207,7 +207,7 @@ def origins(recipe: Recipe) -> str:
         if train.frozen:
             some = "" if train.frozen >= ALL_FROZEN else f"first {train.frozen} of the "
             told.append(f"The {some}encoder's layers do not learn")
-    if train.taught:
+    if train.uses_teacher:
         told += _teaching(recipe)
     return f"{'. '.join(told)}." if told else ""
 

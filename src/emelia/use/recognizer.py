@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emelia.audio import Wave, prepare, resample
-from emelia.config import SAMPLE_RATE, AudioConfig, Card
+from emelia.config import SAMPLE_RATE, Card
 from emelia.emotions import canonical
 from emelia.errors import AudioError, ConfigError, MissingExtraError
 from emelia.use.batching import batches, groups, in_order
@@ -41,7 +41,6 @@ NO_SPEECH = "no speech"
 _BATCH = 8 * SAMPLE_RATE  # samples, padding included; larger ones leave the processor's cache
 _GROUP = 64  # recordings looked at together, to find those of like length
 _GROUP_SAMPLES = 600 * SAMPLE_RATE  # and how much sound they may hold: 38 MB
-_AS_IT_IS = AudioConfig(dc=False, level="none")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -198,9 +197,7 @@ class Recognizer:
 
     def _prepared(self, wave: Wave) -> Wave:
         """Do what the graph leaves to us. DC and peak it does itself; twice changes nothing."""
-        audio = self.card.audio
-        ours = audio.denoise != "none" or audio.trim_db or audio.level == "loudness"
-        return prepare(wave, SAMPLE_RATE, audio if ours else _AS_IT_IS)
+        return prepare(wave, SAMPLE_RATE, self.card.audio.outside_graph())
 
     def _answers(self, clips: Sequence[_Clip]) -> list[Prediction]:
         windows = [clip.speech.windows() for clip in clips]

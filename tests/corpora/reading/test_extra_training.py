@@ -24,7 +24,7 @@ from emelia.corpora.splits.imbalance import imbalanced
 from emelia.corpora.splits.scheme import Split, audit, audit_lines, make_split
 from emelia.errors import CorpusError
 from emelia.learn.export.parity import recordings
-from emelia.learn.study.tasks import Setting, Task, tasks
+from emelia.learn.study.tasks import StudyData, Task, tasks
 from emelia.results import read_results, studies
 from emelia.show.report.recordings import places_of
 
@@ -158,13 +158,13 @@ def test_the_key_of_a_cell_without_additions_is_what_it_always_was() -> None:
 
 def test_a_run_knows_what_was_added() -> None:
     home = made("home")
-    setting = Setting.of(home, added(home, made("one"), made("two", 2)))
-    assert (setting.corpus, setting.corpus_digest) == ("home", home.digest)
-    assert setting.places == ("home", "one", "two")
-    assert [(c["name"], c["clips"]) for c in setting.corpora] == [
+    data = StudyData.of(home, added(home, made("one"), made("two", 2)))
+    assert (data.corpus, data.corpus_digest) == ("home", home.digest)
+    assert data.places == ("home", "one", "two")
+    assert [(c["name"], c["clips"]) for c in data.corpora] == [
         ("home", 24), ("one", 24), ("two", 12),
     ]  # fmt: skip
-    assert list(setting.added) == ["one", "two"]
+    assert list(data.added) == ["one", "two"]
 
 
 # The whole way

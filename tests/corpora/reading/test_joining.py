@@ -14,7 +14,7 @@ from emelia.corpora import read_corpus
 from emelia.corpora.known.europe import emodb
 from emelia.corpora.splits.scheme import Split, make_split
 from emelia.errors import CorpusError
-from emelia.learn.study.tasks import Setting
+from emelia.learn.study.tasks import StudyData
 
 AESDD = ("anger/a01 (1).wav", "anger/a02 (2).wav", "fear/f01 (1).wav", "fear/f02 (2).wav")
 # happiness, calm, neutral and anger of actors 01 and 02
@@ -110,9 +110,9 @@ def test_a_list_of_speakers_splits_joined_corpora(folder: Path, tmp_path: Path) 
 
 def test_a_run_tells_of_every_corpus_it_heard(folder: Path) -> None:
     corpus = read_corpus("aesdd+ravdess")
-    setting = Setting.of(corpus, Split("any", "", ()))
-    assert setting.places == (str(folder / "aesdd"), str(folder / "ravdess"))
-    assert [about["licence"][:8] for about in setting.corpora] == ["publishe", "CC BY-NC"]
+    data = StudyData.of(corpus, Split("any", "", ()))
+    assert data.places == (str(folder / "aesdd"), str(folder / "ravdess"))
+    assert [about["licence"][:8] for about in data.corpora] == ["publishe", "CC BY-NC"]
 
 
 def test_real_corpora_meet_in_seven_emotions(

@@ -133,7 +133,7 @@ def numbers(batches: Sequence[Batch]) -> list[int]:
 def epoch(
     clips: Sequence[Clip], recipe: Recipe, seed: int = 0, network: Network = VARIABLE
 ) -> list[Batch]:
-    return list(training_batches(clips, recipe, network, 3, np.random.default_rng(seed)))
+    return list(training_batches(clips, recipe, network, np.random.default_rng(seed)))
 
 
 def recipe_of(augment: AugmentConfig | None = None, **train: Any) -> Recipe:
@@ -154,16 +154,16 @@ def test_a_clip_shorter_than_the_network_takes_ends_in_silence() -> None:
 
 def test_a_short_clip_is_the_same_alone_and_in_a_batch() -> None:
     clips = fake_clips([2, 9, 3, 4])
-    together = collate(clips, VARIABLE, 3)
+    together = collate(clips, VARIABLE)
     assert together.lengths.tolist() == [4, 9, 4, 4]
     for place, clip in enumerate(clips):
-        alone = collate([clip], VARIABLE, 3)
+        alone = collate([clip], VARIABLE)
         frames = int(alone.lengths[0])
         assert int(together.lengths[place]) == frames
         assert torch.equal(together.inputs[place, ..., :frames], alone.inputs[0])
     with torch.no_grad():
         outputs = VARIABLE(together.inputs, together.lengths)
-        lone = [VARIABLE(b.inputs, b.lengths) for b in (collate([c], VARIABLE, 3) for c in clips)]
+        lone = [VARIABLE(b.inputs, b.lengths) for b in (collate([c], VARIABLE) for c in clips)]
     torch.testing.assert_close(outputs, torch.cat(lone), rtol=1e-5, atol=1e-5)
 
 
@@ -220,7 +220,7 @@ def test_a_network_of_any_length_takes_clips_as_they_are() -> None:
 
 def test_a_batch_holds_clips_padded_with_their_own_silence() -> None:
     clips = fake_clips([6, 9, 5], labels=[2, 0, 1])
-    batch = collate(clips, VARIABLE, 3)
+    batch = collate(clips, VARIABLE)
     assert batch.inputs.shape == (3, 1, 8, 9)
     assert batch.inputs.dtype == torch.float32
     assert batch.inputs.is_contiguous(memory_format=torch.channels_last)
@@ -307,7 +307,7 @@ def test_evaluation_shows_every_clip_once_and_tells_its_place() -> None:
     lengths = np.random.default_rng(0).integers(4, 90, 53).tolist()
     clips = fake_clips(lengths)
     seen: list[int] = []
-    for places, batch in evaluation_batches(clips, VARIABLE, 3):
+    for places, batch in evaluation_batches(clips, VARIABLE):
         assert len(places) <= data.EVALUATION_BATCH
         assert [n - 1 for n in numbers([batch])] == places
         assert batch.lengths.tolist() == [lengths[place] for place in places]
@@ -326,18 +326,18 @@ def test_resized_clips_fill_their_batches_without_padding() -> None:
 # Changes drawn each epoch
 
 
-def test_a_crop_is_a_random_piece_of_the_clip() -> None:
+def test_a_crop_is_of_a_random_place_of_the_clip() -> None:
     (clip,) = fake_clips([100])
     clip = replace(clip, spec=np.tile(np.arange(100, dtype=np.float32), (8, 1)))
-    starts = set()
+    positions = set()
     for seed in range(200):
         (batch,) = epoch([clip], recipe_of(AugmentConfig(crop=30)), seed)
         assert batch.lengths.tolist() == [30]
         first = int(batch.inputs[0, 0, 0, 0])
         assert torch.equal(batch.inputs[0, 0, 3], torch.arange(first, first + 30.0))
-        starts.add(first)
-    assert (min(starts), max(starts)) == (0, 70)
-    assert len(starts) > 50
+        positions.add(first)
+    assert (min(positions), max(positions)) == (0, 70)
+    assert len(positions) > 50
 
 
 def test_a_clip_shorter_than_the_crop_stays_whole() -> None:
@@ -346,7 +346,7 @@ def test_a_clip_shorter_than_the_crop_stays_whole() -> None:
     assert batch.lengths.tolist() == [20]
 
 
-def test_pieces_are_said_to_begin_somewhere_and_nothing_else_is_drawn_otherwise() -> None:
+def test_position_jitter_moves_positions_and_changes_no_other_draw() -> None:
     network = build(ModelConfig("encoder", encoder="whisper-tiny.en", blocks=1), 3, 80)
     clips = fake_clips([20 + n for n in range(60)], bands=80)
     plain = AugmentConfig(crop=15, mask_probability=0.5, masks_each_epoch=True, mixup=0.2)
@@ -354,9 +354,11 @@ def test_pieces_are_said_to_begin_somewhere_and_nothing_else_is_drawn_otherwise(
         epoch(clips, recipe_of(replace(plain, position_jitter=place), batch_size=2), 4, network)
         for place in (0, 9, 9)
     ]
-    starts = [[batch.start for batch in batches] for batches in moved]
-    assert set(starts[0]) == {0} and set(starts[1]) == {0, 1, 2, 3, 4}, "encoder frames: 9 / 2"
-    assert starts[1] == starts[2]
+    positions = [[batch.position for batch in batches] for batches in moved]
+    assert set(positions[0]) == {0} and set(positions[1]) == {0, 1, 2, 3, 4}, (
+        "encoder frames: 9 / 2"
+    )
+    assert positions[1] == positions[2]
     first, other = moved[0][0], moved[1][0]
     assert torch.equal(first.inputs, other.inputs) and torch.equal(first.targets, other.targets)
 
@@ -445,7 +447,7 @@ def test_validation_and_test_clips_are_never_changed(
 
 def test_evaluation_batches_are_never_changed() -> None:
     clips = fake_clips([30, 12])
-    ((_, batch),) = evaluation_batches(clips, VARIABLE, 3)
+    ((_, batch),) = evaluation_batches(clips, VARIABLE)
     assert batch.lengths.tolist() == [12, 30]
     assert (batch.inputs[1] == 1).all()
 

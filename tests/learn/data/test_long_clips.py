@@ -19,12 +19,12 @@ from emelia.corpora import Utterance, read_corpus
 from emelia.learn.data import loader
 from emelia.learn.data.loader import Clip, Loader, evaluation_batches, in_windows, training_batches
 from emelia.learn.export import parity
-from emelia.learn.export.parity import Sound, compare, hear
+from emelia.learn.export.parity import Sound, compare, decoded
 from emelia.learn.model.network import build
 from emelia.learn.training.inference import logits
 from emelia.learn.training.runs import Run
 
-LONGEST = 40  # frames
+WINDOW = 40  # frames
 BANDS = 8
 NETWORK = build(ModelConfig(dropout=0.0), 3, BANDS)
 
@@ -35,7 +35,7 @@ def clips(*lengths: int) -> list[Clip]:
         Clip(
             Utterance(f"{i}.wav", Path(f"{i}.wav"), "anger", "1"), i % 3,
             rng.standard_normal((BANDS, length)).astype(np.float32), np.zeros(BANDS, np.float32),
-            longest=LONGEST,
+            window=WINDOW,
         )
         for i, length in enumerate(lengths)
     ]  # fmt: skip
@@ -43,25 +43,25 @@ def clips(*lengths: int) -> list[Clip]:
 
 def test_only_long_clips_are_cut_and_nothing_of_them_is_left_out() -> None:
     made = clips(30, 90, 40)
-    pieces, owners = in_windows(made)
+    windows, owners = in_windows(made)
     assert owners.tolist() == [0, 1, 1, 1, 1, 2]
-    assert pieces[0].spec is not None and pieces[0].spec.shape[1] == 30
+    assert windows[0].spec is not None and windows[0].spec.shape[1] == 30
     starts = [0, 17, 33, 50]
-    for piece, start in zip(pieces[1:5], starts, strict=True):
-        np.testing.assert_array_equal(piece.spec, made[1].spec[:, start : start + LONGEST])
+    for window, start in zip(windows[1:5], starts, strict=True):
+        np.testing.assert_array_equal(window.spec, made[1].spec[:, start : start + WINDOW])
 
 
 def test_clips_of_no_limit_are_whole() -> None:
-    made = [replace(clip, longest=0) for clip in clips(500)]
-    pieces, owners = in_windows(made)
-    assert len(pieces) == 1 and pieces[0].spec.shape[1] == 500 and owners.tolist() == [0]
+    made = [replace(clip, window=0) for clip in clips(500)]
+    windows, owners = in_windows(made)
+    assert len(windows) == 1 and windows[0].spec.shape[1] == 500 and owners.tolist() == [0]
 
 
 def test_the_logits_of_a_long_clip_are_the_mean_of_its_windows() -> None:
     made = clips(30, 90, 40, 133)
-    found = logits(NETWORK, made, 3)
-    pieces, owners = in_windows(made)
-    alone = torch.cat([logits(NETWORK, [piece], 3) for piece in pieces])
+    found = logits(NETWORK, made)
+    windows, owners = in_windows(made)
+    alone = torch.cat([logits(NETWORK, [window]) for window in windows])
     for place in range(4):
         wanted = alone[torch.from_numpy(owners == place)].mean(0)
         torch.testing.assert_close(found[place], wanted, atol=1e-5, rtol=1e-5)
@@ -70,8 +70,8 @@ def test_the_logits_of_a_long_clip_are_the_mean_of_its_windows() -> None:
 def test_a_batch_holds_fewer_clips_where_they_are_long() -> None:
     made = clips(*[10] * 40, *[40] * 40)
     seen: list[int] = []
-    for places, batch in evaluation_batches(made, NETWORK, 3):
-        assert batch.inputs.shape[0] * batch.inputs.shape[3] <= loader.MOST * LONGEST
+    for places, batch in evaluation_batches(made, NETWORK):
+        assert batch.inputs.shape[0] * batch.inputs.shape[3] <= loader.BATCH_WINDOWS * WINDOW
         seen += places
     assert sorted(seen) == list(range(80))
 
@@ -81,8 +81,8 @@ def test_what_is_learnt_of_a_long_clip_is_a_piece_drawn_anew() -> None:
     recipe = Recipe("r", train=TrainConfig(batch_size=2))
     drawn = []
     for seed in range(3):
-        (batch,) = training_batches(made, recipe, NETWORK, 3, np.random.default_rng(seed))
-        assert sorted(batch.lengths.tolist()) == [30, LONGEST]
+        (batch,) = training_batches(made, recipe, NETWORK, np.random.default_rng(seed))
+        assert sorted(batch.lengths.tolist()) == [30, WINDOW]
         drawn.append(float(batch.inputs[batch.lengths.argmax(), 0, 0, 0]))
     assert len(set(drawn)) == 3
 
@@ -94,7 +94,7 @@ def test_a_loader_tells_how_much_is_heard_at_once(
     corpus = read_corpus(small_corpus())
     features = FeatureConfig(kind=kind, hop=1 if kind == "wave" else 160)
     (clip,) = Loader(Recipe("r", features=features), corpus.emotions).load(corpus.utterances[:1])
-    assert clip.longest == (160_000 if kind == "wave" else 1000)
+    assert clip.window == (160_000 if kind == "wave" else 1000)
 
 
 # The check of an export
@@ -106,9 +106,9 @@ def test_the_check_hears_long_recordings_in_windows_and_counts_them_once(tmp_pat
     run = cast(Run, SimpleNamespace(recipe=Recipe("r"), classes=("a", "b", "c"), network=NETWORK))
     run.network.eval()
     paths = {"short": tmp_path / "short.wav", "long": tmp_path / "long.wav"}
-    sounds = list(hear(run, paths))
+    sounds = list(decoded(run, paths))
     assert [sound.id for sound in sounds] == ["short", *["long"] * 4]
-    assert max(len(sound.bare) for sound in sounds) == loader.LONGEST * RATE
+    assert max(len(sound.for_file) for sound in sounds) == loader.WINDOW_SECONDS * RATE
     assert {sound.seconds for sound in sounds} == {2.0, 25.0}
 
 
@@ -117,7 +117,7 @@ def test_its_counts_and_lengths_are_of_recordings(monkeypatch: pytest.MonkeyPatc
     sounds = [Sound("a", wave, wave, 2.0), *[Sound("b", wave, wave, 25.0)] * 3]
     shares = np.full((4, 3), 1 / 3, np.float32)
     monkeypatch.setattr(parity, "_clip", lambda *_: None)
-    monkeypatch.setattr(parity, "logits", lambda network, clips, classes: torch.zeros(4, 3))
+    monkeypatch.setattr(parity, "logits", lambda network, clips: torch.zeros(4, 3))
     run = cast(Run, SimpleNamespace(recipe=Recipe("r"), classes=("a", "b", "c"), network=NETWORK))
     ticks: list[int] = []
     found = compare(run, cast(Any, lambda waves: [shares]), 1.0, iter(sounds), ticks.append)

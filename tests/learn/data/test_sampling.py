@@ -1,4 +1,4 @@
-"""How often training clips are drawn: classes alike, corpora by their size, a share at home."""
+"""How often training clips are drawn: by class, by corpus, by the share of the target."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emelia.config.reading import recipe_from
 from emelia.corpora import Utterance
 from emelia.errors import ConfigError
 from emelia.learn.data.loader import Clip
-from emelia.learn.data.sampling import draw_chances, home_of, pick
+from emelia.learn.data.sampling import sampled_places, sampling_probabilities, target_corpora
 
 
 def clip(corpus: str, label: int) -> Clip:
@@ -30,7 +30,7 @@ OTHERS = [clip("small", 0)] * 16 + [clip("large", 0)] * 40 + [clip("large", 1)] 
 
 def test_corpora_are_drawn_by_the_root_of_their_size_and_their_classes_alike() -> None:
     clips = [clip("small", 0)] * 4 + [clip("large", 0)] * 4 + [clip("large", 1)] * 60
-    chances = draw_chances(clips, "corpora")
+    chances = sampling_probabilities(clips, "corpora")
     assert chances.sum() == pytest.approx(1)
     # sqrt(4) : sqrt(64) = 1 : 4, and the two classes of the large one share its part
     parts = [chances[:4].sum(), chances[4:8].sum(), chances[8:].sum()]
@@ -39,12 +39,12 @@ def test_corpora_are_drawn_by_the_root_of_their_size_and_their_classes_alike() -
 
 def test_classes_are_drawn_alike_over_all_corpora_when_only_they_are_balanced() -> None:
     clips = [clip("small", 0)] * 2 + [clip("large", 1)] * 6
-    assert draw_chances(clips, "sampling")[:2].sum() == pytest.approx(0.5)
+    assert sampling_probabilities(clips, "sampling")[:2].sum() == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("balance", ["none", "sampling", "corpora"])
 def test_the_corpus_under_test_gets_its_share_and_the_others_the_rest(balance: str) -> None:
-    chances = draw_chances([*HOME, *OTHERS], balance, {""}, 0.3)
+    chances = sampling_probabilities([*HOME, *OTHERS], balance, {""}, 0.3)
     assert chances.sum() == pytest.approx(1)
     # At home classes alike; of the others sqrt(16) : sqrt(144) = 1 : 3, classes alike in each.
     parts = np.split(chances, [10, 40, 56, 96])
@@ -56,35 +56,37 @@ def test_the_corpus_under_test_gets_its_share_and_the_others_the_rest(balance: s
 def test_where_the_others_stand_among_the_clips_does_not_matter() -> None:
     order = np.random.default_rng(0).permutation(200)
     clips = [*HOME, *OTHERS]
-    chances = draw_chances(clips, "none", {""}, 0.6)
-    mixed = draw_chances([clips[i] for i in order], "none", {""}, 0.6)
+    chances = sampling_probabilities(clips, "none", {""}, 0.6)
+    mixed = sampling_probabilities([clips[i] for i in order], "none", {""}, 0.6)
     assert mixed == pytest.approx(chances[order])
 
 
 def test_a_joined_corpus_under_test_shares_its_part_by_size() -> None:
     clips = [clip("a", 0)] * 4 + [clip("b", 0)] * 16 + [clip("more", 0)] * 50
-    parts = np.split(draw_chances(clips, "none", {"a", "b"}, 0.6), [4, 20])
+    parts = np.split(sampling_probabilities(clips, "none", {"a", "b"}, 0.6), [4, 20])
     assert [part.sum() for part in parts] == pytest.approx([0.2, 0.4, 0.4])
 
 
 @pytest.mark.parametrize("clips", [HOME, OTHERS])
 @pytest.mark.parametrize("balance", ["sampling", "corpora"])
 def test_with_nobody_to_share_with_balance_decides(clips: list[Clip], balance: str) -> None:
-    assert draw_chances(clips, balance, {""}, 0.3) == pytest.approx(draw_chances(clips, balance))
+    assert sampling_probabilities(clips, balance, {""}, 0.3) == pytest.approx(
+        sampling_probabilities(clips, balance)
+    )
 
 
 def test_all_of_the_share_leaves_nothing_to_the_others() -> None:
-    chances = draw_chances([*HOME, *OTHERS], "none", {""}, 1.0)
+    chances = sampling_probabilities([*HOME, *OTHERS], "none", {""}, 1.0)
     assert chances[:40].sum() == pytest.approx(1) and not chances[40:].any()
 
 
 def test_clips_of_the_corpus_under_test_are_those_that_choose_the_epoch() -> None:
-    assert home_of([clip("a", 0), clip("b", 1)]) == {"a", "b"}
-    assert home_of(HOME) == {""}
+    assert target_corpora([clip("a", 0), clip("b", 1)]) == {"a", "b"}
+    assert target_corpora(HOME) == {""}
 
 
 @pytest.mark.parametrize(
-    ("train", "home", "drawn"),
+    ("train", "target", "drawn"),
     [
         (TrainConfig(), {""}, False),
         (TrainConfig(target_share=0.5), {""}, True),
@@ -94,10 +96,10 @@ def test_clips_of_the_corpus_under_test_are_those_that_choose_the_epoch() -> Non
     ],
 )
 def test_clips_are_drawn_only_where_a_recipe_asks(
-    train: TrainConfig, home: set[str], drawn: bool
+    train: TrainConfig, target: set[str], drawn: bool
 ) -> None:
     clips = [*HOME, *OTHERS]
-    picked = pick(clips, train, home, np.random.default_rng(0))
+    picked = sampled_places(clips, train, target, np.random.default_rng(0))
     assert len(picked) == len(clips)
     assert (list(picked) != list(range(len(clips)))) == drawn
 
@@ -106,7 +108,9 @@ def test_a_training_hears_the_corpus_under_test_as_often_as_asked() -> None:
     clips, rng = [*HOME, *OTHERS], np.random.default_rng(0)
     train = TrainConfig(target_share=0.75)
     drawn = Counter(
-        clips[i].utterance.corpus for _ in range(50) for i in pick(clips, train, {""}, rng)
+        clips[i].utterance.corpus
+        for _ in range(50)
+        for i in sampled_places(clips, train, {""}, rng)
     )
     assert drawn[""] / drawn.total() == pytest.approx(0.75, abs=0.02)
 

@@ -1,4 +1,4 @@
-"""Changes drawn anew for every piece: each does what its numbers say, in decibels."""
+"""Changes drawn anew for every crop: each does what its numbers say, in decibels."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def speech(frames: int = 400, bands: int = 80) -> Spec:
     return spec
 
 
-def test_a_longer_throat_moves_bands_down_and_a_shorter_one_up() -> None:
-    assert spec_augment.move_bands(speech(), 1.1)[18, 0] == pytest.approx(-12, abs=3)  # 19.8
-    assert spec_augment.move_bands(speech(), 0.8)[25].max() == 0  # 25 x 0.8 = 20
-    np.testing.assert_array_equal(spec_augment.move_bands(speech(), 1.0), speech())
+def test_a_longer_vocal_tract_moves_bands_down_and_a_shorter_one_up() -> None:
+    assert spec_augment.warp_bands(speech(), 1.1)[18, 0] == pytest.approx(-12, abs=3)  # 19.8
+    assert spec_augment.warp_bands(speech(), 0.8)[25].max() == 0  # 25 x 0.8 = 20
+    np.testing.assert_array_equal(spec_augment.warp_bands(speech(), 1.0), speech())
 
 
 def test_a_slower_clip_has_more_frames_and_begins_and_ends_alike() -> None:
@@ -47,15 +47,15 @@ def test_powers_are_added_and_the_length_stays() -> None:
     assert spec_augment.add(ten, np.full((3, 20), -90, np.float32)).shape == (3, 10)
 
 
-def test_noise_flickers_around_the_power_it_is_given() -> None:
+def test_noise_noises_around_the_power_it_is_given() -> None:
     silent = np.full((80, 2000), -300, np.float32)
-    noisy = spec_augment.add(silent, -40 + spec_augment._flicker(silent.shape, rng()))
+    noisy = spec_augment.add(silent, -40 + spec_augment._noise(silent.shape, rng()))
     assert 10 * np.log10((10 ** (noisy / 10)).mean()) == pytest.approx(-40, abs=0.1)
 
 
-def test_a_colour_is_the_same_in_every_frame_and_bends_at_a_few_places() -> None:
-    gains = np.stack([spec_augment.bent(81, 4.0, rng(seed))[:, 0] for seed in range(300)])
-    bends = np.linspace(0, 80, spec_augment.BENDS).astype(int)
+def test_gains_are_the_same_in_every_frame_and_linear_between_a_few_bands() -> None:
+    gains = np.stack([spec_augment.random_gains(81, 4.0, rng(seed))[:, 0] for seed in range(300)])
+    bends = np.linspace(0, 80, spec_augment.POINTS).astype(int)
     np.testing.assert_allclose(gains[:, bends].std(0), 4.0, atol=0.6)
     assert np.abs(np.diff(gains[:, : bends[1] + 1], 2)).max() < 1e-4  # straight in between
 
@@ -74,10 +74,12 @@ def test_changes_follow_from_the_generator_and_leave_what_they_were_given() -> N
     assert min(shapes) >= 320 and max(shapes) <= 500 and 400 in shapes and len(shapes) > 5
 
 
-@pytest.mark.parametrize("name", spec_augment.CHANCES)
+@pytest.mark.parametrize("name", spec_augment.PROBABILITIES)
 def test_each_change_does_its_own(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        spec_augment, "CHANCES", {one: float(one == name) for one in spec_augment.CHANCES}
+        spec_augment,
+        "PROBABILITIES",
+        {one: float(one == name) for one in spec_augment.PROBABILITIES},
     )
     spec, other = speech(), np.full((80, 400), -20, np.float32)
     apart = []
@@ -86,23 +88,23 @@ def test_each_change_does_its_own(name: str, monkeypatch: pytest.MonkeyPatch) ->
         assert (made.shape == spec.shape) == (name != "tempo")
         if name != "tempo":
             apart.append(made - spec)
-    if name == "throat":
+    if name == "tract":
         assert {int(d[:, 0].argmax()) for d in apart} - {20}  # the loud band is elsewhere
-    elif name == "colour":
+    elif name == "response":
         assert max(d.std(1).max() for d in apart) < 1e-4 < min(d.std(0).max() for d in apart)
     elif name == "noise":
         assert all(d.min() > -1e-3 and d.max() > 3 for d in apart)
-    elif name == "other":  # 24 to 44 dB below the loud band, above all others
+    elif name == "speech":  # 24 to 44 dB below the loud band, above all others
         assert all(14 < d[30].mean() < 36 and abs(d[20]).max() < 1 for d in apart)
 
 
 def made(features: str, *settings: str, seed: int = 0, frames: int = 400) -> Spec:
     recipe = recipe_from({"features": features, "augment": {"spec_augment": 1.0}}, settings)
     spec = speech(frames) / recipe.features.decibels
-    return spec_augment.vary(spec, spec[:, 0], lambda: spec, recipe, rng(seed))
+    return spec_augment.augment_crop(spec, spec[:, 0], lambda: spec, recipe, rng(seed))
 
 
-def test_a_piece_is_cut_to_its_length_whatever_its_tempo_became() -> None:
+def test_a_crop_has_its_length_whatever_its_tempo_became() -> None:
     found = {made("whisper", "augment.crop=300", seed=seed).shape for seed in range(30)}
     assert found == {(80, 300)}
     assert made("whisper", "augment.crop=300", frames=90).shape[1] <= 113

@@ -41,9 +41,15 @@ from emelia.learn.export.card import corpora_of, usual_licence, without_folders
 from emelia.learn.export.card_figures import figures
 from emelia.learn.export.graph import Graph
 from emelia.learn.export.modelfile import Session, batch, to_onnx
-from emelia.learn.export.parity import compare, make, recordings
-from emelia.learn.export.restore import network_of
-from emelia.learn.export.temperature import Answers, choosing, read_answers, temperature, threshold
+from emelia.learn.export.parity import compare, recordings, synthesised
+from emelia.learn.export.restore import load_model_run
+from emelia.learn.export.temperature import (
+    Answers,
+    for_calibration,
+    read_answers,
+    temperature,
+    threshold,
+)
 from emelia.learn.study.cell import run_cell
 from emelia.learn.study.tasks import tasks
 from emelia.learn.training.runs import Run, load_run, new_network
@@ -169,7 +175,7 @@ def test_the_graph_answers_as_training_does(name: str) -> None:
     run = trained(name)
     session: Any = InTorch(Graph(run.recipe, run.network, 0.7))
     ticks: list[int] = []
-    found = compare(run, session, 0.7, make(run), ticks.append)
+    found = compare(run, session, 0.7, synthesised(run), ticks.append)
     assert (found.clips, ticks[-1], found.same) == (48, 48, 1)
     assert found.largest < 2e-5
 
@@ -214,7 +220,7 @@ def test_a_graph_that_differs_from_the_network_is_refused() -> None:
     session: Any = InTorch(Graph(run.recipe, trained("variable").network, 0.7))
     session.graph.network.output.bias.data[0] += 0.01
     with pytest.raises(ModelError, match=r"made-\d+: .* differs .* by 0\.00.*Nothing was written"):
-        compare(run, session, 0.7, make(run), lambda done: None)
+        compare(run, session, 0.7, synthesised(run), lambda done: None)
 
 
 # The file
@@ -477,8 +483,13 @@ def test_the_threshold_keeps_what_is_right_often_enough() -> None:
     limit = found.limit
     chances = answers.probabilities()
     right, sure = chances.argmax(axis=1) == answers.truth, chances.max(axis=1)
-    assert right.mean() < calibrate.WANTED <= right[sure >= limit].mean() < calibrate.WANTED + 0.01
-    assert (sure >= limit).mean() > calibrate.FEWEST
+    assert (
+        right.mean()
+        < calibrate.TARGET_ACCURACY
+        <= right[sure >= limit].mean()
+        < calibrate.TARGET_ACCURACY + 0.01
+    )
+    assert (sure >= limit).mean() > calibrate.MIN_COVERAGE
     assert found.reached and "75 %" in found.rule
     told = figures(answers, ("a", "b", "c"), 1.0, limit)
     assert told["accepted_accuracy"] == pytest.approx(right[sure >= limit].mean(), abs=1e-4)
@@ -610,8 +621,8 @@ def test_corpora_that_were_left_out_count_alike_in_what_is_chosen() -> None:
         corpora=tuple("rare" if one else "frequent" for one in rare),
         logits=np.where(rare[:, None], 8.0, 1.0) * plain.logits,  # much too sure of the rare ones
     )
-    assert choosing(answers, "speakers") is answers
-    chose = choosing(answers, "corpora")
+    assert for_calibration(answers, "speakers") is answers
+    chose = for_calibration(answers, "corpora")
     assert Counter(chose.corpora) == {"rare": 3_960, "frequent": 3_960}
     assert set(chose.ids) == set(answers.ids)
     assert set(Counter(chose.ids[3_960:]).values()) == {99}, "each as often as the others"
@@ -654,7 +665,7 @@ def test_what_ships_keeps_its_promises(path: Path) -> None:
     assert [i.name for i in model.graph.input] == list(INPUTS)
     assert [o.name for o in model.graph.output] == list(OUTPUTS)
     assert path.with_suffix(".md").read_text(encoding="utf-8") == to_markdown(card)
-    run = network_of(path)  # training can go on from it, with the settings of this version
+    run = load_model_run(path)  # training can go on from it, with the settings of this version
     assert (run.classes, run.recipe.digest) == (card.labels, card.recipe_digest)
 
 

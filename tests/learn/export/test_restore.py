@@ -25,11 +25,10 @@ from emelia.errors import ModelError
 from emelia.learn.export import build
 from emelia.learn.export.graph import Graph
 from emelia.learn.export.modelfile import Session, halved, to_onnx, with_card
-from emelia.learn.export.parity import HALF, Limits, compare, make
-from emelia.learn.export.restore import network_of, notes_of, settings_of
+from emelia.learn.export.parity import HALF, Limits, compare, synthesised
+from emelia.learn.export.restore import load_model_run, metadata_of, settings_of
 from emelia.learn.study.evaluation import evaluate
-from emelia.learn.training.runs import Run, save_answers, save_run
-from emelia.learn.training.seen import SHORT, Heard, lengthen, shorten
+from emelia.learn.training.runs import Run, SeenClips, save_answers, save_run
 
 DIGESTS = [f"{number:02x}" * 32 for number in range(5)]
 
@@ -44,7 +43,7 @@ class Made:
 
     def write(self, path: Path, half: bool = False) -> Path:
         model = halved(self.model) if half else self.model
-        path.write_bytes(with_card(model, self.card, notes_of(self.run, model)))
+        path.write_bytes(with_card(model, self.card, metadata_of(self.run, model)))
         return path
 
 
@@ -82,12 +81,12 @@ def see_that_it_is_nearly_the_same(run: Run, other: Run) -> None:
 
 
 def test_a_network_comes_back_from_its_file(small: Made, tmp_path: Path) -> None:
-    found = network_of(small.write(tmp_path / "some.onnx"))
+    found = load_model_run(small.write(tmp_path / "some.onnx"))
     see_that_it_is_the_same(small.run, found)
     assert not found.network.training
     assert (found.about["split"], found.about["seed"]) == ("loso", 3)
     see_that_it_is_nearly_the_same(
-        small.run, network_of(small.write(tmp_path / "half.onnx", half=True))
+        small.run, load_model_run(small.write(tmp_path / "half.onnx", half=True))
     )
 
 
@@ -96,8 +95,10 @@ def test_a_network_comes_back_from_its_file(small: Made, tmp_path: Path) -> None
 @pytest.mark.parametrize("name", ["resized", "emelia", "mel", "whisper"])
 def test_every_network_comes_back_and_its_file_computes_the_same(name: str, tmp_path: Path) -> None:
     it = made(name)
-    see_that_it_is_the_same(it.run, network_of(it.write(tmp_path / "whole.onnx")))
-    see_that_it_is_nearly_the_same(it.run, network_of(it.write(tmp_path / "half.onnx", half=True)))
+    see_that_it_is_the_same(it.run, load_model_run(it.write(tmp_path / "whole.onnx")))
+    see_that_it_is_nearly_the_same(
+        it.run, load_model_run(it.write(tmp_path / "half.onnx", half=True))
+    )
     graph = Graph(it.run.recipe, it.run.network, 1.7)
     session, half = Session(it.model), Session(halved(it.model))
     see_that_batches_change_nothing(session)
@@ -108,22 +109,22 @@ def test_every_network_comes_back_and_its_file_computes_the_same(name: str, tmp_
             np.testing.assert_allclose(got, value, atol=2e-3)
         np.testing.assert_allclose(session(waves)[0], want[0], atol=1e-5)
         np.testing.assert_allclose(half(waves)[0], want[0], atol=HALF.difference)
-    found = compare(it.run, half, 1.7, make(it.run), lambda done: None, HALF)
+    found = compare(it.run, half, 1.7, synthesised(it.run), lambda done: None, HALF)
     assert found.clips == 48 and found.same >= HALF.same
 
 
-# What was heard
+# Seen clips
 
 
 def test_digests_cut_short_are_known_again() -> None:
-    heard = lengthen(shorten(DIGESTS))
-    assert len(shorten(DIGESTS)) == SHORT * len(DIGESTS)
-    assert all(digest in heard for digest in DIGESTS) and "ff" * 32 not in heard
-    assert all(digest in Heard(DIGESTS) for digest in DIGESTS) and "" not in heard
-    assert lengthen("") == Heard()
+    seen = SeenClips.from_text(SeenClips(DIGESTS).to_text())
+    assert len(SeenClips(DIGESTS).to_text()) == SeenClips.SHORT * len(DIGESTS)
+    assert all(digest in seen for digest in DIGESTS) and "ff" * 32 not in seen
+    assert all(digest in SeenClips(DIGESTS) for digest in DIGESTS) and "" not in seen
+    assert SeenClips.from_text("") == SeenClips()
 
 
-def test_a_network_from_a_file_is_not_tested_with_what_it_has_heard(
+def test_a_network_from_a_file_is_not_tested_with_clips_it_has_seen(
     small: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EMELIA_CACHE", str(tmp_path / "cache"))
@@ -132,10 +133,10 @@ def test_a_network_from_a_file_is_not_tested_with_what_it_has_heard(
         path = tmp_path / "corpus" / emotion / f"a_{number}.wav"
         soundfile.write(path, voice(120, 0.4, number), RATE)
     corpus = read_corpus(tmp_path / "corpus")
-    heard = [utterance.digest for utterance in corpus.utterances[:3]]
-    known = replace(small, run=replace(small.run, about={"heard": heard}))
-    found = evaluate(network_of(known.write(tmp_path / "some.onnx")), corpus)
-    assert (found.heard, len(found.answers)) == (3, 1)
+    seen = [utterance.digest for utterance in corpus.utterances[:3]]
+    known = replace(small, run=replace(small.run, about={"heard": seen}))
+    found = evaluate(load_model_run(known.write(tmp_path / "some.onnx")), corpus)
+    assert (found.seen, len(found.answers)) == (3, 1)
 
 
 # Weights in 16 bits
@@ -158,7 +159,7 @@ def test_half_keeps_answers_and_saves_space(small: Made) -> None:
     kept = {name for name, kind in kinds.items() if kind == onnx.TensorProto.FLOAT}
     assert kinds["network.output.weight"] == onnx.TensorProto.FLOAT16
     assert {"front_end.cosines", "front_end.filters", "network.output.bias"} <= kept
-    found = compare(small.run, Session(half), 1.7, make(small.run), lambda done: None, HALF)
+    found = compare(small.run, Session(half), 1.7, synthesised(small.run), lambda done: None, HALF)
     assert found.same == 1 and 1e-7 < found.largest < HALF.difference
     see_that_batches_change_nothing(Session(half))
 
@@ -174,13 +175,13 @@ def test_half_is_refused_where_weights_do_not_bear_it(small: Made) -> None:
     with np.errstate(over="ignore"):
         half = halved(other.model)
     with pytest.raises(ModelError, match="export without --half"):
-        compare(other.run, Session(half), 1.7, make(other.run), lambda done: None, HALF)
+        compare(other.run, Session(half), 1.7, synthesised(other.run), lambda done: None, HALF)
 
 
 def test_answers_that_change_are_refused(small: Made) -> None:
     session: Any = Swapped(Session(small.model))
     with pytest.raises(ModelError, match=r"answers \d+ of 48 clips otherwise.*99\.5 %.*Do not"):
-        compare(small.run, session, 1.7, make(small.run), lambda done: None,
+        compare(small.run, session, 1.7, synthesised(small.run), lambda done: None,
                 Limits(1.0, HALF.same, "Do not."))  # fmt: skip
 
 
@@ -216,7 +217,7 @@ def test_export_half_says_so_and_is_what_was_checked(
 ) -> None:
     code, _, err = command("--half")
     assert code == 0, err
-    card, found = load(Path("run.onnx")).card, network_of(Path("run.onnx"))
+    card, found = load(Path("run.onnx")).card, load_model_run(Path("run.onnx"))
     assert (card.variant, card.parity["limit"], card.parity["same"]) == ("float16", 5e-3, 1)
     assert 1e-7 < card.parity["largest"] < 5e-3  # no float32 file is that far off
     assert "ONNX, float16" in Path("run.md").read_text(encoding="utf-8")
@@ -224,7 +225,7 @@ def test_export_half_says_so_and_is_what_was_checked(
     assert all(digest in found.about["heard"] for digest in DIGESTS)
     command("--out", "whole.onnx")
     assert load(Path("whole.onnx")).card.variant == "float32"
-    see_that_it_is_the_same(small.run, network_of(Path("whole.onnx")))
+    see_that_it_is_the_same(small.run, load_model_run(Path("whole.onnx")))
 
 
 # Files that training cannot go on from
@@ -273,7 +274,7 @@ def test_a_file_that_lacks_something_says_what_to_do(
     change(model)
     path.write_bytes(model.SerializeToString())
     with pytest.raises(ModelError, match=rf"some\.onnx: .*{told}") as caught:
-        network_of(path)
+        load_model_run(path)
     assert len(str(caught.value).splitlines()) == 1
 
 
@@ -286,7 +287,7 @@ def test_what_is_no_model_file_is_refused(tmp_path: Path, content: bytes | None,
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ModelError, match=rf"some\.onnx: .*{told}"):
-        network_of(path)
+        load_model_run(path)
 
 
 def test_settings_of_a_card_leave_nothing_out(small: Made) -> None:

@@ -70,10 +70,10 @@ def test_frames_of_every_level_are_those_of_the_clip_alone(name: str) -> None:
     encoder, clips = make(name).encoder, clips_of(LENGTHS, BANDS)
     batch, lengths = pad(clips)
     with torch.no_grad():
-        levels, counts = encoder.each(batch.squeeze(1), lengths)
+        levels, counts = encoder.hidden_states(batch.squeeze(1), lengths)
         assert len(levels) == 1 + len(encoder.blocks)
         for place, clip in enumerate(clips):
-            alone, count = encoder.each(clip[None], lengths[place : place + 1])
+            alone, count = encoder.hidden_states(clip[None], lengths[place : place + 1])
             n = int(counts[place])
             assert n == int(count) == -(-clip.shape[1] // encoder.stride)
             assert_near([level[place, :, :n] for level in levels], [a[0] for a in alone])
@@ -95,9 +95,9 @@ def test_what_columns_contribute_adds_up_to_the_logits(name: str, levels: Levels
 def test_all_levels_are_pooled_side_by_side_and_the_last_alone_is_imitated() -> None:
     network, (batch, lengths) = make(NAME, "all"), pad(clips_of(LENGTHS, BANDS))
     with torch.no_grad():
-        levels, counts = network.encoder.each(batch.squeeze(1), lengths)
+        levels, counts = network.encoder.hidden_states(batch.squeeze(1), lengths)
         pooled, also = network.frames(batch, lengths)
-        _, last, _ = network.listen(batch, lengths)
+        _, last, _ = network.forward_with_frames(batch, lengths)
     assert torch.equal(counts, also)
     assert network.output.in_features == 2 * 3 * WIDTH
     assert torch.equal(pooled, torch.cat(levels[1:], 1)), "not what comes before the first block"

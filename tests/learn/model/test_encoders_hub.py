@@ -134,7 +134,7 @@ def test_each_clip_of_a_batch_has_the_hidden_states_transformers_gives_it_alone(
 ) -> None:
     model, encoder = reference(saved(name)), encoder_of(saved(name))
     x, lengths = clips()
-    found, _ = encoder.each(x, lengths)
+    found, _ = encoder.hidden_states(x, lengths)
     last, frames = encoder(x, lengths)
     assert frames.tolist() == list(FRAMES)
     assert last.shape == (3, 32, FRAMES[0]) == (3, encoder.width, FRAMES[0])
@@ -161,8 +161,8 @@ def test_a_clip_is_the_same_alone_and_in_a_batch(name: str, saved: Saved) -> Non
     encoder = encoder_of(saved(name))
     x, lengths = clips()
     for row, (samples, count) in enumerate(zip(LENGTHS, FRAMES, strict=True)):
-        alone, _ = encoder.each(x[row : row + 1, :, :samples], lengths[row : row + 1])
-        for ours, lone in zip(encoder.each(x, lengths)[0], alone, strict=True):
+        alone, _ = encoder.hidden_states(x[row : row + 1, :, :samples], lengths[row : row + 1])
+        for ours, lone in zip(encoder.hidden_states(x, lengths)[0], alone, strict=True):
             torch.testing.assert_close(ours[row, :, :count], lone[0], rtol=0, atol=1e-4)
 
 
@@ -171,7 +171,7 @@ def test_a_clip_is_the_same_alone_and_in_a_batch(name: str, saved: Saved) -> Non
 def test_cut_after_a_block_it_gives_what_the_whole_one_gives_there(name: str, saved: Saved) -> None:
     whole = encoder_of(saved(name))
     x, lengths = clips() if name != "whisper" else (torch.randn(2, 12, 50), torch.tensor([50, 31]))
-    found, _ = whole.each(x, lengths)
+    found, _ = whole.hidden_states(x, lengths)
     for blocks in (1, 2):
         cut = encoder_of(saved(name), blocks)
         assert len(cut.blocks) == len(cut.layers()) - 1 == blocks
@@ -231,7 +231,7 @@ def test_whisper_of_the_hub_is_that_of_transformers(saved: Saved) -> None:
     model = transformers.WhisperModel.from_pretrained(folder).encoder.eval()
     x = torch.randn(2, 12, 3000)  # 30 s, the one length that transformers takes
     expected = model(x, output_hidden_states=True)
-    found, _ = encoder_of(folder).each(x, torch.tensor([3000, 3000]))
+    found, _ = encoder_of(folder).hidden_states(x, torch.tensor([3000, 3000]))
     assert len(found) == len(expected.hidden_states) == 4
     for ours, theirs in zip(found[:-1], expected.hidden_states[:-1], strict=True):
         torch.testing.assert_close(ours.transpose(1, 2), theirs, rtol=0, atol=1e-4)
@@ -260,7 +260,7 @@ def test_whispers_own_weights_give_what_transformers_gives(
     assert {key.partition(".")[0] for key in left} <= {"embed_positions", "layer_norm"}
     x = 0.5 * torch.randn(1, 80, 3000)  # as wide as speech in Whisper's scale
     expected = theirs(x, output_hidden_states=True).hidden_states
-    found = [level.transpose(1, 2) for level in ours.each(x, torch.tensor([3000]))[0]]
+    found = [level.transpose(1, 2) for level in ours.hidden_states(x, torch.tensor([3000]))[0]]
     found[-1] = theirs.layer_norm(found[-1])
     for mine, hers in zip(found, expected, strict=True):
         torch.testing.assert_close(mine, hers, rtol=1e-4, atol=1e-4)

@@ -130,7 +130,7 @@ def test_before_its_blocks_an_encoder_sees_as_far_as_the_table_says() -> None:
         assert isinstance(network, Encoder)
         bands = architecture(recipe, 5).input[1]
         x = torch.rand(1, bands, 160, requires_grad=True)
-        levels, _ = network.encoder.each(x, torch.tensor([160]))
+        levels, _ = network.encoder.hidden_states(x, torch.tensor([160]))
         (gradient,) = torch.autograd.grad(levels[0][0, :, levels[0].shape[2] // 2].sum(), x)
         seen = gradient[0].abs().sum(0).nonzero().flatten()
         assert (bands, int(seen.max() - seen.min()) + 1) == last.sees

@@ -13,14 +13,19 @@ from torch import Tensor, nn
 
 from emelia.config import ModelConfig, Recipe, TrainConfig
 from emelia.errors import ConfigError
-from emelia.learn.model import least_squares
-from emelia.learn.model.encoders import load_source, load_weights, new_encoder, source
-from emelia.learn.model.encoders.least_squares_init import stand_in
+from emelia.learn.model.encoders import (
+    least_squares_init,
+    load_reference,
+    load_weights,
+    new_encoder,
+    reference_of,
+)
+from emelia.learn.model.encoders.least_squares_init import initialise
 from emelia.learn.model.encoders.mel_student import MelEncoder
 from emelia.learn.model.encoders.whisper import Block, WhisperEncoder
 from emelia.learn.model.network import Encoder, parameters
-from emelia.learn.study.warm_start import check_teaching
-from emelia.learn.training import init as beginning
+from emelia.learn.study.warm_start import check_teachers
+from emelia.learn.training import init
 from emelia.learn.training.distill import Teacher
 from emelia.learn.training.optim import make_optimizer
 from emelia.learn.training.runs import Run, new_network
@@ -39,7 +44,7 @@ def told(ours: MelEncoder, theirs: WhisperEncoder, clips: list[Tensor]) -> list[
     """How much of the variance of their frames ours explain, after each block."""
     x, lengths = torch.stack(clips), torch.tensor([clip.shape[1] for clip in clips])
     with torch.no_grad():
-        found, wanted = (encoder.each(x, lengths)[0] for encoder in (ours, theirs))
+        found, wanted = (encoder.hidden_states(x, lengths)[0] for encoder in (ours, theirs))
     return [
         1 - ((a - b).square().sum() / (b - b.mean((0, 2), keepdim=True)).square().sum()).item()
         for a, b in zip(found, wanted, strict=True)
@@ -64,10 +69,10 @@ def simple(blocks: int = 2) -> WhisperEncoder:
 def test_what_can_be_stood_in_for_is_on_clips_that_were_not_solved_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(least_squares, "RIDGE", 1e-9)
+    monkeypatch.setattr(least_squares_init, "RIDGE", 1e-9)
     theirs, ours = simple(), MelEncoder(BANDS, WIDTH, 2)
     before = told(ours, theirs, speech(20))
-    stand_in(ours, theirs, speech(60))
+    initialise(ours, theirs, speech(60))
     after = told(ours, theirs, speech(20))
     assert after[0] == 1, "the convolutions are the same"
     assert min(after) > 0.999 > before[2]
@@ -81,7 +86,7 @@ def test_of_real_attention_more_is_told_than_without_what_is_gathered() -> None:
         parameter.data += 0.3 * torch.randn_like(parameter)
     for encoder in (ours, deaf):
         assert isinstance(encoder, MelEncoder)
-        stand_in(encoder, theirs, speech(80))
+        initialise(encoder, theirs, speech(80))
     for block in deaf.blocks:
         nn.init.zeros_(block.up.weight)  # type: ignore[union-attr, arg-type]
     found, least = (told(e, theirs, speech(20)) for e in (ours, deaf))  # type: ignore[arg-type]
@@ -92,8 +97,8 @@ def test_clips_of_other_lengths_in_another_order_give_the_same_encoder() -> None
     """Frames past a clip's end are not solved on."""
     theirs, clips = simple(), clips_of([24, 31, 9, 40, 17, 22, 64, 30, 12, 28], BANDS)
     one, two = MelEncoder(BANDS, WIDTH, 2), MelEncoder(BANDS, WIDTH, 2)
-    stand_in(one, theirs, clips)
-    stand_in(two, theirs, clips[::-1])
+    initialise(one, theirs, clips)
+    initialise(two, theirs, clips[::-1])
     x, lengths = torch.stack(speech(5)), torch.tensor([FRAMES] * 5)
     with torch.no_grad():
         torch.testing.assert_close(one(x, lengths)[0], two(x, lengths)[0], atol=1e-2, rtol=1e-2)
@@ -104,7 +109,7 @@ def test_each_block_is_solved_for_what_is_heard_by_then() -> None:
     theirs, clips = simple(), speech(30)
     one, two = MelEncoder(BANDS, WIDTH, 1), MelEncoder(BANDS, WIDTH, 2)
     for encoder in (one, two):
-        stand_in(encoder, theirs, clips)
+        initialise(encoder, theirs, clips)
     assert same(one.state_dict(), {k: two.state_dict()[k] for k in one.state_dict()})
 
 
@@ -113,13 +118,13 @@ def test_each_block_is_solved_for_what_is_heard_by_then() -> None:
 
 def test_a_network_begins_with_what_was_solved_on_its_clips() -> None:
     clips = [replace(c, spec=x.numpy()) for c, x in zip(toy(12), speech(12), strict=True)]
-    solved = beginning.solve_encoder(OURS, 3, clips)
-    network = beginning.begin(OURS, ("a", "b", "c"), solved=solved)
+    solved = init.least_squares_weights(OURS, 3, clips)
+    network = init.initial_network(OURS, ("a", "b", "c"), encoder=solved)
     assert isinstance(network, Encoder)
     assert same(network.encoder.state_dict(), dict(solved))
-    theirs = load_source("mel", 2)
+    theirs = load_reference("mel", 2)
     ours = new_encoder("mel", 2, BANDS)
-    load_weights(ours, "mel", clips=beginning._speech(clips))
+    load_weights(ours, "mel", clips=init._spectrograms(clips))
     assert same(ours.state_dict(), dict(solved))
     assert torch.equal(solved["conv2.weight"], theirs.state_dict()["conv2.weight"])
 
@@ -130,29 +135,29 @@ def test_with_a_teacher_it_is_solved_for_what_that_one_hears() -> None:
     deeper = new_network(replace(TUNED, model=replace(TUNED.model, blocks=3)), 3)
     teacher, other = (Run(TUNED, ("a", "b", "c"), network, {}) for network in (tuned, deeper))
     assert isinstance(tuned, Encoder)
-    solved = beginning.solve_encoder(OURS, 3, clips, teacher)
+    solved = init.least_squares_weights(OURS, 3, clips, teacher)
     assert torch.equal(solved["conv2.weight"], tuned.encoder.state_dict()["conv2.weight"])
     ours = new_encoder("mel", 2, BANDS)
     assert isinstance(ours, MelEncoder) and isinstance(tuned.encoder, WhisperEncoder)
-    stand_in(ours, tuned.encoder, beginning._speech(clips))
+    initialise(ours, tuned.encoder, init._spectrograms(clips))
     assert same(ours.state_dict(), dict(solved))
-    usual = beginning.solve_encoder(OURS, 3, clips)
-    assert same(dict(beginning.solve_encoder(OURS, 3, clips, other)), dict(usual)), "cannot"
+    usual = init.least_squares_weights(OURS, 3, clips)
+    assert same(dict(init.least_squares_weights(OURS, 3, clips, other)), dict(usual)), "cannot"
 
 
 def test_others_are_not_solved() -> None:
-    assert beginning.solve_encoder(TUNED, 3, toy(3)) == {}
-    assert beginning.solve_encoder(Recipe(), 3, toy(3)) == {}
-    assert source("mel") == NAME and source(NAME) == "" and source("hub:x") == ""
+    assert init.least_squares_weights(TUNED, 3, toy(3)) == {}
+    assert init.least_squares_weights(Recipe(), 3, toy(3)) == {}
+    assert reference_of("mel") == NAME and reference_of(NAME) == "" and reference_of("hub:x") == ""
 
 
 def test_speech_is_taken_evenly_half_of_it_joined() -> None:
     clips = [replace(c, spec=x.numpy()) for c, x in zip(toy(20), speech(20), strict=True)]
-    found = beginning._speech(clips)
+    found = init._spectrograms(clips)
     assert [x.shape[1] // FRAMES for x in found] == [1] * 10 + [4, 4, 2]
     long = [replace(clip, spec=clip.spec.repeat(60, 1)) for clip in clips]
-    assert max(x.shape[1] for x in beginning._speech(long)) == beginning.LONGEST
-    assert len(beginning._speech(clips * 100)) == pytest.approx(beginning.SPEECH * 5 / 8, rel=0.1)
+    assert max(x.shape[1] for x in init._spectrograms(long)) == init.FRAMES
+    assert len(init._spectrograms(clips * 100)) == pytest.approx(init.CLIPS * 5 / 8, rel=0.1)
 
 
 def test_what_is_frozen_stays_and_still_counts() -> None:
@@ -175,15 +180,15 @@ def test_what_is_frozen_stays_and_still_counts() -> None:
 
 def test_without_a_teacher_it_imitates_whom_it_stands_in_for() -> None:
     imitating = replace(OURS, train=TrainConfig(feature_distill=1.0))
-    check_teaching([imitating], "")
+    check_teachers([imitating], "")
     with pytest.raises(ConfigError, match="asks for a teacher"):
-        check_teaching(
+        check_teachers(
             [replace(imitating, train=TrainConfig(feature_distill=1.0, distill_alpha=0.5))], ""
         )
     with pytest.raises(ConfigError, match="asks for a teacher"):
-        check_teaching([replace(TUNED, train=TrainConfig(feature_distill=1.0))], "")
+        check_teachers([replace(TUNED, train=TrainConfig(feature_distill=1.0))], "")
     pupil = new_network(imitating, 3)
-    teacher = Teacher(pupil, imitating.train, imitated=load_source("mel", 2))
+    teacher = Teacher(pupil, imitating.train, encoder=load_reference("mel", 2))
     assert teacher.project is None and teacher.network is None
     clips = toy(4)
-    assert teacher.teach(clips, pupil) == clips, "no labels change"
+    assert teacher.label(clips, pupil) == clips, "no labels change"

@@ -31,11 +31,11 @@ from emelia.learn.data.loader import Clip, Loader
 from emelia.learn.export import build as export
 from emelia.learn.model.network import Encoder, build
 from emelia.learn.study.cell import run_cell
-from emelia.learn.study.finetuning import check_sizes, gentler, unheard, usual_split
+from emelia.learn.study.finetuning import check_sizes, finetuning_recipe, unseen, usual_split
 from emelia.learn.study.tasks import tasks
 from emelia.learn.training import fit as training
 from emelia.learn.training import linear_layer
-from emelia.learn.training.fit import predict
+from emelia.learn.training.inference import predict
 from emelia.learn.training.runs import load_run
 
 BENCH: dict[str, Any] = runpy.run_path(str(ROOT / "benchmarks" / "finetune_kept.py"))
@@ -97,7 +97,7 @@ def train(folder: Path, corpus: Path, recipe: Recipe) -> Path:
 
 @pytest.fixture(scope="module")
 def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with a corpus `acted`, whom the run `model` has heard, and one of other labels."""
+    """A folder with a corpus `acted`, which the run `model` has seen, and one of other labels."""
     room = tmp_path_factory.mktemp("rooms")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EMELIA_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
@@ -109,8 +109,8 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def taught(rooms: Path) -> Answer:
-    """The model has learnt the calls."""
+def finetuned(rooms: Path) -> Answer:
+    """The model, fine-tuned on the calls."""
     return emelia("finetune", rooms / "model", rooms / "calls", "--out", rooms / "new")
 
 
@@ -128,21 +128,21 @@ def about(folder: Path) -> dict[str, Any]:
 
 
 def test_a_model_learns_other_labels_and_its_file_answers_with_them(
-    taught: Answer, rooms: Path
+    finetuned: Answer, rooms: Path
 ) -> None:
-    assert taught.code == 0, taught.err
+    assert finetuned.code == 0, finetuned.err
     file = rooms / "new" / "new.onnx"
-    assert taught.out.splitlines()[-1].endswith(f"Try it: emelia predict --model {file} CLIP")
+    assert finetuned.out.splitlines()[-1].endswith(f"Try it: emelia predict --model {file} CLIP")
     model = load(file)
     assert model.emotions == ("stressed", "tired")
     card = model.card
     assert card.name == "new" and card.metrics["test"]["accuracy"][0] > 0.8
     said = emelia("predict", "--model", file, rooms / "calls" / "tired" / "x_00.wav")
     assert said.code == 0
-    assert "has no stressed, tired" in taught.out  # so there is no before
+    assert "has no stressed, tired" in finetuned.out  # so there is no before
 
 
-def test_what_it_began_with_and_all_that_it_has_heard_are_kept(taught: Answer, rooms: Path) -> None:
+def test_initial_run_and_seen_clips_are_kept(finetuned: Answer, rooms: Path) -> None:
     before, after = about(rooms / "model"), about(rooms / "new")
     assert after["start"]["name"] == "model"
     assert set(before["heard"]) < set(after["heard"])
@@ -150,9 +150,9 @@ def test_what_it_began_with_and_all_that_it_has_heard_are_kept(taught: Answer, r
     assert after["recipe"]["model"]["init"].startswith("tiny@")
 
 
-def test_few_clips_are_told(taught: Answer) -> None:
-    assert "few clips: 15 of stressed, 15 of tired" in taught.err
-    assert "figures flatter" not in taught.err  # three speakers are kept apart
+def test_few_clips_are_told(finetuned: Answer) -> None:
+    assert "few clips: 15 of stressed, 15 of tired" in finetuned.err
+    assert "figures flatter" not in finetuned.err  # three speakers are kept apart
 
 
 @pytest.mark.usefixtures("no_file")
@@ -177,15 +177,15 @@ def test_an_encoder_gets_its_linear_layer_first(rooms: Path, tmp_path: Path) -> 
     assert "accuracy 100.0 %" in answer.out
     run, data = load_run(out), read_corpus(rooms / "calls")
     clips = Loader(run.recipe, run.classes).load(data.utterances)
-    answers = predict(run.network, clips, 2).argmax(1)
+    answers = predict(run.network, clips).argmax(1)
     found = BENCH["answers"](run.network, clips)  # as the measurement takes them
     assert (found.logits.argmax(1) == answers).all()
 
 
 @pytest.mark.usefixtures("small_encoders", "one_thread")
-@pytest.mark.parametrize("every", [False, True])
-def test_the_measurement_answers_as_the_network_whichever_blocks_it_hears(every: bool) -> None:
-    model = ModelConfig("encoder", encoder=NAME, pool_layers="all" if every else "last")
+@pytest.mark.parametrize("all_layers", [False, True])
+def test_the_benchmark_answers_as_the_network_whichever_layers_it_pools(all_layers: bool) -> None:
+    model = ModelConfig("encoder", encoder=NAME, pool_layers="all" if all_layers else "last")
     network = build(model, 3, BANDS)
     assert isinstance(network, Encoder)
     rng = np.random.default_rng(0)
@@ -198,21 +198,21 @@ def test_the_measurement_answers_as_the_network_whichever_blocks_it_hears(every:
         )
         for i in range(24)
     ]
-    x = linear_layer.features(linear_layer.pooled(network, clips), 3, every)
-    linear_layer.put(
-        linear_layer.Heard(x, clips, linear_layer.alike(clips)).solve(
-            3, [linear_layer.Setting(x.shape[1], 0.1)]
+    x = linear_layer.layer_features(linear_layer.pooled(network, clips), 3, all_layers)
+    linear_layer.set_linear_layer(
+        linear_layer.FittingSet(x, clips, np.ones(len(clips)), 3).solve(
+            [linear_layer.Hyperparameters(x.shape[1], 0.1)]
         ),
         network,
     )
-    answers = predict(network, clips, 3).argmax(1)
+    answers = predict(network, clips).argmax(1)
     assert len(set(answers)) == 3, "or this would prove little"
     assert (BENCH["answers"](network, clips).logits.argmax(1) == answers).all()
 
 
 @pytest.mark.usefixtures("no_file")
-def test_a_model_file_is_gone_on_from_as_its_run_is(
-    taught: Answer, rooms: Path, tmp_path: Path
+def test_a_model_file_is_fine_tuned_as_its_run_is(
+    finetuned: Answer, rooms: Path, tmp_path: Path
 ) -> None:
     more = record(tmp_path / "more", ("tired", "stressed"), ("u", "v", "w"), 3)
     record(more, ("tired", "stressed"), ("x", "y", "z"), 2)  # of whom it has heard two
@@ -229,17 +229,17 @@ def test_a_model_file_is_gone_on_from_as_its_run_is(
     assert same(run, file)
 
 
-def test_its_card_names_all_corpora_that_its_weights_owe_to(taught: Answer, rooms: Path) -> None:
+def test_its_card_names_all_corpora_that_its_weights_owe_to(finetuned: Answer, rooms: Path) -> None:
     card = load(rooms / "new" / "new.onnx").card
     assert [corpus["name"] for corpus in card.corpora] == ["calls", "acted"]
     assert "acted" in card.licence
 
 
-# What it has heard before
+# Seen clips
 
 
 @pytest.mark.usefixtures("no_file")
-def test_clips_that_the_model_has_heard_are_left_out(rooms: Path, tmp_path: Path) -> None:
+def test_clips_that_the_model_has_seen_are_left_out(rooms: Path, tmp_path: Path) -> None:
     mixed = record(tmp_path / "mixed", ("anger", "fear"), ("x", "y", "z"), 3)
     record(mixed, ("anger", "fear"), ("a", "b", "c"), 5)  # whom it knows, by their first three
     heard = set(about(rooms / "model")["heard"])
@@ -256,7 +256,7 @@ def test_clips_that_the_model_has_heard_are_left_out(rooms: Path, tmp_path: Path
 def test_nothing_new_is_an_error_with_a_remedy(rooms: Path, tmp_path: Path) -> None:
     corpus = read_corpus(rooms / "acted")
     with pytest.raises(CorpusError, match=r"has heard all of its 18 clips.*other recordings"):
-        unheard(corpus, {u.digest for u in corpus.utterances})
+        unseen(corpus, {u.digest for u in corpus.utterances})
 
 
 # Mistakes
@@ -288,17 +288,17 @@ def test_what_is_no_model_is_named(model: str, words: str, rooms: Path, tmp_path
 
 
 @pytest.mark.usefixtures("no_file")
-def test_a_training_cut_short_goes_on(rooms: Path, tmp_path: Path, taught: Answer) -> None:
-    out, learnt = tmp_path / "new", training._learn
+def test_a_training_cut_short_goes_on(rooms: Path, tmp_path: Path, finetuned: Answer) -> None:
+    out, real = tmp_path / "new", training._train
 
-    def cut(work: Any, clips: Any, epoch: int) -> float:
+    def cut(setup: Any, clips: Any, epoch: int) -> float:
         if epoch == 2:
             raise KeyboardInterrupt
-        return learnt(work, clips, epoch)
+        return real(setup, clips, epoch)
 
     words = ("finetune", rooms / "model", rooms / "calls", "--out", out)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "_learn", cut)
+        patch.setattr(training, "_train", cut)
         answer = emelia(*words)
     assert answer.code == 130 and "--resume goes on" in answer.err
     again = emelia(*words)
@@ -341,38 +341,40 @@ def test_the_recipe_is_that_of_the_model_but_gentler() -> None:
     strong = TrainConfig(30, 15, 32, lr=0.002, optimizer="adamw", balance="corpora",
                          samples_per_epoch=500, target_share=0.5, distill_alpha=0.5,
                          feature_distill=1.0)  # fmt: skip
-    made = gentler(replace(RECIPE, train=strong), "base", clips(calm=4, angry=4))
+    made = finetuning_recipe(replace(RECIPE, train=strong), "base", clips(calm=4, angry=4))
     assert made.name == "base, fine-tuned"
     assert (made.features, made.audio, made.augment) == (SHORT, RECIPE.audio, RECIPE.augment)
     expected = TrainConfig(6, 0, 4, lr=0.3 * 0.002, optimizer="adamw", refit=True)
     assert made.train == expected
-    assert gentler(RECIPE, "base", clips(calm=4, angry=4)).train.epochs == 4  # no more than it had
-    assert made.digest != gentler(RECIPE, "other", clips(calm=4)).digest
+    assert (
+        finetuning_recipe(RECIPE, "base", clips(calm=4, angry=4)).train.epochs == 4
+    )  # no more than it had
+    assert made.digest != finetuning_recipe(RECIPE, "other", clips(calm=4)).digest
 
 
 def test_few_speakers_do_not_choose_a_penalty() -> None:
     encoder = replace(RECIPE, model=ModelConfig("encoder", encoder="whisper-tiny.en"))
-    assert gentler(encoder, "base", clips(calm=4)).train.penalty == "averaged"
-    chosen = gentler(encoder, "base", clips(calm=4), ["train.penalty=chosen"])
+    assert finetuning_recipe(encoder, "base", clips(calm=4)).train.penalty == "averaged"
+    chosen = finetuning_recipe(encoder, "base", clips(calm=4), ["train.penalty=chosen"])
     assert chosen.train.penalty == "chosen"
 
 
 def test_what_was_chosen_by_corpora_left_out_goes_on_by_the_speakers_of_one() -> None:
     train = TrainConfig(1, nuisance_penalty=True, selection_groups="corpora", refit=True)
     model = ModelConfig("encoder", encoder="whisper-tiny.en")
-    made = gentler(replace(RECIPE, model=model, train=train), "base", clips(calm=4)).train
+    made = finetuning_recipe(replace(RECIPE, model=model, train=train), "base", clips(calm=4)).train
     assert (made.selection_groups, made.nuisance_penalty, made.refit) == ("speakers", False, True)
 
 
 def test_classes_of_unequal_size_are_drawn_alike() -> None:
-    assert gentler(RECIPE, "base", clips(calm=4, angry=5)).train.balance == "sampling"
+    assert finetuning_recipe(RECIPE, "base", clips(calm=4, angry=5)).train.balance == "sampling"
 
 
 def test_settings_of_ones_own_come_last() -> None:
-    made = gentler(RECIPE, "base", clips(calm=4), ["train.lr=0.5", "train.epochs=40"])
+    made = finetuning_recipe(RECIPE, "base", clips(calm=4), ["train.lr=0.5", "train.epochs=40"])
     assert (made.train.lr, made.train.epochs) == (0.5, 40)
     with pytest.raises(ConfigError, match=r"train\.lrr"):
-        gentler(RECIPE, "base", clips(calm=4), ["train.lrr=0.5"])
+        finetuning_recipe(RECIPE, "base", clips(calm=4), ["train.lrr=0.5"])
 
 
 # The split

@@ -22,9 +22,9 @@ from emelia.cli.commands import finetune as command
 from emelia.config import TrainConfig
 from emelia.corpora import read_corpus
 from emelia.learn.export import build
-from emelia.learn.export.restore import network_of
+from emelia.learn.export.restore import load_model_run
 from emelia.learn.export.temperature import Answers, read_answers, temperature
-from emelia.learn.study.keeping import ask, judge, restricted
+from emelia.learn.study.keeping import answers_by, judge, restricted
 from emelia.learn.training.runs import load_run
 from emelia.show.card.page import to_markdown
 
@@ -88,7 +88,7 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rooms]:
 def as_before(rooms: Rooms, *speakers: str) -> Answers:
     """What the model as it was says of these speakers."""
     clips = [u for u in read_corpus(rooms.corpus).utterances if u.speaker in speakers]
-    return ask(restricted(load_run(rooms.base), ("anger", "fear")), clips)
+    return answers_by(restricted(load_run(rooms.base), ("anger", "fear")), clips)
 
 
 def warning(answer: Answer) -> str:
@@ -126,7 +126,7 @@ def test_figures_of_what_is_not_kept_are_not_read_as_those_of_the_file(rooms: Ro
 
 
 def test_the_file_is_the_model_as_it_was_for_the_labels_asked_for(rooms: Rooms) -> None:
-    before, file = load_run(rooms.base), network_of(rooms.file)
+    before, file = load_run(rooms.base), load_model_run(rooms.file)
     assert before.classes == ("anger", "calm", "fear") and file.classes == ("anger", "fear")
     old, new = before.network.state_dict(), file.network.state_dict()
     for name, value in new.items():
@@ -160,7 +160,7 @@ def test_its_card_says_what_happened(rooms: Rooms) -> None:
 
 
 def test_what_it_was_judged_by_counts_as_heard(rooms: Rooms) -> None:
-    heard = network_of(rooms.file).about["heard"]
+    heard = load_model_run(rooms.file).about["heard"]
     for clip in read_corpus(rooms.corpus).utterances:
         assert (clip.digest in heard) == (clip.speaker != SPEAKERS[0])
 
@@ -171,7 +171,7 @@ def test_what_it_learnt_can_be_taken_all_the_same(rooms: Rooms, tmp_path: Path) 
     assert answer.code == 0, answer.err
     card = load(file).card
     assert card.unchanged == "" and card.recipe == "tiny, fine-tuned"
-    old, new = (network_of(path).network.output.weight for path in (rooms.file, file))
+    old, new = (load_model_run(path).network.output.weight for path in (rooms.file, file))
     assert not (old == new).all()
 
 
@@ -297,8 +297,8 @@ def test_answers_to_other_clips_are_not_compared() -> None:
 def test_a_network_answers_the_same_for_some_of_its_classes(rooms: Rooms) -> None:
     run, clips = load_run(rooms.base), read_corpus(rooms.corpus).utterances
     some = restricted(run, ("fear", "anger"))
-    both = ask(some, clips)
-    every = ask(replace(run, classes=("anger", "calm", "fear")), clips)
+    both = answers_by(some, clips)
+    every = answers_by(replace(run, classes=("anger", "calm", "fear")), clips)
     np.testing.assert_allclose(both.logits, every.logits[:, [2, 0]], atol=1e-5)
     assert restricted(run, run.classes) is run
 

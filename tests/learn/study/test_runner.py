@@ -33,7 +33,7 @@ from emelia.learn.study import runner as study
 from emelia.learn.study.recipes import find_recipes
 from emelia.learn.study.runner import cell_folder, run_study
 from emelia.learn.study.tasks import Task, tasks
-from emelia.learn.training.fit import predict
+from emelia.learn.training.inference import predict
 from emelia.learn.training.runs import load_run
 from emelia.results import read_results
 from emelia.storage import lock
@@ -104,7 +104,7 @@ def test_the_run_folder_of_a_cell_answers_as_the_cell_did(corpus: Corpus, tmp_pa
     cell = run_study([task], tmp_path, silent).cells[0]
     run = load_run(cell_folder(tmp_path, task))
     clips = Loader(run.recipe, run.classes).load(task.fold.test)
-    assert predict(run.network, clips, 2) == pytest.approx(cell.probabilities, abs=6e-5)  # rounded
+    assert predict(run.network, clips) == pytest.approx(cell.probabilities, abs=6e-5)  # rounded
     assert run.about["best_epoch"] == cell.best_epoch
     assert run.about["parts"]["test"] == [u.id for u in task.fold.test]
     heard = {u.digest for u in (*task.fold.train, *task.fold.validation)}
@@ -163,8 +163,8 @@ def test_other_settings_or_other_clips_are_other_cells(corpus: Corpus) -> None:
         replace(first, recipe=replace(VARIABLE, augment=AugmentConfig(copies=2))),
         replace(first, seed=1),
         replace(first, fold=fewer),
-        replace(first, setting=replace(first.setting, corpus_digest="other")),
-        replace(first, setting=replace(first.setting, split="folds-3")),
+        replace(first, data=replace(first.data, corpus_digest="other")),
+        replace(first, data=replace(first.data, split="folds-3")),
     ]
     assert len({first.key, *(task.key for task in others)}) == 6
     assert first.key == replace(first, recipe=replace(VARIABLE, title="Other words")).key

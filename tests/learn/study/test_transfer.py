@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from emelia.cli import app
 from emelia.config import ModelConfig, Recipe, TrainConfig, recipe_from, recipe_toml
 from emelia.errors import ConfigError, EmeliaError
-from emelia.learn.export.temperature import choosing, read_answers, temperature, threshold
+from emelia.learn.export.temperature import for_calibration, read_answers, temperature, threshold
 from emelia.learn.model.layer_table import architecture
 from emelia.learn.study.ablations import ALL_FROZEN, ablations, is_solved
 from emelia.learn.study.tune_space import own_values, space, with_values
@@ -128,7 +128,7 @@ def test_a_model_for_strangers_is_calibrated_by_corpora_that_count_alike(
     assert answer.exit_code == 0, answer.output
     validation = read_answers(Path("run"), 2)["validation"]
     assert len(set(Counter(validation.corpora).values())) == 2, "or this would prove nothing"
-    chose = choosing(validation, "corpora")
+    chose = for_calibration(validation, "corpora")
     limit = threshold(chose, heat := temperature(chose)).limit
     assert heat != temperature(validation)
     assert f"without its temperature of {heat:g}" in answer.output
@@ -165,7 +165,7 @@ def test_the_techniques_of_transfer_are_left_out_one_by_one() -> None:
         "frozen encoder", "linear layer only",
     ]  # fmt: skip
     assert not made["no refit"].train.refit
-    assert not made["no distillation"].train.taught
+    assert not made["no distillation"].train.uses_teacher
     assert made["no feature distillation"].train.distill_alpha == 0.5
     assert made["frozen encoder"].train.frozen == ALL_FROZEN
     assert is_solved(made["linear layer only"])

@@ -21,7 +21,7 @@ from emelia.learn.data.loader import Loader
 from emelia.learn.study import tune
 from emelia.learn.study.ablations import is_solved
 from emelia.learn.study.recipes import all_recipes, find_recipes
-from emelia.learn.study.tune_space import Found, Trial, own_values, space, with_values
+from emelia.learn.study.tune_space import SearchResult, Trial, own_values, space, with_values
 from emelia.learn.training import trainer
 from emelia.learn.training.fit import Diverged
 from emelia.results import read_results
@@ -105,12 +105,14 @@ def test_too_few_speakers_are_refused(small_corpus: Callable[..., Path]) -> None
 
 
 def test_the_settings_searched_are_those_that_can_change_something() -> None:
-    keys = {dial.key for dial in space(all_recipes()["emelia"])}
+    keys = {dimension.key for dimension in space(all_recipes()["emelia"])}
     assert keys == {
         "train.lr", "train.schedule", "train.weight_decay", "model.dropout", "model.width",
         "augment.mask_probability", "augment.mixup", "augment.probability",
     }  # fmt: skip
-    keys = {dial.key for dial in space(all_recipes()["variable-3"])}  # one clip a batch, no copies
+    keys = {
+        dimension.key for dimension in space(all_recipes()["variable-3"])
+    }  # one clip a batch, no copies
     assert not keys & {"augment.mixup", "augment.probability"}
 
 
@@ -118,11 +120,11 @@ def test_the_settings_searched_are_those_that_can_change_something() -> None:
 def test_a_recipe_s_own_values_lie_in_the_space_and_give_the_recipe(recipe: Recipe) -> None:
     if is_solved(recipe):  # there is nothing to search until it learns further
         recipe = replace(recipe, train=replace(recipe.train, epochs=10))
-    dials = space(recipe)
-    own = own_values(recipe, dials)
-    for dial in dials:
-        value = own[dial.key]
-        assert value in dial.options or dial.low <= value <= dial.high
+    dimensions = space(recipe)
+    own = own_values(recipe, dimensions)
+    for dimension in dimensions:
+        value = own[dimension.key]
+        assert value in dimension.options or dimension.low <= value <= dimension.high
     assert with_values(recipe, own) is recipe
 
 
@@ -191,11 +193,11 @@ def test_settings_that_diverge_are_given_up_and_the_search_goes_on(
 ) -> None:
     real, calls = trainer.fit, []
 
-    def fit(*args: Any, **options: Any) -> Any:
+    def fit(network: Any, job: Any) -> Any:
         calls.append(1)
         if len(calls) == 4:  # the second trial's first inner fold
             raise Diverged("no longer a number")
-        return real(*args, **options)
+        return real(network, job)
 
     monkeypatch.setattr(trainer, "fit", fit)
     found = tune.search(search_of(corpus, outer), tmp_path, 3, silent)
@@ -207,11 +209,11 @@ def test_hopeless_trials_are_given_up_early(
 ) -> None:
     calls: list[int] = []
 
-    def fit(*args: Any, on_epoch: Callable[[dict[str, float]], None], **options: Any) -> Any:
+    def fit(network: Any, job: Any) -> Any:
         calls.append(1)
         good = len(calls) <= 3 * tune._STARTUP
         line = {"epoch": 1.0, "validation_uar": 0.9 if good else 0.1, "validation_loss": 1.0}
-        on_epoch(line)
+        job.on_epoch(line)
 
         class Done:
             interrupted, history, best_epoch = False, (line,), 1
@@ -227,15 +229,15 @@ def test_hopeless_trials_are_given_up_early(
 # Showing
 
 
-def drawn(trials: int = 12) -> Found:
-    dials = space(SMALL)
-    own = own_values(SMALL, dials)
+def drawn(trials: int = 12) -> SearchResult:
+    dimensions = space(SMALL)
+    own = own_values(SMALL, dimensions)
     rows = [
         Trial(n + 1, "finished" if n % 4 else "pruned", 0.3 + n / 40 if n % 4 else None,
               {**own, "train.lr": 0.001 * (n + 1)}, (), 1.5)
         for n in range(1, trials)
     ]  # fmt: skip
-    return Found((Trial(1, "finished", 0.4, own, (), 2.0), *rows), {"train.lr": 0.7})
+    return SearchResult((Trial(1, "finished", 0.4, own, (), 2.0), *rows), {"train.lr": 0.7})
 
 
 def test_trials_are_written_as_csv() -> None:
@@ -250,7 +252,7 @@ def test_trials_are_written_as_csv() -> None:
 
 
 @pytest.mark.parametrize("found", [drawn(), replace(drawn(1), importances={})])
-def test_the_picture_is_drawn(found: Found) -> None:
+def test_the_picture_is_drawn(found: SearchResult) -> None:
     figure = tuning.picture(found, space(SMALL))
     assert len([a for a in figure.axes if a.get_visible()]) == 1 + len(space(SMALL))
     assert png(figure, 40).startswith(b"\x89PNG")

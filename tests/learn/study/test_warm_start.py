@@ -18,8 +18,8 @@ from emelia.corpora.splits.scheme import Split, make_split
 from emelia.errors import ConfigError, ModelError, RunError
 from emelia.learn.study.ablations import with_variants
 from emelia.learn.study.runner import cell_folder, run_study
-from emelia.learn.study.tasks import Setting, Task, tasks
-from emelia.learn.study.warm_start import Origins, origin
+from emelia.learn.study.tasks import StudyData, Task, tasks
+from emelia.learn.study.warm_start import EarlierRuns, find_run
 from emelia.learn.training.runs import load_run
 from emelia.results import read_results, studies, variant_of
 
@@ -49,10 +49,10 @@ def silent(name: str, done: int, total: int, facts: str) -> None:
 
 
 def trained(
-    corpus: Corpus, split: Split, out: Path, recipe: Recipe = PLAIN, **origins: Path
+    corpus: Corpus, split: Split, out: Path, recipe: Recipe = PLAIN, **runs: Path
 ) -> list[Task]:
     """Train a recipe on all folds; return its cells."""
-    wanted = tasks(corpus, split, [recipe], [0], **origins)
+    wanted = tasks(corpus, split, [recipe], [0], **runs)
     assert not run_study(wanted, out, silent).failed
     return wanted
 
@@ -62,43 +62,43 @@ def test_a_study_gives_the_run_of_the_same_fold(
 ) -> None:
     done = trained(corpus, split, tmp_path / "s")
     for task in done:
-        found = origin(tmp_path / "s", "loso", task.fold)
+        found = find_run(tmp_path / "s", "loso", task.fold)
         assert found is not None
         assert found.place == cell_folder(tmp_path / "s", task)
         run = found.run()
         assert run.about["fold"] == task.fold.name
-        heard = {u.digest for u in (*task.fold.train, *task.fold.validation)}
-        assert found.heard == heard
-    assert origin(None, "loso", done[0].fold) is None
+        seen = {u.digest for u in (*task.fold.train, *task.fold.validation)}
+        assert found.seen == seen
+    assert EarlierRuns.of(None, "loso", [])(done[0].fold) is None
 
 
-def test_a_run_that_has_heard_what_is_to_be_tested_is_refused(
+def test_a_run_that_has_seen_test_clips_is_refused(
     corpus: Corpus, split: Split, tmp_path: Path
 ) -> None:
     first, second, _ = trained(corpus, split, tmp_path / "s")
     folder = cell_folder(tmp_path / "s", first)
-    assert origin(folder, "loso", first.fold) is not None
+    assert find_run(folder, "loso", first.fold) is not None
     with pytest.raises(RunError, match=r"has heard 4 clips that fold 2 tests with, .* among them"):
-        origin(folder, "loso", second.fold)
+        find_run(folder, "loso", second.fold)
     with pytest.raises(RunError, match="has heard"):
-        tasks(corpus, split, [PLAIN], [0], start=folder)
-    (one,) = tasks(corpus, split, [PLAIN], [0], start=folder, only=first.fold.name)
-    assert (one.fold, one.setting.folds) == (first.fold, 3)
+        tasks(corpus, split, [PLAIN], [0], init=folder)
+    (one,) = tasks(corpus, split, [PLAIN], [0], init=folder, only=first.fold.name)
+    assert (one.fold, one.data.folds) == (first.fold, 3)
     with pytest.raises(RunError, match="has heard"):
         tasks(corpus, split, [PUPIL], [0], teacher=folder)
 
 
-def test_what_start_and_teacher_have_heard_is_passed_on(
+def test_clips_that_initial_run_and_teacher_have_seen_are_passed_on(
     corpus: Corpus, split: Split, tmp_path: Path
 ) -> None:
     first, *_ = trained(corpus, split, tmp_path / "s")
     folder = cell_folder(tmp_path / "s", first)
     fold = first.fold
-    for name, change in {"start": {"start": folder}, "teacher": {"teacher": folder}}.items():
+    for name, given in (("start", "init"), ("teacher", "teacher")):  # in run.json, and here
         # The next training hears one clip only; those of the run before it still count.
         little = replace(split, folds=(replace(fold, train=fold.train[:1]),))
         recipe = PUPIL if name == "teacher" else PLAIN
-        (task,) = trained(corpus, little, tmp_path / name, recipe, **change)
+        (task,) = trained(corpus, little, tmp_path / name, recipe, **{given: folder})
         about = load_run(cell_folder(tmp_path / name, task)).about
         assert set(about["heard"]) == {u.digest for u in (*fold.train, *fold.validation)}
         assert about[name]["name"] == folder.name
@@ -118,11 +118,11 @@ def test_variants_still_say_what_they_are_variants_of(
 
 
 def test_other_folds_of_the_same_name_are_another_division(corpus: Corpus, split: Split) -> None:
-    setting = Setting.of(corpus, split)
-    assert setting.division == Setting.of(corpus, split).division
+    data = StudyData.of(corpus, split)
+    assert data.division == StudyData.of(corpus, split).division
     turned = replace(split, folds=tuple(reversed(split.folds)))
-    assert setting.division != Setting.of(corpus, turned).division
-    assert setting.division != Setting.of(corpus, replace(split, added=(corpus,))).division
+    assert data.division != StudyData.of(corpus, turned).division
+    assert data.division != StudyData.of(corpus, replace(split, added=(corpus,))).division
 
 
 def test_a_recipe_says_what_it_began_with_so_that_results_are_not_mixed(
@@ -130,7 +130,7 @@ def test_a_recipe_says_what_it_began_with_so_that_results_are_not_mixed(
 ) -> None:
     out = tmp_path / "s"
     alone = trained(corpus, split, out)
-    begun = trained(corpus, split, tmp_path / "t", start=out)
+    begun = trained(corpus, split, tmp_path / "t", init=out)
     assert len({t.recipe.digest for t in begun}) == 1, "one row, though each fold has its own run"
     assert begun[0].recipe.model.init.startswith("plain@")
     assert {t.key for t in begun}.isdisjoint({t.key for t in alone})
@@ -146,7 +146,7 @@ def test_an_experiment_is_the_same_wherever_what_it_begins_with_lies(
     trained(corpus, split, tmp_path / "s")
     shutil.copytree(tmp_path / "s", tmp_path / "elsewhere" / "moved")
     places = (tmp_path / "s", tmp_path / "elsewhere" / "moved")
-    for way in ("start", "teacher"):
+    for way in ("init", "teacher"):
         here, there = (
             tasks(corpus, split, [PUPIL], [0], **{"teacher": places[0], way: place})
             for place in places
@@ -156,7 +156,9 @@ def test_an_experiment_is_the_same_wherever_what_it_begins_with_lies(
     run = cell_folder(tmp_path / "s", trained(corpus, split, tmp_path / "s")[0])
     shutil.copytree(run, tmp_path / "named by hand")
     fold = split.folds[0]
-    names = {Origins.of(place, "loso", [fold]).name for place in (run, tmp_path / "named by hand")}
+    names = {
+        EarlierRuns.of(place, "loso", [fold]).name for place in (run, tmp_path / "named by hand")
+    }
     assert len(names) == 1
 
 
@@ -167,7 +169,7 @@ def test_a_damaged_run_is_told(broken: str, corpus: Corpus, split: Split, tmp_pa
     (folder / "run.json").write_text(broken)
     for place in (folder, tmp_path / "s"):
         with pytest.raises(RunError, match=r"damaged|does not say|no run of split"):
-            origin(place, "loso", first.fold)
+            find_run(place, "loso", first.fold)
 
 
 def test_places_that_are_no_run_are_told_apart(
@@ -175,24 +177,24 @@ def test_places_that_are_no_run_are_told_apart(
 ) -> None:
     fold = split.folds[0]
     with pytest.raises(RunError, match="no such folder"):
-        origin(tmp_path / "nowhere", "loso", fold)
+        find_run(tmp_path / "nowhere", "loso", fold)
     (tmp_path / "empty").mkdir()
     with pytest.raises(RunError, match="no run of split loso, fold 1; expected one"):
-        origin(tmp_path / "empty", "loso", fold)
+        find_run(tmp_path / "empty", "loso", fold)
     two = tasks(corpus, split, [PLAIN, replace(PLAIN, model=ModelConfig(width=3))], [0])
     run_study([t for t in two if t.fold.name == "1"], tmp_path / "two", silent)
     with pytest.raises(RunError, match="2 runs of split loso, fold 1"):
-        origin(tmp_path / "two", "loso", fold)
+        find_run(tmp_path / "two", "loso", fold)
     trained(corpus, split, tmp_path / "s")
     folder = next((tmp_path / "s" / "cells").glob("*fold-1*"))
     (folder / "model.safetensors").unlink()
     with pytest.raises(RunError, match="not a whole run folder"):
-        origin(folder, "loso", fold)
+        find_run(folder, "loso", fold)
     about = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps({**about, "heard": []}))
     (folder / "model.safetensors").write_bytes(b"")
     with pytest.raises(RunError, match="does not say which clips it has heard"):
-        origin(folder, "loso", fold)
+        find_run(folder, "loso", fold)
 
 
 def test_a_teacher_and_its_pupils_come_together(
@@ -216,7 +218,7 @@ def test_a_recipe_that_was_begun_with_a_run_is_not_trained_without_it(
     begun = replace(PLAIN, model=replace(PLAIN.model, init="runs@0123"))
     with pytest.raises(ConfigError, match=r"begins with the weights of runs@0123 .* --init-from"):
         tasks(corpus, split, [begun], [0])
-    assert Origins.of(None, split.name, split.folds).name == ""
+    assert EarlierRuns.of(None, split.name, split.folds).name == ""
 
 
 def test_missing_weights_are_told_before_anything_is_trained(

@@ -1,4 +1,4 @@
-"""fit() learns, keeps the best epoch, and goes on after a break as if there had been none."""
+"""fit() learns, keeps the best epoch, and gives the same numbers after a resume."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from emelia.errors import EmeliaError, RunError
 from emelia.learn.data.loader import Clip, collate
 from emelia.learn.study.cell import facts
 from emelia.learn.training.checkpoints import Progress, save_checkpoint
-from emelia.learn.training.fit import class_weights, predict
-from emelia.learn.training.inference import logits
+from emelia.learn.training.fit import class_weights
+from emelia.learn.training.inference import logits, predict
 from emelia.learn.training.optim import make_optimizer, rate_at
 from emelia.metrics import uar
 
@@ -48,16 +48,16 @@ def test_it_learns_what_can_be_learnt() -> None:
     assert done.progress.best_uar > 0.9  # chance is 1/3
     assert done.history[-1]["loss"] < 0.7 * done.history[0]["loss"]
     clips = toy(seed=2)  # never seen
-    chances = predict(done.network, clips, CLASSES)
+    chances = predict(done.network, clips)
     assert (chances.argmax(1) == [clip.label for clip in clips]).mean() > 0.9
 
 
 def test_probabilities_come_in_the_order_of_the_clips_whatever_their_company() -> None:
     done, clips = train(changed(epochs=2)), toy(40, seed=2)
-    chances = predict(done.network, clips, CLASSES)
+    chances = predict(done.network, clips)
     assert chances.shape == (40, CLASSES)
     assert chances.sum(1) == pytest.approx(1, abs=1e-6)
-    alone = np.stack([predict(done.network, [clip], CLASSES)[0] for clip in clips])
+    alone = np.stack([predict(done.network, [clip])[0] for clip in clips])
     assert chances == pytest.approx(alone, abs=1e-6)
 
 
@@ -67,7 +67,7 @@ def test_validation_is_told_for_each_corpus_where_there_are_several() -> None:
     done = train(changed(epochs=6, checkpoint="last"), validation=mixed)
     line = done.history[-1]
     for name, clips in (("easy", easy), ("hard", hard)):
-        found = predict(done.network, clips, CLASSES).argmax(1)
+        found = predict(done.network, clips).argmax(1)
         assert line[f"validation_uar_{name}"] == uar([clip.label for clip in clips], found)
     assert line["validation_uar_easy"] > 0.9 > 0.6 > line["validation_uar_hard"]
     assert facts(line).endswith(
@@ -99,7 +99,7 @@ def test_the_figures_of_the_history_are_those_of_the_weights() -> None:
         again = network()
         again.load_state_dict(state)
         for name, clips in (("validation", validation), ("test", watched)):
-            found = predict(again, clips, CLASSES).argmax(1)
+            found = predict(again, clips).argmax(1)
             truth = [clip.label for clip in clips]
             assert epoch[f"{name}_accuracy"] == pytest.approx((found == truth).mean())
 
@@ -378,7 +378,7 @@ def test_the_loss_is_torch_s_with_smoothing_and_weights(balance: Any, smoothing:
     )
     clips = toy(30)[:17]
     start = network(recipe)
-    batch = collate(clips, start, CLASSES)
+    batch = collate(clips, start)
     with torch.no_grad():
         logits = start(batch.inputs, batch.lengths)
     labels = torch.tensor([clip.label for clip in clips])
@@ -397,7 +397,7 @@ def test_the_first_loss_is_the_mean_over_clips_not_batches() -> None:
     recipe = changed(Recipe(model=ModelConfig(width=2, dropout=0)), lr=0.0, batch_size=4, epochs=1)
     clips = toy(30)[:17]  # four batches of 4 and one of 1
     start = network(recipe)
-    found = predict(start, clips, CLASSES)
+    found = predict(start, clips)
     wanted = sum(-math.log(p[c.label]) for p, c in zip(found, clips, strict=True)) / 17
     assert train(recipe, training=clips).history[0]["loss"] == pytest.approx(wanted, rel=1e-5)
 
@@ -457,7 +457,7 @@ def test_averaged_weights_are_validated_and_kept() -> None:
     validation = toy(seed=1)
     found = train(Recipe(model=PLAIN.model, train=config), validation=validation)
     best = found.history[found.progress.best_epoch - 1]
-    answers = logits(found.network, validation, CLASSES)
+    answers = logits(found.network, validation)
     truth = torch.tensor([clip.label for clip in validation])
     loss = F.cross_entropy(answers, truth).item()
     assert loss == pytest.approx(best["validation_loss"], rel=1e-5)

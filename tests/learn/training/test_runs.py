@@ -14,7 +14,7 @@ from tiny import BANDS, same, toy
 
 from emelia.config import FeatureConfig, ModelConfig, Recipe
 from emelia.errors import RunError
-from emelia.learn.training.fit import predict
+from emelia.learn.training.inference import predict
 from emelia.learn.training.runs import load_run, new_network, save_run
 
 NAMES = ("anger", "fear", "χαρά")
@@ -39,12 +39,12 @@ def folder(tmp_path: Path) -> Path:
 def test_a_run_comes_back_as_it_was_saved(kind: str, tmp_path: Path) -> None:
     recipe, clips = KINDS[kind], toy()
     network = new_network(recipe, 3)
-    before = predict(network, clips, 3)
+    before = predict(network, clips)
     save_run(tmp_path / "new" / "run", recipe, NAMES, network, HISTORY, ABOUT)
     run = load_run(tmp_path / "new" / "run")
     assert (run.recipe, run.classes, run.about) == (recipe, NAMES, ABOUT)
     assert same(run.network.state_dict(), network.state_dict())
-    np.testing.assert_array_equal(predict(run.network, clips, 3), before)
+    np.testing.assert_array_equal(predict(run.network, clips), before)
     lines = (tmp_path / "new" / "run" / "history.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == HISTORY
 

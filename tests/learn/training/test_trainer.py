@@ -1,4 +1,4 @@
-"""A network begins, learns, and learns once more on all there is; breaks change nothing."""
+"""Training on a fold: initial weights, fit, refit on all clips; a resume changes nothing."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from emelia.corpora.splits.scheme import Fold, make_split
 from emelia.errors import ConfigError
 from emelia.learn.data.loader import Clip, Loader, training_batches
 from emelia.learn.model.encoders import load_weights
-from emelia.learn.model.network import Encoder, build
+from emelia.learn.model.network import Encoder, Network, build
 from emelia.learn.study.ablations import ALL_FROZEN
 from emelia.learn.training import linear_layer, trainer
-from emelia.learn.training.checkpoints import Epoch
+from emelia.learn.training.checkpoints import Epoch, Progress
+from emelia.learn.training.fit import FitJob
 from emelia.learn.training.hardware import CPU
 from emelia.learn.training.inference import logits
-from emelia.learn.training.optim import paces
+from emelia.learn.training.optim import parameter_groups
 from emelia.learn.training.runs import CHECKPOINT, Run
-from emelia.learn.training.trainer import AGAIN, Learnt, Lesson, learn
+from emelia.learn.training.trainer import REFIT_CHECKPOINT, TrainedNetwork, TrainingJob, train
 
 PLAIN = replace(TUNED, model=ModelConfig(width=2), train=replace(TUNED.train, refit=True))
 MEL = replace(TUNED, model=ModelConfig("encoder", encoder="mel", blocks=1))
@@ -52,15 +53,17 @@ def fold(corpus: Corpus) -> Fold:
     return make_split(corpus, "loso").folds[0]
 
 
-def teach(recipe: Recipe, fold: Fold, classes: tuple[str, ...] = (), **options: Any) -> Learnt:
+def trained(
+    recipe: Recipe, fold: Fold, classes: tuple[str, ...] = (), **options: Any
+) -> TrainedNetwork:
     classes = classes or ("anger", "disgust")
     loader = Loader(recipe, classes)
-    lesson = Lesson(recipe, fold, classes, 0, CPU.fabric(), "cell", **options)
-    return learn(lesson, loader, loader.load(fold.validation))
+    job = TrainingJob(recipe, fold, classes, 0, CPU.fabric(), "cell", **options)
+    return train(job, loader, loader.load(fold.validation))
 
 
-def as_run(learnt: Learnt, classes: tuple[str, ...] = ("anger", "disgust")) -> Run:
-    return Run(learnt.recipe, classes, learnt.network, {})
+def as_run(found: TrainedNetwork, classes: tuple[str, ...] = ("anger", "disgust")) -> Run:
+    return Run(found.recipe, classes, found.network, {})
 
 
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], int]]:
@@ -68,61 +71,63 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], int]]:
     seen: list[tuple[list[str], int]] = []
     real = trainer.fit
 
-    def fit(network: Any, training: Any, *rest: Any, **options: Any) -> Any:
-        seen.append(([clip.utterance.id for clip in training(0)], options["stop"]))
-        return real(network, training, *rest, **options)
+    def fit(network: Network, job: FitJob) -> Progress:
+        seen.append(([clip.utterance.id for clip in job.training(0)], job.stop))
+        return real(network, job)
 
     monkeypatch.setattr(trainer, "fit", fit)
     return seen
 
 
-# Once more, with the validation clips
+# Refit on training and validation clips
 
 
 @pytest.mark.parametrize("recipe", [PLAIN, TUNED, MEL], ids=["plain", "tuned", "mel"])
-def test_the_second_fit_hears_the_validation_clips_for_as_long_as_they_chose(
+def test_the_refit_has_the_validation_clips_and_as_many_epochs_as_they_chose(
     recipe: Recipe, fold: Fold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen, told = watched(monkeypatch), []
-    found = teach(recipe, fold, on_epoch=told.append)
+    found = trained(recipe, fold, on_epoch=told.append)
     train, validation = ([u.id for u in part] for part in (fold.train, fold.validation))
     assert seen == [(train, 0), ([*train, *validation], found.training.best_epoch)]
     assert len(told) == len(found.training.history) == 4, "the history is of the first fit"
-    once = teach(replace(recipe, train=replace(recipe.train, refit=False)), fold)
+    once = trained(replace(recipe, train=replace(recipe.train, refit=False)), fold)
     if recipe is PLAIN:  # elsewhere other speakers choose the penalty
         assert timeless(once.training.history) == timeless(found.training.history)
     assert not same(once.network.state_dict(), found.network.state_dict())
 
 
-def test_what_validates_is_answered_by_the_network_that_has_not_heard_it(fold: Fold) -> None:
-    found = teach(PLAIN, fold)
-    once = teach(replace(PLAIN, train=replace(PLAIN.train, refit=False)), fold)
+def test_validation_clips_are_answered_by_the_network_that_was_not_trained_on_them(
+    fold: Fold,
+) -> None:
+    found = trained(PLAIN, fold)
+    once = trained(replace(PLAIN, train=replace(PLAIN.train, refit=False)), fold)
     assert [c.utterance.id for c in found.checked] == [u.id for u in fold.validation]
     assert torch.equal(found.answers, once.answers)
-    assert torch.equal(once.answers, logits(once.network, once.checked, 2))
-    assert not torch.allclose(found.answers, logits(found.network, found.checked, 2))
+    assert torch.equal(once.answers, logits(once.network, once.checked))
+    assert not torch.allclose(found.answers, logits(found.network, found.checked))
 
 
-def test_the_second_fit_ends_where_validation_chose_though_the_first_went_on(
+def test_the_refit_ends_at_the_chosen_epoch_though_the_first_fit_went_on(
     fold: Fold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With validation clips of wrong labels no later epoch is better."""
     real, counts = trainer.fit, []
 
-    def fit(*rest: Any, **options: Any) -> Any:
-        progress = real(*rest, **options)
+    def fit(network: Network, job: FitJob) -> Progress:
+        progress = real(network, job)
         counts.append(progress.epoch)
-        return progress if options["stop"] else replace(progress, best_epoch=2)
+        return progress if job.stop else replace(progress, best_epoch=2)
 
     monkeypatch.setattr(trainer, "fit", fit)
-    assert teach(PLAIN, fold).training.best_epoch == 2
+    assert trained(PLAIN, fold).training.best_epoch == 2
     assert counts == [4, 2]
 
 
-def test_whoever_is_tested_with_another_corpus_is_chosen_for_by_corpora_left_out(
+def test_corpora_are_held_out_where_the_test_is_of_an_unseen_corpus(
     fold: Fold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In turn each corpus that is heard; where the test is of one, its speakers, if not asked."""
+    """In turn each corpus that is clips; where the test is of one, its speakers, if not asked."""
     one, two = (
         [replace(u, corpus=corpus) for u in part]
         for corpus, part in (("a", fold.train), ("b", fold.validation))
@@ -131,70 +136,70 @@ def test_whoever_is_tested_with_another_corpus_is_chosen_for_by_corpora_left_out
     asked: list[list[set[str]]] = []
     real = linear_layer.choose
 
-    def choose(x: Any, clips: Any, weights: Any, left_out: Any, *rest: Any) -> Any:
-        asked.append([{c.utterance.corpus for c in np.array(clips)[o]} for o in left_out])
-        return real(x, clips, weights, left_out, *rest)
+    def choose(x: Any, clips: Any, weights: Any, held_out: Any, *rest: Any, **options: Any) -> Any:
+        asked.append([{c.utterance.corpus for c in np.array(clips)[o]} for o in held_out])
+        return real(x, clips, weights, held_out, *rest, **options)
 
     monkeypatch.setattr(linear_layer, "choose", choose)
     strangers = replace(SOLVED, train=replace(SOLVED.train, selection_groups="corpora"))
     for recipe, corpus in ((SOLVED, "c"), (SOLVED, "a"), (strangers, "a")):
         test = tuple(replace(u, corpus=corpus) for u in fold.test)
-        found = teach(recipe, Fold("1", (*one[1:], *two[1:]), tuple(home), test))
+        found = trained(recipe, Fold("1", (*one[1:], *two[1:]), tuple(home), test))
     assert asked[0] == asked[2] == [{"a"}, {"b"}]
     assert len(asked[1]) > 2, "speakers"
     assert [c.utterance.corpus for c in found.checked] == len(one) * ["a"] + len(two) * ["b"]
 
 
-def test_where_all_is_of_one_corpus_none_can_be_left_out(fold: Fold) -> None:
+def test_a_single_corpus_cannot_be_held_out(fold: Fold) -> None:
     strangers = replace(SOLVED, train=replace(SOLVED.train, selection_groups="corpora"))
     with pytest.raises(ConfigError, match="all that is learnt from is of one corpus, so none"):
-        teach(strangers, fold)
+        trained(strangers, fold)
 
 
-# Breaks
+# Interruptions
 
 
-def stop_first(folder: Path, recipe: Recipe, fold: Fold, **options: Any) -> Learnt:
+def stop_first(folder: Path, recipe: Recipe, fold: Fold, **options: Any) -> TrainedNetwork:
     """Ctrl-C in the second epoch of the first fit."""
 
     def on_epoch(epoch: Epoch) -> None:
         if epoch["epoch"] == 2:
             raise KeyboardInterrupt
 
-    return teach(recipe, fold, folder=folder, on_epoch=on_epoch, **options)
+    return trained(recipe, fold, folder=folder, on_epoch=on_epoch, **options)
 
 
-def stop_second(folder: Path, recipe: Recipe, fold: Fold, **options: Any) -> Learnt:
+def stop_second(folder: Path, recipe: Recipe, fold: Fold, **options: Any) -> TrainedNetwork:
     """Ctrl-C after the first epoch of the second fit."""
 
     def tell(done: int, total: int, facts: str) -> None:
         if facts.startswith("once more, loss"):
             raise KeyboardInterrupt
 
-    return teach(recipe, fold, folder=folder, tell=tell, **options)
+    return trained(recipe, fold, folder=folder, report=tell, **options)
 
 
 @pytest.mark.parametrize("recipe", [PLAIN, TUNED], ids=["plain", "tuned"])
 @pytest.mark.parametrize("stop", [stop_first, stop_second])
-def test_a_training_that_was_cut_short_gives_the_numbers_of_an_unbroken_one(
-    stop: Callable[..., Learnt], recipe: Recipe, fold: Fold, tmp_path: Path
+def test_a_resumed_training_gives_the_numbers_of_an_uninterrupted_one(
+    stop: Callable[..., TrainedNetwork], recipe: Recipe, fold: Fold, tmp_path: Path
 ) -> None:
-    whole, folder = teach(recipe, fold), tmp_path / "run"
+    whole, folder = trained(recipe, fold), tmp_path / "run"
     folder.mkdir()
     cut = stop(folder, recipe, fold)
     assert cut.training.interrupted
     assert (folder / CHECKPOINT).exists()
-    assert (folder / AGAIN).exists() == (stop is stop_second)
-    again = teach(recipe, fold, folder=folder)
+    assert (folder / REFIT_CHECKPOINT).exists() == (stop is stop_second)
+    again = trained(recipe, fold, folder=folder)
     assert not again.training.interrupted
     assert timeless(again.training.history) == timeless(whole.training.history)
     assert same(again.network.state_dict(), whole.network.state_dict())
     assert torch.equal(again.answers, whole.answers)
 
 
-def test_cut_short_in_the_second_fit_the_first_network_is_kept(fold: Fold, tmp_path: Path) -> None:
+def test_interrupted_in_the_refit_the_first_network_is_kept(fold: Fold, tmp_path: Path) -> None:
     cut = stop_second(tmp_path, PLAIN, fold)
-    once = teach(replace(PLAIN, train=replace(PLAIN.train, refit=False)), fold)
+    once = trained(replace(PLAIN, train=replace(PLAIN.train, refit=False)), fold)
     assert same(cut.network.state_dict(), once.network.state_dict())
 
 
@@ -202,7 +207,7 @@ def test_cut_short_in_the_second_fit_the_first_network_is_kept(fold: Fold, tmp_p
 
 
 def test_a_recipe_of_one_epoch_is_solved_and_not_stepped(fold: Fold) -> None:
-    found = teach(SOLVED, fold)
+    found = trained(SOLVED, fold)
     assert found.recipe.model.blocks in (1, 2, 3), "chosen, and filled in"
     assert len(found.training.history) == 1
     network = found.network
@@ -214,86 +219,90 @@ def test_a_recipe_of_one_epoch_is_solved_and_not_stepped(fold: Fold) -> None:
 
     every = Loader(SOLVED, ("anger", "disgust")).load((*fold.train, *fold.validation))
     x = linear_layer.pooled(network, every)[:, -1]
-    weights = linear_layer.alike(every)  # as many of each class here
+    weights = np.ones(len(every))  # as many of each class here
     given = [
-        linear_layer.Heard(x, every, weights).solve(2, [linear_layer.Setting(columns, p)])(
-            torch.from_numpy(x)
-        )
+        linear_layer.FittingSet(x, every, weights, 2).solve(
+            [linear_layer.Hyperparameters(columns, p)]
+        )(torch.from_numpy(x))
         for p in linear_layer.PENALTIES
         for columns in (WIDTH, 2 * WIDTH)
     ]
-    ours = logits(network, every, 2)
+    ours = logits(network, every)
     assert min(float((ours - one).abs().max()) for one in given) < 1e-3
 
 
-def test_with_refit_every_speaker_is_answered_by_a_layer_that_had_not_heard_him(
+def test_with_refit_every_speaker_is_answered_by_a_layer_fitted_to_the_others(
     fold: Fold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turns: list[Any] = []
+    folds: list[Any] = []
     real = linear_layer.choose
     monkeypatch.setattr(
         linear_layer,
         "choose",
-        lambda *rest: turns.append(rest[3]) or real(*rest),  # type: ignore[func-returns-value]
+        lambda *rest, **options: folds.append(rest[3]) or real(*rest, **options),  # type: ignore[func-returns-value]
     )
-    found = teach(SOLVED, fold)
+    found = trained(SOLVED, fold)
     ids = {u.id for u in (*fold.train, *fold.validation)}
     assert {c.utterance.id for c in found.checked} == ids
-    assert len(turns[0]) == len({u.speaker for u in (*fold.train, *fold.validation)}) == 3
-    once = teach(replace(SOLVED, train=replace(SOLVED.train, refit=False)), fold)
+    assert len(folds[0]) == len({u.speaker for u in (*fold.train, *fold.validation)}) == 3
+    once = trained(replace(SOLVED, train=replace(SOLVED.train, refit=False)), fold)
     assert [c.utterance.id for c in once.checked] == [u.id for u in fold.validation]
-    assert len(turns[1]) == 1
+    assert len(folds[1]) == 1
 
 
-@pytest.mark.parametrize("shun", [False, True])
-def test_the_layer_shuns_what_those_left_out_chose(
-    shun: bool, fold: Fold, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("penalised", [False, True])
+def test_the_layer_has_the_nuisance_penalty_that_held_out_speakers_chose(
+    penalised: bool, fold: Fold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trainer, "STRENGTHS", (5.0,))
     monkeypatch.setattr(
-        linear_layer, "_score", lambda choice: choice.settings[0].nuisance
+        linear_layer, "_score", lambda choice: choice.hyperparameters[0].nuisance
     )  # the more the better
-    recipe = replace(SOLVED, train=replace(SOLVED.train, nuisance_penalty=shun))
-    network = teach(recipe, fold).network
+    recipe = replace(SOLVED, train=replace(SOLVED.train, nuisance_penalty=penalised))
+    network = trained(recipe, fold).network
     assert isinstance(network, Encoder)
-    heard = Loader(recipe, ("anger", "disgust")).load((*fold.train, *fold.validation))
-    x = linear_layer.pooled(network, heard)[:, 1]  # the first of what is best
-    layer = linear_layer.Heard(x, heard, linear_layer.alike(heard)).solve(
-        2, [linear_layer.Setting(WIDTH, 0.3, 5.0 if shun else 0.0)]
+    clips = Loader(recipe, ("anger", "disgust")).load((*fold.train, *fold.validation))
+    x = linear_layer.pooled(network, clips)[:, 1]  # the first of what is best
+    layer = linear_layer.FittingSet(x, clips, np.ones(len(clips)), 2).solve(
+        [linear_layer.Hyperparameters(WIDTH, 0.3, 5.0 if penalised else 0.0)]
     )
-    ours = logits(network, heard, 2)
+    ours = logits(network, clips)
     assert (ours - layer(torch.from_numpy(x))).abs().max() < 1e-3
-    plain = linear_layer.Heard(x, heard, linear_layer.alike(heard)).solve(
-        2, [linear_layer.Setting(WIDTH, 0.3)]
+    plain = linear_layer.FittingSet(x, clips, np.ones(len(clips)), 2).solve(
+        [linear_layer.Hyperparameters(WIDTH, 0.3)]
     )
-    assert ((ours - plain(torch.from_numpy(x))).abs().max() > 0.01) == shun
+    assert ((ours - plain(torch.from_numpy(x))).abs().max() > 0.01) == penalised
 
 
-def test_the_layer_is_the_mean_of_those_with_every_penalty_where_so_asked(fold: Fold) -> None:
+def test_the_layer_is_the_mean_over_all_penalties_where_the_recipe_averages(fold: Fold) -> None:
     recipe = replace(SOLVED, train=replace(SOLVED.train, penalty="averaged"))
-    found = teach(recipe, fold)
-    heard = Loader(recipe, ("anger", "disgust")).load((*fold.train, *fold.validation))
+    found = trained(recipe, fold)
+    clips = Loader(recipe, ("anger", "disgust")).load((*fold.train, *fold.validation))
     assert isinstance(found.network, Encoder)
-    level = found.recipe.model.blocks
-    x = linear_layer.pooled(found.network, heard)[:, level]
-    every = [linear_layer.Setting(c, p) for c in (WIDTH, 2 * WIDTH) for p in linear_layer.EVERY]
+    block = found.recipe.model.blocks
+    x = linear_layer.pooled(found.network, clips)[:, block]
+    every = [
+        linear_layer.Hyperparameters(c, p)
+        for c in (WIDTH, 2 * WIDTH)
+        for p in linear_layer.AVERAGED_PENALTIES
+    ]
     layers = [
-        linear_layer.Heard(x, heard, linear_layer.alike(heard)).solve(2, [one]) for one in every
+        linear_layer.FittingSet(x, clips, np.ones(len(clips)), 2).solve([one]) for one in every
     ]
     wanted = torch.stack([layer(torch.from_numpy(x)) for layer in layers]).mean(0)
-    assert (logits(found.network, heard, 2) - wanted).abs().max() < 1e-3
+    assert (logits(found.network, clips) - wanted).abs().max() < 1e-3
 
 
 def test_a_single_speaker_is_enough_for_a_linear_layer(fold: Fold) -> None:
     one = tuple(replace(u, speaker="1") for u in fold.train)
     alone = Fold("1", one, tuple(replace(u, speaker="1") for u in fold.validation), ())
-    found = teach(SOLVED, alone)
+    found = trained(SOLVED, alone)
     assert [c.utterance.id for c in found.checked] == [u.id for u in fold.validation]
     assert found.answers.isfinite().all()
 
 
 @pytest.mark.parametrize("balance", ["weights", "sampling", "corpora"])
-def test_classes_count_alike_where_the_recipe_says_so(
+def test_classes_weigh_the_same_where_the_recipe_balances(
     balance: Any, fold: Fold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rare = replace(fold, train=fold.train[:7])
@@ -304,7 +313,7 @@ def test_classes_count_alike_where_the_recipe_says_so(
         "solve",
         lambda x, y, w, *rest: given.append((y, w)) or real(x, y, w, *rest),  # type: ignore[func-returns-value]
     )
-    teach(replace(SOLVED, train=TrainConfig(1, balance=balance)), rare)
+    trained(replace(SOLVED, train=TrainConfig(1, balance=balance)), rare)
     labels, weights = given[-1]
     sums = [weights[labels == n].sum() for n in (0, 1)]
     assert np.bincount(labels).tolist() != [len(labels) / 2] * 2, "or this would prove nothing"
@@ -317,7 +326,7 @@ def test_classes_count_alike_where_the_recipe_says_so(
 def test_each_block_learns_at_its_share_of_the_rate() -> None:
     network = build(ModelConfig("encoder", encoder=NAME), 2, BANDS)
     config = TrainConfig(layer_decay=0.1)
-    groups = paces(network, config)
+    groups = parameter_groups(network, config)
     assert [share for _, share in groups] == pytest.approx([0.001, 0.01, 0.1, 1, 1])
     encoder = network.encoder
     parts = [[*encoder.conv1.parameters(), *encoder.conv2.parameters()],  # type: ignore[union-attr,operator]
@@ -333,10 +342,10 @@ def distance(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> fl
     return max(float((a[key] - b[key]).abs().max()) for key in a)
 
 
-def test_a_frozen_encoder_stays_as_it_was_and_earlier_blocks_move_less(fold: Fold) -> None:
+def test_a_frozen_encoder_is_unchanged_and_earlier_blocks_change_less(fold: Fold) -> None:
     def moved(**settings: float) -> list[float]:
         train = replace(TUNED.train, refit=False, checkpoint="last", optimizer="adamw", **settings)
-        network = teach(replace(TUNED, train=train), fold).network
+        network = trained(replace(TUNED, train=train), fold).network
         assert isinstance(network, Encoder)
         fresh = build(TUNED.model, 2, BANDS)
         assert isinstance(fresh, Encoder)
@@ -355,60 +364,60 @@ def test_an_epoch_may_be_fewer_or_more_clips_than_there_are(fold: Fold) -> None:
     for draws, expected in ((0, len(clips)), (3, 3), (50, 50)):
         recipe = replace(PLAIN, train=replace(PLAIN.train, samples_per_epoch=draws))
         rng = np.random.default_rng(0)
-        batches = list(training_batches(clips, recipe, network, 2, rng))
+        batches = list(training_batches(clips, recipe, network, rng))
         assert sum(len(batch.lengths) for batch in batches) == expected
 
 
-# Beginning with an earlier run
+# Initial weights of an earlier run
 
 
-def test_it_begins_with_the_weights_of_an_earlier_run(fold: Fold) -> None:
-    first = teach(replace(PLAIN, train=replace(PLAIN.train, refit=False)), fold)
+def test_initial_weights_are_those_of_an_earlier_run(fold: Fold) -> None:
+    first = trained(replace(PLAIN, train=replace(PLAIN.train, refit=False)), fold)
     still = replace(PLAIN, train=TrainConfig(1, lr=0.0))
-    found = teach(still, fold, start=as_run(first))
+    found = trained(still, fold, init=as_run(first))
     assert same(found.network.state_dict(), first.network.state_dict())
 
 
-def test_a_last_layer_for_other_classes_begins_anew(fold: Fold) -> None:
-    first = teach(replace(PLAIN, train=TrainConfig(1)), fold)
+def test_the_output_layer_is_random_where_the_classes_are_others(fold: Fold) -> None:
+    first = trained(replace(PLAIN, train=TrainConfig(1)), fold)
     still, ours = replace(PLAIN, train=TrainConfig(1, lr=0.0)), first.network.state_dict()
     for classes in (("anger", "disgust", "fear"), ("disgust", "anger")):
-        found = teach(still, fold, classes, start=as_run(first)).network.state_dict()
+        found = trained(still, fold, classes, init=as_run(first)).network.state_dict()
         for key, value in ours.items():
             assert torch.equal(found[key], value) != key.startswith("output.")
 
 
-def test_a_run_of_another_network_is_no_start(fold: Fold) -> None:
-    other = teach(replace(PLAIN, model=ModelConfig(width=3), train=TrainConfig(1)), fold)
+def test_a_run_of_another_network_gives_no_initial_weights(fold: Fold) -> None:
+    other = trained(replace(PLAIN, model=ModelConfig(width=3), train=TrainConfig(1)), fold)
     with pytest.raises(ConfigError, match=r"no network of this recipe: .* does not fit"):
-        teach(PLAIN, fold, start=as_run(other))
+        trained(PLAIN, fold, init=as_run(other))
 
 
 def test_blocks_that_were_chosen_before_are_kept(fold: Fold) -> None:
-    first = teach(SOLVED, fold)
+    first = trained(SOLVED, fold)
     first = replace(first, recipe=replace(first.recipe, model=replace(SOLVED.model, blocks=1)))
-    first = teach(first.recipe, fold)
-    found = teach(SOLVED, fold, start=as_run(first))
+    first = trained(first.recipe, fold)
+    found = trained(SOLVED, fold, init=as_run(first))
     assert found.recipe.model.blocks == 1
 
 
-@pytest.mark.parametrize("levels", ["last", "all"])
-def test_a_run_that_pooled_other_levels_gives_its_encoder(
-    fold: Fold, levels: Literal["last", "all"]
+@pytest.mark.parametrize("pool_layers", ["last", "all"])
+def test_a_run_that_pools_other_layers_gives_only_its_encoder(
+    fold: Fold, pool_layers: Literal["last", "all"]
 ) -> None:
-    first = teach(replace(TUNED, train=replace(TUNED.train, checkpoint="last")), fold)
-    other = replace(SOLVED, model=replace(TUNED.model, pool_layers=levels))
-    found = teach(other, fold, start=as_run(first)).network
+    first = trained(replace(TUNED, train=replace(TUNED.train, checkpoint="last")), fold)
+    other = replace(SOLVED, model=replace(TUNED.model, pool_layers=pool_layers))
+    found = trained(other, fold, init=as_run(first)).network
     assert isinstance(found, Encoder) and isinstance(first.network, Encoder)
     assert same(found.encoder.state_dict(), first.network.encoder.state_dict())
-    width = first.network.output.in_features * (2 if levels == "all" else 1)
+    width = first.network.output.in_features * (2 if pool_layers == "all" else 1)
     assert found.output.in_features == width
 
 
-def test_our_own_encoder_is_solved_once_it_has_learnt(fold: Fold) -> None:
-    first = teach(replace(MEL, train=replace(TUNED.train, checkpoint="last")), fold)
+def test_our_own_encoder_gets_a_linear_layer_once_it_is_trained(fold: Fold) -> None:
+    first = trained(replace(MEL, train=replace(TUNED.train, checkpoint="last")), fold)
     solved = replace(MEL, train=SOLVED.train)
-    found = teach(solved, fold, start=as_run(first)).network
+    found = trained(solved, fold, init=as_run(first)).network
     assert isinstance(found, Encoder) and isinstance(first.network, Encoder)
     assert same(found.encoder.state_dict(), first.network.encoder.state_dict())
     assert not same(found.output.state_dict(), first.network.output.state_dict())

@@ -68,10 +68,10 @@ def export(
     ensure_writable(out.parent)
 
     from emelia.learn.export.build import export as make
-    from emelia.learn.export.temperature import WANTED
+    from emelia.learn.export.temperature import TARGET_ACCURACY
 
     with console.Progress() as progress:
-        wanted = WANTED if accuracy is None else accuracy
+        wanted = TARGET_ACCURACY if accuracy is None else accuracy
         made = make(
             run, progress, name=name, title=title, licence=licence, accuracy=wanted, half=half
         )

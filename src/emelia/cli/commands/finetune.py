@@ -37,7 +37,7 @@ from emelia.storage import expanded
 if TYPE_CHECKING:
     from emelia.learn.export.temperature import Answers
     from emelia.learn.study.tasks import Task
-    from emelia.learn.study.warm_start import Origin
+    from emelia.learn.study.warm_start import EarlierRun
     from emelia.learn.training.runs import Run
 
     # What a model file is made of: a network, its answers by part, and a title unless the usual.
@@ -83,19 +83,19 @@ def finetune(
     Examples: emelia finetune default recordings/ ·
     emelia finetune runs/aesdd-emelia calls.csv --emotions calm,stressed
     """
-    from emelia.learn.study.finetuning import gentler, usual_split
+    from emelia.learn.study.finetuning import finetuning_recipe, usual_split
     from emelia.learn.study.tasks import tasks
     from emelia.learn.study.warm_start import read
     from emelia.learn.training.hardware import Hardware
 
     start = read(_place(model))
     data = _usable(open_corpus(corpus, emotions), start)
-    parts = divide(data, split or usual_split(data))
+    parts, audits = divide(data, split or usual_split(data))
     chosen = fold_of(parts, fold)
     _warn_of_shared_speakers(chosen)
     changes = settings(set_, epochs)
-    recipe = gentler(start.run().recipe, start.recipe, chosen.train, changes)
-    (task,) = tasks(data, parts, [recipe], [seed], start.place, only=chosen.name)
+    recipe = finetuning_recipe(start.run().recipe, start.recipe, chosen.train, changes)
+    (task,) = tasks(data, parts, [recipe], [seed], start.place, only=chosen.name, audits=audits)
     folder = out or Path("runs") / f"{data.name}-{start.name}"
     cell = _finished(task, folder) if resume else None
     if cell is None:
@@ -117,14 +117,14 @@ def _place(model: str) -> Path:
     return folder if os.path.isdir(folder) else expanded(find_model(model))
 
 
-def _usable(corpus: Corpus, start: Origin) -> Corpus:
+def _usable(corpus: Corpus, start: EarlierRun) -> Corpus:
     """The clips that the model has not seen; warn of those it has, and of rare classes."""
-    from emelia.learn.study.finetuning import check_sizes, unheard
+    from emelia.learn.study.finetuning import check_sizes, unseen
 
-    data = unheard(corpus, start.heard)
+    data = unseen(corpus, start.seen)
     if known := len(corpus.utterances) - len(data.utterances):
         console.warn(f"{known} clips left out: {start.name} has heard them before.")
-        trained = {u.speaker for u in corpus.utterances if u.digest in start.heard}
+        trained = {u.speaker for u in corpus.utterances if u.digest in start.seen}
         if trained & set(data.speakers) - {UNKNOWN_SPEAKER}:
             console.warn(
                 f"{start.name} has heard other clips of these speakers: the figures flatter."
@@ -150,7 +150,7 @@ def _finished(task: Task, folder: Path) -> Cell | None:
     return cell if cell and cell.key == task.key else None
 
 
-def _kept(start: Origin, task: Task, cell: Cell, folder: Path) -> Writing:
+def _kept(start: EarlierRun, task: Task, cell: Cell, folder: Path) -> Writing:
     """The network and answers that the model file is made of."""
     classes = start.run().classes
     if unknown := [name for name in cell.classes if name not in classes]:
@@ -171,15 +171,15 @@ def _of_taught(folder: Path, cell: Cell) -> Writing:
     return load_run(folder), read_answers(folder, len(cell.classes)), ""
 
 
-def _better(start: Origin, task: Task, cell: Cell, folder: Path) -> Writing:
+def _better(start: EarlierRun, task: Task, cell: Cell, folder: Path) -> Writing:
     """The fine-tuned network or the original: whichever is better on held-out clips; print it."""
-    from emelia.learn.study.keeping import as_it_was, judge, told_of_unchanged
+    from emelia.learn.study.keeping import about_unchanged, judge, unchanged_run
 
     taught, after, _ = _of_taught(folder, cell)
     held_out, name = after["validation"], f"{start.name} as it was"
     with console.Progress() as progress:
         progress.start(name, len(held_out.ids) + len(task.fold.test))
-        run, before = as_it_was(start.run(), task, held_out.ids, partial(progress.step, name))
+        run, before = unchanged_run(start.run(), task, held_out.ids, partial(progress.step, name))
         progress.finish(name, f"{len(held_out.ids)} held-out clips asked")
     verdict = judge(before["validation"], held_out)
     _compare(start, before["test"], cell, verdict.better)
@@ -194,11 +194,11 @@ def _better(start: Origin, task: Task, cell: Cell, folder: Path) -> Writing:
         f"what it learnt is not kept: {counts}. The model file is {name}; record more and teach "
         f"{start.name} again, or take what it learnt all the same: emelia export {folder}"
     )
-    about = told_of_unchanged(taught.about, before, start.name, verdict)
+    about = about_unchanged(taught.about, before, start.name, verdict)
     return replace(run, about=about), before, f"{name}, calibrated on {cell.corpus}"
 
 
-def _compare(start: Origin, asked: Answers, cell: Cell, kept: bool) -> None:
+def _compare(start: EarlierRun, asked: Answers, cell: Cell, kept: bool) -> None:
     """Print the test figures before and after fine-tuning side by side.
 
     Where that is not kept, its figures are not those of the model file: title and note say so.

@@ -108,7 +108,7 @@ def study(
     usual = "emelia" if ablate or remedies else ",".join(QUICK) if quick else "founding,emelia"
     chosen = find_recipes(recipes or usual, settings(set_, epochs))
     data = open_corpus(corpus, emotions)
-    parts = divide(data, split or ("folds-3" if quick else "loso"), imbalance, with_)
+    parts, audits = divide(data, split or ("folds-3" if quick else "loso"), imbalance, with_)
     if quick:
         chosen = [shorten(recipe) for recipe in chosen]
     chosen = with_variants(chosen, ablate, remedies)
@@ -118,7 +118,7 @@ def study(
     from emelia.learn.training.hardware import Hardware
 
     folder = out or Path("runs") / f"{data.name}-{parts.name.replace(':', '-').replace('/', '-')}"
-    wanted = tasks(data, parts, chosen, range(seeds), init_from, teacher)
+    wanted = tasks(data, parts, chosen, range(seeds), init_from, teacher, audits=audits)
     tracker = _tracker(track, f"{data.name} {parts.name}", folder, wanted)
     with console.Progress() as progress:
         bars = Bars(progress, len(wanted), tracker)

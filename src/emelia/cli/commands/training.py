@@ -83,13 +83,13 @@ def train(
             "`emelia study` compares several."
         )
     data = open_corpus(corpus, emotions)
-    parts = divide(data, split or usual_split(data), imbalance, with_)
+    parts, audits = divide(data, split or usual_split(data), imbalance, with_)
     fold = fold_of(parts, fold).name
 
     from emelia.learn.study.tasks import tasks
     from emelia.learn.training.hardware import Hardware
 
-    (task,) = tasks(data, parts, chosen, [seed], init_from, teacher, only=fold)
+    (task,) = tasks(data, parts, chosen, [seed], init_from, teacher, fold, audits)
     more = "".join(f"+{corpus.name}" for corpus in parts.added)
     folder = out or Path("runs") / f"{data.name}-{chosen[0].name}{more}"
     tracker = _tracker(track, f"{data.name} {parts.name}", folder, task)
@@ -129,9 +129,9 @@ def evaluate(
     trained = load_run(run)
     data = open_corpus(corpus, apart=trained.classes)
     found = ask(trained, data)
-    if found.heard:
+    if found.seen:
         console.warn(
-            f"{found.heard} clips left out: training or choosing the epoch has heard them."
+            f"{found.seen} clips left out: training or for_calibration the epoch has heard them."
         )
     for emotion, count in found.foreign.items():
         console.warn(f"{count} clips of {emotion} left out: the run does not know it.")

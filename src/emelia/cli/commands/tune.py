@@ -18,7 +18,7 @@ from emelia.config import Recipe, recipe_toml
 from emelia.corpora.splits.scheme import Split
 from emelia.errors import ConfigError, EmeliaError
 from emelia.learn.study.recipes import find_recipes
-from emelia.learn.study.tune_space import Found, own_values, space, with_values
+from emelia.learn.study.tune_space import SearchResult, own_values, space, with_values
 from emelia.results import read_results, studies
 from emelia.storage import ensure_writable, lock, write_atomically
 
@@ -84,7 +84,7 @@ def tune(
     if len(chosen) != 1:
         raise ConfigError(f"{recipe!r} names {len(chosen)} recipes; tune takes one.")
     data = open_corpus(corpus, emotions)
-    parts = divide(data, split or usual_split(data))
+    parts, audits = divide(data, split or usual_split(data))
     outer = _outer(parts, fold)
     folder = out or Path("runs") / f"{data.name}-{chosen[0].name}-tuned"
 
@@ -98,7 +98,9 @@ def tune(
     best = with_values(chosen[0], found.best.values, f"{chosen[0].name}-tuned")
     _write(folder, chosen[0], best, found)
     compared = [chosen[0]] if best == chosen[0] else [chosen[0], best]
-    outcome = _test(tasks(data, outer, compared, range(seeds)), folder, hardware)
+    kept = [one for one in audits if one["fold"] == outer.folds[0].name]
+    cells = tasks(data, outer, compared, range(seeds), audits=kept)
+    outcome = _test(cells, folder, hardware)
     _conclude(folder, chosen[0], found, outcome)
 
 
@@ -108,7 +110,7 @@ def _outer(parts: Split, fold: str) -> Split:
     return Split(parts.name, f"{parts.protocol} Fold {kept.name} alone.", (kept,))
 
 
-def _search(wanted: Search, folder: Path, trials: int, hardware: Hardware) -> Found:
+def _search(wanted: Search, folder: Path, trials: int, hardware: Hardware) -> SearchResult:
     from emelia.learn.study.tune import search
 
     ensure_writable(folder)
@@ -144,15 +146,15 @@ class _Bars:
         self.progress.step(self.running, done, facts)
 
 
-def _write(folder: Path, recipe: Recipe, best: Recipe, found: Found) -> None:
+def _write(folder: Path, recipe: Recipe, best: Recipe, found: SearchResult) -> None:
     """Write the best settings and all trials, before the test."""
     from emelia.show.report.tuning import picture, trials_csv
     from emelia.show.style import png
 
-    dials = space(recipe)
+    dimensions = space(recipe)
     write_atomically(folder / "best.toml", recipe_toml(best).encode())
-    write_atomically(folder / "trials.csv", trials_csv(found, dials).encode())
-    write_atomically(folder / "tuning.png", png(picture(found, dials)))
+    write_atomically(folder / "trials.csv", trials_csv(found, dimensions).encode())
+    write_atomically(folder / "tuning.png", png(picture(found, dimensions)))
 
 
 def _test(wanted: Sequence[Task], folder: Path, hardware: Hardware) -> Outcome:
@@ -164,7 +166,7 @@ def _test(wanted: Sequence[Task], folder: Path, hardware: Hardware) -> Outcome:
         return run_study(wanted, folder, bars.tell, 1, hardware, bars.end, bars.begin)
 
 
-def _conclude(folder: Path, recipe: Recipe, found: Found, outcome: Outcome) -> None:
+def _conclude(folder: Path, recipe: Recipe, found: SearchResult, outcome: Outcome) -> None:
     """Print the tables, write tune.md, and fail if a training did."""
     from emelia.show import tables
     from emelia.show.report import differences

@@ -1,1 +1,1 @@
-"""Utterances to spectrograms, and spectrograms to batches."""
+"""From utterances to batches: features, augmentation, sampling."""

@@ -1,12 +1,12 @@
-"""Artificial data: changed copies of training clips, and only of those.
+"""Data augmentation: changed copies of training clips, and only of those.
 
 A waveform is float32 (T,) at 16 kHz, a spectrogram float32 (M, F): M bands, F frames.
 Waveforms are changed by audiomentations in the order in which sound travels: the voice
 (pitch, tempo), the room, the noise of the recording, its gain. Spectrograms are masked,
 batches are mixed.
 
-Everything random comes from seeds or generators that the caller hands over. So a copy
-has the same bytes whatever was drawn before it, in every fold, and after a resume.
+Everything random comes from seeds or generators that the caller passes. So a copy has the
+same bytes whatever was drawn before it, in every fold, and after a resume.
 audiomentations itself draws from the global generators, which are seeded and put back
 around each of its calls: augment in several processes, not in several threads.
 """
@@ -36,12 +36,12 @@ Wave = NDArray[np.float32]
 Spec = NDArray[np.float32]
 Range = tuple[float, float]
 
-SHORTEST = SAMPLE_RATE // 10  # samples; what is shorter holds no pitch to shift
+SHORTEST = SAMPLE_RATE // 10  # samples; shorter clips have no pitch to shift
 NOISE_SLOPE = (-3.0, 0.0)  # dB an octave: between pink noise and white
 NOISE_FFT = 2048  # samples; the default of 128 puts nearly all pink noise below 125 Hz
 ROOM_ABSORPTION = (0.2, 0.6)  # of the walls: an office to a furnished living room
 ROOM_DISTANCE = (0.5, 1.5)  # metres from mouth to microphone
-ROOM_ORDER = 6  # reflections followed; each more costs time and is hardly heard
+ROOM_ORDER = 6  # reflections of a path; more take longer and change little
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,10 @@ class Changes:
 
 
 def draw_changes(config: AugmentConfig, seed: int) -> Changes:
-    """Draw what one copy gets. A method draws even where it is off, so the others never shift."""
+    """Draw the changes of one copy.
+
+    A method that is off draws, too, so that switching it leaves what the others draw unchanged.
+    """
     rng = np.random.default_rng((seed, 1))  # a stream apart from masks drawn by the same seed
 
     def maybe(ends: Range) -> float | None:
@@ -82,7 +85,7 @@ def augment_wave(wave: Wave, config: AugmentConfig, seed: int) -> Wave:
 
 
 def apply_changes(wave: Wave, changes: Changes) -> Wave:
-    """Make drawn changes to a waveform (T,); see `augment_wave`."""
+    """Apply drawn changes to a waveform (T,); see `augment_wave`."""
     copy = np.array(wave, dtype=np.float32)
     if len(copy) < SHORTEST:
         return copy
@@ -117,7 +120,7 @@ def add_noise(wave: Wave, snr_db: float, slope: float, seed: int) -> Wave:
 
 
 def place_in_room(wave: Wave, seed: int) -> Wave:
-    """Let a waveform (T,) sound in a small room (image sources); length and power stay."""
+    """Simulate a waveform (T,) in a small room (image sources); length and power stay."""
     if find_spec("pyroomacoustics") is None:
         raise MissingExtraError("A simulated room", "pyroomacoustics", "train")
     room = _audiomentations().RoomSimulator(
@@ -138,11 +141,11 @@ def place_in_room(wave: Wave, seed: int) -> Wave:
 def mask_spectrogram(
     spec: Spec, config: AugmentConfig, rng: np.random.Generator, silence: float | Spec
 ) -> Spec:
-    """A copy of a spectrogram (M, F) in which a block of rows and one of columns may be hidden.
+    """A copy of a spectrogram (M, F) in which a block of bands and one of frames may be masked.
 
-    SpecAugment (Park et al. 2019) without its time warp. Hidden cells hold `silence`, what
-    is silent in this clip in the units of `spec` (one value, or one a band: (M,)), or the
-    clip's mean. A mask never covers more than half of the rows or columns.
+    SpecAugment (Park et al. 2019) without its time warp. Masked cells hold `silence`, a silent
+    frame of this clip in the units of `spec` (one value, or one a band: (M,)), or the clip's
+    mean. A mask never covers more than half of the bands or frames.
     """
     masked = spec.copy()
     if not spec.size:
@@ -153,11 +156,11 @@ def mask_spectrogram(
         chosen = rng.random() < config.mask_probability
         width = min(int(rng.integers(low, high + 1)), spec.shape[axis] // 2)
         start = int(rng.integers(spec.shape[axis] - width + 1))
-        hidden = slice(start, start + width)
+        covered = slice(start, start + width)
         if chosen and axis == 0:
-            masked[hidden] = fill[hidden]
+            masked[covered] = fill[covered]
         elif chosen:
-            masked[:, hidden] = fill
+            masked[:, covered] = fill
     return masked
 
 
@@ -198,7 +201,7 @@ def mixup(
 
 
 def copies_per_clip(labels: Sequence[int], config: AugmentConfig) -> list[int]:
-    """How often each training clip occurs in the artificial set, its original included.
+    """How often each training clip occurs in the augmented set, the original included.
 
     Balanced, every class has `copies` times the clips of the largest class; what does not
     divide evenly is spread over the clips of a class at equal distances.

@@ -25,7 +25,7 @@ from emelia.config import SAMPLE_RATE, FeatureConfig
 from emelia.learn.data import pcen
 
 AMIN = 1e-10  # power below which librosa's power_to_db does not go
-FLAT = 0.1  # dB; what deviates less is constant, and is not scaled up
+FLAT = 0.1  # dB; a smaller deviation is that of a constant, and is not scaled to 1
 LEAST = 1e-7  # added to the variance of a waveform, as transformers does
 
 
@@ -44,7 +44,7 @@ class FrontEnd(nn.Module):
         self.register_buffer("window", window.to(dtype))
         self.register_buffer("filters", torch.from_numpy(mel_filters(config)).to(dtype))
         self.register_buffer("dct", torch.from_numpy(dct(config.mfccs, config.mels)).to(dtype))
-        weights = pcen.past(SAMPLE_RATE / config.hop) if config.kind == "pcen" else np.zeros(0)
+        weights = pcen.smoother(SAMPLE_RATE / config.hop) if config.kind == "pcen" else np.zeros(0)
         self.register_buffer("past", torch.from_numpy(weights).to(dtype))
 
     @property
@@ -53,7 +53,7 @@ class FrontEnd(nn.Module):
         return self.config.rows
 
     def frames(self, samples: Tensor) -> Tensor:
-        """Number of frames of clips with so many samples."""
+        """Number of frames (B,) of clips with so many samples (B,)."""
         if self.config.kind == "wave":
             return samples
         return samples // self.config.hop + 1
@@ -67,7 +67,7 @@ class FrontEnd(nn.Module):
 
         Returns:
             Spectrograms (B, M, F), silent after each clip's end; the number of frames (B,);
-            and what a silent frame of each clip looks like (B, M).
+            and a silent frame of each clip, in the same units (B, M).
             Of kind wave they are the samples (B, 1, T) and silence is 0.
         """
         if self.config.kind == "wave":
@@ -76,7 +76,7 @@ class FrontEnd(nn.Module):
         power = self._power(waves)  # (B, n_fft / 2 + 1, F)
         mask = (torch.arange(power.shape[2], device=waves.device) < frames[:, None])[:, None, :]
         if self.config.kind == "pcen":
-            spec = pcen.compare(self.filters @ power.sqrt(), self.past)
+            spec = pcen.normalise(self.filters @ power.sqrt(), self.past)
             silence = spec.new_zeros(spec.shape[:2])
         else:
             spec, silence = self._decibels(self.filters @ power, mask)  # (B, M, F), (B, M)
@@ -86,7 +86,7 @@ class FrontEnd(nn.Module):
         return torch.where(mask, spec, silence[:, :, None]), frames, silence
 
     def _wave(self, waves: Tensor, samples: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Samples as they are or, as wav2vec 2.0 and its kin hear them, of mean 0, deviation 1."""
+        """Samples as they are or, as for wav2vec 2.0 and its kin, of mean 0 and deviation 1."""
         mask = torch.arange(waves.shape[1], device=waves.device) < samples[:, None]
         if self.config.standardise != "none":
             mean = (waves * mask).sum(1, keepdim=True) / samples[:, None]
@@ -135,10 +135,10 @@ class FrontEnd(nn.Module):
 
 
 class TraceableFrontEnd(FrontEnd):
-    """A front end without `torch.stft`, for the exported graph; its weights are constants.
+    """A front end without `torch.stft`, for the exported graph.
 
     The window is symmetric about its centre, so a frame is folded there into the sums and the
-    differences of its two halves, and cosines and sines see half as many samples each.
+    differences of its two halves: cosines and sines need half as many multiplications.
     """
 
     cosines: Tensor
@@ -153,9 +153,9 @@ class TraceableFrontEnd(FrontEnd):
         weight = torch.hann_window(size, dtype=torch.float64)[size // 2 + size % 2 :]
         weight = torch.where(distance == 0, weight / 2, weight)
         bins = torch.arange(config.n_fft // 2 + 1)
-        turns = distance[:, None] * bins * (2 * math.pi / config.n_fft)  # (size / 2, bins)
-        self.register_buffer("cosines", (weight[:, None] * turns.cos()).to(dtype))
-        self.register_buffer("sines", (weight[:, None] * turns.sin()).to(dtype))
+        angles = distance[:, None] * bins * (2 * math.pi / config.n_fft)  # (size / 2, bins)
+        self.register_buffer("cosines", (weight[:, None] * angles.cos()).to(dtype))
+        self.register_buffer("sines", (weight[:, None] * angles.sin()).to(dtype))
 
     def _power(self, waves: Tensor) -> Tensor:
         frames = self._frames(waves)  # (B, F, window)
@@ -166,7 +166,7 @@ class TraceableFrontEnd(FrontEnd):
         return (real.square() + imaginary.square()).transpose(1, 2)
 
     def _frames(self, waves: Tensor) -> Tensor:
-        """Cut (B, T) into overlapping frames (B, F, window), from hop-long chunks side by side."""
+        """Cut (B, T) into overlapping frames (B, F, window), of chunks of one hop each."""
         c, length = self.config, waves.shape[1]
         count, overlap = length // c.hop + 1, -(-c.window // c.hop)  # chunks a frame reaches over
         before = c.n_fft // 2 - (c.n_fft - c.window) // 2

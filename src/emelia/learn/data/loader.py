@@ -1,8 +1,8 @@
 """Utterances to spectrograms, and spectrograms to batches.
 
-M bands, F frames, B clips, C classes. Every draw comes from a generator seeded by what
-it is for (utterance and copy, or seed and epoch), never from a global one, so that an
-epoch is the same whether reached in one go or after a resume.
+M bands, F frames, B clips, C classes. Every random draw comes from a generator seeded by its
+purpose (utterance and copy, or seed and epoch), never from a global one, so that an epoch is the
+same in an uninterrupted training and after a resume.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ from emelia.learn.data.augment import (
     mixup,
 )
 from emelia.learn.data.features import FrontEnd
-from emelia.learn.data.sampling import pick
-from emelia.learn.data.spec_augment import piece, vary
+from emelia.learn.data.sampling import sampled_places
+from emelia.learn.data.spec_augment import augment_crop, crop
 from emelia.learn.model.network import Network
 from emelia.storage import ArrayCache
 
 FORMAT = 2  # of cached features; raised when what is computed from the same settings changes
 EVALUATION_BATCH = 16  # clips; any number gives the same answers
-LONGEST = 10.0  # s a network hears at once: the memory of attention grows with the square of it
-MOST = 8  # times as much may a batch hold, padding included
+WINDOW_SECONDS = 10.0  # of a clip at once: the memory of attention grows with the square of it
+BATCH_WINDOWS = 8  # windows that a batch may hold, padding included
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One utterance, or a changed copy of it, as the network sees it."""
+    """The spectrogram and label of one utterance, or of an augmented copy of it."""
 
     utterance: Utterance
     label: int
     spec: Array  # (M, F)
-    silence: Array  # (M,) what a silent frame of this clip looks like
-    key: str = ""  # names all it was made from
-    longest: int = 0  # frames a network hears of it at once; 0: all
-    target: Array | None = None  # (C,) what a teacher makes of the label
+    silence: Array  # (M,), a silent frame in the units of this spectrogram
+    key: str = ""  # digest of all it was made from
+    window: int = 0  # frames of it that a network gets at once; 0: all
+    target: Array | None = None  # (C,), a soft label instead of the hard one
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,11 @@ class Batch:
     inputs: Tensor  # (B, 1, M, F)
     lengths: Tensor  # (B,) frames
     targets: Tensor  # (B, C) each row sums to 1
-    start: int = 0  # encoder frames that are said to have gone before
+    position: int = 0  # of the first frame, for positional embeddings; in encoder frames
 
 
 class Loader:
-    """Turns utterances into clips as a recipe asks, keeping what it made in the cache."""
+    """Turns utterances into clips as a recipe asks, with a cache of spectrograms."""
 
     def __init__(self, recipe: Recipe, classes: Sequence[str], seed: int = 0) -> None:
         self.recipe, self.seed = recipe, seed
@@ -88,7 +88,7 @@ class Loader:
     def training(
         self, utterances: Sequence[Utterance], tick: Callable[[int], None] | None = None
     ) -> list[Clip]:
-        """Load training clips and their changed copies."""
+        """Load training clips and their augmented copies."""
         labels = [self.classes.index(u.emotion) for u in utterances]
         counts = copies_per_clip(labels, self.recipe.augment)
         copies = zip(utterances, counts, strict=True)  # copy 0 is the clip itself
@@ -116,14 +116,13 @@ class Loader:
         config = self.recipe.augment
         if copy and config.mask_probability and not config.masks_each_epoch:
             spec = mask_spectrogram(spec, config, np.random.default_rng(seed), silence)
-            key = digest(
-                [key, values_of(config, "mask")], length=64
-            )  # what is made of it is kept too
+            # Pooled features of a masked copy are cached, too, so its key tells the masks.
+            key = digest([key, values_of(config, "mask")], length=64)
         label = self.classes.index(utterance.emotion)
-        return Clip(utterance, label, spec, silence, key, longest(self.recipe.features))
+        return Clip(utterance, label, spec, silence, key, window_frames(self.recipe.features))
 
     def key(self, utterance: Utterance, copy: int = 0) -> str:
-        """Name all that a spectrogram is made from: the sound, the settings and the draw."""
+        """Digest of all that a spectrogram is made from: recording, settings and random draw."""
         recipe = self.recipe
         parts = [FORMAT, utterance.digest, asdict(recipe.audio), asdict(recipe.features)]
         if copy:
@@ -152,47 +151,46 @@ def training_batches(
     clips: Sequence[Clip],
     recipe: Recipe,
     network: Network,
-    classes: int,
     rng: np.random.Generator,
-    home: Collection[str] = (),
+    target: Collection[str] = (),
 ) -> Iterator[Batch]:
-    """Give one epoch of batches in random order, with the changes drawn anew each epoch.
+    """Give one epoch of batches in random order, augmented anew each epoch.
 
     Args:
-        home: names of the corpora under test; see `balance.draw_chances`.
+        target: names of the corpora under test; see `sampling_probabilities`.
     """
     train, augment = recipe.train, recipe.augment
-    picked = [clips[i] for i in pick(clips, train, home, rng)]
-    lengths = np.array([clip.spec.shape[1] for clip in picked])
+    drawn = [clips[i] for i in sampled_places(clips, train, target, rng)]
+    lengths = np.array([clip.spec.shape[1] for clip in drawn])
     for group in plan(lengths, train.batch_size, not network.fixed_frames, rng):
-        varied = [_vary(picked[i], clips, recipe, rng) for i in group]
-        batch = collate(varied, network, classes)
+        augmented = [_augment(drawn[i], clips, recipe, rng) for i in group]
+        batch = collate(augmented, network)
         if augment.mixup and len(group) > 1:
             batch = mixed(batch, augment.mixup, rng)
         if augment.position_jitter:
-            start = int(rng.integers(augment.position_jitter + 1)) // network.stride
-            batch = replace(batch, start=start)
+            position = int(rng.integers(augment.position_jitter + 1)) // network.stride
+            batch = replace(batch, position=position)
         yield batch
 
 
-def longest(features: FeatureConfig) -> int:
-    """Frames that a network hears at once."""
-    return round(LONGEST * SAMPLE_RATE / features.hop)
+def window_frames(features: FeatureConfig) -> int:
+    """Frames of a clip that a network gets at once."""
+    return round(WINDOW_SECONDS * SAMPLE_RATE / features.hop)
 
 
 def in_windows(clips: Sequence[Clip]) -> tuple[list[Clip], NDArray[np.int64]]:
-    """Cut clips that are too long to be heard at once; with the place of each piece's clip."""
-    pieces, owners = [], []
+    """Cut long clips into windows; with the place (W,) of the clip that each window is of."""
+    windows, owners = [], []
     for place, clip in enumerate(clips):
-        window = clip.longest or clip.spec.shape[1]
-        for start in window_starts(clip.spec.shape[1], window):
-            pieces.append(replace(clip, spec=clip.spec[:, start : start + window]))
+        length = clip.window or clip.spec.shape[1]
+        for start in window_starts(clip.spec.shape[1], length):
+            windows.append(replace(clip, spec=clip.spec[:, start : start + length]))
             owners.append(place)
-    return pieces, np.array(owners, np.int64)
+    return windows, np.array(owners, np.int64)
 
 
 def evaluation_batches(
-    clips: Sequence[Clip], network: Network, classes: int
+    clips: Sequence[Clip], network: Network
 ) -> Iterator[tuple[list[int], Batch]]:
     """Give every clip once, short ones first, with its place in `clips`.
 
@@ -201,13 +199,13 @@ def evaluation_batches(
     order = sorted(range(len(clips)), key=lambda i: clips[i].spec.shape[1])
     group: list[int] = []
     for place in order:
-        frames, room = clips[place].spec.shape[1], MOST * clips[place].longest
+        frames, room = clips[place].spec.shape[1], BATCH_WINDOWS * clips[place].window
         if group and (len(group) == EVALUATION_BATCH or 0 < room < (len(group) + 1) * frames):
-            yield group, collate([clips[i] for i in group], network, classes)
+            yield group, collate([clips[i] for i in group], network)
             group = []
         group.append(place)
     if group:
-        yield group, collate([clips[i] for i in group], network, classes)
+        yield group, collate([clips[i] for i in group], network)
 
 
 def plan(
@@ -222,15 +220,16 @@ def plan(
     return [groups[i] for i in rng.permutation(len(groups))]
 
 
-def collate(clips: Sequence[Clip], network: Network, classes: int) -> Batch:
+def collate(clips: Sequence[Clip], network: Network) -> Batch:
     """Bring clips to a size the network takes and pad them to one length."""
     sized = [resize(clip, network) for clip in clips]
     lengths = torch.tensor([spec.shape[1] for spec in sized])
     inputs = torch.empty(len(sized), 1, sized[0].shape[0], int(lengths.max()))
     for row, clip, spec in zip(inputs, clips, sized, strict=True):
-        row[0] = torch.from_numpy(clip.silence)[:, None]  # heard only where clips are mixed
+        row[0] = torch.from_numpy(clip.silence)[:, None]  # it counts only where clips are mixed
         row[0, :, : spec.shape[1]] = torch.from_numpy(spec)
-    targets = F.one_hot(torch.tensor([clip.label for clip in clips]), classes).float()
+    labels = torch.tensor([clip.label for clip in clips])
+    targets = F.one_hot(labels, network.classes).float()
     for row, clip in zip(targets, clips, strict=True):
         if clip.target is not None:
             row[:] = torch.from_numpy(clip.target)
@@ -258,11 +257,11 @@ def resize(clip: Clip, network: Network) -> Array:
     return spec
 
 
-def _vary(clip: Clip, others: Sequence[Clip], recipe: Recipe, rng: np.random.Generator) -> Clip:
-    """A piece of a clip, with the changes that are drawn anew each epoch."""
+def _augment(clip: Clip, others: Sequence[Clip], recipe: Recipe, rng: np.random.Generator) -> Clip:
+    """A random window of a clip, with the changes that are drawn anew each epoch."""
 
     def other() -> Array:
         return others[int(rng.integers(len(others)))].spec
 
-    spec = piece(clip.spec, clip.longest, rng) if clip.longest else clip.spec
-    return replace(clip, spec=vary(spec, clip.silence, other, recipe, rng))
+    spec = crop(clip.spec, clip.window, rng) if clip.window else clip.spec
+    return replace(clip, spec=augment_crop(spec, clip.silence, other, recipe, rng))

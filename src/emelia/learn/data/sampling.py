@@ -1,4 +1,4 @@
-"""Which training clips are drawn how often: classes alike, corpora by size, or a share at home."""
+"""How often each training clip is drawn: by class, by corpus, or by the share of the target."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emelia.corpora import Utterance
 
 
 class Labelled(Protocol):
-    """What decides how often a clip is drawn."""
+    """A clip, as far as sampling needs it."""
 
     @property
     def utterance(self) -> Utterance: ...
@@ -23,55 +23,58 @@ class Labelled(Protocol):
     def label(self) -> int: ...
 
 
-def home_of(validation: Sequence[Labelled]) -> set[str]:
-    """The corpora under test: those of the clips that choose the epoch."""
+def target_corpora(validation: Sequence[Labelled]) -> set[str]:
+    """Names of the corpora under test: those of the validation clips."""
     return {clip.utterance.corpus for clip in validation}
 
 
-def pick(
-    clips: Sequence[Labelled], train: TrainConfig, home: Collection[str], rng: np.random.Generator
+def sampled_places(
+    clips: Sequence[Labelled], train: TrainConfig, target: Collection[str], rng: np.random.Generator
 ) -> Sequence[int]:
-    """Places of all clips, or of as many drawn as the recipe asks."""
+    """Places of the clips of an epoch: all of them, or as many drawn as the recipe asks for."""
     number = train.samples_per_epoch or len(clips)
-    if train.balance in ("sampling", "corpora") or _shared(clips, train.target_share, home):
-        chances = draw_chances(clips, train.balance, home, train.target_share)
-        return [int(i) for i in rng.choice(len(clips), number, p=chances)]
+    if train.balance in ("sampling", "corpora") or _shared(clips, train.target_share, target):
+        found = sampling_probabilities(clips, train.balance, target, train.target_share)
+        return [int(i) for i in rng.choice(len(clips), number, p=found)]
     if train.samples_per_epoch:
         return [int(i) for i in rng.choice(len(clips), number)]
     return range(len(clips))
 
 
-def draw_chances(
-    clips: Sequence[Labelled], balance: str, home: Collection[str] = (), home_share: float = 0.0
+def sampling_probabilities(
+    clips: Sequence[Labelled],
+    balance: str,
+    target: Collection[str] = (),
+    target_share: float = 0.0,
 ) -> NDArray[np.float64]:
-    """The chance (N,) of each clip to be drawn: every class alike, in all or in each corpus.
+    """Probability (N,) of each clip to be drawn: classes are balanced, in all or in each corpus.
 
-    A corpus weighs as the root of its number of clips: alike would repeat a small one too
-    often, by number would let a large one drown it.
+    A corpus weighs as the square root of its number of clips: balanced, a small one would be
+    repeated too often; by its number, a large one would dominate.
 
-    Times N they are weights, 1 on average, for a classifier that is solved and draws nothing.
+    Times N they are weights, 1 on average, for a linear layer, which is solved on all clips.
 
     Args:
-        balance: `corpora` makes classes alike in each corpus, anything else in all.
-        home: names of the corpora under test, empty for a single one.
-        home_share: what the clips of `home` get together, the others sharing the rest, both
-            as with `corpora`; 0, or clips of one side alone, leaves it to `balance`.
+        balance: `corpora` balances classes in each corpus, anything else in all.
+        target: names of the corpora under test, empty for a single one.
+        target_share: probability of all clips of `target` together, the others sharing the rest,
+            both as with `corpora`; 0, or clips of one side alone, leaves it to `balance`.
     """
-    if not _shared(clips, home_share, home):
-        return _alike(clips, balance == "corpora")
-    chances = _alike(clips, by_corpus=True)
-    own = np.array([clip.utterance.corpus in home for clip in clips])
-    chances[own] *= home_share / chances[own].sum()
-    chances[~own] *= (1 - home_share) / chances[~own].sum()
-    return chances
+    if not _shared(clips, target_share, target):
+        return _balanced(clips, balance == "corpora")
+    found = _balanced(clips, by_corpus=True)
+    own = np.array([clip.utterance.corpus in target for clip in clips])
+    found[own] *= target_share / found[own].sum()
+    found[~own] *= (1 - target_share) / found[~own].sum()
+    return found
 
 
-def _shared(clips: Sequence[Labelled], home_share: float, home: Collection[str]) -> bool:
-    """Whether there are two sides to share the draws, and a share is asked for."""
-    return home_share > 0 and len({clip.utterance.corpus in home for clip in clips}) == 2
+def _shared(clips: Sequence[Labelled], target_share: float, target: Collection[str]) -> bool:
+    """Whether a share is asked for and there are clips of the target and of others."""
+    return target_share > 0 and len({clip.utterance.corpus in target for clip in clips}) == 2
 
 
-def _alike(clips: Sequence[Labelled], by_corpus: bool) -> NDArray[np.float64]:
+def _balanced(clips: Sequence[Labelled], by_corpus: bool) -> NDArray[np.float64]:
     corpora = [clip.utterance.corpus if by_corpus else "" for clip in clips]
     groups = list(zip(corpora, (clip.label for clip in clips), strict=True))
     sizes, totals = Counter(groups), Counter(corpora)

@@ -1,1 +1,1 @@
-"""From a trained run to a model file with its card, and back."""
+"""From a run to an ONNX model file with its card, and back."""

@@ -1,4 +1,4 @@
-"""A run folder becomes a model file: export, calibration, card, and proof that it is the same."""
+"""Export of a run folder as a model file: graph, calibration, card and parity check."""
 
 from __future__ import annotations
 
@@ -15,13 +15,22 @@ from emelia.console import Progress
 from emelia.learn.export.card import make_card
 from emelia.learn.export.graph import Graph
 from emelia.learn.export.modelfile import Session, halved, to_onnx, with_card
-from emelia.learn.export.parity import HALF, WHOLE, Limits, compare, drawn, hear, make, recordings
-from emelia.learn.export.restore import notes_of, settings_of
+from emelia.learn.export.parity import (
+    HALF,
+    WHOLE,
+    Limits,
+    compare,
+    decoded,
+    recordings,
+    spaced,
+    synthesised,
+)
+from emelia.learn.export.restore import metadata_of, settings_of
 from emelia.learn.export.temperature import (
-    WANTED,
+    TARGET_ACCURACY,
     Answers,
     Threshold,
-    choosing,
+    for_calibration,
     read_answers,
     temperature,
     threshold,
@@ -42,7 +51,7 @@ class Exported:
     @property
     def file(self) -> bytes:
         """The whole file."""
-        return with_card(self.model, self.card, notes_of(self.run, self.model))
+        return with_card(self.model, self.card, metadata_of(self.run, self.model))
 
 
 def export(
@@ -52,14 +61,14 @@ def export(
     name: str,
     title: str = "",
     licence: str = "",
-    accuracy: float = WANTED,
+    accuracy: float = TARGET_ACCURACY,
     half: bool = False,
 ) -> Exported:
     """Make a model file from a run folder, in memory; see `export_run`.
 
     Raises:
         RunError: the folder is no finished run, or its answers are missing or damaged.
-        ModelError: the file does not answer as the network does.
+        ModelError: the file gives other probabilities than the network.
     """
     run = load_run(folder)
     answers = read_answers(folder, len(run.classes))
@@ -77,7 +86,7 @@ def export_run(
     name: str,
     title: str = "",
     licence: str = "",
-    accuracy: float = WANTED,
+    accuracy: float = TARGET_ACCURACY,
     half: bool = False,
 ) -> Exported:
     """Make a model file from a run and its answers by part, in memory.
@@ -87,22 +96,22 @@ def export_run(
         half: store weights in 16 bits.
 
     Raises:
-        ModelError: the file does not answer as the network does.
+        ModelError: the file gives other probabilities than the network.
     """
     run.network.eval()
-    # One that stays as it was is calibrated on the corpus that it was to learn.
-    left_out = "speakers" if run.about.get("unchanged") else run.recipe.train.selection_groups
-    chose = choosing(answers["validation"], left_out)
-    heat = temperature(chose)
-    limit = threshold(chose, heat, accuracy)
-    card = make_card(run, answers, heat, limit, name=name, title=title, licence=licence)
+    # Fine-tuning that left a network unchanged calibrates it on that one corpus.
+    held_out = "speakers" if run.about.get("unchanged") else run.recipe.train.selection_groups
+    validation = for_calibration(answers["validation"], held_out)
+    scale = temperature(validation)
+    limit = threshold(validation, scale, accuracy)
+    card = make_card(run, answers, scale, limit, name=name, title=title, licence=licence)
     progress.start("graph", 1)
-    model = to_onnx(Graph(run.recipe, run.network, heat))
+    model = to_onnx(Graph(run.recipe, run.network, scale))
     progress.finish("graph")
     model = halved(model) if half else model
     there = {id: path for part in recordings(run.about).values() for id, path in part.items()}
-    asked = drawn(there)
-    parity = _check(run, Session(model), heat, asked, HALF if half else WHOLE, progress)
+    picked = spaced(there)
+    parity = _check(run, Session(model), scale, picked, HALF if half else WHOLE, progress)
     card = replace(
         card,
         variant="float16" if half else card.variant,
@@ -111,24 +120,25 @@ def export_run(
     )
     listed = sum(map(len, run.about.get("parts", {}).values()))
     read = 0 if parity["made"] else parity["clips"]
-    missing = listed - len(there) + len(asked) - read
+    missing = listed - len(there) + len(picked) - read
     return Exported(run, model, card, limit, missing)
 
 
 def _check(
     run: Run,
     session: Session,
-    heat: float,
+    scale: float,
     paths: Mapping[str, Path],
     limits: Limits,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Compare file and network on recordings of the run, or on made sounds."""
+    """Compare file and network on recordings of the run or, if all are gone, synthetic sounds."""
     progress.start("check", len(paths) or 1)
-    found = compare(run, session, heat, hear(run, paths), partial(progress.step, "check"), limits)
+    tick = partial(progress.step, "check")
+    found = compare(run, session, scale, decoded(run, paths), tick, limits)
     made = not found.clips
     if made:
-        found = compare(run, session, heat, make(run), lambda done: None, limits)
+        found = compare(run, session, scale, synthesised(run), lambda done: None, limits)
     progress.finish("check", f"{found.clips} clips, largest difference {found.largest:.1e}")
     return {
         "clips": found.clips,

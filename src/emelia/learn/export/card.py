@@ -1,4 +1,4 @@
-"""What a model file tells of itself, gathered from its run."""
+"""The card of a model file, made from its run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def make_card(
     title: str = "",
     licence: str = "",
 ) -> Card:
-    """Gather a card; `parity` is left to who asks the file."""
+    """Make a card, as yet without parity check and settings."""
     corpora = corpora_of(run.about)
     return Card(
         name=name,
@@ -46,7 +46,9 @@ def make_card(
         recipe=run.recipe.name,
         recipe_digest=run.recipe.digest,
         parameters=parameters(run.network),
-        licence=" ".join(filter(None, (licence or usual_licence(corpora), _begun(run.recipe)))),
+        licence=" ".join(
+            filter(None, (licence or usual_licence(corpora), _encoder_licence(run.recipe)))
+        ),
         corpora=corpora,
         split=_split(run.about),
         unchanged=str(run.about.get("unchanged", "")),
@@ -61,16 +63,16 @@ def make_card(
 
 
 def corpora_of(about: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-    """What a run knows of its corpora, or what emelia does of those it names.
+    """What is known of the corpora of a run: from run.json, or from the catalogue by name.
 
-    Those of the runs it began with or learnt from come last: its weights owe to them too. One that
-    fine-tuning left unchanged owes to them alone.
+    Those of its initial run and of its teacher come last, as its weights depend on them, too. A
+    network that fine-tuning left unchanged depends on them alone.
     """
     names = [name for name in str(about.get("corpus", "")).split("+") if name]
     own = [dict(corpus) for corpus in about.get("corpora") or map(_known, names)]
     own = [] if about.get("unchanged") else own
-    origins = (about.get(key, {}) for key in ("start", "teacher"))
-    earlier = [dict(corpus) for origin in origins for corpus in origin.get("corpora", ())]
+    runs = (about.get(key, {}) for key in ("start", "teacher"))
+    earlier = [dict(corpus) for run in runs for corpus in run.get("corpora", ())]
     return tuple({corpus["name"]: corpus for corpus in (*own, *earlier, *own)}.values())
 
 
@@ -83,17 +85,17 @@ def _known(name: str) -> dict[str, Any]:
 
 
 def usual_licence(corpora: tuple[Mapping[str, Any], ...]) -> str:
-    """What the licences of the data allow with weights made from it."""
+    """What the licences of the corpora allow for weights trained on them."""
     terms = "; ".join(f"{c['name']} ({c.get('licence') or 'licence unknown'})" for c in corpora)
     if corpora and all(_FREE.match(str(c.get("licence", ""))) for c in corpora):
         return f"The data sets no limits beyond its own licences: {terms}."
     return f"Research and non-commercial use, because of the data: {terms or 'unknown'}."
 
 
-def _begun(recipe: Recipe) -> str:
-    """Whose weights an encoder began with; their licence asks for its words."""
-    origin = KNOWN.get(recipe.model.encoder)
-    return f"Begun with {recipe.model.encoder}, {origin.licence}." if origin else ""
+def _encoder_licence(recipe: Recipe) -> str:
+    """The copyright notice that the licence of a pre-trained encoder asks for."""
+    encoder = KNOWN.get(recipe.model.encoder)
+    return f"Begun with {recipe.model.encoder}, {encoder.licence}." if encoder else ""
 
 
 def _usual_title(run: Run, corpora: tuple[Mapping[str, Any], ...]) -> str:
@@ -103,7 +105,7 @@ def _usual_title(run: Run, corpora: tuple[Mapping[str, Any], ...]) -> str:
 
 
 def without_folders(split: str) -> str:
-    """A split's name without the folders of a list of speakers: they are of one machine."""
+    """A split's name without the folders of its list of speakers, which are of one machine."""
     kind, colon, path = split.partition(":")
     return f"{kind}{colon}{Path(path).name}" if colon else split
 

@@ -1,4 +1,4 @@
-"""The figures of a model's card: what its answers on one part of the clips are worth."""
+"""Figures for a model's card: accuracy, UAR and calibration on one part of the clips."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ def figures(
     }
     people = metrics.per_group(answers.truth, predicted, answers.speakers)
     found["per_speaker"] = {name: own for name, own in people.items() if name != UNKNOWN_SPEAKER}
-    sexes = metrics.per_group(answers.truth, predicted, answers.genders)
-    if named := {name: own for name, own in sexes.items() if name}:
-        found["per_sex"] = named
+    genders = metrics.per_group(answers.truth, predicted, answers.genders)
+    if named := {name: own for name, own in genders.items() if name}:
+        found["per_sex"] = named  # the name that cards have always had
     if len(set(answers.corpora)) > 1:
         found["per_corpus"] = _per_corpus(answers, after)
     return dict(_rounded(found))
 
 
 def confidence(worth: Calibration, threshold: float) -> dict[str, Any]:
-    """What confidences are worth.
+    """Figures of the confidences.
 
     Returns:
         ece and brier as [before, after temperature], ece_interval of the one after, ece_perfect
         (what perfect confidences would show), aurc (area under the risk-coverage curve),
         accepted and accepted_accuracy (None where nothing is) from the threshold on.
     """
-    chances, truth = worth.after[0], worth.truth
-    accepted = chances.max(axis=1) >= threshold
-    right = (chances.argmax(axis=1) == truth)[accepted]
+    probabilities, truth = worth.after[0], worth.truth
+    accepted = probabilities.max(axis=1) >= threshold
+    right = (probabilities.argmax(axis=1) == truth)[accepted]
     return {
         "ece": [worth.error_before, worth.error],
         "ece_interval": [worth.interval.low, worth.interval.high],

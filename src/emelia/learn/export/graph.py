@@ -1,12 +1,12 @@
-"""What a model file computes: waveforms in; probabilities, spectrogram and saliency out.
+"""The graph of a model file: from waveforms to probabilities, spectrogram and saliency.
 
-Shapes: B clips, T samples, F frames, M bands, C classes, G columns of the network's last map.
+B clips, T samples, F frames, M bands, C classes, G columns of the network's last feature map.
 
-The graph begins with the DC and the level of a clip where the recipe's audio steps ask for
-them and nothing that changes the sound stands between: `denoise`, `trim_db` and the level
-`loudness` look at a recording as no graph can, and stay with who uses the file
-(`emelia.audio.prepare` does all of them; what the graph repeats then changes nothing).
-Whatever the batch, a clip has the outputs that it would have alone.
+The graph begins with removal of the DC and peak normalisation, where the recipe has these audio
+steps and no other comes between. `denoise`, `trim_db` and the level `loudness` are not made of
+operators that a graph has; whoever uses the file applies them before
+(`AudioConfig.outside_graph`). Steps that are done twice then change nothing. A clip has the same
+outputs in every batch as alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TINY = float(np.finfo(np.float32).tiny)  # a smaller peak is silence, as in `aud
 
 
 class Graph(nn.Module):
-    """A trained network with all that comes before and after it."""
+    """A trained network between its front end and the softmax."""
 
     def __init__(self, recipe: Recipe, network: Network, temperature: float = 1.0) -> None:
         super().__init__()
@@ -32,15 +32,16 @@ class Graph(nn.Module):
         self.eval()
 
     def forward(self, wave: Tensor, samples: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Recognise.
+        """Compute all outputs of a model file.
 
         Args:
-            wave: float32 (B, T) at 16 kHz; what lies past a clip's end is not heard.
+            wave: float32 (B, T) at 16 kHz; what lies past a clip's end changes nothing.
             samples: int64 (B,), at least 1 each.
 
         Returns:
             Probabilities (B, C); the spectrogram (B, M, F) as the network saw it; saliency
-            (B, C, F), what each frame says for a class against the mean of all; frames (B,).
+            (B, C, F), what each frame adds to the logit of a class, relative to the mean of all
+            classes; frames (B,).
         """
         wave = level(wave, samples, self.audio)
         spec, frames, silence = self.front_end(wave, samples)
@@ -53,14 +54,8 @@ class Graph(nn.Module):
         return (logits / self.temperature).softmax(1), spec, saliency, frames
 
 
-def outside(audio: AudioConfig) -> AudioConfig:
-    """The audio steps a waveform still needs before it comes to the graph."""
-    inside = audio.denoise == "none" and not audio.trim_db and audio.level != "loudness"
-    return AudioConfig(dc=False, level="none") if inside else audio
-
-
 def level(wave: Tensor, samples: Tensor, audio: AudioConfig) -> Tensor:
-    """Subtract the mean and bring the peak to 1 over each clip's own samples, where asked for."""
+    """Subtract the mean and divide by the peak of each clip's own samples, where asked for."""
     mask = _mask(samples, wave.shape[1])
     wave = torch.where(mask, wave, 0.0)
     if audio.dc and audio.denoise == "none" and not audio.trim_db:
@@ -73,7 +68,7 @@ def level(wave: Tensor, samples: Tensor, audio: AudioConfig) -> Tensor:
 
 
 def fit(spec: Tensor, frames: Tensor, silence: Tensor, network: Network) -> tuple[Tensor, Tensor]:
-    """Bring spectrograms to a size the network takes, as `data.resize` does clip by clip.
+    """Bring spectrograms to a size the network takes, as `loader.resize` does clip by clip.
 
     Returns:
         (B, M, F') and how many frames of it each clip has (B,).
@@ -93,7 +88,7 @@ def fit(spec: Tensor, frames: Tensor, silence: Tensor, network: Network) -> tupl
 
 
 def interpolate(spec: Tensor, frames: Tensor, filling: Tensor, size: int) -> Tensor:
-    """Bring clips (B, M, F) to `size` frames: linearly where they have more, else filled up."""
+    """Bring clips (B, M, F) to `size` frames: interpolated where they have more, else padded."""
     column = torch.arange(size, device=spec.device)
     place = ((column + 0.5) * (frames / size)[:, None] - 0.5).clamp(min=0)  # (B, size)
     place = torch.where(frames[:, None] > size, place, column)
@@ -105,19 +100,21 @@ def interpolate(spec: Tensor, frames: Tensor, filling: Tensor, size: int) -> Ten
 
 
 def places(frames: Tensor, longest: int, counts: Tensor, network: Network) -> Tensor:
-    """Which column of the last map each frame belongs to: (B, F) for clips of so many frames."""
+    """The column of the last feature map that each frame belongs to (B, F)."""
     frame = torch.arange(longest, device=frames.device)[None]
     if size := network.fixed_frames:
         shrunk = (2 * frame + 1) * size // (2 * frames[:, None])  # the middle of it, in integers
         frame = torch.where(frames[:, None] > size, shrunk, frame)
     column = (frame + network.offset) // network.stride
-    return column.minimum(counts[:, None] - 1)  # what pooling leaves over goes to the last
+    return column.minimum(
+        counts[:, None] - 1
+    )  # frames that pooling drops belong to the last column
 
 
 def spread(columns: Tensor, place: Tensor, frames: Tensor) -> Tensor:
-    """Share the values (B, C, G) of columns out among their frames: (B, C, F), sums kept.
+    """Divide the values (B, C, G) of columns among their frames: (B, C, F), with the same sums.
 
-    Zero after a clip's end. A column of the padding of a short clip has no frames and goes.
+    Zero after a clip's end. Columns of the padding of a short clip have no frames and are dropped.
     """
     mask = _mask(frames, place.shape[1]).to(columns.dtype)  # (B, F)
     empty = columns.new_zeros(columns.shape[0], columns.shape[2])
@@ -126,7 +123,7 @@ def spread(columns: Tensor, place: Tensor, frames: Tensor) -> Tensor:
 
 
 def _mask(lengths: Tensor, longest: int) -> Tensor:
-    """True for what is of a clip: (B, longest)."""
+    """True for a clip's own frames or samples: (B, longest)."""
     return torch.arange(longest, device=lengths.device) < lengths[:, None]
 
 

@@ -1,9 +1,9 @@
-"""A graph as an ONNX file, and what runs one: bytes in memory, nothing written.
+"""A graph as an ONNX model, and ONNX Runtime to run it: in memory, nothing is written.
 
-The file is made of operators of opset 18, which every runtime of the last years has. It
-holds its weights itself and no trace of the machine it was made on. Each weight of the network
-stands in it as it was learnt, under `network.` and its name, so that training can go on from
-there (`restore`): what can be folded or fused is left to the runtime, which does it at the start.
+The model is made of operators of opset 18, which every runtime of the last years has. It holds
+its weights itself and no trace of the machine it was made on. Each weight of the network is in
+it unchanged, under `network.` and its name, so that training can start from a model file
+(`restore`). Folding and fusing weights is left to the runtime, which does it at the start.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import onnx_ir
 
 OPSET = 18
-NETWORK = "network."  # what names of its weights begin with
-_AXES = {  # what the free axes are called, in the file
+NETWORK = "network."  # prefix of the names of its weights
+_AXES = {  # names of the dynamic axes, in the file
     "wave": ("clips", "time"),
     "samples": ("clips",),
     "probabilities": ("clips", None),
@@ -37,7 +37,7 @@ _AXES = {  # what the free axes are called, in the file
     "saliency": ("clips", None, "frame"),
     "frames": ("clips",),
 }
-_CHATTER = (  # of torch's exporter, about itself
+_WARNINGS = (  # of torch's exporter, about itself
     ("`isinstance.treespec, LeafSpec", FutureWarning),
 )
 
@@ -47,7 +47,7 @@ def to_onnx(graph: Graph) -> onnx.ModelProto:
     example = torch.zeros(2, 16_000), torch.tensor([16_000, 9_000])
     free = torch.export.Dim.DYNAMIC
     with _quiet(), torch.no_grad():
-        # Not by torch.onnx alone: that takes the marks for promises, fails and traces twice.
+        # Traced apart: torch.onnx alone takes dynamic axes for a promise, fails, and traces twice.
         traced = torch.export.export(
             graph, example, dynamic_shapes=((free, free), (free,)), strict=False
         )
@@ -65,7 +65,7 @@ def to_onnx(graph: Graph) -> onnx.ModelProto:
 
 @contextmanager
 def _unknown_weights(graph: onnx_ir.Graph) -> Iterator[None]:
-    """Keep the network's weights out of folding and fusing: let them look like inputs."""
+    """Keep the optimizer from folding or fusing the network's weights: declare them as inputs."""
     weights = {k: v for k, v in graph.initializers.items() if k.startswith(NETWORK)}
     known = {name: value.const_value for name, value in weights.items()}
     for name, value in weights.items():
@@ -80,10 +80,10 @@ def _unknown_weights(graph: onnx_ir.Graph) -> Iterator[None]:
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph with the network's matrices and kernels stored in 16 bits.
+    """The same model with the network's matrices and kernels stored in 16 bits.
 
-    Each is cast to float32 before it is used, which a runtime does once, at the start. What is
-    small or delicate stays as it is: biases, batch norms and the front end.
+    Each is cast to float32 before it is used, which a runtime does once, at the start. Small or
+    sensitive weights stay in 32 bits: biases, batch norms and the front end.
     """
     made = onnx.ModelProto()
     made.CopyFrom(model)
@@ -103,22 +103,24 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     return made
 
 
-def with_card(model: onnx.ModelProto, card: Card, notes: Mapping[str, str] | None = None) -> bytes:
-    """The whole file.
+def with_card(
+    model: onnx.ModelProto, card: Card, metadata: Mapping[str, str] | None = None
+) -> bytes:
+    """The bytes of a model file.
 
     Args:
-        notes: more of the metadata, by key.
+        metadata: besides the card, by key.
     """
     labelled = onnx.ModelProto()
     labelled.CopyFrom(model)
-    onnx.helper.set_model_props(labelled, {KEY: card.to_json(), **(notes or {})})
+    onnx.helper.set_model_props(labelled, {KEY: card.to_json(), **(metadata or {})})
     onnx.checker.check_model(labelled)
     data: bytes = labelled.SerializeToString(deterministic=True)
     return data
 
 
 class Session:
-    """A model as ONNX Runtime computes it, on one thread."""
+    """ONNX Runtime with a model, on one thread."""
 
     def __init__(self, model: onnx.ModelProto | bytes) -> None:
         onnxruntime = package("onnxruntime")
@@ -136,7 +138,7 @@ class Session:
 
 
 def batch(waves: list[NDArray[np.float32]]) -> dict[str, NDArray[np.generic]]:
-    """Put waveforms side by side, zeros after each clip's end, with their lengths."""
+    """The inputs of a model: waveforms as (B, T), zeros after each clip's end, and lengths (B,)."""
     samples = np.array([len(wave) for wave in waves])
     padded = np.zeros((len(waves), samples.max()), np.float32)
     for row, wave in zip(padded, waves, strict=True):
@@ -145,7 +147,7 @@ def batch(waves: list[NDArray[np.float32]]) -> dict[str, NDArray[np.generic]]:
 
 
 def _tidy(model: onnx.ModelProto) -> None:
-    """Take out notes of the exporter, paths of this machine among them, and name the axes."""
+    """Remove the exporter's metadata, paths of this machine among them, and name the axes."""
     graph = model.graph
     for part in (graph.node, graph.input, graph.output, graph.value_info, graph.initializer):
         for item in part:
@@ -162,13 +164,13 @@ def _tidy(model: onnx.ModelProto) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hush what the exporter says of itself, and only that."""
+    """Silence messages of the exporter about itself, and only those."""
     log = logging.getLogger("torch.onnx")
     before = log.level
     log.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            for text, kind in _CHATTER:
+            for text, kind in _WARNINGS:
                 warnings.filterwarnings("ignore", text, kind)
             yield
     finally:

@@ -1,7 +1,7 @@
-"""Does a model file answer as the trained network does? Asked on the recordings of a run.
+"""Parity check: a model file gives the probabilities of the network, on a run's recordings.
 
-The reference is the way of training: the audio steps, torch's own front end, `data.collate`,
-the network. The file gets what its user has: a waveform at 16 kHz, several in a batch.
+The reference is computed as in training: the audio steps, torch's own front end, `loader.collate`,
+the network. The file gets what its user has: waveforms at 16 kHz, several in a batch.
 """
 
 from __future__ import annotations
@@ -22,25 +22,24 @@ from emelia.config import SAMPLE_RATE
 from emelia.corpora import Utterance
 from emelia.errors import AudioError, MissingExtraError, ModelError
 from emelia.learn.data.features import FrontEnd
-from emelia.learn.data.loader import LONGEST, Clip
-from emelia.learn.export.graph import outside
+from emelia.learn.data.loader import WINDOW_SECONDS, Clip
 from emelia.learn.export.modelfile import Session
 from emelia.learn.training.inference import logits
 from emelia.learn.training.runs import Run
 
-MOST = 2000  # recordings asked about; where there are more, as many evenly drawn
-_BATCH = 8  # clips given to the file at once
-_WINDOW = round(LONGEST * SAMPLE_RATE)  # samples
-_MADE = 48  # sounds made where there are no recordings
+MOST = 2000  # recordings that are compared; of more, as many at equal distances
+_BATCH = 8  # clips the file gets at once
+_WINDOW = round(WINDOW_SECONDS * SAMPLE_RATE)  # samples
+_SYNTHETIC = 48  # sounds, where there are no recordings
 _NOBODY = Utterance("", Path(), "", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far a file may be from the network."""
+    """How far a file may differ from the network."""
 
     difference: float  # of a probability, at most
-    same: float  # share of clips with the same answer, at least
+    same: float  # share of clips with the same class, at least
     remedy: str
 
 
@@ -50,26 +49,26 @@ HALF = Limits(5e-3, 0.995, "Its weights do not bear 16 bits: export without --ha
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """How far a file is from the network."""
+    """How far a file differs from the network."""
 
     clips: int
     largest: float  # difference of a probability
-    same: float  # share of clips with the same answer
+    same: float  # share of clips with the same class
     seconds: tuple[float, float, float]  # of the shortest, the median and the longest clip
 
 
 @dataclass(frozen=True)
 class Sound:
-    """A recording, a window of it or a made sound, as the file hears it and as the network does."""
+    """A recording, a window of it or a synthetic sound, as file and network get it."""
 
     id: str  # the same for all windows of a recording
-    bare: Wave  # (T,) at 16 kHz, after the steps that stay outside of the graph
-    prepared: Wave  # after all steps
+    for_file: Wave  # (T,) at 16 kHz, after the audio steps that are outside the graph
+    for_network: Wave  # (T',) at 16 kHz, after all audio steps
     seconds: float  # of the whole recording
 
 
 def recordings(about: Mapping[str, Any]) -> dict[str, dict[str, Path]]:
-    """Where the recordings of each part of a run lie, by id; without those that are not there.
+    """Paths of the recordings of each part of a run, by id; without those that are gone.
 
     Args:
         about: `Run.about`, whose `places` are the roots of its corpora.
@@ -93,15 +92,15 @@ def recordings(about: Mapping[str, Any]) -> dict[str, dict[str, Path]]:
     }
 
 
-def drawn(paths: Mapping[str, Path], most: int = MOST) -> dict[str, Path]:
+def spaced(paths: Mapping[str, Path], most: int = MOST) -> dict[str, Path]:
     """Up to so many recordings, at equal distances."""
     ids = list(paths)
     step = max(1.0, len(ids) / most)
     return {ids[int(i * step)]: paths[ids[int(i * step)]] for i in range(min(most, len(ids)))}
 
 
-def hear(run: Run, paths: Mapping[str, Path]) -> Iterator[Sound]:
-    """Decode recordings one by one, long ones in windows; what cannot be read is passed over."""
+def decoded(run: Run, paths: Mapping[str, Path]) -> Iterator[Sound]:
+    """Decode recordings one by one, long ones in windows; skip what cannot be read."""
     for id, path in paths.items():
         try:
             wave = resample(*decode(path))
@@ -111,12 +110,12 @@ def hear(run: Run, paths: Mapping[str, Path]) -> Iterator[Sound]:
             yield _sound(run, id, wave[start : start + _WINDOW], len(wave))
 
 
-def make(run: Run) -> Iterator[Sound]:
-    """Noise and tones of many lengths and levels, for want of recordings."""
+def synthesised(run: Run) -> Iterator[Sound]:
+    """Noise and tones of many lengths and levels, where there are no recordings."""
     rng = np.random.default_rng(0)
     hop, window = run.recipe.features.hop, run.recipe.features.window
     lengths = [1, 2, hop - 1, hop, hop + 1, window, 4 * hop, 8 * hop]
-    lengths += [int(n) for n in rng.integers(hop, 10 * SAMPLE_RATE, _MADE - len(lengths))]
+    lengths += [int(n) for n in rng.integers(hop, 10 * SAMPLE_RATE, _SYNTHETIC - len(lengths))]
     for number, length in enumerate(lengths):
         time = np.arange(max(length, 1)) / SAMPLE_RATE
         tone = np.sin(2 * np.pi * rng.uniform(80, 4000) * time * (1 + time / 4))
@@ -133,19 +132,22 @@ def compare(
     tick: Callable[[int], None],
     limits: Limits = WHOLE,
 ) -> Compared:
-    """Ask network and file about the same sounds.
+    """Compare the probabilities of network and file for the same sounds.
+
+    Args:
+        tick: called with the number of recordings done.
 
     Raises:
         ModelError: the file is beyond the limits.
     """
-    front_end, asked, same, largest = FrontEnd(run.recipe.features), 0, 0, 0.0
+    front_end, total, same, largest = FrontEnd(run.recipe.features), 0, 0, 0.0
     lengths: dict[str, float] = {}  # s, by recording
     while group := list(islice(sounds, _BATCH)):
-        clips = [_clip(front_end, sound.prepared) for sound in group]
-        wanted = (logits(run.network, clips, len(run.classes)) / temperature).softmax(1).numpy()
-        got = session([sound.bare for sound in group])[0]
+        clips = [_clip(front_end, sound.for_network) for sound in group]
+        wanted = (logits(run.network, clips) / temperature).softmax(1).numpy()
+        got = session([sound.for_file for sound in group])[0]
         differences = np.abs(wanted - got).max(axis=1)
-        if not (differences <= limits.difference).all():  # nor is NaN
+        if not (differences <= limits.difference).all():  # NaN is not, either
             worst = int(np.argmax(differences))
             raise ModelError(
                 f"{group[worst].id}: the exported graph differs from the network by "
@@ -153,25 +155,25 @@ def compare(
                 f"written. {limits.remedy}"
             )
         same += int((wanted.argmax(1) == got.argmax(1)).sum())
-        asked, largest = asked + len(group), max(largest, float(differences.max()))
+        total, largest = total + len(group), max(largest, float(differences.max()))
         lengths.update((sound.id, sound.seconds) for sound in group)
         tick(len(lengths))
-    if same < limits.same * asked:
+    if same < limits.same * total:
         raise ModelError(
-            f"the exported graph answers {asked - same} of {asked} clips otherwise than the "
+            f"the exported graph answers {total - same} of {total} clips otherwise than the "
             f"network; {100 * limits.same:g} % must be the same. Nothing was written. "
             f"{limits.remedy}"
         )
     low, middle, high = np.quantile(list(lengths.values()) or [0], (0, 0.5, 1)).tolist()
-    same_share = same / asked if asked else 1.0
+    same_share = same / total if total else 1.0
     return Compared(len(lengths), largest, same_share, (low, middle, high))
 
 
 def _sound(run: Run, id: str, wave: Wave, samples: int) -> Sound:
     """A window of a recording that has so many samples."""
     audio = run.recipe.audio
-    bare, prepared = (prepare(wave, SAMPLE_RATE, steps) for steps in (outside(audio), audio))
-    return Sound(id, bare, prepared, samples / SAMPLE_RATE)
+    outside, every = (prepare(wave, SAMPLE_RATE, steps) for steps in (audio.outside_graph(), audio))
+    return Sound(id, outside, every, samples / SAMPLE_RATE)
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
-"""A model file as the run it was made from: recipe, classes and network, to go on from.
+"""From a model file back to the run it was made from, so that training can start from it.
 
-What the graph itself cannot hold travels in the metadata beside the card: whatever the network
-counts and does not compute with, and which clips it has heard. The card has all settings.
+The card has all settings, the graph the weights. The metadata has what neither can: buffers that
+no output depends on, such as batch norm's number of batches, and the clips the network has seen.
 """
 
 from __future__ import annotations
@@ -21,36 +21,35 @@ from emelia.config import Card, Recipe, recipe_from
 from emelia.config.card import KEY
 from emelia.errors import ConfigError, ModelError
 from emelia.learn.export.modelfile import NETWORK
-from emelia.learn.training.runs import Run, new_network
-from emelia.learn.training.seen import lengthen, shorten
+from emelia.learn.training.runs import Run, SeenClips, new_network
 
-HEARD, COUNTS = f"{KEY}.heard", f"{KEY}.counts"  # of the metadata
+SEEN, COUNTS = f"{KEY}.heard", f"{KEY}.counts"  # keys of the metadata
 _IN_CARD = ("features", "audio")  # settings that have a place of their own there
 
 
 def settings_of(recipe: Recipe) -> dict[str, Any]:
-    """What a card keeps of a recipe besides its front end and audio steps."""
+    """Settings of a recipe for its card, besides those of the front end and the audio steps."""
     return {name: value for name, value in asdict(recipe).items() if name not in _IN_CARD}
 
 
-def notes_of(run: Run, model: onnx.ModelProto) -> dict[str, str]:
-    """What a model file keeps of a run besides graph and card: metadata, by key."""
+def metadata_of(run: Run, model: onnx.ModelProto) -> dict[str, str]:
+    """Metadata of a model file besides the card, by key."""
     there = {tensor.name for tensor in model.graph.initializer}
     state = run.network.state_dict()
     counts = {k: v.tolist() for k, v in state.items() if NETWORK + k not in there}
-    notes = {COUNTS: json.dumps(counts)} if counts else {}
-    heard = shorten(run.about.get("heard") or ())
-    return {**notes, HEARD: heard} if heard else notes
+    found = {COUNTS: json.dumps(counts)} if counts else {}
+    seen = run.seen.to_text()
+    return {**found, SEEN: seen} if seen else found
 
 
-def network_of(path: Path) -> Run:
+def load_model_run(path: Path) -> Run:
     """Read a model file back as a run.
 
     Weights are those of the run to the last bit, or rounded to 16 bits where the file stores
-    them so. `about` has what the card tells of corpora and split, and `heard`, a `Heard`.
+    them so. `about` has what the card tells of corpora and split, and the seen clips.
 
     Raises:
-        ModelError: not a model file, damaged, or not one that training can go on from.
+        ModelError: not a model file, damaged, or not one that training can start from.
     """
     try:
         return _run(path)
@@ -60,15 +59,15 @@ def network_of(path: Path) -> Run:
 
 def _run(path: Path) -> Run:
     model = _read(path)
-    notes = {pair.key: pair.value for pair in model.metadata_props}
-    card = Card.read(notes.get(KEY))
+    metadata = {pair.key: pair.value for pair in model.metadata_props}
+    card = Card.read(metadata.get(KEY))
     recipe = _recipe(card)
     try:
         network = new_network(recipe, len(card.labels))
-        network.load_state_dict(_weights(model, notes, network.state_dict()))
+        network.load_state_dict(_weights(model, metadata, network.state_dict()))
     except ConfigError as error:
         raise ModelError(f"has settings that fit no network ({error})") from None
-    return Run(recipe, card.labels, network.eval(), _about(card, notes))
+    return Run(recipe, card.labels, network.eval(), _about(card, metadata))
 
 
 def _read(path: Path) -> onnx.ModelProto:
@@ -102,13 +101,13 @@ def _recipe(card: Card) -> Recipe:
 
 
 def _weights(
-    model: onnx.ModelProto, notes: Mapping[str, str], wanted: Mapping[str, Tensor]
+    model: onnx.ModelProto, metadata: Mapping[str, str], wanted: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """The weights a network wants, by name, in its own types."""
+    """The weights of a network, by name, in the types that it has."""
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
     found = {}
     try:
-        counts = json.loads(notes.get(COUNTS, "{}"))
+        counts = json.loads(metadata.get(COUNTS, "{}"))
         for name, own in wanted.items():
             tensor = stored.get(NETWORK + name)
             values = onnx.numpy_helper.to_array(tensor) if tensor else np.array(counts[name])
@@ -121,12 +120,12 @@ def _weights(
     return found
 
 
-def _about(card: Card, notes: Mapping[str, str]) -> dict[str, Any]:
+def _about(card: Card, metadata: Mapping[str, str]) -> dict[str, Any]:
     kept = {key: card.split[key] for key in ("protocol", "fold", "seed") if key in card.split}
     return {
         **kept,
         "split": card.split.get("name", ""),
         "corpora": [dict(corpus) for corpus in card.corpora],
-        "heard": lengthen(notes.get(HEARD, "")),
+        "heard": SeenClips.from_text(metadata.get(SEEN, "")),
         "versions": dict(card.versions),
     }

@@ -1,7 +1,7 @@
-"""What makes a confidence worth something: temperature, and the threshold for `unsure`.
+"""Calibration of confidences: temperature scaling, and the threshold for `unsure`.
 
-All is made from the logits that a run folder keeps. Temperature and threshold are chosen on
-validation clips; test clips are only counted. N clips, C classes.
+Both are computed from the logits in a run folder. They are chosen on validation clips; test
+clips are only evaluated. N clips, C classes.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from emelia import metrics
 from emelia.errors import RunError
 
-WANTED = 0.75  # share of the accepted answers that should be right
-FEWEST = 0.2  # share of the answers that must be accepted
+TARGET_ACCURACY = 0.75  # of the accepted answers
+MIN_COVERAGE = 0.2  # share of the answers that must be accepted
 _RANGE = (0.05, 20.0)  # of temperatures
 Logits = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a network said of the clips of one part."""
+    """Logits of a network for the clips of one part, with what is known of them."""
 
     ids: tuple[str, ...]  # N of them, as are the other names
     corpora: tuple[str, ...]  # empty names where there is but one
@@ -37,13 +37,13 @@ class Answers:
     logits: Logits  # (N, C)
 
     def probabilities(self, temperature: float = 1.0) -> NDArray[np.float64]:
-        """(N, C)."""
+        """Probabilities (N, C)."""
         scaled = self.logits / temperature
         powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
     def only(self, places: Sequence[int] | NDArray[np.int64]) -> Answers:
-        """Those at some places, in their order."""
+        """The answers at some places, in that order."""
         given = (self.ids, self.corpora, self.speakers, self.genders)
         ids, corpora, speakers, genders = (tuple(own[i] for i in places) for own in given)
         kept = np.asarray(places, dtype=np.int64)
@@ -70,7 +70,11 @@ def read_answers(folder: Path, classes: int) -> dict[str, Answers]:
 
 
 def answers_of(records: Sequence[Mapping[str, Any]], classes: int) -> Answers:
-    """Gather the records of clips; ValueError where one is damaged or the network diverged."""
+    """Answers of the records of clips, as `save_answers` writes them.
+
+    Raises:
+        ValueError: a record is damaged, or the network diverged.
+    """
     truth = np.array([record["truth"] for record in records], dtype=np.int64)
     logits = np.array([record["logits"] for record in records], dtype=np.float64)
     if logits.shape != (len(records), classes) or not np.isfinite(logits).all():
@@ -83,13 +87,14 @@ def answers_of(records: Sequence[Mapping[str, Any]], classes: int) -> Answers:
     return Answers(ids, corpora, speakers, genders, truth, logits)
 
 
-def choosing(answers: Answers, left_out: str) -> Answers:
-    """Of validation answers those that choose temperature and threshold: all, once each.
+def for_calibration(answers: Answers, groups: str) -> Answers:
+    """The validation answers that choose temperature and threshold, repeated where needed.
 
-    Where corpora were left out (`train.selection_groups`), each is to tell what the next one may be
-    like, so their clips are repeated in turn until all corpora have as many.
+    Args:
+        groups: `train.selection_groups`. Where these are corpora, each stands for unseen ones as
+            much as any other, so clips are repeated until all corpora have as many.
     """
-    if left_out != "corpora":
+    if groups != "corpora":
         return answers
     names = np.array(answers.corpora)
     members = [np.flatnonzero(names == name) for name in np.unique(names)]
@@ -98,25 +103,26 @@ def choosing(answers: Answers, left_out: str) -> Answers:
 
 
 def temperature(answers: Answers) -> float:
-    """By what to divide logits so that the truth is likeliest (Guo et al. 2017).
+    """The temperature that minimises the negative log-likelihood (Guo et al. 2017).
 
-    Where every answer is right it is 1: any smaller one is likelier, so they tell nothing.
+    Logits are divided by it. It is 1 where every answer is right: the smaller the temperature, the
+    smaller the loss would be then, without end.
     """
     if (answers.logits.argmax(axis=1) == answers.truth).all():
         return 1.0
     low, high = map(math.log, _RANGE)
-    best = _lowest(lambda heat: float(losses(answers, math.exp(heat)).mean()), low, high)
+    best = _minimum(lambda log_t: float(losses(answers, math.exp(log_t)).mean()), low, high)
     return round(math.exp(best), 4)
 
 
 def losses(answers: Answers, temperature: float) -> NDArray[np.float64]:
-    """Negative log-likelihood of each clip's truth (N,), in nats."""
+    """Negative log-likelihood of each clip's true class (N,), in nats."""
     truth = np.arange(len(answers.truth)), answers.truth
     return np.asarray(-np.log(answers.probabilities(temperature)[truth].clip(1e-300)))
 
 
-def _lowest(function: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function with one valley is lowest, by golden section."""
+def _minimum(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function of a single minimum has it, by golden-section search."""
     ratio = (math.sqrt(5) - 1) / 2
     while high - low > 1e-6:
         left, right = high - ratio * (high - low), low + ratio * (high - low)
@@ -133,32 +139,32 @@ class Threshold:
 
     limit: float
     rule: str  # one sentence: how it was chosen, on what
-    reached: bool  # whether as many of the accepted validation answers are right as was asked for
+    reached: bool  # whether the wanted accuracy is reached on validation clips
 
 
-def threshold(answers: Answers, temperature: float, wanted: float = WANTED) -> Threshold:
-    """Choose it on validation answers, so that a share `wanted` of the accepted ones is right.
+def threshold(answers: Answers, temperature: float, wanted: float = TARGET_ACCURACY) -> Threshold:
+    """The lowest confidence from which on a share `wanted` of the answers is right.
 
-    Where none does, it is the median confidence, and the rule says so.
+    Where there is none, it is the median confidence, and the rule says so.
     """
-    chances = answers.probabilities(temperature)
-    curve = metrics.risk_coverage(answers.truth, chances)
-    enough = curve.coverage >= FEWEST
+    probabilities = answers.probabilities(temperature)
+    curve = metrics.risk_coverage(answers.truth, probabilities)
+    enough = curve.coverage >= MIN_COVERAGE
     good = curve.confidence[enough & (curve.accuracy >= wanted)]
-    asked, share = f"{100 * wanted:g} % of the accepted validation answers", 100 * FEWEST
+    goal, share = f"{100 * wanted:g} % of the accepted validation answers", 100 * MIN_COVERAGE
     if good.size:
         rule = (
-            f"The lowest confidence at which {asked} are right, with at least {share:g} % accepted."
+            f"The lowest confidence at which {goal} are right, with at least {share:g} % accepted."
         )
         return Threshold(_floor(float(good[-1])), rule, True)
     rule = (
-        f"The median confidence on validation clips: {asked} were to be right with at least "
+        f"The median confidence on validation clips: {goal} were to be right with at least "
         f"{share:g} % accepted, but no confidence gives more than "
         f"{100 * curve.accuracy[enough].max():.1f} %."
     )
-    return Threshold(_floor(float(np.median(chances.max(axis=1)))), rule, False)
+    return Threshold(_floor(float(np.median(probabilities.max(axis=1)))), rule, False)
 
 
 def _floor(value: float) -> float:
-    """Four decimals, never above: what was accepted stays accepted."""
+    """Round down to four decimals, so that what was accepted stays accepted."""
     return math.floor(value * 1e4) / 1e4

@@ -1,4 +1,4 @@
-"""What networks are built of: layers that keep the frames past a clip's end out.
+"""Layers of the networks, which keep the padding past a clip's end from changing anything.
 
 B clips, M bands, F frames; lengths (B,) are the frames of each clip.
 """
@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 FLOOR = 1e-5  # added to variances of the pooling
 # Channels under which oneDNN's gradient of a strided 1x1 convolution writes outside its memory
-# (torch 2.13, channels last): those of its longest vectors, AVX-512. What is skipped is left out
-# before.
+# (torch 2.13, channels last): those of its longest vectors, AVX-512. With fewer, the positions
+# that the stride would skip are cut out before, which is the same.
 NARROW = 16
 
 
@@ -43,7 +43,7 @@ def statistics(x: Tensor, lengths: Tensor) -> Tensor:
 
 
 class Residual(nn.Module):
-    """Two convolutions and a way past them (He et al. 2016)."""
+    """Residual block: two convolutions and a shortcut (He et al. 2016)."""
 
     def __init__(self, inputs: int, outputs: int, stride: tuple[int, int]) -> None:
         super().__init__()
@@ -56,9 +56,8 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         after = halve(lengths) if self.stride[1] == 2 else lengths
-        y = hide(
-            self.norms[0](self.first(x), after).relu(), after
-        )  # (B, i, M, F) -> (B, o, M', F')
+        # (B, i, M, F) -> (B, o, M', F')
+        y = hide(self.norms[0](self.first(x), after).relu(), after)
         bands, frames = self.skip
         past = self.norms[2](self.past(x[..., ::bands, ::frames]), after)
         y = self.norms[1](self.second(y), after) + past
@@ -66,7 +65,7 @@ class Residual(nn.Module):
 
 
 class Average(nn.Module):
-    """The plain mean over each clip's own frames: (B, D, F), hidden past its end, to (B, D)."""
+    """Mean over each clip's own frames: (B, D, F), zero past its end, to (B, D)."""
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         return x.sum(2) / lengths[:, None]
@@ -78,17 +77,17 @@ class MaskedBatchNorm(nn.BatchNorm2d):
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
         if not self.training or int(lengths.min()) >= x.shape[-1]:
             return super().forward(x)
-        x = x.to(self.weight.dtype)  # in mixed precision too, figures are kept in full
+        x = x.to(self.weight.dtype)  # in mixed precision statistics would lose digits
         mask = valid(x, lengths)  # (B, 1, 1, F)
         count = mask.sum() * x.shape[2]
         mean = (x * mask).sum((0, 2, 3)) / count
         centred = x - mean[:, None, None]
         variance = (centred * mask).square().sum((0, 2, 3)) / count
-        self._remember(mean.detach(), (variance * count / (count - 1)).detach())
+        self._update_running(mean.detach(), (variance * count / (count - 1)).detach())
         scale = self.weight * (variance + self.eps).rsqrt()
         return centred * scale[:, None, None] + self.bias[:, None, None]
 
-    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+    def _update_running(self, mean: Tensor, variance: Tensor) -> None:
         assert self.running_mean is not None and self.running_var is not None  # for mypy
         assert self.momentum is not None and self.num_batches_tracked is not None
         self.running_mean.lerp_(mean, self.momentum)
@@ -97,7 +96,7 @@ class MaskedBatchNorm(nn.BatchNorm2d):
 
 
 class AttentiveStatistics(nn.Module):
-    """Weighted mean and deviation over frames, the weights learnt (Okabe et al. 2018)."""
+    """Attentive statistics pooling: weighted mean and deviation (Okabe et al. 2018)."""
 
     def __init__(self, features: int, hidden: int = 64) -> None:
         super().__init__()
@@ -111,7 +110,7 @@ class AttentiveStatistics(nn.Module):
         return torch.cat([mean, (variance + FLOOR).sqrt()], 1)  # (B, 2D)
 
     def shares(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """What each frame adds to `forward`: (B, D, F) -> (B, 2D, F).
+        """What each frame contributes to `forward`: (B, D, F) -> (B, 2D, F).
 
         A deviation d is a sum over frames since d = d^2 / d, and d^2 is the weighted mean of
         squares.
@@ -123,6 +122,6 @@ class AttentiveStatistics(nn.Module):
         return torch.cat([means, squares / squares.sum(2, keepdim=True).sqrt()], 1)
 
     def weights(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Attention of each feature to each frame, which sums to 1 over a clip's own."""
+        """Attention of each feature to each frame, (B, D, F), which sums to 1 over a clip's own."""
         score: Tensor = self.score(self.hidden(x).tanh())  # (B, D, F) -> (B, D, F)
         return score.masked_fill(valid(x, lengths) == 0, -torch.inf).softmax(2)

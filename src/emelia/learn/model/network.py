@@ -33,7 +33,7 @@ class Network(nn.Module):
     """What all networks share: how many frames they need, and a linear layer at the end.
 
     A network is `output(dropout(pool(maps)))`, and each pooled value is a sum over the columns
-    of the last map. So each logit is one too: of `contributions`, and the output's bias.
+    of the last feature map. So each logit is such a sum, too: of `contributions` and the bias.
     """
 
     output: nn.Linear
@@ -43,8 +43,13 @@ class Network(nn.Module):
     stride: int = 1  # frames to a column of the last map
     offset: int = 0  # frames by which its first column begins before the clip
 
+    @property
+    def classes(self) -> int:
+        """C, the number of classes."""
+        return self.output.out_features
+
     def contributions(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """What each column of the last map adds to each logit, in evaluation.
+        """What each column of the last feature map adds to each logit, in evaluation.
 
         Args:
             x: (B, 1, M, F), and `lengths`: (B,), as for `forward`.
@@ -56,7 +61,7 @@ class Network(nn.Module):
         raise NotImplementedError
 
     def layers(self) -> list[nn.Module]:
-        """What was learnt before, in the order of computing; may learn at rates of its own."""
+        """Pre-trained layers, first to last, which may have learning rates of their own."""
         return []
 
 
@@ -140,7 +145,7 @@ class Resized(Network):
 
 
 class Emelia(Network):
-    """Our own: residual blocks and attentive statistics pooling, any length."""
+    """Residual blocks and attentive statistics pooling, for spectrograms of any length."""
 
     stride, offset = 4, 2  # column g has its centre at frame 4 g
 
@@ -180,9 +185,9 @@ class Emelia(Network):
 class Encoder(Network):
     """A pre-trained encoder, attentive statistics of its frames, and one linear layer.
 
-    It begins as a linear layer on the plain mean over frames: attention is even, and the
-    deviations have no weight. `shift` and `scale` standardise what is pooled, so that all
-    features learn at one pace.
+    Before training attention is even, so that a linear layer solved on mean and deviation over
+    frames fits in. `shift` and `scale` standardise pooled features, which therefore all learn
+    equally fast.
     """
 
     shift: Tensor
@@ -193,40 +198,43 @@ class Encoder(Network):
         self.encoder = new_encoder(config.encoder, config.blocks, bands, config.architecture)
         self.stride, self.offset = self.encoder.stride, self.encoder.offset
         self.min_frames = self.encoder.min_frames
-        self.every = config.pool_layers == "all"
-        features = self.encoder.width * (len(self.encoder.blocks) if self.every else 1)
+        self.all_layers = config.pool_layers == "all"
+        features = self.encoder.width * (len(self.encoder.blocks) if self.all_layers else 1)
         self.pool = AttentiveStatistics(features)
-        self.listen_evenly()
+        self.attend_evenly()
         self.register_buffer("shift", torch.zeros(2 * features))
         self.register_buffer("scale", torch.ones(2 * features))
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(2 * features, classes)
 
-    def listen_evenly(self) -> None:
-        """Let every frame count the same, as before anything was learnt."""
+    def attend_evenly(self) -> None:
+        """Give every frame the same weight in pooling."""
         nn.init.zeros_(self.pool.score.weight)
         nn.init.zeros_(cast(Tensor, self.pool.score.bias))
 
-    def forward(self, x: Tensor, lengths: Tensor, start: int = 0) -> Tensor:
-        logits, _, _ = self.listen(x, lengths, start)
+    def forward(self, x: Tensor, lengths: Tensor, position: int = 0) -> Tensor:
+        logits, _, _ = self.forward_with_frames(x, lengths, position)
         return logits
 
-    def listen(self, x: Tensor, lengths: Tensor, start: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    def forward_with_frames(
+        self, x: Tensor, lengths: Tensor, position: int = 0
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (B, C), the encoder's last frames (B, D, N) and how many each clip has (B,).
 
-        `start` counts the encoder frames that went before, where clips are pieces of longer ones.
+        Args:
+            position: encoder frames before the first of these, where clips are crops.
         """
-        frames, counts = self.frames(x, lengths, start)
+        frames, counts = self.frames(x, lengths, position)
         pooled = (self.pool(frames, counts) - self.shift) * self.scale  # (B, 2D)
         return self.output(self.dropout(pooled)), frames[:, -self.encoder.width :], counts
 
-    def frames(self, x: Tensor, lengths: Tensor, start: int = 0) -> tuple[Tensor, Tensor]:
-        """What is pooled: frames after the last block, or after each, one above the other."""
-        if not self.every:
-            found: tuple[Tensor, Tensor] = self.encoder(x.squeeze(1), lengths, start)
+    def frames(self, x: Tensor, lengths: Tensor, position: int = 0) -> tuple[Tensor, Tensor]:
+        """The frames that are pooled: after the last block, or after each, stacked."""
+        if not self.all_layers:
+            found: tuple[Tensor, Tensor] = self.encoder(x.squeeze(1), lengths, position)
             return found
-        levels, counts = self.encoder.each(x.squeeze(1), lengths, start)
-        return torch.cat(levels[1:], 1), counts  # (B, blocks x D, N)
+        layers, counts = self.encoder.hidden_states(x.squeeze(1), lengths, position)
+        return torch.cat(layers[1:], 1), counts  # (B, blocks x D, N)
 
     def contributions(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         x, lengths = self.frames(x, lengths)
@@ -239,7 +247,7 @@ class Encoder(Network):
 
 
 def build(config: ModelConfig, classes: int, bands: int) -> Network:
-    """Make a network with fresh weights from torch's current random state.
+    """Make a network with random weights, drawn from torch's current random state.
 
     Raises:
         ConfigError: its pooling would leave nothing of so few bands or frames, or its encoder
@@ -272,5 +280,5 @@ def _check_size(config: ModelConfig, bands: int) -> None:
 
 
 def parameters(network: nn.Module) -> int:
-    """Number of values that are learnt, here or before."""
+    """Number of weights."""
     return sum(p.numel() for p in network.parameters())

@@ -1,1 +1,1 @@
-"""Comparing recipes: studies, search, fine-tuning, evaluation."""
+"""Studies, hyperparameter search, fine-tuning and evaluation."""

@@ -1,7 +1,7 @@
-"""Recipes made of a recipe: without each technique it uses, and with each remedy for rare classes.
+"""Variants of a recipe: ablations, and remedies for classes of unequal size.
 
 A variant is a recipe like any other, with a digest of its own, so that an ordinary study runs
-it. Its group says what it is a variant of: tables find the recipe to compare it with by that.
+it. Its group names the recipe it is a variant of, by which tables know what to compare it with.
 No torch here.
 """
 
@@ -11,11 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from emelia.config import AugmentConfig, Recipe, all_settings
+from emelia.config import Recipe, all_settings
 from emelia.config.reading import check
 from emelia.results import variant_of
 
-_PLAIN = {"no augmentation": {"augment": AugmentConfig()}}  # all of its settings at once
 ALL_FROZEN = 1000  # more layers than any encoder has
 _ENCODER: dict[str, dict[str, Any]] = {
     "frozen encoder": {"train.frozen": ALL_FROZEN},
@@ -38,7 +37,8 @@ def with_variants(recipes: Iterable[Recipe], ablate: bool, remedy: bool) -> list
 
 def ablations(recipe: Recipe) -> list[Recipe]:
     """The recipe, and it without each technique it uses."""
-    wanted = _PLAIN | _techniques(solved=is_solved(recipe))
+    plain = {"augment": type(recipe.augment)()}  # all of its settings at once
+    wanted = {"no augmentation": plain} | _techniques(solved=is_solved(recipe))
     if is_pretrained(recipe) and not is_solved(recipe):
         wanted |= _ENCODER
     made = (variant(recipe, settings, f"{recipe.name}, {n}") for n, settings in wanted.items())
@@ -46,10 +46,10 @@ def ablations(recipe: Recipe) -> list[Recipe]:
 
 
 def _techniques(solved: bool) -> dict[str, dict[str, Any]]:
-    """What a recipe is without each technique; where that changes nothing it does not use it.
+    """Settings that switch off each technique; they change nothing in a recipe that uses none.
 
     Args:
-        solved: only what changes a linear layer that is solved and not stepped.
+        solved: only techniques that change a linear layer that is solved.
     """
     found: dict[str, dict[str, Any]] = {}
     for key, about in all_settings(Recipe):
@@ -59,12 +59,12 @@ def _techniques(solved: bool) -> dict[str, dict[str, Any]]:
 
 
 def is_pretrained(recipe: Recipe) -> bool:
-    """Whether its network is an encoder that has learnt already."""
+    """Whether its network is a pre-trained encoder."""
     return recipe.model.name == "encoder"
 
 
 def is_solved(recipe: Recipe) -> bool:
-    """Whether a linear layer is solved on such an encoder, and nothing learns in steps."""
+    """Whether a linear layer is solved on such an encoder, without gradient steps."""
     return is_pretrained(recipe) and recipe.train.epochs == 1
 
 
@@ -93,12 +93,12 @@ def variant(recipe: Recipe, settings: Mapping[str, Any], name: str) -> Recipe:
 
 
 def same_experiment(first: Recipe, second: Recipe) -> bool:
-    """Tell whether two recipes differ in words at most."""
+    """Whether two recipes differ in names and titles at most."""
     return replace(first, name=second.name).digest == second.digest
 
 
 def _distinct(recipes: Iterable[Recipe]) -> list[Recipe]:
-    """Each experiment once, under the name it came with first."""
+    """Each experiment once, under its first name."""
     found: dict[str, Recipe] = {}
     for recipe in recipes:
         found.setdefault(replace(recipe, name="").digest, recipe)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emelia.learn.data.loader import Clip, Loader
-from emelia.learn.export.temperature import answers_of, choosing, temperature
+from emelia.learn.export.temperature import answers_of, for_calibration, temperature
 from emelia.learn.model.layer_table import architecture
 from emelia.learn.model.network import Network, parameters
 from emelia.learn.study.tasks import Task, ids
@@ -29,27 +29,27 @@ from emelia.learn.training.runs import (
     save_run,
     versions,
 )
-from emelia.learn.training.trainer import AGAIN, Lesson, learn
+from emelia.learn.training.trainer import REFIT_CHECKPOINT, TrainingJob, train
 from emelia.results import Cell
 
-Tell = Callable[[int, int, str], None]  # done, total, facts
+Report = Callable[[int, int, str], None]  # done, total, facts
 
 
 class Interrupted(Exception):
     """Ctrl-C ended the training; the best epoch so far, if any, is in the run folder."""
 
 
-def run_cell(task: Task, folder: Path, tell: Tell, hardware: Hardware = CPU) -> Cell:
-    """Train and test one cell, going on from its checkpoint where there is one.
+def run_cell(task: Task, folder: Path, report: Report, hardware: Hardware = CPU) -> Cell:
+    """Train and test one cell, resuming from its checkpoint where there is one.
 
-    Once the cell is kept, `forget_checkpoint`: until then it saves training again.
+    Call `forget_checkpoint` once the cell is kept: until then it saves training again.
 
     Args:
         folder: becomes the run folder.
-        tell: called with epochs done, epochs at most and facts in words.
+        report: called with epochs done, epochs at most and facts in words.
 
     Raises:
-        Interrupted: Ctrl-C; the run folder has the best so far, run again to go on.
+        Interrupted: Ctrl-C; the run folder has the best epoch so far, run again to resume.
     """
     torch.set_num_threads(hardware.threads)
     history: list[Epoch] = []
@@ -57,12 +57,12 @@ def run_cell(task: Task, folder: Path, tell: Tell, hardware: Hardware = CPU) -> 
     def note(epoch: Epoch) -> None:
         history.append(epoch)
         save_history(folder, history)
-        tell(len(history), recipe.train.epochs, facts(epoch))
+        report(len(history), recipe.train.epochs, facts(epoch))
 
-    recipe, classes = task.recipe, task.setting.classes
+    recipe, classes = task.recipe, task.data.classes
     loader = Loader(recipe, classes, task.seed)
     validation, test = loader.load(task.fold.validation), loader.load(task.fold.test)
-    lesson = Lesson(
+    job = TrainingJob(
         recipe,
         task.fold,
         classes,
@@ -70,42 +70,44 @@ def run_cell(task: Task, folder: Path, tell: Tell, hardware: Hardware = CPU) -> 
         hardware.fabric(),
         task.key,
         folder,
-        start=task.start.run() if task.start else None,
+        init=task.init.run() if task.init else None,
         teacher=task.teacher.run() if task.teacher else None,
-        watch=test if task.setting.peeks else (),
-        tell=tell,
+        watch=test if task.data.peeks else (),
+        report=report,
         on_epoch=note,
     )
-    learnt = learn(lesson, loader, validation)
-    training = learnt.training
+    trained = train(job, loader, validation)
+    training = trained.training
     if not training.best_epoch:
         raise Interrupted
-    asked = logits(learnt.network, test, len(classes))
-    checked = logit_records(learnt.checked, learnt.answers)
-    save_answers(folder, validation=checked, test=logit_records(test, asked))
+    found = logits(trained.network, test)
+    checked = logit_records(trained.checked, trained.answers)
+    save_answers(folder, validation=checked, test=logit_records(test, found))
     known = about(task, training)
-    save_run(folder, learnt.recipe, classes, learnt.network, training.history, known)
+    save_run(folder, trained.recipe, classes, trained.network, training.history, known)
     if training.interrupted:
         raise Interrupted
-    found, heat = answers(test, asked.softmax(1).numpy()), _temperature(checked, task)
-    cell = _cell(task, learnt.network, training, found, heat)
-    return replace(cell, blocks=learnt.recipe.model.blocks)
+    predictions = prediction_records(test, found.softmax(1).numpy())
+    cell = _cell(task, trained.network, training, predictions, _temperature(checked, task))
+    return replace(cell, blocks=trained.recipe.model.blocks)
 
 
 def forget_checkpoint(folder: Path) -> None:
     """Remove what only an unfinished training needs."""
-    for name in (CHECKPOINT, AGAIN):
+    for name in (CHECKPOINT, REFIT_CHECKPOINT):
         (folder / name).unlink(missing_ok=True)
 
 
 def about(task: Task, training: Training) -> dict[str, Any]:
-    """What a run folder keeps of where its network came from."""
+    """What run.json tells of a training, besides recipe and classes."""
     parts = dict(zip(("train", "validation", "test"), ids(task.fold), strict=True))
-    origins = {"start": task.start, "teacher": task.teacher}
-    heard = {u.digest for u in (*task.fold.train, *task.fold.validation)}
-    heard |= {digest for origin in origins.values() if origin for digest in origin.heard}
+    # Keys are as in run.json of earlier versions: `start` is the run of the initial weights, and
+    # `heard` are the seen clips.
+    runs = {"start": task.init, "teacher": task.teacher}
+    seen = {u.digest for u in (*task.fold.train, *task.fold.validation)}
+    seen |= {digest for run in runs.values() if run for digest in run.seen}
     return {
-        **asdict(task.setting),
+        **asdict(task.data),
         "fold": task.fold.name,
         "seed": task.seed,
         "best_epoch": training.best_epoch,
@@ -113,17 +115,17 @@ def about(task: Task, training: Training) -> dict[str, Any]:
         "audit": task.audit,
         "parts": parts,
         **{
-            name: {"name": origin.name, "digest": origin.digest, "corpora": origin.corpora}
-            for name, origin in origins.items()
-            if origin
+            name: {"name": run.name, "digest": run.digest, "corpora": run.corpora}
+            for name, run in runs.items()
+            if run
         },
-        "heard": sorted(heard),  # digests of the audio that training or choosing has seen
+        "heard": sorted(seen),
         "versions": versions(),
     }
 
 
 def facts(epoch: Epoch) -> str:
-    """One epoch in words."""
+    """Loss and validation UAR of an epoch in words."""
     corpora = {k.removeprefix(BY_CORPUS): v for k, v in epoch.items() if k.startswith(BY_CORPUS)}
     own = [f"{corpus} {100 * share:.1f}" for corpus, share in corpora.items()]
     each = f" ({', '.join(own)})" if own else ""
@@ -131,10 +133,10 @@ def facts(epoch: Epoch) -> str:
 
 
 def _temperature(checked: Sequence[dict[str, Any]], task: Task) -> float:
-    """Fitted on validation answers; 1 where they are no numbers, so that nothing can be."""
+    """Fitted on validation logits; 1 where they are not finite, so that none can be fitted."""
     try:
-        found = answers_of(checked, len(task.setting.classes))
-        return temperature(choosing(found, task.recipe.train.selection_groups))
+        found = answers_of(checked, len(task.data.classes))
+        return temperature(for_calibration(found, task.recipe.train.selection_groups))
     except ValueError:
         return 1.0
 
@@ -143,41 +145,43 @@ def _cell(
     task: Task,
     network: Network,
     training: Training,
-    found: Sequence[dict[str, Any]],
-    heat: float,
+    predictions: Sequence[dict[str, Any]],
+    temperature: float,
 ) -> Cell:
-    setting = task.setting
+    data = task.data
     return Cell(
         key=task.key,
-        corpus=setting.corpus,
-        corpus_digest=setting.corpus_digest,
+        corpus=data.corpus,
+        corpus_digest=data.corpus_digest,
         recipe=task.recipe.name,
         recipe_digest=task.recipe.digest,
         settings=asdict(task.recipe),
-        split=setting.split,
-        protocol=setting.protocol,
+        split=data.split,
+        protocol=data.protocol,
         fold=task.fold.name,
         seed=task.seed,
-        classes=setting.classes,
+        classes=data.classes,
         parameters=parameters(network),
         seconds=round(math.fsum(line["seconds"] for line in training.history), 2),
         train_clips=len(task.fold.train),
         validation_clips=len(task.fold.validation),
         best_epoch=training.best_epoch,
         history=tuple(_rounded(line) for line in training.history),
-        predictions=tuple(found),
+        predictions=tuple(predictions),
         audit=task.audit,
         versions=versions(),
-        demo=setting.demo,
-        folds=setting.folds,
-        division=setting.division,
-        temperature=heat,
+        demo=data.demo,
+        folds=data.folds,
+        division=data.division,
+        temperature=temperature,
         layers=architecture(network, task.recipe).records(),
     )
 
 
-def answers(clips: Sequence[Clip], chances: NDArray[np.float32]) -> list[dict[str, Any]]:
-    """One record a clip: who spoke, what was meant, what the network says."""
+def prediction_records(
+    clips: Sequence[Clip], probabilities: NDArray[np.float32]
+) -> list[dict[str, Any]]:
+    """One record a clip: speaker, true class and probabilities (N, C)."""
     return [
         {
             "id": clip.utterance.id,
@@ -187,12 +191,12 @@ def answers(clips: Sequence[Clip], chances: NDArray[np.float32]) -> list[dict[st
             # Small ones keep their digits: a temperature can make them large.
             "probabilities": [float(f"{p:.4g}") for p in row],
         }
-        for clip, row in zip(clips, chances, strict=True)
+        for clip, row in zip(clips, probabilities, strict=True)
     ]
 
 
-def logit_records(clips: Sequence[Clip], found: Tensor) -> list[dict[str, Any]]:
-    """One record a clip with its logits, of which calibration is made."""
+def logit_records(clips: Sequence[Clip], logits: Tensor) -> list[dict[str, Any]]:
+    """One record a clip: speaker, true class and logits (N, C), for calibration."""
     return [
         {
             "id": clip.utterance.id,
@@ -202,7 +206,7 @@ def logit_records(clips: Sequence[Clip], found: Tensor) -> list[dict[str, Any]]:
             "truth": clip.label,
             "logits": [float(f"{value:.6g}") for value in row],
         }
-        for clip, row in zip(clips, found.tolist(), strict=True)
+        for clip, row in zip(clips, logits.tolist(), strict=True)
     ]
 
 

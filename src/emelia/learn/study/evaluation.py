@@ -1,4 +1,4 @@
-"""A finished run on other speech: only clips it has never heard, only labels it knows."""
+"""Evaluation of a run on a corpus, on clips it has not seen and with classes it has."""
 
 from __future__ import annotations
 
@@ -9,46 +9,44 @@ from emelia.corpora import Corpus
 from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.errors import RunError
 from emelia.learn.data.loader import Loader
-from emelia.learn.study.cell import answers
-from emelia.learn.training.fit import predict
+from emelia.learn.study.cell import prediction_records
+from emelia.learn.training.inference import predict
 from emelia.learn.training.runs import Run
-from emelia.learn.training.seen import Heard
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a run answers, and what it was not asked."""
+    """Predictions of a run, and the clips that were left out."""
 
     answers: tuple[dict[str, Any], ...]  # id, speaker, gender, truth, probabilities
-    heard: int  # clips left out because training or choosing the epoch heard them
+    seen: int  # clips left out because the run was trained or selected on them
     foreign: dict[str, int]  # clips left out because the run has no such class, by emotion
-    shared_speakers: bool  # the clips come from speakers that training heard
+    shared_speakers: bool  # clips of the same speakers were seen in training
 
 
 def evaluate(run: Run, corpus: Corpus) -> Evaluation:
-    """Ask a run for every clip of a corpus that it may honestly be asked.
+    """Evaluate a run on all clips of a corpus that it has not seen and has classes for.
 
     Raises:
-        RunError: nothing is left, or the run does not tell what it has heard.
+        RunError: no clip is left, or the run does not tell which clips it has seen.
     """
-    heard = Heard(run.about.get("heard") or ())
-    if not heard:
+    digests = run.seen
+    if not digests:
         raise RunError("this run does not say which clips it has heard. Train it again.")
-    unheard = [u for u in corpus.utterances if u.digest not in heard]
-    known = [u for u in unheard if u.emotion in run.classes]
+    unseen = [u for u in corpus.utterances if u.digest not in digests]
+    known = [u for u in unseen if u.emotion in run.classes]
     if not known:
         raise RunError(
             f"{corpus.name}: none of its {len(corpus.utterances)} clips is new to this run and of "
             f"one of its classes ({', '.join(run.classes)}). Choose another corpus."
         )
-    foreign = [u.emotion for u in unheard if u.emotion not in run.classes]
+    foreign = [u.emotion for u in unseen if u.emotion not in run.classes]
     speakers = {u.speaker for u in known} - {UNKNOWN_SPEAKER}
-    trained = {u.speaker for u in corpus.utterances if u.digest in heard}
+    trained = {u.speaker for u in corpus.utterances if u.digest in digests}
     clips = Loader(run.recipe, run.classes).load(known)
-    chances = predict(run.network, clips, len(run.classes))
     return Evaluation(
-        tuple(answers(clips, chances)),
-        len(corpus.utterances) - len(unheard),
+        tuple(prediction_records(clips, predict(run.network, clips))),
+        len(corpus.utterances) - len(unseen),
         {name: foreign.count(name) for name in sorted(set(foreign))},
         bool(speakers & trained),
     )

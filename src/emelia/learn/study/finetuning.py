@@ -1,8 +1,7 @@
-"""Fine-tuning: a trained network goes on with other recordings, gently.
+"""Fine-tuning: training a model further on a few other recordings.
 
-Its recipe is that of the model with fewer epochs and a smaller learning rate, so that what it
-knows is bent and not forgotten. Clips that the model has heard are left out: it could not be
-tested with them.
+The recipe is that of the model with fewer epochs and a smaller learning rate, so that little is
+forgotten. Clips that the model has seen are left out: it could not be tested with them.
 """
 
 from __future__ import annotations
@@ -18,36 +17,36 @@ from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.corpora.splits.scheme import make_split
 from emelia.errors import CorpusError, SplitError
 
-EPOCHS = 6  # at most; of an encoder the first is a linear layer, solved
+EPOCHS = 6  # at most; with an encoder, the first is that of a solved linear layer
 SHARE = 0.3  # of the recipe's learning rate
-STEPS = 25  # an epoch, for which few clips come in small batches
+STEPS = 25  # of an epoch at least, so that few clips come in small batches
 SMALLEST = 4  # clips of a batch
-ENOUGH = 20  # clips a class from which figures begin to tell something
+ENOUGH = 20  # clips a class; with fewer, figures are mostly chance
 FEWEST = 3  # clips a class: to train, to validate and to test
 _SPEAKERS_SHARED = ("random-75-25", "founding-70-20-10")
 
 
-def gentler(
+def finetuning_recipe(
     recipe: Recipe, model: str, clips: Sequence[Utterance], settings: Sequence[str] = ()
 ) -> Recipe:
-    """The recipe of a model that goes on.
+    """The recipe for fine-tuning a model.
 
     Args:
-        model: what its recipe is called, so that no folder's name enters the digest.
-        clips: what it will learn from; classes of unequal size are drawn alike.
+        model: the name of its recipe, so that no folder's name enters the digest.
+        clips: for training; if classes are of unequal size, they are drawn equally often.
         settings: changes as `key=value`.
 
     Raises:
         ConfigError: a setting does not exist, or its value does not fit.
     """
-    alike = len(set(Counter(u.emotion for u in clips).values())) == 1
+    balanced = len(set(Counter(u.emotion for u in clips).values())) == 1
     train = replace(
         recipe.train,
         epochs=min(recipe.train.epochs, EPOCHS),
         lr=SHARE * recipe.train.lr,
         batch_size=min(recipe.train.batch_size, max(SMALLEST, len(clips) // STEPS)),
-        balance="none" if alike else "sampling",
-        # Few speakers choose a penalty by chance.
+        balance="none" if balanced else "sampling",
+        # With few speakers, which penalty is best is chance.
         penalty="averaged" if recipe.model.name == "encoder" else "chosen",
     )
     made = Recipe(
@@ -62,16 +61,16 @@ def gentler(
     return recipe_from(values, settings)
 
 
-def unheard(corpus: Corpus, heard: Collection[str]) -> Corpus:
-    """The clips of a corpus that a model has not heard.
+def unseen(corpus: Corpus, seen: Collection[str]) -> Corpus:
+    """The clips of a corpus that a model has not seen.
 
     Args:
-        heard: digests of those that it has.
+        seen: digests of those that it has.
 
     Raises:
         CorpusError: none is left.
     """
-    kept = _without(corpus, heard)
+    kept = _without(corpus, seen)
     if not kept.utterances:
         raise CorpusError(
             f"{corpus.name}: the model has heard all of its {len(corpus.utterances)} clips, so "
@@ -81,14 +80,14 @@ def unheard(corpus: Corpus, heard: Collection[str]) -> Corpus:
     return kept
 
 
-def _without(corpus: Corpus, heard: Collection[str]) -> Corpus:
-    kept = tuple(u for u in corpus.utterances if u.digest not in heard)
-    parts = tuple(_without(part, heard) for part in corpus.parts)
+def _without(corpus: Corpus, seen: Collection[str]) -> Corpus:
+    kept = tuple(u for u in corpus.utterances if u.digest not in seen)
+    parts = tuple(_without(part, seen) for part in corpus.parts)
     return replace(corpus, utterances=kept, parts=parts)
 
 
 def check_sizes(corpus: Corpus) -> list[str]:
-    """Classes that have few clips, in words.
+    """Classes that have few clips, in words; none where all have enough.
 
     Raises:
         CorpusError: there is a single class, or one has too few clips to train, validate and
@@ -108,7 +107,7 @@ def check_sizes(corpus: Corpus) -> list[str]:
 
 
 def usual_split(corpus: Corpus) -> str:
-    """Speakers kept apart where at least three are known and have all classes, else at random.
+    """Name of a split: speaker-disjoint where three or more are known with all classes, or random.
 
     Raises:
         SplitError: no split leaves some clips of each class to train, validate and test with.

@@ -1,10 +1,10 @@
-"""Whether what a model has learnt is kept: only where it answers held-out clips better.
+"""Whether fine-tuned weights are kept: only where held-out clips are answered better with them.
 
-Both networks answer the same clips, which neither has learnt from, with the same labels, each
-after a temperature of its own that is fitted on these clips in the same way. The new one is
-better where its UAR is no lower and its loss is smaller. Of few clips a single one moves the UAR
-by points, and where they chose the epoch it flatters the new one: the loss, in which every
-probability counts, has to agree. In both all classes count alike. Test clips have no say.
+Both networks answer the same clips, which neither was trained on, with the same labels, each
+after a temperature of its own that is fitted on these clips in the same way. The fine-tuned one is
+kept where its UAR is no lower and its loss is smaller. A single one of few clips changes the UAR by
+points, and clips that chose the epoch flatter the fine-tuned network: so the loss, in which every
+probability counts, has to agree. Both weigh all classes equally. Test clips decide nothing.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ Tick = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Figures:
-    """What one network's answers on held-out clips are worth."""
+    """Figures of one network on held-out clips."""
 
-    right: int
+    right: int  # clips
     uar: float
-    loss: float  # negative log-likelihood of the truth in nats, every class counting alike
+    loss: float  # negative log-likelihood of the truth in nats, the mean over classes
 
     @classmethod
     def of(cls, answers: Answers) -> Figures:
-        """Count and measure them."""
+        """Those of logits, at the temperature that is best for them."""
         found = answers.logits.argmax(axis=1)
         right = int((found == answers.truth).sum())
         loss = losses(answers, temperature(answers))
@@ -51,7 +51,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A network as it was beside what it has become, on the same held-out clips."""
+    """A network before and after fine-tuning, on the same held-out clips."""
 
     clips: int
     before: Figures
@@ -59,19 +59,23 @@ class Verdict:
 
     @property
     def better(self) -> bool:
-        """Whether the new one is kept."""
+        """Whether the fine-tuned one is kept."""
         return self.after.uar >= self.before.uar and self.after.loss < self.before.loss
 
 
 def judge(before: Answers, after: Answers) -> Verdict:
-    """Compare the answers of two networks on the same clips; ValueError where they are others."""
+    """Compare two networks on the same clips.
+
+    Raises:
+        ValueError: the answers are to different clips.
+    """
     if before.ids != after.ids or (before.truth != after.truth).any():
         raise ValueError("answers to different clips cannot be compared")
     return Verdict(len(after.ids), Figures.of(before), Figures.of(after))
 
 
 def restricted(run: Run, classes: Sequence[str]) -> Run:
-    """The same network, asked for some of its classes only, in this order."""
+    """The same network with some of its classes only, in this order."""
     if run.classes == tuple(classes):
         return run
     places = [run.classes.index(name) for name in classes]
@@ -83,40 +87,46 @@ def restricted(run: Run, classes: Sequence[str]) -> Run:
     return replace(run, classes=tuple(classes), network=network.eval())
 
 
-def ask(run: Run, utterances: Sequence[Utterance], tick: Tick = lambda done: None) -> Answers:
-    """What a network says of clips, of whose emotions it must know all."""
+def answers_by(
+    run: Run, utterances: Sequence[Utterance], tick: Tick = lambda done: None
+) -> Answers:
+    """Logits of a run for clips, of which every emotion must be one of its classes.
+
+    Args:
+        tick: called with the number of clips done.
+    """
     loader, records = Loader(run.recipe, run.classes), []
     for first in range(0, len(utterances), _AT_ONCE):
         clips = loader.load(utterances[first : first + _AT_ONCE])
-        records += logit_records(clips, logits(run.network, clips, len(run.classes)))
+        records += logit_records(clips, logits(run.network, clips))
         tick(len(records))
     return answers_of(records, len(run.classes))
 
 
-def as_it_was(
-    start: Run, task: Task, held_out: Sequence[str], tick: Tick = lambda done: None
+def unchanged_run(
+    init: Run, task: Task, held_out: Sequence[str], tick: Tick = lambda done: None
 ) -> tuple[Run, dict[str, Answers]]:
-    """A network before it was taught, with the labels of a task, and its answers by part.
+    """A run before fine-tuning, with the classes of a task, and its answers by part.
 
     Args:
         held_out: ids of the clips that are `validation`, in this order.
     """
-    run = restricted(start, task.setting.classes)
-    learnt = {u.id: u for u in (*task.fold.train, *task.fold.validation)}
-    asked = ask(run, [*(learnt[id] for id in held_out), *task.fold.test], tick)
+    run = restricted(init, task.data.classes)
+    known = {u.id: u for u in (*task.fold.train, *task.fold.validation)}
+    found = answers_by(run, [*(known[id] for id in held_out), *task.fold.test], tick)
     first = range(len(held_out))
-    rest = range(len(held_out), len(asked.ids))
-    return run, {"validation": asked.only(first), "test": asked.only(rest)}
+    rest = range(len(held_out), len(found.ids))
+    return run, {"validation": found.only(first), "test": found.only(rest)}
 
 
-def told_of_unchanged(
+def about_unchanged(
     about: Mapping[str, Any], answers: Mapping[str, Answers], name: str, verdict: Verdict
 ) -> dict[str, Any]:
-    """What is known of a network that stays as it was.
+    """`Run.about` of a network that fine-tuning left unchanged.
 
     Args:
-        about: what the run folder of the taught one keeps of itself.
-        name: of the model that it was and is.
+        about: that of the fine-tuned one.
+        name: of the model.
     """
     said = (
         f"This is {name} as it was: of {verdict.clips} held-out clips of {about['corpus']} it is "

@@ -1,7 +1,7 @@
-"""Recipes x folds x seeds: every cell trained once, its result kept the moment it is there.
+"""Recipes x folds x seeds: every cell is trained once, and its result kept at once.
 
 `results.jsonl` grows by a line a cell; cells already in it are not run again, and a cell
-that was cut short goes on from its last epoch. Cells run side by side in processes of
+that was interrupted is resumed after its last epoch. Cells run side by side in processes of
 one thread each, so that figures do not depend on how many there are.
 """
 
@@ -25,13 +25,13 @@ from emelia.results import Cell, read_results
 from emelia.storage import append_line, ensure_writable, lock
 
 # name of a cell, epochs done, epochs at most, facts
-Tell = Callable[[str, int, int, str], None]
+Report = Callable[[str, int, int, str], None]
 End = Callable[[str, str], None]
 
 
 @dataclass
 class Outcome:
-    """What became of a study's cells."""
+    """Finished and failed cells of a study."""
 
     cells: list[Cell] = field(default_factory=list)  # those asked for that are finished
     failed: dict[str, str] = field(default_factory=dict)  # name of a cell -> reason
@@ -41,7 +41,7 @@ class Outcome:
 def run_study(
     tasks: Sequence[Task],
     out: Path,
-    tell: Tell,
+    report: Report,
     jobs: int = 1,
     hardware: Hardware = CPU,
     end: End = lambda name, facts: None,
@@ -51,9 +51,10 @@ def run_study(
 
     Args:
         out: folder for results.jsonl and a run folder a cell.
+        report: called with the name of a cell, epochs done, epochs at most and facts in words.
+        jobs: cells at the same time.
         end: called with the name of each cell that ended, and how.
         begin: called once, with how many cells an earlier start has finished.
-        jobs: cells at the same time.
 
     Raises:
         ConfigError: the hardware is not there.
@@ -68,7 +69,7 @@ def run_study(
         outcome = Outcome([before[t.key] for t in tasks if t.key in before])
         outcome.reused = len(outcome.cells)
         begin(outcome.reused)
-        for task, result in _run(_missing(tasks, before), out, tell, jobs, hardware):
+        for task, result in _run(_missing(tasks, before), out, report, jobs, hardware):
             if isinstance(result, Cell):
                 append_line(results, result.to_json())
                 forget_checkpoint(cell_folder(out, task))
@@ -91,14 +92,17 @@ def cell_folder(out: Path, task: Task) -> Path:
 
 
 def _run(
-    tasks: Sequence[Task], out: Path, tell: Tell, jobs: int, hardware: Hardware
+    tasks: Sequence[Task], out: Path, report: Report, jobs: int, hardware: Hardware
 ) -> Iterator[tuple[Task, Cell | EmeliaError]]:
     if min(jobs, len(tasks)) > 1:
-        yield from _in_processes(tasks, out, tell, jobs, hardware)
+        yield from _in_processes(tasks, out, report, jobs, hardware)
         return
     for task in tasks:
         try:
-            yield task, run_cell(task, cell_folder(out, task), _named(tell, task.name), hardware)
+            yield (
+                task,
+                run_cell(task, cell_folder(out, task), _for_cell(report, task.name), hardware),
+            )
         except StorageError:  # every other cell would meet it too
             raise
         except EmeliaError as error:
@@ -107,12 +111,12 @@ def _run(
             raise KeyboardInterrupt from None
 
 
-def _named(tell: Tell, name: str) -> Callable[[int, int, str], None]:
-    return lambda done, total, facts: tell(name, done, total, facts)
+def _for_cell(report: Report, name: str) -> Callable[[int, int, str], None]:
+    return lambda done, total, facts: report(name, done, total, facts)
 
 
 def _in_processes(
-    tasks: Sequence[Task], out: Path, tell: Tell, jobs: int, hardware: Hardware
+    tasks: Sequence[Task], out: Path, report: Report, jobs: int, hardware: Hardware
 ) -> Iterator[tuple[Task, Cell | EmeliaError]]:
     context = multiprocessing.get_context("spawn")  # fork and torch's threads do not agree
     news: Any = context.Queue()
@@ -123,7 +127,7 @@ def _in_processes(
         try:
             while waiting:
                 done, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-                _pass_on(news, tell)
+                _pass_on(news, report)
                 for future in done:
                     yield waiting.pop(future), _result(future)
         except BrokenProcessPool:
@@ -133,7 +137,7 @@ def _in_processes(
                 f"a training process {how}. Finished cells are kept: run the same command "
                 f"again{more}."
             ) from None
-        except BaseException:  # Ctrl-C or a full disk: what runs now goes on at the next start
+        except BaseException:  # Ctrl-C or a full disk: what runs now is resumed at the next start
             for process in workers:
                 process.terminate()
             raise
@@ -148,10 +152,10 @@ def _result(future: Future[Cell]) -> Cell | EmeliaError:
         return error
 
 
-def _pass_on(news: Any, tell: Tell) -> None:
+def _pass_on(news: Any, report: Report) -> None:
     while True:
         try:
-            tell(*news.get_nowait())
+            report(*news.get_nowait())
         except queue.Empty:
             return
 
@@ -166,7 +170,7 @@ def _begin(news: Any) -> None:
 
 
 def _work(task: Task, out: Path, hardware: Hardware) -> Cell:
-    def tell(done: int, total: int, facts: str) -> None:
+    def report(done: int, total: int, facts: str) -> None:
         _news.put((task.name, done, total, facts))
 
-    return run_cell(task, cell_folder(out, task), tell, hardware)
+    return run_cell(task, cell_folder(out, task), report, hardware)

@@ -1,4 +1,4 @@
-"""What is to be trained: every recipe on every fold with every seed, each a task of its own."""
+"""The tasks of a study: every recipe trained on every fold with every seed."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from emelia.config.former import former_word
 from emelia.corpora import Corpus
 from emelia.corpora.splits.scheme import Fold, Split, audit
 from emelia.learn.model.encoders import ready
-from emelia.learn.study.warm_start import Origin, Origins, check_teaching, with_origins
+from emelia.learn.study.warm_start import EarlierRun, EarlierRuns, check_teachers, with_earlier_runs
 from emelia.learn.training.runs import new_network
 from emelia.results import variant_of
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What all cells of a study share."""
+class StudyData:
+    """The data of a study, which all of its cells share: corpora, classes and split."""
 
     corpus: str
     corpus_digest: str
     classes: tuple[str, ...]
     split: str
     protocol: str
-    peeks: bool
+    peeks: bool  # test figures are recorded every epoch
     folds: int
     demo: bool = False
-    places: tuple[str, ...] = ()  # where the corpora lay
+    places: tuple[str, ...] = ()  # folders of the corpora
     corpora: tuple[dict[str, Any], ...] = ()  # what is known of them, for a model's card
     # digest by name of the last of them, which are only trained on
     added: Mapping[str, str] = field(default_factory=dict)
-    division: str = ""  # names who is in which part of which fold, and what is added
+    division: str = ""  # digest of the parts of all folds, and of what is added
 
     @classmethod
-    def of(cls, corpus: Corpus, split: Split) -> Setting:
-        """Gather it from a corpus and a split of it."""
+    def of(cls, corpus: Corpus, split: Split) -> StudyData:
+        """The data of a corpus and a split of it."""
         sources = (*corpus.sources, *split.added)
         added = {source.name: source.digest for source in split.added}
         return cls(
@@ -67,29 +67,29 @@ def _facts_of(corpus: Corpus) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Task:
-    """A cell still to be made."""
+    """A cell of a study before it is trained."""
 
-    setting: Setting
+    data: StudyData
     recipe: Recipe
     fold: Fold
     audit: dict[str, Any]
     seed: int
-    start: Origin | None = None
-    teacher: Origin | None = None
+    init: EarlierRun | None = None
+    teacher: EarlierRun | None = None
 
     @cached_property
     def key(self) -> str:
         """Eight characters that name the cell: data, recipe, split, fold and seed."""
-        s = self.setting
-        parts = [s.corpus_digest, former_word(s.split), self.fold.name, ids(self.fold)]
-        # Only where there are such, so that all others keep their names.
-        more: list[Any] = [dict(s.added)] if s.added else []
-        more += [origin.digest for origin in (self.start, self.teacher) if origin]
+        data = self.data
+        parts = [data.corpus_digest, former_word(data.split), self.fold.name, ids(self.fold)]
+        # Added only where there are such, so that all other cells keep their names.
+        more: list[Any] = [dict(data.added)] if data.added else []
+        more += [run.digest for run in (self.init, self.teacher) if run]
         return digest([*parts, self.recipe.digest, self.seed, *more])
 
     @property
     def name(self) -> str:
-        """For people, and for the cell's folder."""
+        """Recipe, fold and seed, for progress bars and the cell's folder."""
         return f"{self.recipe.name} fold {self.fold.name} seed {self.seed}"
 
 
@@ -103,46 +103,49 @@ def tasks(
     split: Split,
     recipes: Sequence[Recipe],
     seeds: Sequence[int],
-    start: Path | None = None,
+    init: Path | None = None,
     teacher: Path | None = None,
     only: str = "",
+    audits: Sequence[Mapping[str, Any]] | None = None,
 ) -> list[Task]:
     """All cells of a study, a whole seed before the next.
 
     Args:
-        start: run folder whose weights every network begins with, or a study's folder, of
+        init: run folder whose weights every network begins with, or a study's folder, of
             which each cell takes the run of its own fold.
-        teacher: run folder, or a study's, whose answers are learnt from by the recipes that
-            have a use for them.
+        teacher: run folder, or a study's, from which the recipes are distilled that use a teacher.
         only: the name of a fold, to leave out the others.
+        audits: of the split's folds, where they are made already.
 
     Raises:
-        ConfigError: the network of a recipe cannot be built, or a teacher has no pupil, or a
-            pupil no teacher.
+        ConfigError: the network of a recipe cannot be built, there is a teacher that no recipe
+            uses, or none where one is used.
         ModelError: the weights of an encoder are missing.
-        RunError: start or teacher is none, or has heard clips that would be tested.
+        RunError: `init` or `teacher` is no run, or has seen clips that would be tested.
     """
-    setting, audits = Setting.of(corpus, split), audit(split)
-    folds = [one for one in zip(split.folds, audits, strict=True) if only in ("", one[0].name)]
-    begun, taught = (
-        Origins.of(place, split.name, [fold for fold, _ in folds]) for place in (start, teacher)
+    data = StudyData.of(corpus, split)
+    audited = zip(split.folds, audit(split) if audits is None else audits, strict=True)
+    folds = [(fold, dict(found)) for fold, found in audited if only in ("", fold.name)]
+    inits, teachers = (
+        EarlierRuns.of(place, split.name, [fold for fold, _ in folds]) for place in (init, teacher)
     )
     recipes = _renamed(
         recipes,
         [
-            with_origins(
-                ready(recipe, not start or (recipe.train.feature_distill > 0 and not teacher)),
-                begun.name,
-                taught.name,
+            with_earlier_runs(
+                # Weights in a file are read where no run has others, and for a reference encoder.
+                ready(recipe, not init or (recipe.train.feature_distill > 0 and not teacher)),
+                inits.name,
+                teachers.name,
             )
             for recipe in recipes
         ],
     )
-    check_teaching(recipes, taught.name)
+    check_teachers(recipes, teachers.name)
     for recipe in recipes:
-        new_network(recipe, len(setting.classes))
+        new_network(recipe, len(data.classes))  # raises here, not in every cell
     return [
-        Task(setting, r, f, a, seed, begun(f), taught(f) if r.train.taught else None)
+        Task(data, r, f, a, seed, inits(f), teachers(f) if r.train.uses_teacher else None)
         for seed in seeds
         for r in recipes
         for f, a in folds
@@ -150,7 +153,7 @@ def tasks(
 
 
 def _renamed(before: Sequence[Recipe], after: Sequence[Recipe]) -> list[Recipe]:
-    """Let variants say what they are variants of, where that has another digest now."""
+    """Recipes whose group names what they are variants of by the digest it has now."""
     groups = {
         variant_of(old.digest): variant_of(new.digest)
         for old, new in zip(before, after, strict=True)

@@ -1,8 +1,8 @@
-"""Trainings told to MLflow or TensorBoard while they run.
+"""Experiment tracking: trainings are reported to MLflow or TensorBoard while they run.
 
-A tracker follows a training by what it writes: the history of its run folder, then its
-result. So no training knows of it, those in other processes are followed too, and a server
-that is gone costs one warning and no training.
+A tracker reads what a training writes: the history in its run folder, then its result. So no
+training knows of it, those in other processes are tracked too, and a server that is gone costs one
+warning and no training.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Sink(Protocol):
 
 
 class Tracker:
-    """Follows trainings and tells a sink; `tell` and `end` are those of a study."""
+    """Reports trainings to a sink; `tell` and `end` are callbacks of `run_study`."""
 
     def __init__(self, sink: Sink, tasks: Mapping[str, tuple[Task, Path]]) -> None:
         """`tasks`: by name, with the run folder of each."""
@@ -75,7 +75,7 @@ class Tracker:
         self._safely(lambda: self.sink.finish(task.key, figures, files, cell is None))
 
     def report(self, name: str, files: Sequence[Path]) -> None:
-        """Add what a study has written about all its trainings."""
+        """Add the files that a study has written about all its trainings."""
         self._safely(lambda: self.sink.begin(name, name, {}))
         self._safely(lambda: self.sink.finish(name, {}, files, False))
 
@@ -94,7 +94,7 @@ class Tracker:
             return
         try:
             call()
-        except Exception as error:  # whatever it is, no training shall stop for it
+        except Exception as error:  # whatever it is, a training must not stop for it
             self.lost = True
             reason = re.sub(r"//[^/@\s]+@", "//", str(error).partition("\n")[0])[:300]
             console.warn(f"tracking has failed and is left off, training goes on: {reason}")
@@ -180,7 +180,7 @@ class TensorBoard:
 
     def begin(self, name: str, key: str, about: Mapping[str, str]) -> int:
         place = self.folder / name.replace(" ", "-").replace("/", "-")
-        self.writers[key] = self.make(str(place), purge_step=1)  # a resumed one is told anew
+        self.writers[key] = self.make(str(place), purge_step=1)  # a resumed one is reported anew
         lines = "\n".join(f"    {entry} = {value}" for entry, value in about.items())
         self.writers[key].add_text("recipe", lines)
         return 0
@@ -197,14 +197,14 @@ class TensorBoard:
 
 
 def _about(task: Task) -> dict[str, str]:
-    """What decides a training: the recipe flattened, data, fold and seed."""
-    setting, recipe = task.setting, asdict(task.recipe)
+    """Parameters of a training: the recipe flattened, data, fold and seed."""
+    data, recipe = task.data, asdict(task.recipe)
     about = {
         "recipe": task.recipe.name,
         "recipe_digest": task.recipe.digest,
-        "corpus": setting.corpus,
-        "corpus_digest": setting.corpus_digest,
-        "split": setting.split,
+        "corpus": data.corpus,
+        "corpus_digest": data.corpus_digest,
+        "split": data.split,
         "fold": task.fold.name,
         "seed": task.seed,
         "train_clips": len(task.fold.train),

@@ -1,10 +1,10 @@
-"""A search for better settings that never meets a test speaker.
+"""Hyperparameter search on inner folds, without the test speakers of the outer fold.
 
-The speakers that an outer fold trains and validates on are dealt into inner folds. Each
-trial trains a recipe's variant on all inner folds but one and validates on that one, in
-turn; the mean validation UAR is its score. Trials are proposed by Optuna (Akiba et al.
-2019; tree-structured Parzen estimator), hopeless ones are given up (median rule), and all
-are kept in a journal, so that a search goes on where it stopped.
+The speakers that an outer fold trains and validates on are divided into inner folds. Each trial
+trains a variant of the recipe on all inner folds but one and validates on that one, in turn; the
+mean validation UAR is its score. Trials are proposed by Optuna (Akiba et al. 2019; tree-structured
+Parzen estimator), hopeless ones are pruned (median rule), and all are kept in a journal, so that a
+search can be resumed.
 """
 
 from __future__ import annotations
@@ -25,22 +25,29 @@ from emelia.corpora import Corpus
 from emelia.corpora.splits.scheme import Fold, make_split
 from emelia.errors import MissingExtraError, RunError, SplitError
 from emelia.learn.data.loader import Loader
-from emelia.learn.study.tune_space import Dial, Found, Trial, own_values, space, with_values
+from emelia.learn.study.tune_space import (
+    Dimension,
+    SearchResult,
+    Trial,
+    own_values,
+    space,
+    with_values,
+)
 from emelia.learn.training.checkpoints import Epoch
 from emelia.learn.training.fit import Diverged
 from emelia.learn.training.hardware import CPU, Hardware
-from emelia.learn.training.trainer import Lesson, learn
+from emelia.learn.training.trainer import TrainingJob, train
 
 JOURNAL = "trials.journal"
 FEWEST_SPEAKERS = 3  # to search with
-_STARTUP = 5  # trials before any is given up
+_STARTUP = 5  # trials before any is pruned
 
-Tell = Callable[[int, int, str], None]  # done, total, facts
+Report = Callable[[int, int, str], None]  # done, total, facts
 
 
 @dataclass(frozen=True)
 class Search:
-    """What is searched, and on whom."""
+    """The recipe that is searched around, and the data."""
 
     recipe: Recipe
     classes: tuple[str, ...]
@@ -49,13 +56,13 @@ class Search:
 
     @property
     def key(self) -> str:
-        """Names the search: another recipe, other clips or another seed is another one."""
+        """Digest of recipe, clips and seed: a journal of other ones is refused."""
         ids = [[[u.id, u.digest] for u in (*f.train, *f.validation)] for f in self.folds]
         return digest([self.recipe.digest, self.classes, ids, self.seed])
 
     @property
     def epochs(self) -> int:
-        """Of one trial at most."""
+        """Epochs of one trial at most."""
         return self.recipe.train.epochs * len(self.folds)
 
 
@@ -65,8 +72,8 @@ def inner_folds(corpus: Corpus, outer: Fold, count: int = 3) -> tuple[Fold, ...]
     Raises:
         SplitError: test speakers also train, or too few speakers are left.
     """
-    heard = (*outer.train, *outer.validation)
-    speakers = {u.speaker for u in heard}
+    clips = (*outer.train, *outer.validation)
+    speakers = {u.speaker for u in clips}
     if shared := sorted(speakers & {u.speaker for u in outer.test}):
         raise SplitError(
             f"fold {outer.name}: its test speakers {', '.join(shared)} are also heard in "
@@ -77,7 +84,7 @@ def inner_folds(corpus: Corpus, outer: Fold, count: int = 3) -> tuple[Fold, ...]
             f"fold {outer.name}: {len(speakers)} speakers are left to search with; expected "
             f"{FEWEST_SPEAKERS} or more besides those of the test."
         )
-    rest = replace(corpus, utterances=heard, rejected=(), parts=())
+    rest = replace(corpus, utterances=clips, rejected=(), parts=())
     folds = make_split(rest, f"folds-{min(count, len(speakers))}").folds
     return tuple(Fold(f.name, (*f.train, *f.validation), f.test, ()) for f in folds)
 
@@ -86,42 +93,44 @@ def search(
     wanted: Search,
     out: Path,
     trials: int,
-    tell: Tell,
-    tell_trial: Tell = lambda done, total, facts: None,
+    report: Report,
+    report_trial: Report = lambda done, total, facts: None,
     hardware: Hardware = CPU,
-) -> Found:
-    """Go on until there are so many trials, and tell what they have found.
+) -> SearchResult:
+    """Run trials until there are so many.
 
     Args:
         out: folder with the journal; hold its lock.
-        tell: called with trials done, trials wanted and the best so far.
-        tell_trial: called with epochs done of the trial under way.
+        report: called with trials done, trials wanted and the best so far.
+        report_trial: called with epochs done of the trial under way.
 
     Raises:
         RunError: the journal is of another search or damaged, or no trial was finished.
         KeyboardInterrupt: Ctrl-C; finished trials are kept.
     """
     torch.set_num_threads(hardware.threads)
-    study, dials = _open(out / JOURNAL, wanted), space(wanted.recipe)
-    objective = partial(_objective, wanted, dials, tell_trial, hardware)
+    study, dimensions = _open(out / JOURNAL, wanted), space(wanted.recipe)
+    objective = partial(_objective, wanted, dimensions, report_trial, hardware)
     while len(done := _trials(study)) < trials:
-        tell(len(done), trials, _best_so_far(done))
+        report(len(done), trials, _best_so_far(done))
         if not any(trial.uar is not None for trial in done):
-            study.enqueue_trial(own_values(wanted.recipe, dials))
-        # Seeded by how far it is, or a search that goes on would propose the same again.
+            study.enqueue_trial(own_values(wanted.recipe, dimensions))
+        # Seeded by the number of trials, or a resumed search would propose the same ones again.
         study.sampler = _optuna().samplers.TPESampler(seed=wanted.seed + len(done))
         study.optimize(objective, n_trials=1)
-    tell(len(done), trials, _best_so_far(done))
+    report(len(done), trials, _best_so_far(done))
     if not any(trial.uar is not None for trial in done):
         raise RunError(f"{out}: no trial was finished; the recipe itself does not learn.")
-    return Found(tuple(done), _importances(study))
+    return SearchResult(tuple(done), _importances(study))
 
 
 def _objective(
-    wanted: Search, dials: Sequence[Dial], tell: Tell, hardware: Hardware, trial: Any
+    wanted: Search, dimensions: Sequence[Dimension], report: Report, hardware: Hardware, trial: Any
 ) -> float:
     """Mean validation UAR of the inner folds with the settings a trial proposes."""
-    recipe = with_values(wanted.recipe, {dial.key: _suggest(trial, dial) for dial in dials})
+    recipe = with_values(
+        wanted.recipe, {dimension.key: _suggest(trial, dimension) for dimension in dimensions}
+    )
     scores: list[float] = []
     for number, fold in enumerate(wanted.folds):
         reached = [0.0]
@@ -130,7 +139,7 @@ def _objective(
             reached.append(epoch["validation_uar"])
             step = before * recipe.train.epochs + int(epoch["epoch"])
             score = fmean([*scores, max(reached)])
-            tell(step, wanted.epochs, f"validation UAR {100 * score:.1f} %")
+            report(step, wanted.epochs, f"validation UAR {100 * score:.1f} %")
             trial.report(score, step)
             if trial.should_prune():
                 raise _optuna().TrialPruned
@@ -149,18 +158,20 @@ def _train(
     """Train on one inner fold; return the UAR of the chosen epoch on its validation part."""
     loader = Loader(recipe, wanted.classes, wanted.seed)
     validation = loader.load(fold.validation)
-    recipe = replace(recipe, train=replace(recipe.train, refit=False))  # only validation is asked
-    lesson = Lesson(recipe, fold, wanted.classes, wanted.seed, hardware.fabric(), on_epoch=note)
-    progress = learn(lesson, loader, validation).training
+    recipe = replace(
+        recipe, train=replace(recipe.train, refit=False)
+    )  # validation is all that counts
+    job = TrainingJob(recipe, fold, wanted.classes, wanted.seed, hardware.fabric(), on_epoch=note)
+    progress = train(job, loader, validation).training
     if progress.interrupted:
         raise KeyboardInterrupt
     return progress.history[progress.best_epoch - 1]["validation_uar"]
 
 
-def _suggest(trial: Any, dial: Dial) -> Any:
-    if dial.options:
-        return trial.suggest_categorical(dial.key, dial.options)
-    return trial.suggest_float(dial.key, dial.low, dial.high, log=dial.log)
+def _suggest(trial: Any, dimension: Dimension) -> Any:
+    if dimension.options:
+        return trial.suggest_categorical(dimension.key, dimension.options)
+    return trial.suggest_float(dimension.key, dimension.low, dimension.high, log=dimension.log)
 
 
 def _open(path: Path, wanted: Search) -> Any:
@@ -189,7 +200,7 @@ def _open(path: Path, wanted: Search) -> Any:
 
 
 def _trials(study: Any) -> list[Trial]:
-    """Those that ended; one that Ctrl-C or a crash cut short is as if it had never been."""
+    """Trials that ended; those that Ctrl-C or a crash interrupted are ignored."""
     found: list[Trial] = []
     for trial in study.get_trials(deepcopy=False):
         if trial.state.name in ("COMPLETE", "PRUNED"):
@@ -207,8 +218,8 @@ def _best_so_far(done: Sequence[Trial]) -> str:
 
 
 def _importances(study: Any) -> dict[str, float]:
-    """Share of each setting in what makes good trials good (PED-ANOVA, Watanabe et al. 2023)."""
-    with suppress(ValueError, RuntimeError), warnings.catch_warnings():  # too few trials to tell
+    """Importance of each setting, as shares of 1 (PED-ANOVA, Watanabe et al. 2023)."""
+    with suppress(ValueError, RuntimeError), warnings.catch_warnings():  # too few trials
         warnings.simplefilter("ignore")
         found = _optuna().importance.get_param_importances(study)
         return {key: float(share) for key, share in found.items()}
@@ -220,5 +231,5 @@ def _optuna() -> Any:
         import optuna
     except ImportError:
         raise MissingExtraError("a search for settings", "optuna", "tune") from None
-    optuna.logging.set_verbosity(optuna.logging.CRITICAL)  # we tell of it ourselves
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)  # we report it ourselves
     return optuna

@@ -1,4 +1,4 @@
-"""What a search may change in a recipe, and what it has tried. No torch here."""
+"""The search space around a recipe, and the trials of a search. No torch here."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ Values = Mapping[str, Any]  # by setting, as for --set
 
 
 @dataclass(frozen=True)
-class Dial:
-    """One setting that a search turns: between two ends, or among options."""
+class Dimension:
+    """One setting of the search space: between two ends, or among options."""
 
     key: str  # "train.lr"
     low: float = 0.0
     high: float = 0.0
-    log: bool = False  # equal ratios count alike
+    log: bool = False  # drawn on a logarithmic scale
     options: tuple[Any, ...] = ()  # instead of the ends
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Settings that were tried."""
+    """Settings that were tried, and their score."""
 
     number: int
-    state: str  # finished, or pruned: given up because the others were better by then
+    state: str  # finished, or pruned: stopped early because others were better by then
     uar: float | None  # mean validation UAR of the inner folds; None where pruned
     values: Values
     folds: tuple[float, ...]  # validation UAR of each inner fold that was finished
@@ -37,8 +37,8 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a search has found."""
+class SearchResult:
+    """All trials of a search, and how much each setting matters."""
 
     trials: tuple[Trial, ...]
     importances: Values = field(default_factory=dict)  # shares of 1, the largest first
@@ -50,14 +50,14 @@ class Found:
         return max(finished, key=lambda trial: (trial.uar, -trial.number))
 
 
-def space(recipe: Recipe) -> tuple[Dial, ...]:
-    """The settings to search, around those of the recipe.
+def space(recipe: Recipe) -> tuple[Dimension, ...]:
+    """The settings to search, around the values of the recipe.
 
     What would change nothing is left out: mixup where a batch is one clip, the strength of
     changed copies where there are none, the width of an encoder.
 
     Raises:
-        ConfigError: nothing in the recipe is learnt in steps.
+        ConfigError: the recipe solves a linear layer and has no gradient steps.
     """
     if is_solved(recipe):
         raise ConfigError(
@@ -66,33 +66,36 @@ def space(recipe: Recipe) -> tuple[Dial, ...]:
         )
     augment, model, train = recipe.augment, recipe.model, recipe.train
     rate = max(train.lr, 1e-6)
-    dials = [
-        Dial("train.lr", rate / 10, min(10 * rate, 100), log=True),
-        Dial("train.schedule", options=("constant", "cosine")),
-        Dial("train.weight_decay", options=_with(train.weight_decay, 0.0, 1e-4, 1e-3, 1e-2, 0.1)),
-        Dial("model.dropout", 0.0, max(0.6, model.dropout)),
+    decays = _with(train.weight_decay, 0.0, 1e-4, 1e-3, 1e-2, 0.1)
+    dimensions = [
+        Dimension("train.lr", rate / 10, min(10 * rate, 100), log=True),
+        Dimension("train.schedule", options=("constant", "cosine")),
+        Dimension("train.weight_decay", options=decays),
+        Dimension("model.dropout", 0.0, max(0.6, model.dropout)),
         *_of_network(recipe),
-        Dial("augment.mask_probability", 0.0, 1.0),
+        Dimension("augment.mask_probability", 0.0, 1.0),
     ]
     if train.batch_size > 1:
-        dials.append(Dial("augment.mixup", options=_with(augment.mixup, 0.0, 0.1, 0.2, 0.4)))
+        dimensions.append(
+            Dimension("augment.mixup", options=_with(augment.mixup, 0.0, 0.1, 0.2, 0.4))
+        )
     if augment.copies > 1:
         # A few steps, not any number: the copies of each are made once and kept in the cache.
         steps = _with(augment.probability, 0.3, 0.6, 0.9)
-        dials.append(Dial("augment.probability", options=steps))
-    return tuple(dials)
+        dimensions.append(Dimension("augment.probability", options=steps))
+    return tuple(dimensions)
 
 
-def _of_network(recipe: Recipe) -> list[Dial]:
-    """The width of our own networks, the rates of an encoder that has learnt already."""
+def _of_network(recipe: Recipe) -> list[Dimension]:
+    """The width of a network, or the layer-wise learning rates of a pre-trained encoder."""
     if recipe.model.name != "encoder":
-        return [Dial("model.width", options=_widths(recipe.model.width))]
-    return [Dial("train.layer_decay", options=_with(recipe.train.layer_decay, 0.5, 0.7, 1.0))]
+        return [Dimension("model.width", options=_widths(recipe.model.width))]
+    return [Dimension("train.layer_decay", options=_with(recipe.train.layer_decay, 0.5, 0.7, 1.0))]
 
 
-def own_values(recipe: Recipe, dials: Sequence[Dial]) -> dict[str, Any]:
-    """What the recipe itself has."""
-    return {dial.key: _get(recipe, dial.key) for dial in dials}
+def own_values(recipe: Recipe, dimensions: Sequence[Dimension]) -> dict[str, Any]:
+    """The recipe's own values of these settings."""
+    return {dimension.key: _get(recipe, dimension.key) for dimension in dimensions}
 
 
 def with_values(recipe: Recipe, values: Values, name: str = "") -> Recipe:
@@ -100,7 +103,7 @@ def with_values(recipe: Recipe, values: Values, name: str = "") -> Recipe:
     rounded = {key: _rounded(value) for key, value in values.items()}
     if all(_rounded(_get(recipe, key)) == value for key, value in rounded.items()):
         return recipe
-    if not recipe.augment.mask_probability:  # masks belong to copies, of which there may be none
+    if not recipe.augment.mask_probability:  # else only copies are masked, and there may be none
         rounded["augment.masks_each_epoch"] = True
     return variant(recipe, rounded, name or recipe.name)
 

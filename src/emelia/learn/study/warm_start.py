@@ -1,4 +1,7 @@
-"""Earlier runs that a training begins with, or learns from: found, named and checked for leaks."""
+"""Earlier runs as initial weights or as teachers: found, named and checked for leaks.
+
+A leak is a clip that the earlier run has seen and that would be tested.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,18 @@ from emelia.config import Recipe, digest
 from emelia.corpora.splits.scheme import Fold
 from emelia.errors import ConfigError, RunError
 from emelia.learn.export.card import corpora_of
-from emelia.learn.training.init import stands_in
-from emelia.learn.training.runs import Run, load_run
-from emelia.learn.training.seen import Heard
+from emelia.learn.training.init import has_reference
+from emelia.learn.training.runs import Run, SeenClips, load_run, seen_clips
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """A run folder or model file, the digest of its weights, and those of clips it has heard."""
+class EarlierRun:
+    """A run folder or model file, without its weights."""
 
     name: str
     place: Path
-    digest: str
-    heard: frozenset[str]
+    digest: str  # of its weights
+    seen: SeenClips
     recipe: str = ""  # its name
     corpora: tuple[dict[str, Any], ...] = ()  # what is known of them, for a model's card
 
@@ -39,91 +41,94 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Origins:
-    """What each fold of a split begins with, or learns from."""
+class EarlierRuns:
+    """The earlier run of each fold of a split."""
 
     name: str  # RECIPE@DIGEST of all of them, wherever they lie; empty where there are none
-    by_fold: Mapping[str, Origin]
+    by_fold: Mapping[str, EarlierRun]
 
     @classmethod
-    def of(cls, place: Path | None, split: str, folds: Sequence[Fold]) -> Origins:
-        """Find them; see `origin`."""
-        found = {fold.name: origin(place, split, fold) for fold in folds}
-        there = {name: one for name, one in found.items() if one}
-        digests = {one.digest for one in there.values()}
-        made = "+".join(sorted({one.recipe for one in there.values()}))
-        return cls(f"{made}@{digest(sorted(digests))}" if place else "", there)
+    def of(cls, place: Path | None, split: str, folds: Sequence[Fold]) -> EarlierRuns:
+        """Find them; see `find_run`."""
+        if place is None:
+            return cls("", {})
+        found = {fold.name: find_run(place, split, fold) for fold in folds}
+        digests = {run.digest for run in found.values()}
+        recipes = "+".join(sorted({run.recipe for run in found.values()}))
+        return cls(f"{recipes}@{digest(sorted(digests))}", found)
 
-    def __call__(self, fold: Fold) -> Origin | None:
+    def __call__(self, fold: Fold) -> EarlierRun | None:
         return self.by_fold.get(fold.name)
 
 
-def with_origins(recipe: Recipe, start: str, teacher: str) -> Recipe:
-    """Say in a recipe what its networks begin with and learn from, since that changes results.
+def with_earlier_runs(recipe: Recipe, init: str, teacher: str) -> Recipe:
+    """The recipe with the names of initial run and teacher, since they change results.
 
     Raises:
-        ConfigError: it was made for a start that is not named now.
+        ConfigError: it names initial weights, and none are given.
     """
-    if recipe.model.init and not start:
+    if recipe.model.init and not init:
         raise ConfigError(
             f"{recipe.name}: begins with the weights of {recipe.model.init} (model.init). Name "
             'that run folder with --init-from, or leave it: --set model.init="".'
         )
-    model = replace(recipe.model, init=start)
-    train = replace(recipe.train, distill=teacher if recipe.train.taught else "")
+    model = replace(recipe.model, init=init)
+    train = replace(recipe.train, distill=teacher if recipe.train.uses_teacher else "")
     return replace(recipe, model=model, train=train)
 
 
-def check_teaching(recipes: Sequence[Recipe], teacher: str) -> None:
-    """See that there is a teacher exactly where one is learnt from.
+def check_teachers(recipes: Sequence[Recipe], teacher: str) -> None:
+    """See that there is a teacher if, and only if, a recipe needs one.
 
     Raises:
-        ConfigError: a recipe lacks its teacher, or no recipe has a use for one.
+        ConfigError: a recipe lacks its teacher, or no recipe uses the one that is given.
     """
-    pupils = [recipe.name for recipe in recipes if recipe.train.taught]
-    lacking = [recipe.name for recipe in recipes if recipe.train.taught and not _imitates(recipe)]
+    students = [recipe for recipe in recipes if recipe.train.uses_teacher]
+    lacking = [recipe.name for recipe in students if not _has_own_teacher(recipe)]
     if lacking and not teacher:
         raise ConfigError(
             f"{lacking[0]}: train.distill_alpha or train.feature_distill asks for a teacher. Name "
             "a run folder with --teacher, or set both to 0."
         )
-    if teacher and recipes and not pupils:
+    if teacher and recipes and not students:
         raise ConfigError(
             f"--teacher: {recipes[0].name} learns from none. Say how much it should, for example "
             "--set train.distill_alpha=0.5."
         )
 
 
-def _imitates(recipe: Recipe) -> bool:
-    """Whether all that it is taught comes from the encoder that its own stands in for."""
-    return not recipe.train.distill_alpha and stands_in(recipe.model)
+def _has_own_teacher(recipe: Recipe) -> bool:
+    """Whether its encoder's reference is all the teacher it needs."""
+    return not recipe.train.distill_alpha and has_reference(recipe.model)
 
 
-def origin(place: Path | None, split: str, fold: Fold) -> Origin | None:
+def find_run(place: Path, split: str, fold: Fold) -> EarlierRun:
     """The run in a folder or model file; in a study's folder the one of the same split and fold.
 
     Raises:
-        RunError: there is none, or it has heard clips that this fold tests with.
-        ModelError: a file that is no model, or not one that training can go on from.
+        RunError: there is none, or it has seen clips that this fold tests with.
+        ModelError: a file that is no model, or not one that training can start from.
     """
-    if place is None:
-        return None
     if not place.exists():
         raise RunError(
             f"{place}: no such folder or file; expected a run folder, a study's, or a model file."
         )
-    alone = place.is_file() or (place / "run.json").is_file()
-    found = read(place if alone else _of_fold(place, split, fold.name))
-    _check(found, fold)
+    single = place.is_file() or (place / "run.json").is_file()
+    found = read(place if single else _of_fold(place, split, fold.name))
+    if leaked := [u.id for u in fold.test if u.digest in found.seen]:
+        raise RunError(
+            f"{found.place}: has heard {len(leaked)} clips that fold {fold.name} tests with, "
+            f"{leaked[0]} among them. Take a run that was trained on other speakers."
+        )
     return found
 
 
-def read(place: Path) -> Origin:
+def read(place: Path) -> EarlierRun:
     """The run in a folder or model file.
 
     Raises:
-        RunError: there is none, or it does not say which clips it has heard.
-        ModelError: a file that is no model, or not one that training can go on from.
+        RunError: there is none, or it does not say which clips it has seen.
+        ModelError: a file that is no model, or not one that training can start from.
     """
     name, file = place.resolve().name, place / "model.safetensors"
     if place.is_dir():
@@ -136,22 +141,24 @@ def read(place: Path) -> Origin:
         weights = file.read_bytes()
     except OSError as error:
         raise RunError(f"{place}: not a whole run folder ({error}).") from None
-    heard = Heard(about.get("heard") or ())
-    if not heard:
+    seen = seen_clips(about)
+    if not seen:
         raise RunError(f"{place}: does not say which clips it has heard. Train it again.")
-    weight = sha256(weights).hexdigest()[:16]
-    return Origin(name, place, weight, heard, recipe, corpora_of(about))
+    return EarlierRun(
+        name, place, sha256(weights).hexdigest()[:16], seen, recipe, corpora_of(about)
+    )
 
 
 def _load(place: Path) -> Run:
     if place.is_dir():
         return load_run(place)
-    from emelia.learn.export.restore import network_of  # it needs onnx, which few trainings do
+    from emelia.learn.export.restore import load_model_run  # it needs onnx: few trainings do
 
-    return network_of(place)
+    return load_model_run(place)
 
 
 def _of_fold(place: Path, split: str, fold: str) -> Path:
+    """The folder of a study's only run of a split and fold."""
     found = []
     for file in sorted(place.glob("cells/*/run.json")):
         about = _about(file)
@@ -176,11 +183,3 @@ def _about(file: Path) -> dict[str, Any]:
         ) from None
     except (OSError, ValueError, TypeError) as error:
         raise RunError(f"{file}: damaged ({error}). Train it again with `emelia train`.") from None
-
-
-def _check(origin: Origin, fold: Fold) -> None:
-    if leaked := [u.id for u in fold.test if u.digest in origin.heard]:
-        raise RunError(
-            f"{origin.place}: has heard {len(leaked)} clips that fold {fold.name} tests with, "
-            f"{leaked[0]} among them. Take a run that was trained on other speakers."
-        )

@@ -1,1 +1,1 @@
-"""Teaching a network: the loop, the optimizer, checkpoints and runs."""
+"""Training a network: the loop, the optimizer, distillation, checkpoints and run folders."""

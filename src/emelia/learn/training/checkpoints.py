@@ -1,4 +1,4 @@
-"""How far a training is, and the file that lets it go on: weights and JSON, no pickle."""
+"""Progress of a training, and the file it is resumed from: weights and JSON, no pickle."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BY_CORPUS = "validation_uar_"  # begins the key of a corpus, where there are sev
 
 @dataclass
 class Progress:
-    """How far a training is: what a checkpoint holds besides weights."""
+    """History and best epoch so far: what a checkpoint holds besides weights."""
 
     history: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
@@ -32,10 +32,16 @@ class Progress:
 
     @property
     def epoch(self) -> int:
+        """Epochs done."""
         return len(self.history)
 
     def note(self, epoch: Epoch, choose: str = "best") -> bool:
-        """Add an epoch; tell whether to keep it: higher UAR, or as high with less loss, or last."""
+        """Add an epoch; whether its weights are kept.
+
+        Args:
+            choose: `best` keeps one of higher validation UAR, or of the same with a smaller loss;
+                `last` keeps every one.
+        """
         self.history.append(epoch)
         score, loss = epoch["validation_uar"], epoch["validation_loss"]
         better = (score, -loss) > (self.best_uar, -self.best_loss)
@@ -45,7 +51,11 @@ class Progress:
         return True
 
     def finished(self, config: TrainConfig, stop: int = 0) -> bool:
-        """Tell whether all epochs are done or too many passed without a better one."""
+        """Whether all epochs are done, or `patience` epochs without a better one.
+
+        Args:
+            stop: epochs, where they are not those of the recipe.
+        """
         stale = self.epoch - self.best_epoch
         return self.epoch >= (stop or config.epochs) or 0 < config.patience <= stale
 
@@ -53,19 +63,20 @@ class Progress:
 def save_checkpoint(
     path: Path | None,
     name: str,
-    learning: nn.ModuleDict,
+    modules: nn.ModuleDict,
     optimizer: Optimizer,
     best: dict[str, Tensor],
     progress: Progress,
 ) -> None:
-    """Write all that is needed to go on: tensors, and the rest as JSON in the header.
+    """Write all that is needed to resume: tensors, and the rest as JSON in the header.
 
     Args:
-        learning: the network, and whatever else learns with it, by name.
+        path: nothing is written where it is None.
+        modules: the network, and whatever else is trained with it, by name.
     """
     if path is None:
         return
-    tensors = learning.state_dict()
+    tensors = modules.state_dict()
     tensors |= {f"best.{key}": value for key, value in best.items()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{key}": value for key, value in state.items()}
@@ -75,9 +86,12 @@ def save_checkpoint(
 
 
 def restore(
-    path: Path | None, name: str, learning: nn.ModuleDict, optimizer: Optimizer
+    path: Path | None, name: str, modules: nn.ModuleDict, optimizer: Optimizer
 ) -> tuple[Progress, dict[str, Tensor]]:
-    """Put what `save_checkpoint` wrote back into what learns and the optimizer, if there is any.
+    """Put what `save_checkpoint` wrote back into modules and optimizer, if there is a file.
+
+    Returns:
+        Progress so far, and the weights of the best epoch.
 
     Raises:
         RunError: the file is damaged, or of another training.
@@ -90,7 +104,7 @@ def restore(
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         if about["name"] == name:
             progress = Progress(**json.loads(about["progress"]))
-            _put_back(tensors, learning, optimizer)
+            _put_back(tensors, modules, optimizer)
             return progress, _part(tensors, "best.")
     except (SafetensorError, OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
         reason = str(error).splitlines()[0]
@@ -103,8 +117,8 @@ def restore(
     )
 
 
-def _put_back(tensors: dict[str, Tensor], learning: nn.ModuleDict, optimizer: Optimizer) -> None:
-    for name, part in learning.items():
+def _put_back(tensors: dict[str, Tensor], modules: nn.ModuleDict, optimizer: Optimizer) -> None:
+    for name, part in modules.items():
         part.load_state_dict(_part(tensors, f"{name}."))
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in _part(tensors, "optimizer.").items():

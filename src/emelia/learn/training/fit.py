@@ -1,8 +1,8 @@
-"""One readable fit(): the loop that teaches a network, and nothing it does not need.
+"""The training loop: epochs of gradient steps, the best one chosen on validation clips.
 
-The epoch is chosen on validation clips. After every epoch all that is needed to go on
-is written in one file, and every random draw follows from the seed and the epoch, so a
-resumed run gives the numbers of an unbroken one.
+After every epoch all that is needed to go on is written in one file, and every random draw follows
+from the seed and the epoch, so a resumed training gives the numbers of an uninterrupted one.
+N clips, C classes.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
@@ -26,10 +25,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from emelia.config import Recipe
 from emelia.errors import EmeliaError
 from emelia.learn.data.loader import Batch, Clip, training_batches
-from emelia.learn.data.sampling import home_of
-from emelia.learn.model.network import Network
+from emelia.learn.data.sampling import target_corpora
+from emelia.learn.model.network import Encoder, Network
 from emelia.learn.training.checkpoints import BY_CORPUS, Epoch, Progress, restore, save_checkpoint
 from emelia.learn.training.distill import Teacher
+from emelia.learn.training.hardware import CPU
 from emelia.learn.training.inference import logits
 from emelia.learn.training.optim import make_optimizer, rate_at
 from emelia.metrics import accuracy, uar
@@ -42,35 +42,39 @@ class Diverged(EmeliaError):
     """The loss is no longer a number: the learning rate is too high."""
 
 
-def fit(
-    network: Network,
-    training: EpochClips,
-    validation: Sequence[Clip],
-    recipe: Recipe,
-    classes: int,
-    *,
-    seed: int = 0,
-    name: str = "",
-    checkpoint: Path | None = None,
-    fabric: Fabric | None = None,
-    watch: Sequence[Clip] = (),
-    probed: float | None = None,
-    stop: int = 0,
-    teacher: Teacher | None = None,
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
-) -> Progress:
-    """Train until early stopping or the last epoch; leave the chosen epoch's weights in `network`.
+@dataclass(frozen=True)
+class FitJob:
+    """What a network is trained on, and how.
 
-    Args:
-        training: gives the clips of an epoch; `validation` chooses the epoch.
-        name: what is learnt from; a checkpoint of another name, recipe or seed is refused.
-        checkpoint: file written after each epoch and, where it exists, gone on from.
-        watch: test clips whose figures are only written down each epoch.
-        probed: training loss of a linear layer that is already fitted to a frozen encoder; the
+    Attributes:
+        training: gives the clips of an epoch, counted from 0.
+        validation: clips that choose the epoch.
+        name: of the data; a checkpoint of another name, recipe or seed is refused.
+        checkpoint: file written after each epoch and, where it exists, resumed from.
+        watch: test clips whose figures are only recorded each epoch.
+        first_loss: training loss of a linear layer that is already fitted to a frozen encoder; the
             network as it comes is then the first epoch.
         stop: the epoch after which to end, kept whatever validation says; 0 is the recipe's.
-        teacher: who is learnt from too, made for this network.
+        teacher: made for this network; distilled from.
         on_epoch: called with every line of the history, past ones too after a resume.
+    """
+
+    recipe: Recipe
+    training: EpochClips
+    validation: Sequence[Clip]
+    seed: int = 0
+    name: str = ""
+    checkpoint: Path | None = None
+    fabric: Fabric = field(default_factory=CPU.fabric)
+    watch: Sequence[Clip] = ()
+    first_loss: float | None = None
+    stop: int = 0
+    teacher: Teacher | None = None
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None
+
+
+def fit(network: Network, job: FitJob) -> Progress:
+    """Train until early stopping or the last epoch; leave the chosen epoch's weights in `network`.
 
     Ctrl-C ends it early with the best so far and `interrupted` set.
 
@@ -78,42 +82,21 @@ def fit(
         Diverged: the loss is no longer a number.
         RunError: the checkpoint is damaged or belongs to another training.
     """
-    fabric = fabric or Fabric(accelerator="cpu", devices=1)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = make_optimizer(network, recipe.train, teacher)
-    model, optimizer = fabric.setup(network, optimizer)
-    lessons = _lessons(teacher.to(fabric.device), network) if teacher else list
-    name = f"{recipe.digest}-{seed}-{name}"
-    learning = nn.ModuleDict({"network": network})
-    if teacher and teacher.project:
-        learning["project"] = teacher.project
-    average = _average(network, recipe.train.ema)
-    if average:
-        learning["average"] = average
-    kept = cast(Network, average.module) if average else network  # validated
-    progress, best = restore(checkpoint, name, learning, optimizer)
-    home, choose = home_of(validation), "last" if stop else recipe.train.checkpoint
+    setup, config = _Setup.of(network, job), job.recipe.train
+    name, saved = f"{job.recipe.digest}-{job.seed}-{job.name}", setup.modules()
+    progress, best = restore(job.checkpoint, name, saved, setup.optimizer)
+    training = _with_soft_labels(job, network) if job.teacher else job.training
     for epoch in progress.history:
-        on_epoch(epoch)
+        job.on_epoch(epoch)
     try:
-        while not progress.finished(recipe.train, stop):
-            began = time.perf_counter()
-            now = progress.epoch
-            if probed is None or now:
-                work = Work(fabric, model, optimizer, recipe, classes, seed, home, teacher, average)
-                loss = _learn(work, lessons(training(now)), now)
-            else:
-                loss = probed
-            line = _examine(kept, validation, watch, classes)
-            _see_that_it_is_a_number(loss + line["validation_loss"], recipe, now + 1)
-            rate = optimizer.param_groups[-1]["lr"]
-            seconds = time.perf_counter() - began
-            epoch = {"epoch": now + 1, "loss": loss, **line, "lr": rate, "seconds": seconds}
+        while not progress.finished(config, job.stop):
+            epoch = _run_epoch(setup, training, progress.epoch)
             with delay_ctrl_c():  # weights, checkpoint and history are of one epoch
-                if progress.note(epoch, choose):
-                    best = {key: value.clone() for key, value in kept.state_dict().items()}
-                save_checkpoint(checkpoint, name, learning, optimizer, best, progress)
-                on_epoch(epoch)
+                if progress.note(epoch, "last" if job.stop else config.checkpoint):
+                    weights = setup.evaluated.state_dict()
+                    best = {key: value.clone() for key, value in weights.items()}
+                save_checkpoint(job.checkpoint, name, saved, setup.optimizer, best, progress)
+                job.on_epoch(epoch)
     except KeyboardInterrupt:
         progress.interrupted = True
     if best:
@@ -121,33 +104,106 @@ def fit(
     return progress
 
 
+@dataclass(frozen=True)
+class _Setup:
+    """What stays the same from epoch to epoch."""
+
+    job: FitJob
+    network: Network
+    model: Any  # the network as Fabric wraps it
+    optimizer: Optimizer
+    average: AveragedModel | None  # exponential moving average of the weights
+    target: Collection[str]  # names of the corpora under test
+
+    @classmethod
+    def of(cls, network: Network, job: FitJob) -> _Setup:
+        config = job.recipe.train
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimizer = make_optimizer(network, config, job.teacher)
+        model, optimizer = job.fabric.setup(network, optimizer)
+        if job.teacher:
+            job.teacher.to(job.fabric.device)
+        average = _average(network, config.ema)
+        return cls(job, network, model, optimizer, average, target_corpora(job.validation))
+
+    @property
+    def evaluated(self) -> Network:
+        """The network that validation measures and that is kept: with averaged weights, if any."""
+        return cast(Network, self.average.module) if self.average else self.network
+
+    def modules(self) -> nn.ModuleDict:
+        """All that is trained, under the names that a checkpoint has for it."""
+        found = nn.ModuleDict({"network": self.network})
+        if self.job.teacher and self.job.teacher.project:
+            found["project"] = self.job.teacher.project
+        if self.average:
+            found["average"] = self.average
+        return found
+
+
 def _average(network: Network, decay: float) -> AveragedModel | None:
-    """A network whose weights follow those of one that learns (Izmailov et al. 2018); None: off."""
+    """A network whose weights are the moving average of another's (Izmailov et al. 2018)."""
     if not decay:
         return None
     follow = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
     average = AveragedModel(network, multi_avg_fn=follow, use_buffers=True)
-    # Its first update copies: those weights are to be the ones before anything was learnt.
+    # Its first update copies the weights: they are to be those before the first step.
     average.update_parameters(network)
     return average
 
 
-def _lessons(teacher: Teacher, pupil: Network) -> Callable[[Sequence[Clip]], Sequence[Clip]]:
-    """Let a teacher hear clips; those that come again unchanged only once."""
+def _with_soft_labels(job: FitJob, student: Network) -> EpochClips:
+    """Add soft labels to the clips of an epoch; a teacher answers the same list only once."""
     last: tuple[Sequence[Clip], list[Clip]] = ((), [])
 
-    def taught(clips: Sequence[Clip]) -> list[Clip]:
+    def labelled(epoch: int) -> list[Clip]:
         nonlocal last
-        if last[0] is not clips:
-            last = clips, teacher.teach(clips, pupil)
+        clips = job.training(epoch)
+        if job.teacher and last[0] is not clips:
+            last = clips, job.teacher.label(clips, student)
         return last[1]
 
-    return taught
+    return labelled
 
 
-def predict(network: Network, clips: Sequence[Clip], classes: int) -> NDArray[np.float32]:
-    """Probabilities (N, C) of clips, in their order."""
-    return logits(network, clips, classes).softmax(1).numpy()
+def _run_epoch(setup: _Setup, training: EpochClips, number: int) -> Epoch:
+    """Train for one epoch, counted from 0, and evaluate; a line of the history."""
+    job, began = setup.job, time.perf_counter()
+    if job.first_loss is not None and number == 0:
+        loss = job.first_loss
+    else:
+        loss = _train(setup, training(number), number)
+    line = _evaluate(setup.evaluated, job.validation, job.watch)
+    _check_finite(loss + line["validation_loss"], job.recipe, number + 1)
+    rate = setup.optimizer.param_groups[-1]["lr"]  # the last group is trained at the whole rate
+    seconds = time.perf_counter() - began
+    return {"epoch": number + 1, "loss": loss, **line, "lr": rate, "seconds": seconds}
+
+
+def _train(setup: _Setup, clips: Sequence[Clip], epoch: int) -> float:
+    """Go once through the training clips; return the mean loss over clips."""
+    job, config, optimizer = setup.job, setup.job.recipe.train, setup.optimizer
+    torch.manual_seed(_mix(job.seed, epoch))  # for dropout
+    rng = np.random.default_rng([job.seed, epoch])
+    weights = class_weights(clips, setup.network.classes) if config.balance == "weights" else None
+    setup.model.train()
+    total, done = 0.0, 0
+    wanted = config.samples_per_epoch or len(clips)
+    for batch in training_batches(clips, job.recipe, setup.network, rng, setup.target):
+        for group in optimizer.param_groups:
+            rate = rate_at(config, (epoch + done / wanted) / config.epochs)
+            group["lr"] = rate * group["share"]
+        optimizer.zero_grad()
+        loss = _loss(setup, batch, weights)
+        job.fabric.backward(loss)
+        if config.clip_norm:
+            job.fabric.clip_gradients(setup.model, optimizer, max_norm=config.clip_norm)
+        optimizer.step()
+        if setup.average:
+            setup.average.update_parameters(setup.network)
+        total += loss.item() * len(batch.lengths)
+        done += len(batch.lengths)
+    return total / done
 
 
 def class_weights(clips: Sequence[Clip], classes: int) -> Tensor:
@@ -156,48 +212,28 @@ def class_weights(clips: Sequence[Clip], classes: int) -> Tensor:
     return len(clips) / (classes * counts.clamp(min=1))
 
 
-@dataclass(frozen=True)
-class Work:
-    """What stays the same from epoch to epoch."""
-
-    fabric: Fabric
-    model: Any
-    optimizer: Optimizer
-    recipe: Recipe
-    classes: int
-    seed: int
-    home: Collection[str]
-    teacher: Teacher | None
-    average: AveragedModel | None
-
-
-def _learn(work: Work, clips: Sequence[Clip], epoch: int) -> float:
-    """Go once through the training clips; return the mean loss."""
-    torch.manual_seed(_mix(work.seed, epoch))  # for dropout
-    rng = np.random.default_rng([work.seed, epoch])
-    recipe, config, optimizer = work.recipe, work.recipe.train, work.optimizer
-    weights = class_weights(clips, work.classes) if config.balance == "weights" else None
-    work.model.train()
-    total, seen = 0.0, 0
-    wanted = config.samples_per_epoch or len(clips)
-    for batch in training_batches(clips, recipe, work.model.module, work.classes, rng, work.home):
-        for group in optimizer.param_groups:
-            rate = rate_at(config, (epoch + seen / wanted) / config.epochs)
-            group["lr"] = rate * group["share"]
-        optimizer.zero_grad()
-        loss = _loss(work, batch, weights)
-        work.fabric.backward(loss)
-        if config.clip_norm:
-            work.fabric.clip_gradients(work.model, optimizer, max_norm=config.clip_norm)
-        optimizer.step()
-        if work.average:
-            work.average.update_parameters(work.model.module)
-        total += loss.item() * len(batch.lengths)
-        seen += len(batch.lengths)
-    return total / seen
+def _loss(setup: _Setup, batch: Batch, weights: Tensor | None) -> Tensor:
+    """Cross-entropy of a batch and, where features are distilled, their distance."""
+    job = setup.job
+    inputs, lengths, targets, weights = job.fabric.to_device(
+        (batch.inputs, batch.lengths, batch.targets, weights)
+    )
+    smoothing, teacher = job.recipe.train.label_smoothing, job.teacher
+    position = (batch.position,) if batch.position else ()  # other networks than encoders have none
+    if teacher is None or not teacher.feature_weight:
+        found = setup.model(inputs, lengths, *position)
+        return F.cross_entropy(found, targets, weight=weights, label_smoothing=smoothing)
+    # The wrapped model gives logits alone, so the frames come from the network inside it, for
+    # which the wrapper's mixed precision has to be switched on here.
+    network = cast(Encoder, setup.network)
+    with job.fabric.autocast():
+        found, frames, counts = network.forward_with_frames(inputs, lengths, *position)
+        distance = teacher.feature_loss(frames, counts, inputs, lengths, *position)
+    entropy = F.cross_entropy(found, targets, weight=weights, label_smoothing=smoothing)
+    return entropy + teacher.feature_weight * distance
 
 
-def _see_that_it_is_a_number(loss: float, recipe: Recipe, epoch: int) -> None:
+def _check_finite(loss: float, recipe: Recipe, epoch: int) -> None:
     if not math.isfinite(loss):
         rate = recipe.train.lr
         raise Diverged(
@@ -206,27 +242,9 @@ def _see_that_it_is_a_number(loss: float, recipe: Recipe, epoch: int) -> None:
         )
 
 
-def _loss(work: Work, batch: Batch, weights: Tensor | None) -> Tensor:
-    inputs, lengths, targets, weights = work.fabric.to_device(
-        (batch.inputs, batch.lengths, batch.targets, weights)
-    )
-    teacher, smoothing = work.teacher, work.recipe.train.label_smoothing
-    place = (batch.start,) if batch.start else ()  # only encoders are told
-    if teacher is None or not teacher.weight:
-        found = work.model(inputs, lengths, *place)
-        return F.cross_entropy(found, targets, weight=weights, label_smoothing=smoothing)
-    with work.fabric.autocast():  # frames are wanted too, which the wrapped model does not give
-        found, frames, counts = work.model.module.listen(inputs, lengths, *place)
-        apart = teacher.difference(frames, counts, inputs, lengths, *place)
-    entropy = F.cross_entropy(found, targets, weight=weights, label_smoothing=smoothing)
-    return entropy + teacher.weight * apart
-
-
-def _examine(
-    network: Network, validation: Sequence[Clip], watch: Sequence[Clip], classes: int
-) -> Epoch:
+def _evaluate(network: Network, validation: Sequence[Clip], watch: Sequence[Clip]) -> Epoch:
     """Figures of one epoch on validation and, where watched, test clips."""
-    found = logits(network, validation, classes)
+    found = logits(network, validation)
     truth = torch.tensor([clip.label for clip in validation])
     line = {"validation_loss": F.cross_entropy(found, truth).item()}
     line |= _figures("validation", validation, found)
@@ -235,15 +253,16 @@ def _examine(
         own = corpora == corpus
         line[f"{BY_CORPUS}{corpus}"] = uar(truth.numpy()[own], found.argmax(1).numpy()[own])
     if watch:
-        line |= _figures("test", watch, logits(network, watch, classes))
+        line |= _figures("test", watch, logits(network, watch))
     return line
 
 
 def _figures(part: str, clips: Sequence[Clip], found: Tensor) -> Epoch:
     """Accuracy and UAR of logits (N, C)."""
-    truth, answers = [clip.label for clip in clips], found.argmax(1).numpy()
-    return {f"{part}_accuracy": accuracy(truth, answers), f"{part}_uar": uar(truth, answers)}
+    truth, predicted = [clip.label for clip in clips], found.argmax(1).numpy()
+    return {f"{part}_accuracy": accuracy(truth, predicted), f"{part}_uar": uar(truth, predicted)}
 
 
 def _mix(seed: int, epoch: int) -> int:
+    """One seed of two, as torch's generator takes only one."""
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])

@@ -1,4 +1,4 @@
-"""Where a training is computed: none of it belongs to a recipe."""
+"""Device, precision and threads of a training: they change no result, so no recipe has them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from lightning_fabric import Fabric
 
 from emelia.errors import ConfigError
 
-PRECISIONS = ("32-true", "bf16-mixed")  # whose trainings a checkpoint can go on with
+PRECISIONS = ("32-true", "bf16-mixed")  # trainings in these can be resumed
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where a cell is computed: it changes the seconds, and figures in the last digits only."""
+    """What a cell is computed on: it changes seconds, and figures in their last digits only."""
 
     device: str = "cpu"  # a Lightning accelerator: cpu, cuda, mps, auto
     precision: str = "32-true"  # or bf16-mixed, ...
     threads: int = 1  # of torch; one a cell, so that figures are the same however many run
 
     def fabric(self) -> Fabric:
-        """Set it up.
+        """Make a Fabric for one device.
 
         Raises:
             ConfigError: there is no such device here, or no such precision.

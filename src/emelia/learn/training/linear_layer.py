@@ -1,9 +1,9 @@
-"""A linear layer on a frozen encoder: which block, how much penalty, and the solution itself.
+"""A linear layer on a frozen encoder: block, pooling and penalty chosen on held-out speakers.
 
-N clips, L levels (before the first block and after each), D features, C classes. Logistic
-regression on the mean of each clip's frames, or mean and deviation, solved to the end. Block,
-statistics and penalty are those that answer best for speakers that were left out, whose
-answers also serve calibration; or layers with all statistics and penalties are averaged.
+N clips, L layers (the input of the first block and the output of each), D features, C classes.
+It is a logistic regression on the mean, or mean and deviation, of each clip's frames. Chosen are
+the block, the pooling and the penalty that answer held-out speakers best, whose answers also serve
+calibration; or the layers of all poolings and penalties are averaged.
 """
 
 from __future__ import annotations
@@ -33,97 +33,100 @@ from emelia.metrics import uar
 from emelia.storage import ArrayCache
 
 PENALTIES = (0.3, 0.1, 0.03)  # on squared weights of standardised features, to choose from
-EVERY = (1.0, *PENALTIES, 0.01)  # to average over
-GLANCE = 25  # steps of L-BFGS to compare candidates; 30 answer within 0.2 points of 100
-GROUPS = 6  # speakers are left out in turn, or in so many groups
+AVERAGED_PENALTIES = (1.0, *PENALTIES, 0.01)
+QUICK_STEPS = 25  # of L-BFGS to compare candidates; 30 answer within 0.2 points of 100
+GROUPS = 6  # of speakers that are held out in turn, at most
 FORMAT = 3  # of what is cached; raised when what is computed from the same encoder changes
+Array = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 Tick = Callable[[int], None]
 Compute = Callable[[Sequence[Clip]], Iterable[tuple[int, NDArray[Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Hyperparameters:
     """How a linear layer is solved."""
 
     columns: int  # D: the mean alone; 2D: the deviation too
-    penalty: float
-    nuisance: float = 0.0  # weight of the penalty on what tells speakers and corpora apart
+    penalty: float  # on squared weights
+    nuisance: float = 0.0  # weight of the penalty on differences between speakers and corpora
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What left-out speakers chose."""
+    """A block and the hyperparameters that were chosen on held-out clips."""
 
     blocks: int
-    settings: tuple[Setting, ...]  # of one layer, or of those that are averaged
-    answers: NDArray[np.float32]  # logits (V, C) for `clips`, by layers that had not heard them
+    hyperparameters: tuple[Hyperparameters, ...]  # of one layer, or of those that are averaged
+    answers: Array  # logits (V, C) for `clips`, by layers not fitted to them
     clips: tuple[Clip, ...]  # V of them
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What a linear layer learns from."""
+class FittingSet:
+    """What a linear layer is fitted to."""
 
-    x: NDArray[np.float32]  # (N, 2D)
+    x: Array  # (N, 2D)
     clips: Sequence[Clip]
     weights: Weights  # (N,)
+    classes: int
 
-    def solve(self, classes: int, settings: Sequence[Setting], steps: int = STEPS) -> Solution:
-        """The linear layer that answers these clips best, or the mean of those of each setting."""
-        return average([self._solve(classes, setting, steps) for setting in settings])
+    def solve(self, candidates: Sequence[Hyperparameters], steps: int = STEPS) -> Solution:
+        """The linear layer for these clips, the mean of those of all candidates."""
+        return average([self._solve(one, steps) for one in candidates])
 
-    def _solve(self, classes: int, setting: Setting, steps: int) -> Solution:
+    def _solve(self, one: Hyperparameters, steps: int) -> Solution:
         truth, offsets = labels(self.clips), None
-        if setting.nuisance:
-            said_by = [clip.utterance for clip in self.clips]
-            offsets = nuisance_penalty.offsets(self.x, truth, said_by) * np.float32(
-                setting.nuisance**0.5
-            )
-        penalty, columns = setting.penalty, setting.columns
-        return solve(self.x, truth, self.weights, penalty, classes, columns, steps, offsets)
+        if one.nuisance:
+            utterances = [clip.utterance for clip in self.clips]
+            strength = np.float32(one.nuisance**0.5)  # it acts on squared offsets
+            offsets = nuisance_penalty.offsets(self.x, truth, utterances) * strength
+        return solve(
+            self.x, truth, self.weights, one.penalty, self.classes, one.columns, steps, offsets
+        )
 
-    def only(self, kept: NDArray[np.bool_]) -> Heard:
-        """Some of the clips: those that are marked (N,)."""
+    def only(self, kept: Mask) -> FittingSet:
+        """The clips that are marked (N,)."""
         clips = [clip for clip, keep in zip(self.clips, kept, strict=True) if keep]
-        return Heard(self.x[kept], clips, self.weights[kept])
+        return FittingSet(self.x[kept], clips, self.weights[kept], self.classes)
 
 
-def pooled(
-    network: Encoder, clips: Sequence[Clip], tick: Tick = lambda done: None
-) -> NDArray[np.float32]:
-    """Mean and deviation over frames at every level: (N, L, 2D); kept in the cache.
+def pooled(network: Encoder, clips: Sequence[Clip], tick: Tick = lambda done: None) -> Array:
+    """Mean and deviation over frames at every layer: (N, L, 2D); kept in the cache.
 
-    Those of a long clip are the means of its windows': what a window is heard by in use.
+    Those of a long clip are the means over its windows, as it is answered in windows, too.
+
+    Args:
+        tick: called with the number of clips done.
     """
     network.eval()
 
-    def compute(missing: Sequence[Clip]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        done, classes = len(clips) - len(missing), network.output.out_features
-        pieces, owners = in_windows(missing)
-        left, sums = np.bincount(owners, minlength=len(missing)), dict[int, Any]()
-        wanted = left.copy()
-        for places, batch in evaluation_batches(pieces, network, classes):
-            for owner, found in zip(
-                owners[places].tolist(), _statistics(network, batch), strict=True
-            ):
+    def compute(missing: Sequence[Clip]) -> Iterator[tuple[int, Array]]:
+        done, sums = len(clips) - len(missing), dict[int, Any]()
+        windows, owners = in_windows(missing)
+        left = np.bincount(owners, minlength=len(missing))
+        counts = left.copy()
+        for places, batch in evaluation_batches(windows, network):
+            batch_owners = owners[places].tolist()
+            for owner, found in zip(batch_owners, _statistics(network, batch), strict=True):
                 sums[owner] = sums.get(owner, 0) + found
                 left[owner] -= 1
                 if not left[owner]:
-                    yield owner, sums.pop(owner) / np.float32(wanted[owner])
+                    yield owner, sums.pop(owner) / np.float32(counts[owner])
                     tick(done := done + 1)
 
     made_by = (FORMAT, fingerprint(network.encoder))
-    return np.stack(remembered("pooled", made_by, clips, compute))
+    return np.stack(cached_arrays("pooled", made_by, clips, compute))
 
 
-def remembered(
+def cached_arrays(
     folder: str, made_by: Sequence[object], clips: Sequence[Clip], compute: Compute
 ) -> list[Any]:
-    """An array of each clip, kept in a folder of the cache.
+    """An array of each clip, from a folder of the cache where it is there.
 
     Args:
         made_by: all but the clip that an array is made from.
-        compute: gives the place and the array of each clip that is not kept yet.
+        compute: gives place and array of each clip whose array is not cached.
     """
     cache, (kind, *rest) = ArrayCache(cache_root() / folder), made_by
     keys = [clip.key and digest([kind, clip.key, *rest], length=64) for clip in clips]
@@ -138,7 +141,7 @@ def remembered(
 
 
 def fingerprint(encoder: nn.Module) -> str:
-    """Names an encoder with its weights."""
+    """SHA-256 of an encoder's structure and weights."""
     found = sha256(str(encoder).encode())
     for value in encoder.state_dict().values():
         found.update(value.cpu().numpy().tobytes())
@@ -146,81 +149,82 @@ def fingerprint(encoder: nn.Module) -> str:
 
 
 @torch.no_grad()
-def _statistics(network: Encoder, batch: Batch) -> NDArray[np.float32]:
+def _statistics(network: Encoder, batch: Batch) -> Array:
     """(B, L, 2D) over each clip's own frames."""
-    levels, counts = network.encoder.each(batch.inputs.squeeze(1), batch.lengths)
-    return torch.stack([statistics(x, counts) for x in levels], 1).numpy()
+    layers, counts = network.encoder.hidden_states(batch.inputs.squeeze(1), batch.lengths)
+    return torch.stack([statistics(x, counts) for x in layers], 1).numpy()
 
 
-def features(x: NDArray[np.float32], blocks: int, every: bool) -> NDArray[np.float32]:
-    """What a linear layer hears: (N, L, 2D) to (N, 2D) of one level, or of each after a block.
+def layer_features(x: Array, blocks: int, all_layers: bool) -> Array:
+    """Features of a linear layer: (N, L, 2D) to (N, 2D) of one block, or of all up to it.
 
     Means come first, then deviations, as pooling gives them.
     """
-    used = x[:, 1 : blocks + 1] if every else x[:, blocks : blocks + 1]
+    used = x[:, 1 : blocks + 1] if all_layers else x[:, blocks : blocks + 1]
     means, deviations = np.split(used, 2, axis=2)
     return np.concatenate([means, deviations], 1).reshape(len(x), -1)
 
 
 def choose(
-    x: NDArray[np.float32],
+    x: Array,
     clips: Sequence[Clip],
     weights: Weights,
-    left_out: Sequence[NDArray[np.bool_]],
+    held_out: Sequence[Mask],
     classes: int,
+    *,
     blocks: int = 0,
-    every: bool = False,
+    all_layers: bool = False,
     strengths: Sequence[float] = (),
     averaged: bool = False,
 ) -> Choice:
-    """Choose the block and the penalty with which left-out clips are answered best.
+    """Choose the block and the hyperparameters by cross-validation.
 
     Args:
         x: (N, L, 2D), features of all clips.
         weights: (N,) of each clip.
-        left_out: for each turn, which clips are answered and not learnt from (N,).
+        held_out: for each fold, which clips are answered and not fitted to (N,).
         blocks: the only candidate, unless 0.
-        every: whether the levels before a block's count too.
-        strengths: candidates, beside none, for how much what tells speakers and corpora apart
-            is penalised.
-        averaged: whether the layers of all penalties and statistics are averaged instead of one
-            of them chosen; a few speakers choose by chance, and the wrong one for the next.
+        all_layers: whether the layers below a block are used, too.
+        strengths: candidates, besides 0, for the weight of the nuisance penalty.
+        averaged: whether the layers of all penalties and poolings are averaged instead of one of
+            them chosen; few speakers choose by chance, and the wrong one for the next.
     """
     best = []
-    for level in [blocks] if blocks else range(1, x.shape[1]):
-        heard = Heard(features(x, level, every), clips, weights)
-        asked, width = _Asked(level, heard, left_out, classes), heard.x.shape[1]
-        penalties = EVERY if averaged else PENALTIES
-        settings = tuple(starmap(Setting, product((width // 2, width), penalties)))
-        groups = [settings] if averaged else [(one,) for one in settings]
-        plain = max((asked.answer(group) for group in groups), key=_score)
-        # Every strength with every setting would take three times as long.
-        best += [plain, *(asked.answer(_penalised(plain.settings, s)) for s in strengths)]
+    for block in [blocks] if blocks else range(1, x.shape[1]):
+        data = FittingSet(layer_features(x, block, all_layers), clips, weights, classes)
+        folds, width = _CrossValidation(block, data, held_out), data.x.shape[1]
+        penalties = AVERAGED_PENALTIES if averaged else PENALTIES
+        every = tuple(starmap(Hyperparameters, product((width // 2, width), penalties)))
+        groups = [every] if averaged else [(one,) for one in every]
+        plain = max((folds.run(group) for group in groups), key=_score)
+        # Every strength with every penalty would take three times as long.
+        best += [plain, *(folds.run(_penalised(plain.hyperparameters, s)) for s in strengths)]
     return max(best, key=_score)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """Clips of a level that are answered, each in its turn, by what is learnt from the others."""
+class _CrossValidation:
+    """Folds in which the held-out clips are answered by a layer fitted to the others."""
 
-    level: int
-    heard: Heard
-    left_out: Sequence[NDArray[np.bool_]]
-    classes: int
+    block: int
+    data: FittingSet
+    held_out: Sequence[Mask]
 
-    def answer(self, settings: tuple[Setting, ...]) -> Choice:
+    def run(self, hyperparameters: tuple[Hyperparameters, ...]) -> Choice:
         answers: list[Tensor] = []
         clips: list[Clip] = []
-        for out in self.left_out:
-            rest, asked = self.heard.only(~out), self.heard.only(out)
-            layer = rest.solve(self.classes, settings, GLANCE)
-            answers.append(layer(torch.from_numpy(asked.x)))
-            clips += asked.clips
-        return Choice(self.level, settings, torch.cat(answers).numpy(), tuple(clips))
+        for mask in self.held_out:
+            tested = self.data.only(mask)
+            layer = self.data.only(~mask).solve(hyperparameters, QUICK_STEPS)
+            answers.append(layer(torch.from_numpy(tested.x)))
+            clips += tested.clips
+        return Choice(self.block, hyperparameters, torch.cat(answers).numpy(), tuple(clips))
 
 
-def _penalised(settings: Sequence[Setting], strength: float) -> tuple[Setting, ...]:
-    return tuple(replace(setting, nuisance=strength) for setting in settings)
+def _penalised(
+    hyperparameters: Sequence[Hyperparameters], strength: float
+) -> tuple[Hyperparameters, ...]:
+    return tuple(replace(one, nuisance=strength) for one in hyperparameters)
 
 
 def _score(choice: Choice) -> tuple[float, float]:
@@ -235,34 +239,29 @@ def labels(clips: Sequence[Clip]) -> NDArray[np.int64]:
     return np.array([clip.label for clip in clips])
 
 
-def alike(clips: Sequence[Clip]) -> Weights:
-    """The same weight for every clip (N,)."""
-    return np.ones(len(clips))
-
-
-def places(some: Sequence[Clip], clips: Sequence[Clip]) -> NDArray[np.bool_]:
+def mask_of(some: Sequence[Clip], clips: Sequence[Clip]) -> Mask:
     """Which of `clips` are among `some` (N,)."""
     wanted = {id(clip) for clip in some}
     return np.array([id(clip) in wanted for clip in clips])
 
 
-def turns(clips: Sequence[Clip], home: set[str]) -> list[NDArray[np.bool_]]:
-    """Which clips each turn leaves out: the speakers of the corpora under test, in groups."""
-    speakers = sorted({clip.utterance.speaker for clip in clips if clip.utterance.corpus in home})
+def speaker_folds(clips: Sequence[Clip], target: set[str]) -> list[Mask]:
+    """Masks (N,) of what each fold holds out: groups of speakers of the corpora under test."""
+    speakers = sorted({clip.utterance.speaker for clip in clips if clip.utterance.corpus in target})
     groups = [set(speakers[i::GROUPS]) for i in range(min(GROUPS, len(speakers)))]
     return [np.array([clip.utterance.speaker in group for clip in clips]) for group in groups]
 
 
-def corpus_turns(clips: Sequence[Clip]) -> list[NDArray[np.bool_]]:
-    """Which clips each turn leaves out where a corpus is tested that was never heard: a corpus."""
+def corpus_folds(clips: Sequence[Clip]) -> list[Mask]:
+    """Masks (N,) of what each fold holds out: one corpus, as where an unseen one is tested."""
     corpora = np.array([clip.utterance.corpus for clip in clips])
     return [corpora == corpus for corpus in np.unique(corpora)]
 
 
-def put(solution: Solution, network: Encoder) -> None:
-    """Let a network answer as the solution does, evenly attentive; the rest has no weight."""
+def set_linear_layer(solution: Solution, network: Encoder) -> None:
+    """Make a network answer as the solution does: even attention, other features weigh 0."""
     network.shift, network.scale = solution.mean, 1 / solution.deviation
-    network.listen_evenly()
+    network.attend_evenly()
     with torch.no_grad():
         network.output.weight.zero_()
         network.output.weight[:, : solution.weight.shape[1]] = solution.weight

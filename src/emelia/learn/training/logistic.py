@@ -1,6 +1,6 @@
-"""Logistic regression, solved to the end: a linear layer for standardised features.
+"""Multinomial logistic regression by L-BFGS: a linear layer for standardised features.
 
-N clips, D features, C classes.
+N clips, C classes; D features, of each of which mean and deviation over frames are given.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from torch.nn import functional as F
 
 from emelia.learn.training.nuisance_penalty import damp, damping
 
-STEPS = 100  # of L-BFGS; more change no answer
+STEPS = 100  # of L-BFGS; more change no prediction
 SMALL = 1e-3  # deviation added, so that a constant feature is not blown up
 Weights = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """A linear layer for standardised features, of which it may use the first K alone."""
+    """A linear layer for standardised features; it may use the first K of them alone."""
 
     mean: Tensor  # (2D,)
     deviation: Tensor  # (2D,)
     weight: Tensor  # (C, K)
     bias: Tensor  # (C,)
-    loss: float
+    loss: float  # mean cross-entropy on the clips it was solved on, in nats
 
     def __call__(self, x: Tensor) -> Tensor:
         """Logits (N, C) of features (N, 2D)."""
@@ -38,7 +38,7 @@ class Solution:
 
 
 def average(solutions: Sequence[Solution]) -> Solution:
-    """The layer whose logits are the mean of those of layers that were solved on the same clips."""
+    """The layer whose logits are the mean of those of several, solved on the same clips."""
     width = max(each.weight.shape[1] for each in solutions)
     weights = [F.pad(each.weight, (0, width - each.weight.shape[1])) for each in solutions]
     return Solution(
@@ -60,9 +60,10 @@ def solve(
     steps: int = STEPS,
     nuisance: NDArray[np.float32] | None = None,
 ) -> Solution:
-    """Weighted multinomial logistic regression of the first K = `columns` features (N, 2D).
+    """Fit the classes (N,) on the first K = `columns` of the features (N, 2D).
 
     Args:
+        weights: (N,), of each clip in the loss.
         penalty: on squared weights of standardised features.
         nuisance: offsets (G, 2D) whose variance is added to the penalty; see `nuisance_penalty`.
     """
@@ -71,10 +72,10 @@ def solve(
     mean = (share * inputs).sum(0)
     deviation = (share * (inputs - mean).square()).sum(0).sqrt() + SMALL
     inputs = ((inputs - mean) / deviation)[:, :columns]
-    less = (
-        None if nuisance is None else damping((torch.from_numpy(nuisance) / deviation)[:, :columns])
-    )
-    inputs = inputs if less is None else damp(inputs, less)
+    damped = None  # along which directions, and by how much
+    if nuisance is not None:
+        damped = damping((torch.from_numpy(nuisance) / deviation)[:, :columns])
+        inputs = damp(inputs, damped)
     layer = torch.nn.Linear(columns, classes)
     torch.nn.init.zeros_(layer.weight)
     torch.nn.init.zeros_(layer.bias)
@@ -91,5 +92,6 @@ def solve(
 
     search.step(cost)  # type: ignore[no-untyped-call]
     loss = (share[:, 0] * F.cross_entropy(layer(inputs), truth, reduction="none")).sum().item()
-    weight = layer.weight.detach() if less is None else damp(layer.weight.detach(), less)
+    weight = layer.weight.detach()
+    weight = weight if damped is None else damp(weight, damped)
     return Solution(mean, deviation, weight, layer.bias.detach(), loss)

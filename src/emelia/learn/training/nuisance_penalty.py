@@ -1,8 +1,8 @@
-"""What tells speakers and corpora apart, which a linear layer had better not listen to.
+"""A larger penalty on the directions in which speakers and corpora differ.
 
-N clips, D features, G groups. How far groups lie apart is measured between clips of one class, so
-that what tells emotions apart does not count. Directions in which groups differ get a larger
-penalty: nuisance attribute projection (Solomonoff, Campbell, Boardman 2005), but soft.
+N clips, D features, G groups. Differences between groups are measured within each class, so that
+differences between emotions do not count. It is nuisance attribute projection (Solomonoff,
+Campbell, Boardman 2005), but soft: directions are penalised and not removed.
 """
 
 from __future__ import annotations
@@ -16,41 +16,43 @@ from torch import Tensor
 
 from emelia.corpora import Utterance
 
-STRENGTHS = (1.0, 4.0)  # candidates; with 1 a variance of one doubles the penalty
+STRENGTHS = (1.0, 4.0)  # candidates; at 1 a variance of one doubles the penalty
 Array = NDArray[np.float32]
 
 
 def offsets(x: Array, labels: NDArray[np.int64], utterances: Sequence[Utterance]) -> Array:
-    """How far speakers lie from their corpus and corpora from each other: (G, D) of (N, D).
+    """Offsets of speakers from their corpus and of corpora from their mean: (N, D) to (G, D).
 
-    The sum of their squares is the variance between speakers plus that between corpora. No rows
-    come of a corpus of a single speaker, nor of a single corpus.
+    The sum of their squares is the variance between speakers plus that between corpora. A corpus
+    of a single speaker gives no rows, nor does a single corpus.
     """
     corpora = [u.corpus for u in utterances]
     speakers = [(u.corpus, u.speaker) for u in utterances]
-    kinds = _apart(x, labels, speakers, corpora), _apart(x, labels, corpora, [""] * len(corpora))
-    return np.concatenate(kinds)
+    of_speakers = _offsets(x, labels, speakers, corpora)
+    of_corpora = _offsets(x, labels, corpora, [""] * len(corpora))
+    return np.concatenate([of_speakers, of_corpora])
 
 
 def damping(offsets: Tensor) -> tuple[Tensor, Tensor]:
-    """Directions (D, K) and what features lose along them (K,), for offsets (G, D).
+    """Orthonormal directions (D, K) and the share (K,) to remove along them, of offsets (G, D).
 
-    After `damp`, an even penalty is one that grows by the variance of the offsets.
+    An L2 penalty on weights for features after `damp` is, for the features before, one that grows
+    along each direction by the variance of the offsets.
     """
     _, size, directions = torch.linalg.svd(offsets, full_matrices=False)
     return directions.T, 1 - (1 + size.square()).rsqrt()
 
 
 def damp(x: Tensor, damping: tuple[Tensor, Tensor]) -> Tensor:
-    """Features, or weights of such (N, D), with less along the directions: x (1 + S)^-1/2."""
+    """Features or weights (N, D), damped along directions: x (1 + S)^-1/2, S the covariance."""
     directions, loss = damping
     return x - (x @ directions * loss) @ directions.T
 
 
-def _apart(
+def _offsets(
     x: Array, labels: NDArray[np.int64], groups: Sequence[Hashable], within: Sequence[Hashable]
 ) -> Array:
-    """Offsets of groups from the mean of those they are among: (G, D)."""
+    """Offsets (G, D) of groups from the mean of the groups that share the value of `within`."""
     members: dict[Hashable, dict[Hashable, list[int]]] = {}
     for i, (group, outer) in enumerate(zip(groups, within, strict=True)):
         members.setdefault(outer, {}).setdefault(group, []).append(i)
@@ -64,7 +66,7 @@ def _apart(
 
 
 def _from_mean(x: Array, labels: NDArray[np.int64], groups: Sequence[list[int]]) -> list[Array]:
-    """How far each group lies from the mean of all, class by class; the mean over its classes."""
+    """Offset (D,) of each group from the mean of all groups, averaged over its classes."""
     means = [
         {label: x[place][labels[place] == label].mean(0) for label in np.unique(labels[place])}
         for place in groups

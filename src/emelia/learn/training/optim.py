@@ -1,4 +1,4 @@
-"""How fast what learns: the optimizer, the learning rate over time, and an encoder's own rates."""
+"""Optimizer, learning rate over time, and the layer-wise learning rates of an encoder."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from emelia.learn.training.distill import Teacher
 def make_optimizer(
     network: Network, config: TrainConfig, teacher: Teacher | None = None
 ) -> Optimizer:
-    """Make the optimizer a recipe names; an encoder's blocks learn at rates of their own."""
+    """Make the optimizer a recipe names, and freeze the layers that it freezes."""
     kind = AdamW if config.optimizer == "adamw" else Adam
     for part in network.layers()[: config.frozen]:
         part.requires_grad_(False)
-    *old, (new, share) = paces(network, config)
+    *old, (new, share) = parameter_groups(network, config)
     if teacher and teacher.project:
         new = [*new, *teacher.project.parameters()]
-    groups = [{"params": parameters, "share": pace} for parameters, pace in (*old, (new, share))]
+    groups = [{"params": parameters, "share": own} for parameters, own in (*old, (new, share))]
     return kind(groups, lr=config.lr, weight_decay=config.weight_decay)
 
 
-def paces(network: Network, config: TrainConfig) -> list[tuple[list[nn.Parameter], float]]:
-    """Parameters and the share of the learning rate they learn at; what is new comes last.
+def parameter_groups(
+    network: Network, config: TrainConfig
+) -> list[tuple[list[nn.Parameter], float]]:
+    """Parameters and their share of the learning rate; those outside of an encoder come last.
 
-    An encoder's last block learns at the whole rate, each earlier one at `layer_decay` of the next.
+    An encoder's last block has the whole rate, each earlier one `layer_decay` of the next one's.
     """
     parts = network.layers()
     own = {id(p) for part in parts for p in part.parameters()}

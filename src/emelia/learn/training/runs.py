@@ -1,17 +1,17 @@
-"""A run folder: one trained network and all that is needed to use, judge and repeat it.
+"""A run folder: one trained network and all that is needed to use, evaluate and repeat it.
 
 run.json            recipe, classes, corpus, split, seed, test clips, versions
 model.safetensors   weights of the epoch chosen on validation
 history.jsonl       one line an epoch
 answers.json        logits of every validation and test clip, for calibration
-checkpoint.safetensors   only while the training is unfinished, to go on from
+checkpoint.safetensors   only while the training is unfinished, to resume it
 """
 
 from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +30,31 @@ from emelia.storage import write_atomically
 
 SCHEMA = 1  # of run.json
 CHECKPOINT = "checkpoint.safetensors"
+# What the names of parameters begin with that a run of other classes, or of other pooled layers,
+# need not have.
+LAST, ALL_BUT_ENCODER = ("output.",), ("output.", "pool.", "shift", "scale")
+
+
+class SeenClips(frozenset[str]):
+    """SHA-256 digests of the clips that a network has seen, so that none of them tests it.
+
+    Seen are training and validation clips, and those of the runs it was initialised from or
+    distilled from. A digest is whole or, from a model file, cut short; `in` takes whole ones.
+    """
+
+    SHORT = 16  # characters a model file keeps: 64 bits, which no two clips share by chance
+
+    def __contains__(self, digest: object) -> bool:
+        return super().__contains__(digest) or super().__contains__(str(digest)[: self.SHORT])
+
+    def to_text(self) -> str:
+        """Digests side by side, cut short, for the metadata of a model file."""
+        return "".join(sorted({digest[: self.SHORT] for digest in self}))
+
+    @classmethod
+    def from_text(cls, text: str) -> SeenClips:
+        """The inverse of `to_text`."""
+        return cls(text[i : i + cls.SHORT] for i in range(0, len(text), cls.SHORT))
 
 
 @dataclass(frozen=True)
@@ -41,29 +66,37 @@ class Run:
     network: Network
     about: Mapping[str, Any]  # the rest of run.json: corpus, split, fold, seed, parts, ...
 
+    @property
+    def seen(self) -> SeenClips:
+        """The clips it was trained or selected on; empty where the run does not say."""
+        return seen_clips(self.about)
+
+
+def seen_clips(about: Mapping[str, Any]) -> SeenClips:
+    """The seen clips that run.json lists; empty where it lists none."""
+    digests: Iterable[str] = about.get("heard") or ()  # the name that files have always had
+    return SeenClips(digests)
+
 
 def new_network(recipe: Recipe, classes: int) -> Network:
     """Make the network of a recipe, with fresh weights from torch's current random state."""
     return build(recipe.model, classes, FrontEnd(recipe.features).bands)
 
 
-LAST, ALL_BUT_ENCODER = ("output.",), ("output.", "pool.", "shift", "scale")
-
-
-def take_over(
-    weights: Mapping[str, Tensor], network: Network, anew: tuple[str, ...] = LAST
+def copy_weights(
+    weights: Mapping[str, Tensor], network: Network, fresh: tuple[str, ...] = LAST
 ) -> None:
-    """Put weights into a network.
+    """Copy weights into a network, by name, where the shapes agree.
 
     Args:
-        anew: what the names of those begin with that may be missing, for example the last layer's.
+        fresh: prefixes of parameters that stay as they are where nothing fits.
 
     Raises:
-        ConfigError: they are of another kind of network.
+        ConfigError: another parameter does not fit: they are of another kind of network.
     """
     own = network.state_dict()
     fits = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
-    if lacking := [key for key in own if key not in fits and not key.startswith(anew)]:
+    if lacking := [key for key in own if key not in fits and not key.startswith(fresh)]:
         raise ConfigError(
             f"the run to start from is no network of this recipe: {lacking[0]} does not fit. "
             "Start from a run of the same recipe."
@@ -89,13 +122,13 @@ def save_run(
 
 
 def save_answers(folder: Path, **parts: Sequence[Mapping[str, Any]]) -> None:
-    """Write what the network says of each clip of each part."""
+    """Write the logits of each clip, by part."""
     text = json.dumps(parts, ensure_ascii=False)
     write_atomically(folder / "answers.json", text.encode())
 
 
 def save_history(folder: Path, history: Sequence[Epoch]) -> None:
-    """Write the history so far, for those who look while a training runs."""
+    """Write the history so far, to be followed while a training runs."""
     lines = "".join(f"{json.dumps(line)}\n" for line in history)
     write_atomically(folder / "history.jsonl", lines.encode())
 
@@ -108,7 +141,7 @@ def load_run(folder: Path) -> Run:
     """
     try:
         about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        _see_that_it_is_known(folder, about.pop("schema"))
+        _check_schema(folder, about.pop("schema"))
         recipe, classes = recipe_from(about.pop("recipe")), tuple(about.pop("classes"))
         weights = load((folder / "model.safetensors").read_bytes())
         network = new_network(recipe, len(classes))
@@ -135,7 +168,7 @@ def load_run(folder: Path) -> Run:
     return Run(recipe, classes, network, about)
 
 
-def _see_that_it_is_known(folder: Path, schema: Any) -> None:
+def _check_schema(folder: Path, schema: Any) -> None:
     if schema != SCHEMA:
         raise RunError(
             f"{folder}: schema {schema}, this version reads {SCHEMA}. Install a newer emelia."
@@ -157,7 +190,7 @@ def _why_none(folder: Path) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what decides a training's numbers."""
+    """Versions of the packages that figures depend on."""
     names = ("emelia", "torch", "numpy", "soundfile", "soxr", "audiomentations")
     found = {"python": platform.python_version()}
     for name in names:

@@ -1,9 +1,9 @@
-"""How the network of a recipe learns from a fold: begin, fit, and fit once more on all there is.
+"""Training the network of a recipe on a fold: initial weights, fit, and refit on all clips.
 
-A network begins with what `beginning` gives it; a pre-trained encoder gets a linear layer that
-is solved on its frozen features. Then it is fitted, and validation chooses the epoch. Where the
-recipe says `refit`, it is made once more with the validation clips among the training clips, for
-as many epochs as were chosen.
+A pre-trained encoder first gets a linear layer that is solved on its frozen features. Then the
+network is fitted, and validation chooses the epoch. Where the recipe says `refit`, it is fitted
+once more, on training and validation clips, for as many epochs as were chosen. V validation clips,
+C classes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
 from torch import Tensor
 
 from emelia.config import Recipe
@@ -23,234 +22,253 @@ from emelia.corpora import Utterance
 from emelia.corpora.splits.scheme import Fold
 from emelia.errors import ConfigError
 from emelia.learn.data.loader import Clip, Loader
-from emelia.learn.data.sampling import draw_chances, home_of
+from emelia.learn.data.sampling import sampling_probabilities, target_corpora
 from emelia.learn.model.encoders import has_weights
 from emelia.learn.model.network import Encoder, Network
-from emelia.learn.training import init as beginning
 from emelia.learn.training import linear_layer
 from emelia.learn.training.checkpoints import Epoch, Progress
 from emelia.learn.training.distill import check_teacher, teacher_of
-from emelia.learn.training.fit import fit
+from emelia.learn.training.fit import FitJob, fit
 from emelia.learn.training.inference import logits
+from emelia.learn.training.init import has_reference, initial_network, least_squares_weights
 from emelia.learn.training.logistic import Weights
 from emelia.learn.training.nuisance_penalty import STRENGTHS
 from emelia.learn.training.runs import CHECKPOINT, Run
 
-AGAIN = f"again-{CHECKPOINT}"  # of the second fit
-Tell = Callable[[int, int, str], None]  # done, total, facts
+REFIT_CHECKPOINT = f"again-{CHECKPOINT}"
+Report = Callable[[int, int, str], None]  # done, total, facts
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """All that a network learns from and with."""
+class TrainingJob:
+    """All that a network is trained from and with.
+
+    Attributes:
+        name: of the cell; a checkpoint of another one is refused.
+        folder: for checkpoints; None keeps none.
+        init: the run whose weights the network begins with.
+        teacher: the run that is distilled from.
+        watch: clips whose figures are recorded each epoch.
+        report: called with epochs done, epochs at most and facts in words.
+        encoder: weights of an encoder that is initialised by least squares; filled in.
+    """
 
     recipe: Recipe
     fold: Fold
     classes: tuple[str, ...]
     seed: int
     fabric: Fabric
-    name: str = ""  # of the cell, for its checkpoints
-    folder: Path | None = None  # for them; None keeps none
-    start: Run | None = None  # whose weights the network begins with
+    name: str = ""
+    folder: Path | None = None
+    init: Run | None = None
     teacher: Run | None = None
-    watch: Sequence[Clip] = ()  # clips whose figures are written down each epoch
-    tell: Tell = lambda done, total, facts: None
+    watch: Sequence[Clip] = ()
+    report: Report = lambda done, total, facts: None
     on_epoch: Callable[[Epoch], None] = lambda epoch: None
-    solved: Mapping[str, Tensor] = field(default_factory=dict)  # of an encoder; filled in
+    encoder: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
-    def has_probe(self) -> bool:
-        """Whether a linear layer is solved first, on an encoder that has learnt already."""
+    def solves_linear_layer(self) -> bool:
+        """Whether a linear layer is solved first, on the features of a pre-trained encoder."""
         model = self.recipe.model
-        return model.name == "encoder" and (self.start is not None or has_weights(model.encoder))
+        return model.name == "encoder" and (self.init is not None or has_weights(model.encoder))
+
+    @property
+    def all_layers(self) -> bool:
+        """Whether the frames after each block are pooled, not those after the last alone."""
+        return self.recipe.model.pool_layers == "all"
+
+    def initial_network(self) -> Network:
+        """The network before it is trained on this fold."""
+        return initial_network(self.recipe, self.classes, self.init, self.encoder)
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """A network, and how it became what it is."""
+class TrainedNetwork:
+    """A network, how its training went, and the clips to calibrate it on."""
 
     recipe: Recipe  # with what validation chose filled in
     network: Network
     training: Progress
-    checked: Sequence[Clip]  # clips that chose
-    answers: Tensor  # logits (V, C) for them, by a network that had not learnt from them
+    checked: Sequence[Clip]  # V clips that chose
+    answers: Tensor  # logits (V, C) for them, by a network that was not trained on them
 
 
 @dataclass(frozen=True)
-class Frozen:
-    """An encoder as it learnt before, and what left-out speakers chose of it."""
+class FrozenEncoder:
+    """An encoder with its initial weights, and what held-out speakers chose of it."""
 
     network: Encoder
     choice: linear_layer.Choice
 
 
 @dataclass
-class Clips:
-    """The clips of a lesson, made when they are first asked for."""
+class TrainingClips:
+    """The training clips of a job, loaded when they are first by_corpus for."""
 
+    job: TrainingJob
     loader: Loader
     utterances: Sequence[Utterance]
-    tick: Callable[[int], None]
-    made: list[Clip] = field(default_factory=list)
+    loaded: list[Clip] = field(default_factory=list)
 
     def __call__(self, epoch: int) -> Sequence[Clip]:
         """The same ones in every epoch."""
-        if not self.made:
-            self.made = self.loader.training(self.utterances, self.tick)
-        return self.made
+        if not self.loaded:
+            self.loaded = self.loader.training(self.utterances, self._tick)
+        return self.loaded
+
+    def _tick(self, done: int) -> None:
+        if done % 50 == 0:
+            self.job.report(0, self.job.recipe.train.epochs, f"{done} clips made ready")
 
 
-def learn(lesson: Lesson, loader: Loader, validation: Sequence[Clip]) -> Learnt:
+def train(job: TrainingJob, loader: Loader, validation: Sequence[Clip]) -> TrainedNetwork:
     """Train a network on a fold.
 
     Raises:
-        ConfigError: the start, the teacher or the corpora do not fit the recipe.
+        ConfigError: the initial run, the teacher or the corpora do not fit the recipe.
         Diverged: the loss is no longer a number.
-        ModelError: the weights of an encoder are not there.
+        ModelError: the weights of an encoder are missing.
     """
-    check_teacher(lesson.recipe, lesson.classes, lesson.teacher)
-    lesson = _with_blocks(lesson, lesson.start.recipe.model.blocks if lesson.start else 0)
-    train, every = lesson.fold.train, (*lesson.fold.train, *lesson.fold.validation)
-    frozen = None
-    if lesson.has_probe:
-        heard = loader.load(train)
-        lesson = _with_solved(lesson, heard)
-        frozen = _choose(lesson, [*heard, *validation], validation)
-        lesson = _with_blocks(lesson, frozen.choice.blocks)
-    network, training = _fit(lesson, loader, train, validation, frozen)
-    checked, answers = validation, logits(network, validation, len(lesson.classes))
-    if lesson.recipe.train.refit and training.best_epoch and not training.interrupted:
-        lesson.tell(training.epoch, training.epoch, "once more, validation clips too")
-        whole, again = _fit(lesson, loader, every, validation, frozen, training.best_epoch)
+    check_teacher(job.recipe, job.classes, job.teacher)
+    job = _with_blocks(job, job.init.recipe.model.blocks if job.init else 0)
+    fold, frozen = job.fold, None
+    if job.solves_linear_layer:
+        clips = loader.load(fold.train)
+        job = _with_encoder(job, clips)
+        frozen = _choose(job, [*clips, *validation], validation)
+        job = _with_blocks(job, frozen.choice.blocks)
+    network, training = _fit(job, loader, fold.train, validation, frozen)
+    checked, answers = validation, logits(network, validation)
+    if job.recipe.train.refit and training.best_epoch and not training.interrupted:
+        job.report(training.epoch, training.epoch, "once more, validation clips too")
+        every = (*fold.train, *fold.validation)
+        refitted, again = _fit(job, loader, every, validation, frozen, training.best_epoch)
         training = replace(training, interrupted=again.interrupted)
-        network = network if again.interrupted else whole  # half a fit is worse than the first
-        if frozen and training.best_epoch == 1:  # more speakers, answered the same way
+        network = network if again.interrupted else refitted  # half a fit is worse than the first
+        if frozen and training.best_epoch == 1:
+            # The linear layer alone is kept: cross-validation answered more speakers with it.
             checked, answers = frozen.choice.clips, torch.from_numpy(frozen.choice.answers)
-    return Learnt(lesson.recipe, network, training, checked, answers)
+    return TrainedNetwork(job.recipe, network, training, checked, answers)
 
 
-def _with_blocks(lesson: Lesson, blocks: int) -> Lesson:
+def _with_blocks(job: TrainingJob, blocks: int) -> TrainingJob:
     """Fill in how many blocks an encoder has, where the recipe leaves it open."""
-    model = lesson.recipe.model
+    model = job.recipe.model
     if model.name != "encoder" or model.blocks:
-        return lesson
-    return replace(lesson, recipe=replace(lesson.recipe, model=replace(model, blocks=blocks)))
+        return job
+    return replace(job, recipe=replace(job.recipe, model=replace(model, blocks=blocks)))
 
 
-def _with_solved(lesson: Lesson, heard: Sequence[Clip]) -> Lesson:
-    """Solve an encoder that stands in for another, on what training hears."""
-    if lesson.start or not beginning.stands_in(lesson.recipe.model):
-        return lesson
-    lesson.tell(0, lesson.recipe.train.epochs, "solving the encoder")
-    classes = len(lesson.classes)
-    solved = beginning.solve_encoder(lesson.recipe, classes, heard, lesson.teacher)
-    return replace(lesson, solved=solved)
+def _with_encoder(job: TrainingJob, clips: Sequence[Clip]) -> TrainingJob:
+    """Fill in the weights of an encoder that is initialised by least squares on training clips."""
+    if job.init or not has_reference(job.recipe.model):
+        return job
+    job.report(0, job.recipe.train.epochs, "solving the encoder")
+    weights = least_squares_weights(job.recipe, len(job.classes), clips, job.teacher)
+    return replace(job, encoder=weights)
 
 
 def _fit(
-    lesson: Lesson,
+    job: TrainingJob,
     loader: Loader,
     utterances: Sequence[Utterance],
     validation: Sequence[Clip],
-    frozen: Frozen | None,
+    frozen: FrozenEncoder | None,
     stop: int = 0,
 ) -> tuple[Network, Progress]:
-    torch.manual_seed(lesson.seed)
-    network, clips = _begin(lesson), _clips(lesson, loader, utterances)
-    loss = _solve(lesson, network, clips(0), validation, frozen) if frozen else None
+    """Fit a network; once more, for exactly `stop` epochs, where that is not 0."""
+    torch.manual_seed(job.seed)
+    network, clips = job.initial_network(), TrainingClips(job, loader, utterances)
+    loss = _solve(job, network, clips(0), validation, frozen) if frozen else None
 
-    def again(epoch: Epoch) -> None:
-        lesson.tell(int(epoch["epoch"]), stop, f"once more, loss {epoch['loss']:.3f}")
+    def report(epoch: Epoch) -> None:
+        job.report(int(epoch["epoch"]), stop, f"once more, loss {epoch['loss']:.3f}")
 
-    training = fit(
-        network,
+    fit_job = FitJob(
+        job.recipe,
         clips,
         validation,
-        lesson.recipe,
-        len(lesson.classes),
-        seed=lesson.seed,
-        name=f"{lesson.name}-again" if stop else lesson.name,
-        checkpoint=lesson.folder and lesson.folder / (AGAIN if stop else CHECKPOINT),
-        fabric=lesson.fabric,
-        watch=() if stop else lesson.watch,
-        probed=loss,
+        seed=job.seed,
+        name=f"{job.name}-again" if stop else job.name,
+        checkpoint=job.folder and job.folder / (REFIT_CHECKPOINT if stop else CHECKPOINT),
+        fabric=job.fabric,
+        watch=() if stop else job.watch,
+        first_loss=loss,
         stop=stop,
-        teacher=teacher_of(network, lesson.recipe, lesson.teacher),
-        on_epoch=again if stop else lesson.on_epoch,
+        teacher=teacher_of(network, job.recipe, job.teacher),
+        on_epoch=report if stop else job.on_epoch,
     )
+    training = fit(network, fit_job)
     network.cpu()
     return network, training
 
 
-def _begin(lesson: Lesson) -> Network:
-    """The network before it learns from this fold."""
-    return beginning.begin(lesson.recipe, lesson.classes, lesson.start, lesson.solved)
-
-
-def _choose(lesson: Lesson, heard: list[Clip], validation: Sequence[Clip]) -> Frozen:
-    """Let speakers, or corpora, that were left out choose: each in turn, or those of validation."""
-    network, home = _begin(lesson), home_of(validation)
+def _choose(job: TrainingJob, clips: list[Clip], validation: Sequence[Clip]) -> FrozenEncoder:
+    """Choose block and penalty by cross-validation or, without `refit`, on validation clips."""
+    network, target, train = job.initial_network(), target_corpora(validation), job.recipe.train
     assert isinstance(network, Encoder)
-    epochs, wanted = lesson.recipe.train.epochs, lesson.recipe.model.blocks
-    x = linear_layer.pooled(network, heard, lambda n: lesson.tell(0, epochs, f"{n} clips encoded"))
-    turns = _turns(lesson, heard, home) if lesson.recipe.train.refit else []
-    if len(turns) < 2:  # nobody is left to learn from
-        turns = [linear_layer.places(validation, heard)]
-    weights = _weights(lesson, heard, home)
-    classes, every = len(lesson.classes), lesson.recipe.model.pool_layers == "all"
-    strengths = STRENGTHS if lesson.recipe.train.nuisance_penalty else ()
-    averaged = lesson.recipe.train.penalty == "averaged"
-    return Frozen(
-        network,
-        linear_layer.choose(x, heard, weights, turns, classes, wanted, every, strengths, averaged),
+    x = _pooled(job, network, clips)
+    held_out = _folds(job, clips, target) if train.refit else []
+    if len(held_out) < 2:  # the clips of a single fold would leave none to fit to
+        held_out = [linear_layer.mask_of(validation, clips)]
+    choice = linear_layer.choose(
+        x,
+        clips,
+        _weights(job, clips, target),
+        held_out,
+        len(job.classes),
+        blocks=job.recipe.model.blocks,
+        all_layers=job.all_layers,
+        strengths=STRENGTHS if train.nuisance_penalty else (),
+        averaged=train.penalty == "averaged",
     )
+    return FrozenEncoder(network, choice)
 
 
-def _turns(lesson: Lesson, heard: Sequence[Clip], home: set[str]) -> list[NDArray[np.bool_]]:
-    """Leave out what the test has that training lacks, speakers or a corpus, or what is asked."""
-    asked = lesson.recipe.train.selection_groups == "corpora"
-    if asked or home.isdisjoint(u.corpus for u in lesson.fold.test):
-        if asked and len({clip.utterance.corpus for clip in heard}) < 2:
+def _folds(job: TrainingJob, clips: Sequence[Clip], target: set[str]) -> list[linear_layer.Mask]:
+    """Hold out what will be new in the test, speakers or a corpus, or what the recipe asks for."""
+    by_corpus = job.recipe.train.selection_groups == "corpora"
+    if by_corpus or target.isdisjoint(u.corpus for u in job.fold.test):
+        if by_corpus and len({clip.utterance.corpus for clip in clips}) < 2:
             raise ConfigError(
                 "train.selection_groups: all that is learnt from is of one corpus, so none can be "
                 "left out; join others by +, or set it to speakers."
             )
-        return linear_layer.corpus_turns(heard)
-    return linear_layer.turns(heard, home)
+        return linear_layer.corpus_folds(clips)
+    return linear_layer.speaker_folds(clips, target)
 
 
 def _solve(
-    lesson: Lesson,
+    job: TrainingJob,
     network: Network,
-    fitted: Sequence[Clip],
+    clips: Sequence[Clip],
     validation: Sequence[Clip],
-    frozen: Frozen,
+    frozen: FrozenEncoder,
 ) -> float:
-    """Give an encoder its linear layer; return its training loss."""
+    """Give a network its linear layer; return the training loss of that."""
     assert isinstance(network, Encoder)
-    epochs, choice = lesson.recipe.train.epochs, frozen.choice
-    x = linear_layer.pooled(
-        frozen.network, fitted, lambda n: lesson.tell(0, epochs, f"{n} clips encoded")
-    )
-    x = linear_layer.features(x, choice.blocks, lesson.recipe.model.pool_layers == "all")
-    heard = linear_layer.Heard(x, fitted, _weights(lesson, fitted, home_of(validation)))
-    solution = heard.solve(len(lesson.classes), choice.settings)
-    linear_layer.put(solution, network)
+    pooled = _pooled(job, frozen.network, clips)
+    x = linear_layer.layer_features(pooled, frozen.choice.blocks, job.all_layers)
+    weights = _weights(job, clips, target_corpora(validation))
+    data = linear_layer.FittingSet(x, clips, weights, len(job.classes))
+    solution = data.solve(frozen.choice.hyperparameters)
+    linear_layer.set_linear_layer(solution, network)
     return solution.loss
 
 
-def _weights(lesson: Lesson, clips: Sequence[Clip], home: set[str]) -> Weights:
-    """What each clip counts: as often as it would be drawn."""
-    train = lesson.recipe.train
+def _pooled(job: TrainingJob, network: Encoder, clips: Sequence[Clip]) -> linear_layer.Array:
+    """Pooled features (N, L, 2D), with progress."""
+    epochs = job.recipe.train.epochs
+    return linear_layer.pooled(
+        network, clips, lambda done: job.report(0, epochs, f"{done} clips encoded")
+    )
+
+
+def _weights(job: TrainingJob, clips: Sequence[Clip], target: set[str]) -> Weights:
+    """Weight (N,) of each clip: how often it would be drawn, 1 on average."""
+    train = job.recipe.train
     if train.balance == "none" and not train.target_share:
-        return linear_layer.alike(clips)
-    weights: Weights = draw_chances(clips, train.balance, home, train.target_share)
+        return np.ones(len(clips))
+    weights: Weights = sampling_probabilities(clips, train.balance, target, train.target_share)
     return weights * len(clips)
-
-
-def _clips(lesson: Lesson, loader: Loader, utterances: Sequence[Utterance]) -> Clips:
-    def tick(made: int) -> None:
-        if made % 50 == 0:
-            lesson.tell(0, lesson.recipe.train.epochs, f"{made} clips made ready")
-
-    return Clips(loader, utterances, tick)

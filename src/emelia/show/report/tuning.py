@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from emelia.config import Recipe
-from emelia.learn.study.tune_space import Dial, Found, Trial, Values
+from emelia.learn.study.tune_space import Dimension, SearchResult, Trial, Values
 from emelia.show.style import FAINT, GRID, INK, OKABE_ITO, empty_figure, plain
 from emelia.show.tables import Table, escaped, percent
 
@@ -20,11 +20,11 @@ _WIDE, _HIGH = 7.2, 2.1  # inches, of the whole figure and of one line of diagra
 _COLUMNS = 3
 
 
-def trials_csv(found: Found, dials: Sequence[Dial]) -> str:
+def trials_csv(found: SearchResult, dimensions: Sequence[Dimension]) -> str:
     """One line a trial, in the order they were tried; UAR is a share of 1."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    keys = [dial.key for dial in dials]
+    keys = [dimension.key for dimension in dimensions]
     writer.writerow(["trial", "state", "validation_uar", "seconds", *keys])
     for trial in found.trials:
         score = "" if trial.uar is None else f"{trial.uar:.4f}"
@@ -33,21 +33,21 @@ def trials_csv(found: Found, dials: Sequence[Dial]) -> str:
     return file.getvalue()
 
 
-def picture(found: Found, dials: Sequence[Dial]) -> Figure:
+def picture(found: SearchResult, dimensions: Sequence[Dimension]) -> Figure:
     """How much each setting mattered, and what every trial reached with it."""
-    lines = -(-(len(dials) + 1) // _COLUMNS)
+    lines = -(-(len(dimensions) + 1) // _COLUMNS)
     figure = empty_figure(_WIDE, _HIGH * lines)
     first, *others = figure.subplots(lines, _COLUMNS, squeeze=False).flat
-    _draw_importances(first, found.importances, dials)
-    ordered = sorted(dials, key=lambda dial: -found.importances.get(dial.key, 0.0))
-    for axes, dial in zip(others, ordered, strict=False):
-        _draw_slice(axes, found, dial)
-    for axes in others[len(dials) :]:
+    _draw_importances(first, found.importances, dimensions)
+    ordered = sorted(dimensions, key=lambda dimension: -found.importances.get(dimension.key, 0.0))
+    for axes, dimension in zip(others, ordered, strict=False):
+        _draw_slice(axes, found, dimension)
+    for axes in others[len(dimensions) :]:
         axes.set_visible(False)
     return figure
 
 
-def best_table(found: Found, own: Values) -> Table:
+def best_table(found: SearchResult, own: Values) -> Table:
     """The settings of the best trial beside the recipe's own."""
     best = found.best
     rows = tuple(
@@ -91,44 +91,44 @@ def page(recipe: Recipe, tables: Sequence[Table], protocol: Sequence[str], comma
     )
 
 
-def _draw_importances(axes: Axes, importances: Values, dials: Sequence[Dial]) -> None:
+def _draw_importances(axes: Axes, importances: Values, dimensions: Sequence[Dimension]) -> None:
     plain(axes)
-    names = list(importances) or [dial.key for dial in dials]
+    names = list(importances) or [dimension.key for dimension in dimensions]
     places = range(len(names))[::-1]
     axes.barh(places, [100 * importances.get(name, 0.0) for name in names], color=OKABE_ITO[0])
     axes.set_yticks(places, names, fontsize=7)
     axes.set_xlabel("importance %" if importances else "too few trials to tell")
 
 
-def _draw_slice(axes: Axes, found: Found, dial: Dial) -> None:
+def _draw_slice(axes: Axes, found: SearchResult, dimension: Dimension) -> None:
     """Validation UAR over the values of one setting, the best trial marked."""
     plain(axes)
-    names = [_shown(option) for option in dial.options]
-    spots = [(_place(trial, dial), trial) for trial in found.trials if trial.uar is not None]
+    names = [_shown(option) for option in dimension.options]
+    spots = [(_place(trial, dimension), trial) for trial in found.trials if trial.uar is not None]
     axes.plot(
         [place for place, _ in spots], [100 * (trial.uar or 0.0) for _, trial in spots], "o",
         color=OKABE_ITO[0], markersize=4, alpha=0.6,
     )  # fmt: skip
-    best = found.best
-    axes.plot(_place(best, dial), 100 * (best.uar or 0.0), "D", color=OKABE_ITO[1], markersize=6)
+    best, colour = found.best, OKABE_ITO[1]
+    axes.plot(_place(best, dimension), 100 * (best.uar or 0.0), "D", color=colour, markersize=6)
     low = min(100 * (trial.uar or 0.0) for _, trial in spots)
     for trial in found.trials:  # given up: where, but not how good
         if trial.uar is None:
-            axes.plot(_place(trial, dial), low, "|", color=FAINT, markersize=6)
+            axes.plot(_place(trial, dimension), low, "|", color=FAINT, markersize=6)
     if names:
         axes.set_xticks(range(len(names)), names, fontsize=6)
         axes.set_xlim(-0.5, len(names) - 0.5)
-    if dial.log:
+    if dimension.log:
         axes.set_xscale("log")
-    axes.set_xlabel(dial.key, fontsize=8, color=INK)
+    axes.set_xlabel(dimension.key, fontsize=8, color=INK)
     axes.set_ylabel("UAR %")
     axes.grid(axis="y", color=GRID, linewidth=0.6)
 
 
-def _place(trial: Trial, dial: Dial) -> Any:
+def _place(trial: Trial, dimension: Dimension) -> Any:
     """Where a trial stands on the axis: its value, or the number of the option."""
-    value = trial.values[dial.key]
-    return dial.options.index(value) if dial.options else value
+    value = trial.values[dimension.key]
+    return dimension.options.index(value) if dimension.options else value
 
 
 def _shown(value: Any) -> str:

@@ -18,7 +18,7 @@ from emelia.caches import persistent_cache
 from emelia.config import FeatureConfig, Recipe
 from emelia.errors import ConfigError, ModelError
 from emelia.learn.model.encoders import hub
-from emelia.learn.model.encoders.least_squares_init import stand_in
+from emelia.learn.model.encoders.least_squares_init import initialise
 from emelia.learn.model.encoders.mel_student import MelEncoder
 from emelia.learn.model.encoders.whisper import WhisperEncoder
 from emelia.storage import expanded
@@ -26,7 +26,7 @@ from emelia.storage import expanded
 
 @dataclass(frozen=True, slots=True)
 class Pretrained:
-    """An encoder whose weights are known."""
+    """A pre-trained encoder whose weights lie in a file of our own."""
 
     bands: int
     width: int
@@ -35,7 +35,7 @@ class Pretrained:
     file: str
     digest: str  # SHA-256 of the file
     licence: str
-    stands_in: str = ""  # for which encoder: ours, solved for with that one's weights
+    reference: str = ""  # of ours: the encoder from which its weights are solved for
 
 
 HUB = "hub:"  # what names of the hub's encoders begin with
@@ -45,7 +45,7 @@ TINY = Pretrained(
     "MIT, Copyright (c) 2022 OpenAI",
 )  # fmt: skip
 KNOWN = {
-    "mel": replace(TINY, blocks=2, stands_in="whisper-tiny.en"),
+    "mel": replace(TINY, blocks=2, reference="whisper-tiny.en"),
     "whisper-tiny.en": TINY,
     "whisper-base": Pretrained(
         80, 512, 8, 4, "whisper-base-encoder-4blocks.safetensors",
@@ -56,7 +56,7 @@ KNOWN = {
 
 
 def new_encoder(name: str, blocks: int, bands: int, architecture: str = "") -> hub.HubEncoder:
-    """An encoder of random weights, cut after a block; 0 takes all that are known.
+    """An encoder with random weights, cut after a block; 0 takes all that are known.
 
     Args:
         architecture: config.json of an encoder of the hub; where empty it is looked for.
@@ -75,18 +75,21 @@ def new_encoder(name: str, blocks: int, bands: int, architecture: str = "") -> h
         raise ConfigError(
             f"features: {name} takes {known.bands} mel bands, got {bands}. Set features=whisper."
         )
-    if known.stands_in:
+    if known.reference:
         return MelEncoder(bands, known.width, blocks or known.blocks)
     return WhisperEncoder(bands, known.width, known.heads, blocks or known.blocks)
 
 
 def has_weights(name: str) -> bool:
-    """Whether an encoder comes with what it learnt before."""
+    """Whether an encoder comes pre-trained."""
     return name in KNOWN or name.startswith(HUB)
 
 
 def ready(recipe: Recipe, with_weights: bool) -> Recipe:
-    """See that a recipe's encoder can be had; write down which of the hub's it is.
+    """The recipe with commit and digest of its encoder, if of the hub, once that is found.
+
+    Args:
+        with_weights: whether a known encoder's weights are needed, too.
 
     Raises:
         ConfigError: it was trained on other features.
@@ -98,7 +101,7 @@ def ready(recipe: Recipe, with_weights: bool) -> Recipe:
     if not model.encoder.startswith(HUB) or model.architecture:
         return recipe
     source = hub.find(model.encoder)
-    _see_that_features_fit(recipe.features, source)
+    _check_features(recipe.features, source)
     pinned = f"{HUB}{source.name.partition('@')[0]}@{source.commit}"
     model = replace(
         model,
@@ -109,7 +112,7 @@ def ready(recipe: Recipe, with_weights: bool) -> Recipe:
     return replace(recipe, model=model)
 
 
-def _see_that_features_fit(features: FeatureConfig, source: hub.Source) -> None:
+def _check_features(features: FeatureConfig, source: hub.Source) -> None:
     needed = asdict(source.features)
     changed = {key: value for key, value in needed.items() if value != getattr(features, key)}
     if changed:
@@ -121,15 +124,15 @@ def _described(name: str) -> str:
     return json.dumps(hub.find(name).config, sort_keys=True)
 
 
-def source(name: str) -> str:
-    """The name of the encoder that ours stands in for; empty for others."""
-    return KNOWN[name].stands_in if name in KNOWN else ""
+def reference_of(name: str) -> str:
+    """The name of the encoder from which ours is initialised; empty for others."""
+    return KNOWN[name].reference if name in KNOWN else ""
 
 
-def load_source(name: str, blocks: int) -> hub.HubEncoder:
-    """The encoder that ours stands in for, cut after as many blocks, with what it learnt before."""
-    theirs = KNOWN[name].stands_in
-    weights_file(name)  # what is said where they are missing is about ours
+def load_reference(name: str, blocks: int) -> hub.HubEncoder:
+    """The reference of our encoder, pre-trained, cut after as many blocks."""
+    theirs = KNOWN[name].reference
+    weights_file(name)  # so that an error names the encoder that was asked for
     found = new_encoder(theirs, blocks or KNOWN[name].blocks, KNOWN[name].bands)
     load_weights(found, theirs)
     return found
@@ -138,11 +141,11 @@ def load_source(name: str, blocks: int) -> hub.HubEncoder:
 def load_weights(
     encoder: hub.HubEncoder, name: str, digest: str = "", clips: Sequence[Tensor] = ()
 ) -> None:
-    """Fill an encoder with what it learnt before.
+    """Fill an encoder with pre-trained weights.
 
     Args:
         digest: SHA-256 that weights of the hub must have; empty takes any.
-        clips: spectrograms (M, F), of which an encoder that stands in for another is solved.
+        clips: spectrograms (M, F), on which ours is initialised by least squares.
 
     Raises:
         ModelError: the file is missing, or is not the one that is known.
@@ -154,9 +157,9 @@ def load_weights(
         hub.load_weights(encoder, source)
         return
     if isinstance(encoder, MelEncoder):
-        theirs = load_source(name, len(encoder.blocks))
+        theirs = load_reference(name, len(encoder.blocks))
         assert isinstance(theirs, WhisperEncoder)
-        stand_in(encoder, theirs, clips)
+        initialise(encoder, theirs, clips)
         return
     weights = _read(weights_file(name), find(name))
     encoder.load_state_dict({key: weights[key].float() for key in encoder.state_dict()})
@@ -179,7 +182,7 @@ def weights_file(name: str) -> Path:
     places = " nor ".join(str(folder) for folder in folders)
     other = (
         f", or take the hub's: --set model.encoder={HUB}openai/{name}"
-        if not known.stands_in
+        if not known.reference
         else "."
     )
     raise ModelError(
@@ -188,10 +191,10 @@ def weights_file(name: str) -> Path:
 
 
 def find(name: str) -> Pretrained:
-    """What is known of an encoder.
+    """The entry of an encoder in the catalogue.
 
     Raises:
-        ConfigError: nothing.
+        ConfigError: there is none.
     """
     if name in KNOWN:
         return KNOWN[name]

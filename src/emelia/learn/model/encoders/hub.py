@@ -116,12 +116,12 @@ def find(name: str) -> Source:
 
 
 def new_encoder(values: Mapping[str, Any], blocks: int) -> HubEncoder:
-    """An encoder of random weights as a config.json describes it; 0 takes all blocks.
+    """An encoder with random weights as a config.json describes it; 0 takes all blocks.
 
     Raises:
         ConfigError: it is of another family, or has fewer blocks.
         ModelError: no encoder can be as described.
-        MissingExtraError: it hears waveforms, and transformers is not installed.
+        MissingExtraError: it takes waveforms, and transformers is not installed.
     """
     try:
         total, make = _plan(values)
@@ -150,7 +150,7 @@ def _plan(values: Mapping[str, Any]) -> tuple[int, Callable[[int], HubEncoder]]:
 
 
 def load_weights(encoder: HubEncoder, source: Source) -> None:
-    """Fill an encoder with what it learnt before.
+    """Fill an encoder with pre-trained weights.
 
     Raises:
         ModelError: the weights are damaged, or are not those of such an encoder.

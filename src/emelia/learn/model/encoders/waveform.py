@@ -67,33 +67,35 @@ class WaveEncoder(nn.Module):
         for kernel, stride in zip(config.conv_kernel[::-1], config.conv_stride[::-1], strict=True):
             self.min_frames = (self.min_frames - 1) * stride + kernel
 
-    def forward(self, x: Tensor, lengths: Tensor, start: int = 0) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, lengths: Tensor, position: int = 0) -> tuple[Tensor, Tensor]:
         """Features after the last block.
 
         Args:
             x: (B, 1, T) waveforms in the scale of the front end, and `lengths` (B,), samples
                 of each clip.
-            start: changes nothing, as places are found in the frames.
+            position: changes nothing, as positions are computed from the frames.
 
         Returns:
             (B, D, N), and encoder frames of each clip (B,).
         """
-        levels, lengths = self.each(x, lengths, start)
-        return levels[-1], lengths
+        layers, lengths = self.hidden_states(x, lengths, position)
+        return layers[-1], lengths
 
     def layers(self) -> list[nn.Module]:
-        """What comes before the first block, and the blocks."""
+        """What comes before the first block, as one module, and the blocks."""
         before = [self.convolutions, self.projection, self.positions, self.norm]
         return [nn.ModuleList(before), *self.blocks]
 
-    def each(self, x: Tensor, lengths: Tensor, start: int = 0) -> tuple[list[Tensor], Tensor]:
+    def hidden_states(
+        self, x: Tensor, lengths: Tensor, position: int = 0
+    ) -> tuple[list[Tensor], Tensor]:
         """Features (B, D, N) before the first block and after each, and frames of each clip."""
         x, lengths = self.convolve(x, lengths)
-        x = x + self.locate(x, lengths)
+        x = x + self.embed_positions(x, lengths)
         found = [self.dropout(self.norm(x.transpose(1, 2)))]  # (B, D, N) -> (B, N, D)
-        heard = valid(x, lengths)[:, 0]  # (B, N)
+        mask = valid(x, lengths)[:, 0]  # (B, N)
         through = self._through_relative if self.relative else self._through
-        found += through(found[0], heard)
+        found += through(found[0], mask)
         return [y.transpose(1, 2) for y in found], lengths
 
     def convolve(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -109,8 +111,8 @@ class WaveEncoder(nn.Module):
         y: Tensor = projected[0] if isinstance(projected, tuple) else projected
         return hide(y.transpose(1, 2), lengths), lengths
 
-    def locate(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Positions (B, D, N), which wide convolutions find in the frames (B, D, N)."""
+    def embed_positions(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Positional embeddings (B, D, N), by wide convolutions over the frames (B, D, N)."""
         if hasattr(self.positions, "layers"):  # data2vec
             for layer in self.positions.layers:
                 x = hide(layer(x), lengths)
@@ -122,23 +124,23 @@ class WaveEncoder(nn.Module):
         y: Tensor = self.positions.activation(self.positions.padding(self.positions.conv(x)))
         return y
 
-    def _through(self, x: Tensor, heard: Tensor) -> list[Tensor]:
-        """What each block makes of x (B, N, D)."""
-        mask = torch.zeros_like(heard).masked_fill(heard == 0, torch.finfo(x.dtype).min)
+    def _through(self, x: Tensor, mask: Tensor) -> list[Tensor]:
+        """The output of each block for x (B, N, D) and a mask (B, N), 0 past a clip's end."""
+        scores = torch.zeros_like(mask).masked_fill(mask == 0, torch.finfo(x.dtype).min)
         found = []
         for block in self.blocks:
-            x = block(x, attention_mask=mask[:, None, None])
+            x = block(x, attention_mask=scores[:, None, None])
             found.append(x)
         return found
 
-    def _through_relative(self, x: Tensor, heard: Tensor) -> list[Tensor]:
-        """The same in WavLM, whose blocks share what the first learnt of distances."""
+    def _through_relative(self, x: Tensor, mask: Tensor) -> list[Tensor]:
+        """The same in WavLM, whose blocks share the relative position bias of the first."""
         bias, found = None, []
         with warnings.catch_warnings():
-            # transformers masks in two types at once, which torch will not allow some day.
+            # transformers masks in two types at once, which torch has deprecated.
             warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")
             for block in self.blocks:
-                x, bias = block(x, attention_mask=heard, position_bias=bias)
+                x, bias = block(x, attention_mask=mask, position_bias=bias)
                 found.append(x)
         return found
 

@@ -31,41 +31,43 @@ class WhisperEncoder(nn.Module):
         self.conv2 = nn.Conv1d(width, width, 3, stride=2, padding=1)
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(blocks))
 
-    def forward(self, x: Tensor, lengths: Tensor, start: int = 0) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, lengths: Tensor, position: int = 0) -> tuple[Tensor, Tensor]:
         """Features after the last block.
 
         Args:
             x: (B, M, F) in Whisper's scale, and `lengths` (B,), frames of each clip.
-            start: encoder frames that went before, as a piece's place in a longer clip.
+            position: encoder frames before the first of these, where clips are crops.
 
         Returns:
             (B, D, N), and encoder frames of each clip (B,).
         """
-        levels, lengths = self.each(x, lengths, start)
-        return levels[-1], lengths
+        layers, lengths = self.hidden_states(x, lengths, position)
+        return layers[-1], lengths
 
     def layers(self) -> list[nn.Module]:
-        """What comes before the first block, and the blocks."""
+        """What comes before the first block, as one module, and the blocks."""
         return [nn.ModuleList([self.conv1, self.conv2]), *self.blocks]
 
-    def each(self, x: Tensor, lengths: Tensor, start: int = 0) -> tuple[list[Tensor], Tensor]:
+    def hidden_states(
+        self, x: Tensor, lengths: Tensor, position: int = 0
+    ) -> tuple[list[Tensor], Tensor]:
         """Features (B, D, N) before the first block and after each, and frames of each clip."""
-        x, lengths = self.begin(x, lengths, start)
-        heard = valid(x.transpose(1, 2), lengths)[:, :, None] > 0  # (B, 1, 1, N)
+        x, lengths = self.embed(x, lengths, position)
+        mask = valid(x.transpose(1, 2), lengths)[:, :, None] > 0  # (B, 1, 1, N)
         found = [x]
         for block in self.blocks:
-            found.append(block(found[-1], heard))
+            found.append(block(found[-1], mask))
         return [y.transpose(1, 2) for y in found], lengths
 
-    def begin(self, x: Tensor, lengths: Tensor, start: int = 0) -> tuple[Tensor, Tensor]:
-        """What the first block hears: (B, M, F) -> (B, N, D), and the frames of each clip."""
+    def embed(self, x: Tensor, lengths: Tensor, position: int = 0) -> tuple[Tensor, Tensor]:
+        """The input of the first block: (B, M, F) -> (B, N, D), and the frames of each clip."""
         x = hide(F.gelu(self.conv1(hide(x, lengths))), lengths)
         x = F.gelu(self.conv2(x)).transpose(1, 2)  # (B, D, N) -> (B, N, D)
-        return x + sinusoids(x.shape[1], self.width, start).to(x), halve(lengths)
+        return x + sinusoids(x.shape[1], self.width, position).to(x), halve(lengths)
 
 
 class Block(nn.Module):
-    """Attention and a perceptron of two layers, each added to what came in."""
+    """Self-attention and a perceptron of two layers, each added to its input."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -76,8 +78,8 @@ class Block(nn.Module):
         )
         self.mlp_ln = nn.LayerNorm(width)
 
-    def forward(self, x: Tensor, heard: Tensor) -> Tensor:
-        x = x + self.attn(self.attn_ln(x), heard)  # (B, N, D)
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        x = x + self.attn(self.attn_ln(x), mask)  # (B, N, D)
         y: Tensor = x + self.mlp(self.mlp_ln(x))
         return y
 
@@ -93,9 +95,9 @@ class Attention(nn.Module):
         self.value = nn.Linear(width, width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, heard: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         query, key, value = (self._split(f(x)) for f in (self.query, self.key, self.value))
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=heard)
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         y: Tensor = self.out(mixed.transpose(1, 2).flatten(2))  # (B, H, N, D/H) -> (B, N, D)
         return y
 
@@ -105,9 +107,9 @@ class Attention(nn.Module):
         return split.transpose(1, 2)  # (B, N, D) -> (B, H, N, D/H)
 
 
-def sinusoids(frames: int, width: int, start: int = 0) -> Tensor:
-    """Positions (N, D): sines, then cosines, of geometrically spaced time scales."""
+def sinusoids(frames: int, width: int, position: int = 0) -> Tensor:
+    """Positional embeddings (N, D): sines, then cosines, of geometrically spaced time scales."""
     half = width // 2
     scale = torch.exp(-math.log(POSITIONS) / (half - 1) * torch.arange(half))
-    angle = torch.arange(start, start + frames)[:, None] * scale
+    angle = torch.arange(position, position + frames)[:, None] * scale
     return torch.cat([angle.sin(), angle.cos()], 1)
