@@ -24,6 +24,7 @@ SOURCE = ROOT / "src"
 # Bottom to top; a package is one layer.
 LAYERS = (
     "errors",
+    "text",
     "config",
     "storage",
     "caches",

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TextIO
 
+from emelia.text import duration
+
 if TYPE_CHECKING:
     from rich import progress
     from rich.console import Console
@@ -194,10 +196,3 @@ def _printable(text: str, stream: TextIO) -> str:
     """Replace what the stream cannot carry: control characters, undecodable file names."""
     encoding = stream.encoding or "utf-8"
     return text.translate(_CONTROLS).encode(encoding, "replace").decode(encoding)
-
-
-def duration(seconds: float) -> str:
-    """Write a duration as 0:07, 12:30 or 3:05:00."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -12,6 +12,7 @@ import numpy as np
 
 from emelia import console
 from emelia.audio.limits import Wave
+from emelia.text import clock
 from emelia.use.recognizer import NO_SPEECH
 from emelia.use.timeline.formats import in_words
 from emelia.use.timeline.live import Event
@@ -176,14 +177,6 @@ def make_listener(*, json: bool, emotions: Sequence[str], threshold: float) -> L
 def segment_line(segment: Segment) -> str:
     """A segment as a line: from, to, answer."""
     return f"{clock(segment.start):>9} {clock(segment.end):>9}  {in_words(segment)}"
-
-
-def clock(seconds: float) -> str:
-    """A moment as 0:07.3 or 3:05:00.0."""
-    minutes, tenths = divmod(round(10 * seconds), 600)
-    hours, minute = divmod(minutes, 60)
-    rest = f"{tenths // 10:02}.{tenths % 10}"
-    return f"{hours}:{minute:02}:{rest}" if hours else f"{minute}:{rest}"
 
 
 def _share_line(name: str, share: float, width: int, best: bool) -> Text:

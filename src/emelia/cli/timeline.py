@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from emelia import console
 from emelia.errors import AudioError, ConfigError, MissingExtraError
+from emelia.text import clock, counted, duration
 
 if TYPE_CHECKING:
     from emelia.use.recognizer import Recognizer
@@ -148,7 +149,7 @@ def _timeline(recognizer: Recognizer, name: str, window: float, hop: float) -> T
             progress.start(title, 100)
             started = True
         if started:
-            facts = f"{console.duration(done)} of about {console.duration(total)}"
+            facts = f"{duration(done)} of about {duration(total)}"
             progress.step(title, int(100 * done / total), facts)
 
     with console.Progress() as progress:
@@ -159,16 +160,14 @@ def _timeline(recognizer: Recognizer, name: str, window: float, hop: float) -> T
 
 
 def _summary(timeline: Timeline) -> str:
-    lasts = console.duration(timeline.seconds)
-    segments = len(timeline.segments)
-    if not segments:
+    lasts = duration(timeline.seconds)
+    if not timeline.segments:
         return f"{lasts}, no speech"
-    many = f"{segments} segments" if segments != 1 else "1 segment"
-    return f"{lasts}, {console.duration(timeline.speech)} of speech in {many}"
+    many = counted(len(timeline.segments), "segment")
+    return f"{lasts}, {duration(timeline.speech)} of speech in {many}"
 
 
 def _print_table(timeline: Timeline) -> None:
-    from emelia.cli.listening import clock
     from emelia.use.timeline.formats import in_words
 
     rows = [

@@ -59,16 +59,6 @@ def way(settings: Mapping[str, Any]) -> str:
     return replace(recipe, train=train, name="").digest
 
 
-def listed(words: list[str]) -> str:
-    """["a", "b", "c"] -> "a, b and c"."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
-
-
-def counted(count: int, what: str) -> str:
-    """(2, "clip") -> "2 clips"."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
-
-
 def audio(config: AudioConfig) -> str:
     """The steps from a recording to a waveform, in their order."""
     steps = [f"Resampled to {SAMPLE_RATE / 1000:g} kHz, one channel"]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from emelia.errors import MissingExtraError
 from emelia.show import tables
 from emelia.show.style import empty_figure, png, svg
+from emelia.text import between, percent
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -88,5 +89,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": tables.percent, "plain": tables.escaped}
+    environment.filters |= {"percent": percent, "between": between, "plain": tables.escaped}
     return environment

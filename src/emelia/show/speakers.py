@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.results import Row, Study
-from emelia.show.describe import counted
+from emelia.text import counted
 
 
 def known_speakers(row: Row) -> Mapping[str, tuple[int, float]]:

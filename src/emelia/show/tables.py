@@ -15,10 +15,10 @@ from typing import Any
 from emelia import metrics
 from emelia.corpora.splits.audit import NAMELESS, audit_lines
 from emelia.errors import StorageError
-from emelia.metrics import Interval
 from emelia.results import Cell, Row, Study
 from emelia.show.speakers import known_speakers, nameless
 from emelia.storage import write_atomically
+from emelia.text import p_value, percent, with_interval
 
 SIGNIFICANT = 0.05
 DEMO = (
@@ -139,22 +139,6 @@ def write_block(path: Path, name: str, text: str) -> None:
     if not closed or page.count(begin) + page.count(end) > 2:
         raise StorageError(f"{path}: expected one {begin} and one {end} after it. Mend the page.")
     write_atomically(path, f"{before}{begin}\n\n{text}\n\n{end}{after}".encode())
-
-
-def percent(share: float) -> str:
-    """0.5607 -> "56.1"."""
-    return f"{100 * share:.1f}"
-
-
-def with_interval(share: float, interval: Interval) -> str:
-    """Such as "56.1 (50.3–61.9)", starred where the interval is too narrow."""
-    star = "*" if interval.too_narrow else ""
-    return f"{percent(share)} ({percent(interval.low)}–{percent(interval.high)}){star}"
-
-
-def p_value(p: float) -> str:
-    """Three decimals, which is more than such a figure is worth."""
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 from pathlib import Path
 
 from emelia.errors import ModelError
+from emelia.text import nearest
 
 _FOLDER = Path(__file__).parent / "models"
 
@@ -42,8 +42,8 @@ def find_model(model: str | Path) -> Path:
     path = Path(model)
     if os.path.exists(path) or path.suffix or model != path.name:
         return path
-    near = get_close_matches(model, known, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
+    near = nearest(model, known)
+    hint = f" Did you mean {near}?" if near else ""
     raise ModelError(
         f"{model!r}: no model of this name.{hint} There are: {', '.join(known) or 'none'}. "
         "A model of your own is named by its file."

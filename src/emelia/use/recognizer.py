@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -24,6 +23,7 @@ from emelia.audio import Wave, prepare, resample
 from emelia.config import SAMPLE_RATE, AudioConfig, Card
 from emelia.emotions import canonical
 from emelia.errors import AudioError, ConfigError, MissingExtraError
+from emelia.text import nearest
 from emelia.use.batching import batches, groups, in_order
 from emelia.use.bundled import find_model
 from emelia.use.model import Heard, Model
@@ -304,6 +304,6 @@ def _label(word: str, labels: Sequence[str]) -> str:
     for label in (word, canonical(word)):
         if label in labels:
             return label
-    near = get_close_matches(canonical(word), labels, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
+    near = nearest(canonical(word), labels)
+    hint = f" Did you mean {near}?" if near else ""
     raise ConfigError(f"emotions: {word!r} is unknown.{hint} The model knows {', '.join(labels)}.")

@@ -26,6 +26,7 @@ from emelia.show.report.limitations import limitations
 from emelia.show.report.markdown import markdown
 from emelia.show.report.page import write_report
 from emelia.show.report.study_tables import all_tables
+from emelia.text import p_value, with_interval
 
 CLIPS = fake_study.utterances()
 LOSO = fake_study.loso(CLIPS)
@@ -158,7 +159,7 @@ def test_pairs_come_surest_first(study: Study) -> None:
     table = tables.pairs(study)
     order = sorted(study.pairs, key=lambda pair: pair.p)
     assert column(table, "pair") == [f"{pair.first} : {pair.second}" for pair in order]
-    assert column(table, "p (Holm)") == [tables.p_value(pair.adjusted) for pair in order]
+    assert column(table, "p (Holm)") == [p_value(pair.adjusted) for pair in order]
     assert column(table, "differ?") == [
         "yes" if pair.adjusted < 0.05 else "not shown" for pair in order
     ]
@@ -229,8 +230,8 @@ def test_a_page_with_torn_markers_is_left_as_it_is(tmp_path: Path, study: Study,
 
 def test_the_headline_is_the_best_recipe_with_its_interval(study: Study) -> None:
     best = study.rows[2]
-    accuracy = tables.with_interval(best.accuracy, best.accuracy_interval)
-    uar = tables.with_interval(best.uar, best.uar_interval)
+    accuracy = with_interval(best.accuracy, best.accuracy_interval)
+    uar = with_interval(best.uar, best.uar_interval)
     assert findings.headline(study) == (
         f"emelia comes first with {accuracy} % accuracy and {uar} % UAR "
         "on 180 test clips of 6 speakers."
@@ -274,7 +275,7 @@ def test_recipes_that_differ_in_one_thing_show_its_effect(study: Study) -> None:
     verdict = "a difference" if pair.adjusted < 0.05 else "no difference shown"
     assert told == (
         f"Changing the network from variable to resized: {verdict}. "
-        f"variable-3 to resized-3: {points:+.1f} points (p {tables.p_value(pair.adjusted)})."
+        f"variable-3 to resized-3: {points:+.1f} points (p {p_value(pair.adjusted)})."
     )
 
 

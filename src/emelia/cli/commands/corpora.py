@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from emelia.corpora import CORPORA, Corpus, CorpusSpec
 from emelia.corpora.paths import fetch_folder, home_of
 from emelia.corpora.splits.scheme import possible_splits
 from emelia.errors import ConfigError, StorageError
+from emelia.text import did_you_mean
 
 _MANY = 20  # files, above which they are counted instead of megabytes
 _CROWD = 100  # speakers, above which not all are named
@@ -103,8 +103,7 @@ def _fetch(names: Sequence[str], folder: Path, accepted: bool) -> None:
         raise ConfigError(f"fetch what? Free to download are {', '.join(free)}.")
     for name in names:
         if name not in CORPORA and not name.startswith("hf:"):
-            near = get_close_matches(name, CORPORA, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"free are {', '.join(free)}."
+            hint = did_you_mean(name, CORPORA, f"free are {', '.join(free)}.")
             raise ConfigError(f"{name}: no such corpus; {hint}")
     for name in names:
         spec = hub_spec(name[3:]) if name.startswith("hf:") else CORPORA[name]

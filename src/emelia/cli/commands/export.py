@@ -11,6 +11,7 @@ import typer
 from emelia import console
 from emelia.errors import ConfigError, StorageError
 from emelia.storage import ensure_writable, write_atomically
+from emelia.text import between, percent
 
 if TYPE_CHECKING:
     from emelia.config import Card
@@ -118,10 +119,10 @@ def _show(path: Path, card: Card, size: int) -> None:
     test = card.metrics["test"]
     rows = [
         [part, str(found["clips"]), *(_percents(found[key]) for key in ("accuracy", "uar")),
-         " -> ".join(f"{100 * value:.1f}" for value in found["ece"]),
-         " -> ".join(f"{value:.3f}" for value in found["brier"]), f"{100 * found['aurc']:.1f}",
-         f"{100 * found['accepted']:.0f}",
-         "-" if found["accepted_accuracy"] is None else f"{100 * found['accepted_accuracy']:.1f}"]
+         " -> ".join(percent(value) for value in found["ece"]),
+         " -> ".join(f"{value:.3f}" for value in found["brier"]), percent(found["aurc"]),
+         percent(found["accepted"], 0),
+         "-" if found["accepted_accuracy"] is None else percent(found["accepted_accuracy"])]
         for part, found in card.metrics.items()
     ]  # fmt: skip
     columns = ["", "clips", "accuracy %", "UAR %", "ECE %", "Brier", "AURC %", "accepted %",
@@ -132,5 +133,5 @@ def _show(path: Path, card: Card, size: int) -> None:
 
 
 def _percents(found: list[float]) -> str:
-    value, low, high = (100 * share for share in found)
-    return f"{value:.1f} ({low:.1f} to {high:.1f})"
+    value, low, high = found
+    return f"{percent(value)} ({between(low, high)})"

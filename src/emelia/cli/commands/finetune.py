@@ -33,6 +33,7 @@ from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.corpora.splits.scheme import Fold
 from emelia.results import Cell
 from emelia.storage import expanded
+from emelia.text import between, percent
 
 if TYPE_CHECKING:
     from emelia.learn.export.temperature import Answers
@@ -232,7 +233,7 @@ def _figures(
         ("uar", metrics.uar(truth, predicted)),
     ):
         ends = metrics.interval(truth, predicted, speakers, name)  # type: ignore[arg-type]
-        shown.append(f"{100 * value:.1f} ({100 * ends.low:.1f} to {100 * ends.high:.1f})")
+        shown.append(f"{percent(value)} ({between(ends.low, ends.high)})")
     return shown
 
 

@@ -11,6 +11,7 @@ import typer
 from emelia import console
 from emelia.config import SAMPLE_RATE, Card
 from emelia.corpora.splits.audit import NAMELESS
+from emelia.text import between, percent
 
 _CORPUS = ("name", "title", "language", "clips", "licence", "home")
 
@@ -130,12 +131,12 @@ def _share(value: Any) -> str:
     """A share with its interval, [value, low, high], in percent."""
     if not isinstance(value, list) or len(value) != 3:
         return "-"
-    middle, low, high = map(_percent, value)
-    return f"{middle} ({low} to {high})"
+    middle, low, high = value
+    return f"{_percent(middle)} ({between(low, high)})"
 
 
 def _percent(share: Any) -> str:
-    return f"{100 * share:.1f}" if isinstance(share, int | float) else "-"
+    return percent(share) if isinstance(share, int | float) else "-"
 
 
 def _size(path: Path) -> str:

@@ -37,6 +37,7 @@ from emelia.errors import ConfigError, RunError, SplitError
 from emelia.learn.study.recipes import find_recipes
 from emelia.results import Cell
 from emelia.storage import ensure_writable, lock, write_atomically
+from emelia.text import between, percent
 
 _SHOWN = ("precision", "recall", "f1")
 
@@ -249,14 +250,14 @@ def _show(answers: Sequence[Mapping[str, Any]], classes: tuple[str, ...], title:
     rows = [
         [
             name,
-            *(f"{100 * c[key]:.1f}" if c["support"] else "–" for key in _SHOWN),
+            *(percent(c[key]) if c["support"] else "–" for key in _SHOWN),
             str(c["support"]),
         ]
         for name, c in scores["per_class"].items()
     ]
     ends = [metrics.interval(truth, predicted, speakers, m) for m in ("accuracy", "uar")]
     lines = [
-        f"{label} {100 * value:.1f} % ({100 * end.low:.1f} to {100 * end.high:.1f})"
+        f"{label} {percent(value)} % ({between(end.low, end.high)})"
         for label, value, end in zip(
             ("accuracy", "UAR"), (scores["accuracy"], scores["uar"]), ends, strict=True
         )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emelia.show.style import FAINT, GRID, INK, OKABE_ITO, empty_figure, plain
+from emelia.text import clock, duration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -183,8 +184,5 @@ def _locator(seconds: float) -> Any:
 
 
 def _clock(seconds: float) -> str:
-    """A moment as 0:07, 3:05:00 or, between seconds, 0:07.5."""
-    minutes, rest = divmod(seconds, 60)
-    hours, minute = divmod(int(minutes), 60)
-    second = f"{rest:02.0f}" if abs(seconds - round(seconds)) < 0.01 else f"{rest:04.1f}"
-    return f"{hours}:{minute:02}:{second}" if hours else f"{minute}:{second}"
+    """A moment on the axis: 0:07 or, between whole seconds, 0:07.5."""
+    return duration(seconds) if abs(seconds - round(seconds)) < 0.01 else clock(seconds)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from emelia.text import percent
+
 _LITTLE = 0.5  # share of right answers under which it is told
 _FREQUENT = 0.15  # share of a class from which a confusion is told
 _MOST = 8  # named in a sentence
@@ -41,7 +43,7 @@ def _seldom(test: Mapping[str, Any]) -> Iterator[str]:
 def _lowest(shares: Mapping[str, float]) -> str:
     """Names and shares under one half, the lowest first."""
     low = sorted((share, name) for name, share in shares.items() if share < _LITTLE)
-    named = ", ".join(f"{name} ({100 * share:.1f} %)" for share, name in low[:_MOST])
+    named = ", ".join(f"{name} ({percent(share)} %)" for share, name in low[:_MOST])
     return named + (f" and {len(low) - _MOST} more of {len(shares)}" if len(low) > _MOST else "")
 
 
@@ -53,7 +55,7 @@ def _confusions(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> Itera
         reverse=True,
     )  # fmt: skip
     named = [
-        f"{true} taken for {said} ({100 * share:.1f} % of the {true} clips, {count} of them)"
+        f"{true} taken for {said} ({percent(share)} % of the {true} clips, {count} of them)"
         for share, count, true, said in shares[:3]
         if share >= _FREQUENT
     ]

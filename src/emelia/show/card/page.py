@@ -8,6 +8,7 @@ from typing import Any
 from emelia.config import SAMPLE_RATE, Card
 from emelia.corpora.splits.audit import NAMELESS
 from emelia.show.card.failures import failures
+from emelia.text import between, percent
 
 _SHOWN = ("precision", "recall", "f1")  # figures of a class
 _LIMITS = """\
@@ -119,7 +120,7 @@ def _of_uar(test: Mapping[str, Any]) -> str:
 
 def _groups(groups: Mapping[str, Any], who: str) -> str:
     rows = [
-        [name, str(own["n"]), _percent(own["accuracy"]), _percent(own["uar"])]
+        [name, str(own["n"]), percent(own["accuracy"]), percent(own["uar"])]
         for name, own in groups.items()
     ]
     return _table([who, "Clips", "Accuracy %", "UAR %"], rows) if rows else ""
@@ -134,7 +135,7 @@ def _classes(card: Card) -> str:
     rows = [
         [
             name,
-            *(_percent(own[key]) if own["support"] else "–" for key in _SHOWN),
+            *(percent(own[key]) if own["support"] else "–" for key in _SHOWN),
             str(own["support"]),
         ]
         for name, own in card.metrics.get("test", {}).get("per_class", {}).items()
@@ -168,32 +169,32 @@ def _confidence(card: Card) -> str:
 
 def _accepted(part: str, found: Mapping[str, Any]) -> str:
     share = found["accepted_accuracy"]
-    right = "" if share is None else f", and {_percent(share)} % of these are right"
-    return f"On {part} clips it accepts {_percent(found['accepted'])} % of the answers{right}."
+    right = "" if share is None else f", and {percent(share)} % of these are right"
+    return f"On {part} clips it accepts {percent(found['accepted'])} % of the answers{right}."
 
 
 def _calibration(part: str, found: Mapping[str, Any]) -> str:
     before, after = found["ece"]
     text = (
-        f"On {part} clips confidence and accuracy are {_percent(after)} points apart (ECE, 10 bins"
+        f"On {part} clips confidence and accuracy are {percent(after)} points apart (ECE, 10 bins"
     )
     if "ece_perfect" in found:
-        low, high = map(_percent, found["ece_interval"])
-        text += f"; 95 %: {low} to {high}; {_percent(found['ece_perfect'])} would be perfect"
-    text += ")" + (f", {_percent(before)} without the temperature" if before != after else "")
+        ends, perfect = between(*found["ece_interval"]), percent(found["ece_perfect"])
+        text += f"; 95 %: {ends}; {perfect} would be perfect"
+    text += ")" + (f", {percent(before)} without the temperature" if before != after else "")
     if "brier" in found:
         first, brier = found["brier"]
         text += f"; the Brier score is {brier:.3f}"
         text += f", {first:.3f} without" if first != brier else ""
     own = [(name, one["ece"]) for name, one in found.get("per_corpus", {}).items() if "ece" in one]
-    each = ", ".join(f"{name} {_percent(ece)}" for name, ece in own)
+    each = ", ".join(f"{name} {percent(ece)}" for name, ece in own)
     return f"{text}. Corpus by corpus: {each}." if each else f"{text}."
 
 
 def _bins(test: Mapping[str, Any]) -> str:
     rows = [
         [f"{100 * b['low']:.0f} to {100 * b['high']:.0f}", str(b["n"]),
-         _percent(b["confidence"]), _percent(b["accuracy"])]
+         percent(b["confidence"]), percent(b["accuracy"])]
         for b in test.get("reliability", ())
     ]  # fmt: skip
     columns = ["Confidence %", "Test clips", "Mean confidence %", "Right %"]
@@ -204,11 +205,11 @@ def _coverage(test: Mapping[str, Any]) -> str:
     """How many are right of the surest answers: the risk-coverage curve in numbers."""
     if "aurc" not in test:
         return ""
-    rows = [[f"{100 * share:.0f}", _percent(right)] for share, right in test["risk_coverage"]]
+    rows = [[percent(share, 0), percent(right)] for share, right in test["risk_coverage"]]
     return (
         f"{_table(['Surest answers accepted %', 'Right of these %'], rows)}\n\n"
         f"The area under the curve of errors over accepted answers (AURC) is "
-        f"{_percent(test['aurc'])} %; it would be {_percent(1 - test['accuracy'][0])} % if the "
+        f"{percent(test['aurc'])} %; it would be {percent(1 - test['accuracy'][0])} % if the "
         "confidence told nothing."
     )
 
@@ -266,13 +267,9 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
-
-
 def _interval(found: Sequence[float]) -> str:
-    value, low, high = map(_percent, found)
-    return f"{value} ({low} to {high})"
+    value, low, high = found
+    return f"{percent(value)} ({between(low, high)})"
 
 
 def _upper(text: str) -> str:

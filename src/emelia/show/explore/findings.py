@@ -10,10 +10,10 @@ import numpy as np
 
 from emelia.config import Recipe
 from emelia.corpora.records import NO_LANGUAGE, UNKNOWN_SPEAKER, Corpus
-from emelia.show.describe import counted, listed
 from emelia.show.explore.data import Clip, Exploration, values
 from emelia.show.explore.problems import KINDS, Problem
 from emelia.show.explore.tables import COMPARED, minutes, share_of
+from emelia.text import counted, listed
 
 # Ratio of the largest to the smallest class, and how to call it.
 _BALANCE = ((1.1, "even"), (1.5, "nearly even"), (3.0, "uneven"), (math.inf, "very uneven"))

@@ -18,6 +18,7 @@ from emelia.show.explore.data import Clip, Exploration, values
 from emelia.show.explore.measure import Measures
 from emelia.show.explore.problems import KINDS, Problem
 from emelia.show.tables import Table
+from emelia.text import percent
 
 # Measures that are compared between emotions: name, title, unit, decimals.
 COMPARED = (
@@ -173,7 +174,7 @@ def _comparable(clips: Iterable[Clip], name: str) -> NDArray[np.float64]:
 
 def _line(name: str, clips: Sequence[Clip], among: int) -> tuple[str, ...]:
     medians = (_median(clips, measure, decimals) for measure, _, _, decimals in COMPARED)
-    return (name, str(len(clips)), f"{100 * len(clips) / among:.1f}", minutes(clips), *medians)
+    return (name, str(len(clips)), percent(len(clips) / among), minutes(clips), *medians)
 
 
 def _counts(clips: Sequence[Clip], exploration: Exploration) -> list[str]:
@@ -188,7 +189,7 @@ def _median(clips: Iterable[Clip], name: str, decimals: int) -> str:
 
 
 def _percent(share: float) -> str:
-    return "–" if math.isnan(share) else f"{100 * share:.0f}"
+    return "–" if math.isnan(share) else percent(share, 0)
 
 
 def _figures(clip: Clip) -> list[Any]:

@@ -14,6 +14,7 @@ from emelia.metrics import Interval
 from emelia.show.process.noise import CLEAN, METHODS, Gain
 from emelia.show.process.stages import Figures, Stage
 from emelia.show.tables import Table
+from emelia.text import percent, with_ends
 
 BLIND = (
     "SNR is estimated from the recording alone: a gate lowers the background and so raises it, "
@@ -90,7 +91,7 @@ def of_gains(found: Sequence[Mean], speakers: Sequence[str]) -> Table:
     """What each method gains where noise was added to clean speech."""
     rows = [
         (f"{m.noise}, {m.snr:g} dB", m.method, _span(*m.si_sdr), _span(*m.segmental),
-         f"{100 * m.harmed:.0f} %")
+         f"{percent(m.harmed, 0)} %")
         for m in found if m.noise != CLEAN
     ]  # fmt: skip
     columns = ("noise added", "method", "SI-SDR gained dB", "segmental SNR gained dB", "made worse")
@@ -132,18 +133,14 @@ def answer(found: Sequence[Mean]) -> str:
 
 
 def _span(value: float, span: Interval, sign: str = "+") -> str:
-    return f"{value:{sign}.1f} ({span.low:{sign}.1f} to {span.high:{sign}.1f})"
+    return with_ends(value, span.low, span.high, sign=sign)
 
 
 def _with_interval(values: NDArray[np.float64], speakers: Sequence[str], digits: int) -> str:
     if not values.size:
         return "–"
     span = metrics.mean_interval(values, speakers)
-    mean, low, high = (
-        f"{round(value, digits) + 0.0:+.{digits}f}"  # no minus before a zero
-        for value in (float(values.mean()), span.low, span.high)
-    )
-    return f"{mean} ({low} to {high})"
+    return with_ends(float(values.mean()), span.low, span.high, digits)
 
 
 def _narrow(speakers: Sequence[str]) -> str:

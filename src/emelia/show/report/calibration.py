@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from emelia.results import Calibration, Row, Study
 from emelia.show.report import plots_calibration
-from emelia.show.tables import Table, label, percent, titled
+from emelia.show.tables import Table, label, titled
+from emelia.text import interval, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -109,14 +110,14 @@ def table(study: Study) -> Table:
 def calibration_error(worth: Calibration) -> str:
     """Such as "5.1 % (3.9–7.0; 2.9 would be perfect)", starred where that is too narrow."""
     perfect = percent(worth.perfect)
-    return f"{percent(worth.error)} % ({_ends(worth)}; {perfect} would be perfect)"
+    return f"{percent(worth.error)} % ({interval(worth.interval)}; {perfect} would be perfect)"
 
 
 def _line(row: Row, worth: Calibration, fitted: bool) -> tuple[str, ...]:
     own = (percent(worth.error_before), f"{worth.brier_before:.3f}") if worth.fitted else ("–", "–")
     return (
         label(row),
-        f"{percent(worth.error)} ({_ends(worth)}; {percent(worth.perfect)})",
+        f"{percent(worth.error)} ({interval(worth.interval)}; {percent(worth.perfect)})",
         f"{worth.brier:.3f}",
         *(own if fitted else ()),
         percent(worth.area),
@@ -125,11 +126,6 @@ def _line(row: Row, worth: Calibration, fitted: bool) -> tuple[str, ...]:
         percent(worth.curve.coverage_for(WANTED)),
         _temperatures(worth),
     )
-
-
-def _ends(worth: Calibration) -> str:
-    star = "*" if worth.interval.too_narrow else ""
-    return f"{percent(worth.interval.low)}–{percent(worth.interval.high)}{star}"
 
 
 def _temperatures(worth: Calibration) -> str:

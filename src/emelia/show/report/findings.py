@@ -13,11 +13,11 @@ import numpy as np
 
 from emelia import metrics
 from emelia.results import Pair, Row, Study
-from emelia.show.describe import counted, listed
 from emelia.show.report import calibration as report_calibration
 from emelia.show.report.published import references
 from emelia.show.speakers import apart, heard_before, known_speakers, nameless, who
-from emelia.show.tables import SIGNIFICANT, flattened, p_value, percent, with_interval
+from emelia.show.tables import SIGNIFICANT, flattened
+from emelia.text import counted, listed, p_value, percent, with_interval
 
 # What one may want to know the effect of; other settings merely go along with these.
 _FACTORS = {

@@ -7,9 +7,9 @@ from emelia.learn.study.ablations import is_solved
 from emelia.metrics import FEWEST_SPEAKERS
 from emelia.results import Cell, Study
 from emelia.show import describe
-from emelia.show.describe import counted, listed
 from emelia.show.speakers import heard_before, known_speakers, nameless
 from emelia.show.tables import DEMO
+from emelia.text import counted, listed
 
 
 def limitations(study: Study) -> list[str]:

@@ -15,7 +15,8 @@ from emelia.show.page import Figures, Picture
 from emelia.show.report import calibration as report_calibration
 from emelia.show.report import plots
 from emelia.show.report import tables as report_tables
-from emelia.show.tables import Table, percent, titled
+from emelia.show.tables import Table, titled
+from emelia.text import counted, listed, percent
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def processing(rows: Sequence[Row]) -> list[Processing]:
         if recipe:
             steps = describe.audio(recipe.audio), describe.features(recipe.features)
             groups.setdefault(steps, []).append(row.recipe)
-    return [Processing(describe.listed(names), *steps) for steps, names in groups.items()]
+    return [Processing(listed(names), *steps) for steps, names in groups.items()]
 
 
 def _layers(row: Row, recipe: Recipe) -> Table | None:
@@ -96,11 +97,9 @@ def _blocks(row: Row, recipe: Recipe) -> str:
     counts = Counter(cell.blocks for cell in row.cells if cell.blocks)
     if not counts:
         return ""
-    told = [
-        f"{blocks} in {describe.counted(n, 'training')}" for blocks, n in sorted(counts.items())
-    ]
+    told = [f"{blocks} in {counted(n, 'training')}" for blocks, n in sorted(counts.items())]
     who = "" if recipe.model.blocks else ", chosen with speakers that were left out"
-    return f"{describe.listed(told)}{who}."
+    return f"{listed(told)}{who}."
 
 
 def _pictures(row: Row, figures: Figures, name: str) -> tuple[Picture, ...]:

@@ -23,7 +23,8 @@ from emelia.show.report.recordings import (
     mistakes,
     surest,
 )
-from emelia.show.tables import percent, titled
+from emelia.show.tables import titled
+from emelia.text import percent
 
 
 @dataclass(frozen=True)
