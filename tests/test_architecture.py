@@ -48,8 +48,8 @@ ORDER = {
     "corpora.known": "english europe asia_africa demo_voices demo_synthesis demo",
     "learn": "model data training export study",
     "show": "style describe speakers tables page report explore process answer card",
-    "use": "inputs onnxfile model bundled waveforms batching microphone timeline pooling recognizer"
-    " scoring server",
+    "use": "inputs onnxfile answer model bundled waveforms batching microphone timeline pooling"
+    " recognizer formats scoring server",
     "cli": "options extras common confidence answers listening timeline commands",
 }
 HEAVY = (

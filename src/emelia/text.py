@@ -6,6 +6,8 @@ and decibels may lie below zero, where a dash would read as a minus: theirs have
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Protocol
@@ -90,3 +92,15 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
     """The end of a message about an unknown name: "did you mean loso?", or `otherwise`."""
     near = nearest(word, known)
     return f"did you mean {near}?" if near else otherwise
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as CSV, each ended by a line feed; truth values are `true` and `false`."""
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows(map(csv_row, rows))
+    return file.getvalue()
+
+
+def csv_row(values: Iterable[object]) -> list[object]:
+    """Values as CSV holds them."""
+    return [str(value).lower() if isinstance(value, bool) else value for value in values]

@@ -1,35 +1,24 @@
-"""Answers as text: lines for people, a row of CSV or a line of JSON for programs."""
+"""Answers as lines for people; `use.formats` writes them for programs."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import shutil
 import sys
 from collections.abc import Sequence
 
-from emelia.use.recognizer import NO_SPEECH, Prediction
+from emelia.text import percent
+from emelia.use.answer import Prediction
 
 _BAR = 20  # characters
 _WORDS = 24  # "not sure (happiness 34 %)" and the like
-_FIELDS = ("path", "emotion", "confidence", "unsure", "seconds", "speech")
-
-
-def in_words(answer: Prediction) -> str:
-    """The answer as one would say it."""
-    if answer.emotion == NO_SPEECH:
-        return NO_SPEECH
-    words = f"{answer.emotion} {_percent(answer.confidence)}"
-    return f"not sure ({words})" if answer.unsure else words
 
 
 def as_lines(name: str, answer: Prediction) -> list[str]:
     """All of one answer: the emotion, and below it every probability."""
     width = max(map(len, answer.probabilities), default=0)
-    lines = [f"{_on_one_line(name)}: {in_words(answer)}"]
+    lines = [f"{_on_one_line(name)}: {answer.in_words()}"]
     for label, share in sorted(answer.probabilities.items(), key=lambda item: -item[1]):
-        lines.append(f"  {label:<{width}}  {_bar(share)}{_percent(share):>5}")
+        lines.append(f"  {label:<{width}}  {_bar(share)}{percent(share, 0):>3} %")
     return lines
 
 
@@ -37,9 +26,9 @@ def as_line(name: str, answer: Prediction, width: int) -> str:
     """One answer of many; `width` is that of the names on a terminal, 0 elsewhere."""
     name = _on_one_line(name)
     if not width:
-        return f"{name}: {in_words(answer)}"
+        return f"{name}: {answer.in_words()}"
     shown = name if len(name) <= width else f"…{name[1 - width :]}"
-    return f"{shown:<{width}}  {_bar(answer.confidence)}{in_words(answer)}"
+    return f"{shown:<{width}}  {_bar(answer.confidence)}{answer.in_words()}"
 
 
 def width_of(names: Sequence[str]) -> int:
@@ -48,33 +37,6 @@ def width_of(names: Sequence[str]) -> int:
         return 0
     room = shutil.get_terminal_size().columns - _BAR - _WORDS - 4
     return min(max(map(len, names)), max(room, 12))
-
-
-def as_json(name: str, answer: Prediction) -> str:
-    """One JSON object on one line: the path, then the fields of `Prediction.to_dict`."""
-    # Names that are not plain text travel escaped, and arrive as they were.
-    odd = not name.isprintable()
-    return json.dumps({"path": name, **answer.to_dict()}, ensure_ascii=odd)
-
-
-def csv_header(emotions: Sequence[str]) -> str:
-    """The columns of `as_csv`: the fields, then a probability for each emotion."""
-    return _row([*_FIELDS, *emotions])
-
-
-def as_csv(name: str, answer: Prediction, emotions: Sequence[str]) -> str:
-    """One row; where there is no speech the probabilities are empty."""
-    values = {"path": name, **answer.to_dict()}
-    shares = values["probabilities"]
-    return _row([*(values[f] for f in _FIELDS), *(shares.get(e, "") for e in emotions)])
-
-
-def _row(values: Sequence[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(
-        [str(v).lower() if isinstance(v, bool) else v for v in values]
-    )
-    return line.getvalue()
 
 
 def _bar(share: float) -> str:
@@ -87,10 +49,6 @@ def _bar(share: float) -> str:
     except UnicodeEncodeError:
         return f"{'#' * full:<{_BAR}}  "
     return f"{'█' * full}{'░' * (_BAR - full)}  "
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
 
 
 def _on_one_line(name: str) -> str:

@@ -13,8 +13,7 @@ import numpy as np
 from emelia import console
 from emelia.audio.limits import Wave
 from emelia.text import clock
-from emelia.use.recognizer import NO_SPEECH
-from emelia.use.timeline.formats import in_words
+from emelia.use.answer import NO_SPEECH, Answer
 from emelia.use.timeline.live import Event
 from emelia.use.timeline.segments import Segment
 from emelia.use.timeline.windows import Window
@@ -155,7 +154,7 @@ class Screen(Listener):
         if not best:
             return NO_SPEECH
         share = shares[best]
-        return in_words(Segment(0, 0, best, share, share < self._threshold, shares))
+        return Answer(best, share, dict(shares), share < self._threshold).in_words()
 
     def _meter(self, width: int) -> Text:
         from rich.text import Text
@@ -176,7 +175,7 @@ def make_listener(*, json: bool, emotions: Sequence[str], threshold: float) -> L
 
 def segment_line(segment: Segment) -> str:
     """A segment as a line: from, to, answer."""
-    return f"{clock(segment.start):>9} {clock(segment.end):>9}  {in_words(segment)}"
+    return f"{clock(segment.start):>9} {clock(segment.end):>9}  {segment.in_words()}"
 
 
 def _share_line(name: str, share: float, width: int, best: bool) -> Text:

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from emelia.config import SAMPLE_RATE, AudioConfig, Card
 from emelia.emotions import canonical
 from emelia.errors import AudioError, ConfigError, MissingExtraError
 from emelia.text import nearest
+from emelia.use.answer import NO_SPEECH, Prediction
 from emelia.use.batching import batches, groups, in_order
 from emelia.use.bundled import find_model
 from emelia.use.model import Heard, Model
@@ -37,50 +37,10 @@ if TYPE_CHECKING:
 
 __all__ = ["LONGEST", "NO_SPEECH", "Prediction", "Recognizer", "load"]
 
-NO_SPEECH = "no speech"
 _BATCH = 8 * SAMPLE_RATE  # samples, padding included; larger ones leave the processor's cache
 _GROUP = 64  # recordings looked at together, to find those of like length
 _GROUP_SAMPLES = 600 * SAMPLE_RATE  # and how much sound they may hold: 38 MB
 _AS_IT_IS = AudioConfig(dc=False, level="none")
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Prediction:
-    """The answer to one recording.
-
-    Attributes:
-        emotion: a label of the model, or `no speech`.
-        confidence: its probability, calibrated; 0 where there is no speech.
-        probabilities: of all labels; empty where there is no speech.
-        unsure: the confidence is below the recognizer's threshold.
-        seconds: length of the recording.
-        speech: seconds of speech in it, as a timeline counts them.
-        logmel: (M, F) what the network saw, its lowest value where it heard nothing; (M, 0)
-            where there is no speech.
-        saliency: (F,) what each frame says for the emotion (above 0) or against it.
-        hop: seconds from one frame to the next.
-    """
-
-    emotion: str
-    confidence: float
-    probabilities: dict[str, float]
-    unsure: bool
-    seconds: float
-    speech: float
-    logmel: NDArray[np.float32]
-    saliency: NDArray[np.float32]
-    hop: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """All but the arrays, ready for JSON."""
-        return {
-            "emotion": self.emotion,
-            "confidence": round(self.confidence, 6),
-            "unsure": self.unsure,
-            "seconds": round(self.seconds, 3),
-            "speech": round(self.speech, 3),
-            "probabilities": {name: round(p, 6) for name, p in self.probabilities.items()},
-        }
 
 
 class _Clip(NamedTuple):

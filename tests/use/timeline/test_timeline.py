@@ -28,9 +28,9 @@ from emelia.cli.timeline import run_timeline
 from emelia.errors import AudioError, ConfigError, StorageError
 from emelia.show.answer.explanation import picture
 from emelia.show.answer.timeline import course
+from emelia.use.formats import FORMATS, timestamp
 from emelia.use.timeline import timeline as timelines
 from emelia.use.timeline.envelope import Outline
-from emelia.use.timeline.formats import FORMATS, clock, in_words
 from emelia.use.timeline.segments import Segment, Segments
 from emelia.use.timeline.timeline import Timeline, TimelineBuilder, WindowTable, timeline
 from emelia.use.timeline.windows import Window, Windows
@@ -342,9 +342,8 @@ def made(*segments: Segment, path: str = "talks/the talk.wav") -> Timeline:
 
 
 def segment(start: float, end: float, emotion: str = "anger", unsure: bool = False) -> Segment:
-    return Segment(
-        start, end, emotion, 0.7, unsure, dict(zip(EMOTIONS, (0.7, 0.2, 0.1), strict=True))
-    )
+    chances = dict(zip(EMOTIONS, (0.7, 0.2, 0.1), strict=True))
+    return Segment(emotion, 0.7, chances, unsure, start, end)
 
 
 LONG = made(segment(0, 1.2346), segment(1.2346, 3.0, unsure=True), segment(3661.0005, 7261.9996))
@@ -418,8 +417,8 @@ def test_spans_that_touch_still_touch_and_never_overlap_when_rounded() -> None:
 
 
 def test_clocks_carry_over() -> None:
-    assert clock(59.9996) == "00:01:00.000"
-    assert clock(100 * 3600, ",") == "100:00:00,000"
+    assert timestamp(59.9996) == "00:01:00.000"
+    assert timestamp(100 * 3600, ",") == "100:00:00,000"
 
 
 # The command
@@ -575,8 +574,8 @@ def test_a_picture_can_be_drawn_of_any_length(seconds: float) -> None:
 
 
 def test_an_answer_in_words() -> None:
-    assert in_words(segment(0, 1)) == "anger 70 %"
-    assert in_words(segment(0, 1, unsure=True)) == "not sure (anger 70 %)"
+    assert segment(0, 1).in_words() == "anger 70 %"
+    assert segment(0, 1, unsure=True).in_words() == "not sure (anger 70 %)"
 
 
 def test_a_builder_can_be_asked_between_pieces() -> None:

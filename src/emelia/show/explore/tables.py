@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +16,7 @@ from emelia.show.explore.data import Clip, Exploration, values
 from emelia.show.explore.measure import Measures
 from emelia.show.explore.problems import KINDS, Problem
 from emelia.show.tables import Table
-from emelia.text import percent
+from emelia.text import csv_text, percent
 
 # Measures that are compared between emotions: name, title, unit, decimals.
 COMPARED = (
@@ -139,11 +137,11 @@ def all_csv(exploration: Exploration, problems: Sequence[Problem]) -> dict[str, 
         "sentences.csv": sentences(exploration),
         "problems.csv": found(problems, len(problems)),
     }
-    texts = {name: _csv((t.columns, *t.rows)) for name, t in tables.items() if t.rows}
-    texts.setdefault("problems.csv", _csv([found([]).columns]))
+    texts = {name: csv_text((t.columns, *t.rows)) for name, t in tables.items() if t.rows}
+    texts.setdefault("problems.csv", csv_text([found([]).columns]))
     measures = [field.name for field in fields(Measures)]
     head = (*_UTTERANCE, "format", "channels", *measures)
-    texts["clips.csv"] = _csv([head, *map(_figures, exploration.clips)])
+    texts["clips.csv"] = csv_text([head, *map(_figures, exploration.clips)])
     return texts
 
 
@@ -196,9 +194,3 @@ def _figures(clip: Clip) -> list[Any]:
     told = [getattr(clip.utterance, name) for name in _UTTERANCE]
     numbers = [f"{n:.6g}" if math.isfinite(n) else "" for n in astuple(clip.measures)]
     return [*told, clip.format, clip.channels or "", *numbers]
-
-
-def _csv(rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +9,7 @@ from emelia.config import Recipe
 from emelia.learn.study.tune_space import Dial, Found, Trial, Values
 from emelia.show.style import FAINT, GRID, INK, OKABE_ITO, empty_figure, plain
 from emelia.show.tables import Table, escaped
-from emelia.text import percent
+from emelia.text import csv_text, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,15 +21,13 @@ _COLUMNS = 3
 
 def trials_csv(found: Found, dials: Sequence[Dial]) -> str:
     """One line a trial, in the order they were tried; UAR is a share of 1."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
     keys = [dial.key for dial in dials]
-    writer.writerow(["trial", "state", "validation_uar", "seconds", *keys])
+    rows = [["trial", "state", "validation_uar", "seconds", *keys]]
     for trial in found.trials:
         score = "" if trial.uar is None else f"{trial.uar:.4f}"
         values = [_shown(trial.values[key]) for key in keys]
-        writer.writerow([trial.number, trial.state, score, f"{trial.seconds:.1f}", *values])
-    return file.getvalue()
+        rows.append([str(trial.number), trial.state, score, f"{trial.seconds:.1f}", *values])
+    return csv_text(rows)
 
 
 def picture(found: Found, dials: Sequence[Dial]) -> Figure:

@@ -127,13 +127,7 @@ def _work(pipe: Connection, model: str, emotions: Sequence[str] | None) -> None:
 def _answer(path: str, told: Prediction | AudioError, by: Recognizer) -> Answer:
     if isinstance(told, AudioError):
         return path, None, str(told).removeprefix(f"{path}: ")
-    chances = told.probabilities or dict.fromkeys(by.emotions)
-    values = told.confidence, told.unsure, told.seconds, told.speech, *chances.values()
-    return path, (told.emotion, *map(_short, values)), ""
-
-
-def _short(value: float | None) -> float | None:
-    return round(value, 6) if isinstance(value, float) else value
+    return path, told.row(by.emotions, decimals=6), ""
 
 
 def _ending(process: SpawnProcess) -> str:

@@ -21,6 +21,7 @@ from typing import Any
 
 from emelia.errors import StorageError
 from emelia.storage import ensure_writable
+from emelia.use.answer import COLUMNS
 from emelia.use.bundled import find_model
 from emelia.use.inputs import recordings
 from emelia.use.recognizer import load
@@ -30,7 +31,7 @@ from emelia.use.scoring.pool import Pool
 
 _CHUNK_FILES = 16  # of like length, answered at once by one process
 _CHUNK_BYTES = 32_000_000  # or so many, of all its files
-_SECONDS = scores.COLUMNS.index("seconds") - 1  # its place in a row, which has no path
+_SECONDS = COLUMNS.index("seconds") - 1  # its place in a row, which has no path
 
 
 @dataclass

@@ -15,8 +15,9 @@ from typing import Any
 
 from emelia.errors import ConfigError, MissingExtraError
 from emelia.storage import open_atomically
+from emelia.text import csv_row
+from emelia.use.answer import COLUMNS
 
-COLUMNS = ("path", "emotion", "confidence", "unsure", "seconds", "speech")
 Write = Callable[[Path, Sequence[str], Iterable[Sequence[Any]]], None]
 _GROUP = 10_000  # rows of a Parquet row group
 
@@ -54,7 +55,7 @@ def write_csv(path: Path, names: Sequence[str], rows: Iterable[Sequence[Any]]) -
         text = io.TextIOWrapper(file, "utf-8", newline="")
         table = csv.writer(text, lineterminator="\n")
         table.writerow(names)
-        table.writerows([_plain(value) for value in row] for row in rows)
+        table.writerows(map(csv_row, rows))
         text.detach()  # flushes
 
 
@@ -80,7 +81,3 @@ def _groups(rows: Iterable[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
     left = iter(rows)
     while group := list(islice(left, _GROUP)):
         yield group
-
-
-def _plain(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else value

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from emelia.audio.limits import Wave
 from emelia.config import SAMPLE_RATE, Card
 from emelia.errors import ConfigError
+from emelia.use.answer import rounded
 from emelia.use.timeline.speech import FRAME, SpeechGate, has_speech, sounding, speech_probabilities
 
 WINDOW, HOP = 3.0, 1.0  # s, unless told
@@ -170,11 +171,6 @@ def _sharpened(wave: Wave, start: int, end: int) -> tuple[int, int]:
     if not loud.size:
         return start, end
     return max(start, start + int(loud[0]) - _GRAIN), min(end, start + int(loud[-1]) + 2 * _GRAIN)
-
-
-def rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
-    """Probabilities as they are written to JSON."""
-    return {name: round(p, 6) for name, p in probabilities.items()}
 
 
 class _Span(NamedTuple):

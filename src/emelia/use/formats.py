@@ -1,4 +1,6 @@
-"""Timelines as files that other programs read.
+"""Answers and timelines as files that other programs read.
+
+A format is registered in `FORMATS`; command line and help find it there.
 
 - `json`: one object a line.
 - `csv`: a row a segment; the columns once, however many recordings.
@@ -12,20 +14,37 @@ is low reads `not sure (anger 40 %)`, in RTTM and CSV its confidence says so.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from emelia.use.timeline.segments import Segment
-from emelia.use.timeline.timeline import Timeline
+from emelia.text import csv_text
+from emelia.use.answer import COLUMNS
+
+if TYPE_CHECKING:  # the command line looks up names here, and is to start quickly
+    from emelia.use.answer import Prediction
+    from emelia.use.timeline.segments import Segment
+    from emelia.use.timeline.timeline import Timeline
+
+Emotions = Sequence[str]  # all that a model may answer
+
+
+class Single(NamedTuple):
+    """How the answer to one recording is written.
+
+    Attributes:
+        write: path, answer and the model's emotions as a line.
+        header: the line before all others; "" for none.
+    """
+
+    write: Callable[[str, Prediction, Emotions], str]
+    header: Callable[[Emotions], str] = lambda emotions: ""
 
 
 class Format(NamedTuple):
-    """How timelines are written.
+    """How timelines are written and, where `single` is given, answers to whole recordings.
 
     Attributes:
         suffix: of a file.
@@ -36,57 +55,34 @@ class Format(NamedTuple):
 
     suffix: str
     write: Callable[[Timeline], str]
-    header: Callable[[Sequence[str]], str] = lambda emotions: ""
+    header: Callable[[Emotions], str] = lambda emotions: ""
     joins: bool = True
+    single: Single | None = None
 
 
-def in_words(segment: Segment) -> str:
-    """A segment's answer as one would say it."""
-    words = f"{segment.emotion} {100 * segment.confidence:.0f} %"
-    return f"not sure ({words})" if segment.unsure else words
-
-
-def clock(seconds: float, mark: str = ".") -> str:
-    """Write a time as 01:02:03.045; `mark` stands before the milliseconds."""
+def timestamp(seconds: float, mark: str = ".") -> str:
+    """A time as subtitles have it, 01:02:03.045; `mark` stands before the milliseconds."""
     whole, milliseconds = divmod(_milliseconds(seconds), 1000)
     minutes, second = divmod(whole, 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours:02}:{minute:02}:{second:02}{mark}{milliseconds:03}"
 
 
-def _json(timeline: Timeline) -> str:
+def _json(path: str, told: Mapping[str, Any]) -> str:
     # Names that are not plain text travel escaped, and arrive as they were.
-    odd = not timeline.path.isprintable()
-    return f"{json.dumps(timeline.to_dict(), ensure_ascii=odd, allow_nan=False)}\n"
-
-
-_COLUMNS = ("path", "start", "end", "emotion", "confidence", "unsure")
-
-
-def _csv_header(emotions: Sequence[str]) -> str:
-    return _row([*_COLUMNS, *emotions])
+    return json.dumps(told, ensure_ascii=not path.isprintable(), allow_nan=False) + "\n"
 
 
 def _csv(timeline: Timeline) -> str:
-    return "".join(_row(_values(timeline, segment)) for segment in _segments(timeline))
+    return csv_text(_values(timeline, segment) for segment, _, _ in _spans(timeline))
 
 
 def _values(timeline: Timeline, segment: Segment) -> list[Any]:
-    told = segment.to_dict()
-    shares = told.pop("probabilities")
-    told.update(
-        path=timeline.path,
-        start=f"{segment.start:.3f}",
-        end=f"{segment.end:.3f}",
-        unsure=str(segment.unsure).lower(),
-    )
-    return [*(told[column] for column in _COLUMNS), *(shares[e] for e in timeline.emotions)]
-
-
-def _row(values: Sequence[Any]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(values)
-    return line.getvalue()
+    told = segment.to_dict() | {
+        "path": timeline.path, "start": f"{segment.start:.3f}", "end": f"{segment.end:.3f}"
+    }  # fmt: skip
+    chances = told["probabilities"]
+    return [*(told[column] for column in _SEGMENT), *(chances[e] for e in timeline.emotions)]
 
 
 def _rttm(timeline: Timeline) -> str:
@@ -101,29 +97,42 @@ def _rttm(timeline: Timeline) -> str:
 
 def _audacity(timeline: Timeline) -> str:
     return "".join(
-        f"{start / 1000:.6f}\t{end / 1000:.6f}\t{_one_line(in_words(segment))}\n"
+        f"{start / 1000:.6f}\t{end / 1000:.6f}\t{_one_line(segment.in_words())}\n"
         for segment, start, end in _spans(timeline)
     )
 
 
 def _srt(timeline: Timeline) -> str:
     return "".join(
-        f"{number}\n{clock(start / 1000, ',')} --> {clock(end / 1000, ',')}\n"
-        f"{_one_line(in_words(segment))}\n\n"
+        f"{number}\n{timestamp(start / 1000, ',')} --> {timestamp(end / 1000, ',')}\n"
+        f"{_one_line(segment.in_words())}\n\n"
         for number, (segment, start, end) in enumerate(_spans(timeline), 1)
     )
 
 
 def _vtt(timeline: Timeline) -> str:
     return "".join(
-        f"{clock(start / 1000)} --> {clock(end / 1000)}\n{_escaped(in_words(segment))}\n\n"
+        f"{timestamp(start / 1000)} --> {timestamp(end / 1000)}\n{_escaped(segment.in_words())}\n\n"
         for segment, start, end in _spans(timeline)
     )
 
 
+_SEGMENT = ("path", "start", "end", "emotion", "confidence", "unsure")  # columns of a CSV row
 FORMATS = {
-    "json": Format(".json", _json),
-    "csv": Format(".csv", _csv, _csv_header),
+    "json": Format(
+        ".json",
+        lambda timeline: _json(timeline.path, timeline.to_dict()),
+        single=Single(lambda path, answer, _: _json(path, {"path": path, **answer.to_dict()})),
+    ),
+    "csv": Format(
+        ".csv",
+        _csv,
+        lambda emotions: csv_text([(*_SEGMENT, *emotions)]),
+        single=Single(
+            lambda path, answer, emotions: csv_text([(path, *answer.row(emotions, decimals=3))]),
+            lambda emotions: csv_text([(*COLUMNS, *emotions)]),
+        ),
+    ),
     "rttm": Format(".rttm", _rttm),
     "audacity": Format(".txt", _audacity, joins=False),
     "srt": Format(".srt", _srt, joins=False),
@@ -141,10 +150,6 @@ def _spans(timeline: Timeline) -> Iterator[tuple[Segment, int, int]]:
         start, end = _milliseconds(segment.start), _milliseconds(segment.end)
         if start < end:
             yield segment, start, end
-
-
-def _segments(timeline: Timeline) -> Iterator[Segment]:
-    return (segment for segment, _, _ in _spans(timeline))
 
 
 def _one_line(text: str) -> str:
