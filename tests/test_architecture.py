@@ -31,6 +31,7 @@ LAYERS = (
     "packages",
     "processes",
     "console",
+    "table",
     "emotions",
     "audio",
     "metrics",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from emelia import console
 from emelia.errors import AudioError, ConfigError, MissingExtraError
+from emelia.table import Table
 from emelia.text import clock, counted, duration
 from emelia.use.formats import FORMATS
 
@@ -166,7 +167,7 @@ def _print_table(timeline: Timeline) -> None:
     ]
     title = f"{timeline.path}: {_summary(timeline)}"
     if rows:
-        console.table(title, ["from", "to", "lasts", "emotion"], rows)
+        Table(title, ["from", "to", "lasts", "emotion"], rows).print()
     else:
         console.say(f"{title}.")
 

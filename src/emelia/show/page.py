@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from emelia.errors import MissingExtraError
-from emelia.show import tables
 from emelia.show.style import empty_figure, png, svg
+from emelia.table import escaped
 from emelia.text import between, percent
 
 if TYPE_CHECKING:
@@ -89,5 +89,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "between": between, "plain": tables.escaped}
+    environment.filters |= {"percent": percent, "between": between, "plain": escaped}
     return environment

@@ -6,9 +6,7 @@ interval that is too narrow, since few people speak in the test clips.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from emelia.errors import StorageError
 from emelia.results import Cell, Row, Study
 from emelia.show.speakers import known_speakers, nameless
 from emelia.storage import write_atomically
+from emelia.table import Table
 from emelia.text import p_value, percent, with_interval
 
 SIGNIFICANT = 0.05
@@ -25,24 +24,6 @@ DEMO = (
     "All figures here are of synthetic speech. They show that the machinery works and say "
     "nothing about people."
 )
-
-
-@dataclass(frozen=True)
-class Table:
-    """Text in rows and columns, ready to be shown."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-    best: int | None = None  # the row to set off
-
-    def markdown(self) -> str:
-        """Return a Markdown table with its title above and its note below."""
-        rule = ("---", *("---:" for _ in self.columns[1:]))
-        lines = ["| " + " | ".join(map(escaped, row)) + " |" for row in (self.columns, *self.rows)]
-        lines.insert(1, "| " + " | ".join(rule) + " |")
-        return "\n".join([f"**{escaped(self.title)}**", "", *lines, *_paragraph(self.note)])
 
 
 def main(study: Study) -> Table:
@@ -150,12 +131,6 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str
             yield f"{prefix}{key}", value
 
 
-def escaped(text: str) -> str:
-    """Text for Markdown: names of people's own recipes and speakers must not become mark-up."""
-    plain = re.sub(r"([\\|*`])", r"\\\1", " ".join(text.split()))
-    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", plain)
-
-
 def _main_line(row: Row, published: bool, peeks: bool) -> tuple[str, ...]:
     extra = []
     if published:
@@ -207,7 +182,3 @@ def _read_page(path: Path) -> str:
         return path.read_text(encoding="utf-8") if path.exists() else ""
     except (OSError, UnicodeDecodeError):
         raise StorageError(f"{path}: cannot be read as text. Name a Markdown file.") from None
-
-
-def _paragraph(text: str) -> Sequence[str]:
-    return ["", escaped(text)] if text else []

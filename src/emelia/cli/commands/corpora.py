@@ -16,6 +16,7 @@ from emelia.corpora import CORPORA, Corpus, CorpusSpec
 from emelia.corpora.paths import fetch_folder, home_of
 from emelia.corpora.splits.scheme import possible_splits
 from emelia.errors import ConfigError, StorageError
+from emelia.table import Table
 from emelia.text import did_you_mean
 
 _MANY = 20  # files, above which they are counted instead of megabytes
@@ -82,7 +83,7 @@ def _list_known() -> None:
     note = (
         f"is here: below {fetch_folder()}, so the name suffices. fetch: emelia corpora fetch NAME."
     )
-    console.table("Corpora that are recognised by their file names", columns, rows, note)
+    Table("Corpora that are recognised by their file names", columns, rows, note).print()
     console.say("\nTheir homes, and how to get those that are not free to download:")
     for spec in CORPORA.values():
         console.say(f"  {spec.name}: {spec.home if spec.source else spec.obtain}")
@@ -160,7 +161,7 @@ def _show(corpus: Corpus) -> None:
     rows.append(["all", str(len(corpus.utterances))])
     splits = ", ".join(possible_splits(corpus)) or "none"
     note = f"Speakers: {_named(corpus.speakers)}. Splits: {splits}."
-    console.table(f"{corpus.name}: clips by emotion", ["emotion", "clips"], rows, note)
+    Table(f"{corpus.name}: clips by emotion", ["emotion", "clips"], rows, note).print()
     for spec in (source.spec for source in corpus.sources if source.spec):
         console.say(f"Licence: {spec.licence}\nCitation: {spec.citation}\nHome: {spec.home}")
         if spec.note:

@@ -11,6 +11,7 @@ import typer
 from emelia import console
 from emelia.errors import ConfigError, StorageError
 from emelia.storage import ensure_writable, write_atomically
+from emelia.table import Table
 from emelia.text import between, percent
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _show(path: Path, card: Card, size: int) -> None:
     columns = ["", "clips", "accuracy %", "UAR %", "ECE %", "Brier", "AURC %", "accepted %",
                "right of these %"]  # fmt: skip
     rule = f"Temperature {card.temperature:g}; unsure below {card.threshold:g}."
-    console.table(card.title, columns, rows, f"{rule} {card.threshold_rule} {test['note']}")
+    Table(card.title, columns, rows, f"{rule} {card.threshold_rule} {test['note']}").print()
     console.say(f"{path}: {size / 1e6:.1f} MB. About it: {path.with_suffix('.md')}")
 
 

@@ -33,6 +33,7 @@ from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.corpora.splits.scheme import Fold
 from emelia.results import Cell
 from emelia.storage import expanded
+from emelia.table import Table
 from emelia.text import between, percent
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ def _compare(start: Origin, asked: Answers, cell: Cell, kept: bool) -> None:
     )
     title = f"{start.name} before and after, on the same {len(truth)} test clips"
     title = title if kept else f"What it learnt, not kept: {title}"
-    console.table(title, ["", "accuracy %", "UAR %"], rows, note)
+    Table(title, ["", "accuracy %", "UAR %"], rows, note).print()
 
 
 def _figures(

@@ -11,6 +11,7 @@ import typer
 from emelia import console
 from emelia.config import SAMPLE_RATE, Card
 from emelia.corpora.splits.audit import NAMELESS
+from emelia.table import Table
 from emelia.text import between, percent
 
 _CORPUS = ("name", "title", "language", "clips", "licence", "home")
@@ -50,7 +51,7 @@ def _list(cards: Mapping[str, Card], sizes: Mapping[str, str]) -> None:
         rows.append([name, ", ".join(card.labels), *figures, corpora, sizes[name]])
     columns = ["name", "emotions", "test accuracy %", "test UAR %", "trained on", "size"]
     licences = [f"licence of {name}: {card.licence}" for name, card in cards.items()]
-    console.table("Models that come with emelia", columns, rows, "\n".join(licences))
+    Table("Models that come with emelia", columns, rows, "\n".join(licences)).print()
 
 
 def _show(card: Card, path: Path) -> None:
@@ -60,12 +61,12 @@ def _show(card: Card, path: Path) -> None:
         console.say(f"  {what:<12}{text}")
     corpora = [[str(_mapping(c).get(key, "-")) for key in _CORPUS] for c in card.corpora]
     if corpora:
-        console.table("Corpora", _CORPUS, corpora)
+        Table("Corpora", _CORPUS, corpora).print()
     if figures := _figures(card.metrics):
         columns = ["part", "clips", "speakers", "accuracy %", "UAR %"]
         note = next((str(m["note"]) for m in map(_mapping, card.metrics.values())
                      if m.get("note")), "")  # fmt: skip
-        console.table("Figures, with 95 % intervals", columns, figures, note)
+        Table("Figures, with 95 % intervals", columns, figures, note).print()
         if any(_mapping(part).get("nameless") for part in card.metrics.values()):
             console.warn(NAMELESS)
     test = _mapping(card.metrics.get("test"))
@@ -81,7 +82,7 @@ def _show(card: Card, path: Path) -> None:
             ]
             for name, c in classes.items()
         ]
-        console.table("On the test clips", ["emotion", *(f"{key} %" for key in keys)], rows)
+        Table("On the test clips", ["emotion", *(f"{key} %" for key in keys)], rows).print()
 
 
 def _facts(card: Card, path: Path) -> list[tuple[str, str]]:

@@ -30,6 +30,7 @@ from emelia.learn.study.ablations import with_variants
 from emelia.learn.study.recipes import QUICK, all_recipes, find_recipes
 from emelia.learn.study.recipes import quick as shorten
 from emelia.results import read_results, studies
+from emelia.table import Table
 
 if TYPE_CHECKING:
     from emelia.learn.study.runner import Outcome
@@ -192,7 +193,7 @@ def _report(folder: Path, command: str) -> list[Path]:
     cells = read_results(file)
     for found in studies(cells):
         for table in all_tables(found):
-            console.table(table.title, table.columns, table.rows, table.note)
+            table.print()
     written = write_report(cells, folder, command, places_of([file]))
     console.say(f"Report: {next(path for path in written if path.suffix == '.html')}")
     return written
@@ -210,7 +211,7 @@ def recipes() -> None:
         for r in all_recipes().values()
     ]
     columns = ["recipe", "group", "what it is", "epochs", "batch", "learning rate"]
-    console.table("Recipes", columns, rows, "The group `founding` repeats the founding study.")
+    Table("Recipes", columns, rows, "The group `founding` repeats the founding study.").print()
 
 
 __all__: Sequence[str] = ["recipes", "study"]

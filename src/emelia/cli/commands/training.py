@@ -37,6 +37,7 @@ from emelia.errors import ConfigError, RunError, SplitError
 from emelia.learn.study.recipes import find_recipes
 from emelia.results import Cell
 from emelia.storage import ensure_writable, lock, write_atomically
+from emelia.table import Table
 from emelia.text import between, percent
 
 _SHOWN = ("precision", "recall", "f1")
@@ -265,4 +266,4 @@ def _show(answers: Sequence[Mapping[str, Any]], classes: tuple[str, ...], title:
     note = f"{', '.join(lines)}; 95 % intervals, {ends[0].note or 'speakers drawn first'}."
     if untested := [name for name, c in scores["per_class"].items() if not c["support"]]:
         note += f" UAR is the mean recall of the classes with clips: no {', '.join(untested)}."
-    console.table(title, ["emotion", "precision %", "recall %", "F1 %", "clips"], rows, note)
+    Table(title, ["emotion", "precision %", "recall %", "F1 %", "clips"], rows, note).print()

@@ -8,6 +8,7 @@ from typing import Any
 from emelia.config import SAMPLE_RATE, Card
 from emelia.corpora.splits.audit import NAMELESS
 from emelia.show.card.failures import failures
+from emelia.table import Table
 from emelia.text import between, percent
 
 _SHOWN = ("precision", "recall", "f1")  # figures of a class
@@ -259,12 +260,7 @@ def _parity(parity: Mapping[str, Any]) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
+    return Table("", columns, rows).markdown(figures=False)
 
 
 def _interval(found: Sequence[float]) -> str:

@@ -15,7 +15,7 @@ from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.show.explore.data import Clip, Exploration, values
 from emelia.show.explore.measure import Measures
 from emelia.show.explore.problems import KINDS, Problem
-from emelia.show.tables import Table
+from emelia.table import Table
 from emelia.text import csv_text, percent
 
 # Measures that are compared between emotions: name, title, unit, decimals.
@@ -137,8 +137,8 @@ def all_csv(exploration: Exploration, problems: Sequence[Problem]) -> dict[str, 
         "sentences.csv": sentences(exploration),
         "problems.csv": found(problems, len(problems)),
     }
-    texts = {name: csv_text((t.columns, *t.rows)) for name, t in tables.items() if t.rows}
-    texts.setdefault("problems.csv", csv_text([found([]).columns]))
+    texts = {name: t.csv() for name, t in tables.items() if t.rows}
+    texts.setdefault("problems.csv", found([]).csv())
     measures = [field.name for field in fields(Measures)]
     head = (*_UTTERANCE, "format", "channels", *measures)
     texts["clips.csv"] = csv_text([head, *map(_figures, exploration.clips)])

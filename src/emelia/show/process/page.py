@@ -27,8 +27,8 @@ from emelia.show.process import plots, tables
 from emelia.show.process.noise import CLEAN, Gain, cleanest, gains, tasks
 from emelia.show.process.stages import AT_16K, FOUNDING, Stage, changes, measured, plan, stages
 from emelia.show.style import png, svg
-from emelia.show.tables import Table
 from emelia.storage import write_atomically
+from emelia.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,7 +13,7 @@ from emelia import metrics
 from emelia.metrics import Interval
 from emelia.show.process.noise import CLEAN, METHODS, Gain
 from emelia.show.process.stages import Figures, Stage
-from emelia.show.tables import Table
+from emelia.table import Table
 from emelia.text import percent, with_ends
 
 BLIND = (

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from emelia.results import Calibration, Row, Study
 from emelia.show.report import plots_calibration
-from emelia.show.tables import Table, label, titled
+from emelia.show.tables import label, titled
+from emelia.table import Table
 from emelia.text import interval, percent
 
 if TYPE_CHECKING:

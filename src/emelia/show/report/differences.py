@@ -5,7 +5,8 @@ from __future__ import annotations
 from emelia import metrics
 from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.results import Difference, Study, differences
-from emelia.show.tables import SIGNIFICANT, Table, titled
+from emelia.show.tables import SIGNIFICANT, titled
+from emelia.table import Table
 from emelia.text import p_value, with_ends, with_interval
 
 

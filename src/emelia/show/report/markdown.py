@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from emelia.results import Study
 from emelia.show.report import tables as report_tables
 from emelia.show.report.study_tables import all_tables
-from emelia.show.tables import audit, escaped, seeds
+from emelia.show.tables import audit, seeds
+from emelia.table import escaped
 
 
 def markdown(found: Sequence[Study]) -> str:

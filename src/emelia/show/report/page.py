@@ -27,8 +27,8 @@ from emelia.show.report.recordings import recordings
 from emelia.show.report.sound import Example, Heard, example, heard
 from emelia.show.report.study_tables import all_tables
 from emelia.show.speakers import known_speakers, nameless
-from emelia.show.tables import Table
 from emelia.storage import write_atomically
+from emelia.table import Table
 
 # Words about a recipe, which change no result.
 _WORDS = ("name", "group", "title", "published", "published_epoch")

@@ -15,7 +15,8 @@ from emelia.show.page import Figures, Picture
 from emelia.show.report import calibration as report_calibration
 from emelia.show.report import plots
 from emelia.show.report import tables as report_tables
-from emelia.show.tables import Table, titled
+from emelia.show.tables import titled
+from emelia.table import Table
 from emelia.text import counted, listed, percent
 
 

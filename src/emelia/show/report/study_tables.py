@@ -8,7 +8,8 @@ from emelia.results import Study
 from emelia.results.rows import Row
 from emelia.show import tables
 from emelia.show.report import calibration, differences
-from emelia.show.tables import Table, label, titled
+from emelia.show.tables import label, titled
+from emelia.table import Table
 from emelia.text import with_interval
 
 NAMED_FOLDS = ("loco", "language")  # splits whose folds are corpora or languages

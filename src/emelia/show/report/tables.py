@@ -16,7 +16,8 @@ from emelia.results.rows import grouped
 from emelia.show.describe import way
 from emelia.show.report.published import Reference, founding, references
 from emelia.show.speakers import apart, heard_before
-from emelia.show.tables import Table, titled
+from emelia.show.tables import titled
+from emelia.table import Table
 from emelia.text import percent, with_interval
 
 

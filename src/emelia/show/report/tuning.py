@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from emelia.config import Recipe
 from emelia.learn.study.tune_space import Dial, Found, Trial, Values
 from emelia.show.style import FAINT, GRID, INK, OKABE_ITO, empty_figure, plain
-from emelia.show.tables import Table, escaped
+from emelia.table import Table, escaped
 from emelia.text import csv_text, percent
 
 if TYPE_CHECKING:

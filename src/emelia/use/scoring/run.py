@@ -25,7 +25,7 @@ from emelia.use.answer import COLUMNS
 from emelia.use.bundled import find_model
 from emelia.use.inputs import recordings
 from emelia.use.recognizer import load
-from emelia.use.scoring import table as scores
+from emelia.use.scoring import score_files
 from emelia.use.scoring.journal import Journal, Mark, mark_of
 from emelia.use.scoring.pool import Pool
 
@@ -90,7 +90,7 @@ def score(
         StorageError: `out` cannot be written, or has scores made with other settings.
     """
     out = Path(out)
-    write = scores.writer(out)
+    write = score_files.writer(out)
     recognizer = load(model, emotions=emotions)
     names = recordings(where)
     file = find_model(model)
@@ -108,7 +108,7 @@ def score(
         )
     with Journal(journal_file, about) as journal:
         tally = _fill(journal, names, (str(file), emotions), jobs, on_progress)
-        write(out, scores.column_names(recognizer.emotions), _rows(names, journal))
+        write(out, score_files.column_names(recognizer.emotions), _rows(names, journal))
         _write_failures(out.with_suffix(".failures.csv"), names, journal)
     return tally
 
@@ -167,7 +167,7 @@ def _write_failures(path: Path, names: Iterable[str], journal: Journal) -> None:
     """List what could not be scored; no file where all could."""
     failures = [(_text(name), reason) for name in names if (reason := journal.reason(name))]
     if failures:
-        scores.write_csv(path, ("path", "reason"), failures)
+        score_files.write_csv(path, ("path", "reason"), failures)
     else:
         path.unlink(missing_ok=True)
 
