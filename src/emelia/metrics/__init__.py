@@ -21,6 +21,8 @@ from emelia.metrics.intervals import (
     mean_interval,
 )
 from emelia.metrics.scores import (
+    OVERALL,
+    PER_CLASS,
     Labels,
     accuracy,
     chance,
@@ -31,11 +33,14 @@ from emelia.metrics.scores import (
     precision,
     recall,
     scores,
+    titles,
     uar,
 )
 
 __all__ = [
     "FEWEST_SPEAKERS",
+    "OVERALL",
+    "PER_CLASS",
     "Interval",
     "Labels",
     "RiskCoverage",
@@ -60,6 +65,7 @@ __all__ = [
     "reliability",
     "risk_coverage",
     "scores",
+    "titles",
     "uar",
     "with_temperature",
 ]

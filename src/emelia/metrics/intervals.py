@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emelia.metrics.scores import (
+    OVERALL,
+    PER_CLASS,
     Labels,
-    accuracy_of,
     as_labels,
     as_long,
-    f1,
     macro,
-    precision,
-    recall,
     uar_of,
 )
 
@@ -57,11 +54,11 @@ def interval(
     truth: ArrayLike,
     predicted: ArrayLike,
     speakers: Sequence[str],
-    metric: Literal["accuracy", "uar"] = "uar",
+    metric: str = "uar",
     n: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """Percentile bootstrap of 95 %: speakers drawn with replacement, then clips of each.
+    """Percentile bootstrap of 95 % of one of `OVERALL`: speakers are drawn, then clips of each.
 
     Clips of one speaker are alike, so drawing clips alone claims too much; it is done only
     below six speakers, and marked. Drawing speakers alone claims too much where a few
@@ -70,7 +67,7 @@ def interval(
     is their mean.
     """
     drawn, clustered = _resampled(truth, predicted, speakers, 0, n, seed)
-    values = {"accuracy": accuracy_of, "uar": uar_of}[metric](drawn).mean(axis=1)
+    values = OVERALL[metric].of(drawn).mean(axis=1)
     return _between(values, clustered)
 
 
@@ -100,7 +97,7 @@ def class_intervals(
     n: int = 2000,
     seed: int = 0,
 ) -> dict[str, list[Interval]]:
-    """Intervals of precision, recall and F1, drawn as `interval` does.
+    """Intervals of the figures of each class, drawn as `interval` does.
 
     Returns:
         By name, C + 1 intervals: of each class, and of their mean (the macro figure). Resamples
@@ -108,8 +105,8 @@ def class_intervals(
     """
     drawn, clustered = _resampled(truth, predicted, speakers, classes, n, seed)
     found = {}
-    for name, figure in (("precision", precision), ("recall", recall), ("f1", f1)):
-        values = figure(drawn)  # (n, S, C)
+    for name, metric in PER_CLASS.items():
+        values = metric.of(drawn)  # (n, S, C)
         present = drawn[:, 0].sum(axis=-1) > 0  # (n, C), the same for all seeds
         means = values.mean(axis=1)
         columns = [means[present[:, i], i] for i in range(means.shape[1])]

@@ -10,6 +10,7 @@ import typer
 
 from emelia import console
 from emelia.errors import ConfigError, StorageError
+from emelia.metrics import OVERALL, titles
 from emelia.storage import ensure_writable, write_atomically
 from emelia.table import Table
 from emelia.text import between, percent
@@ -119,14 +120,14 @@ def write_model(path: Path, data: bytes, card: Card) -> None:
 def _show(path: Path, card: Card, size: int) -> None:
     test = card.metrics["test"]
     rows = [
-        [part, str(found["clips"]), *(_percents(found[key]) for key in ("accuracy", "uar")),
+        [part, str(found["clips"]), *(_percents(found[key]) for key in OVERALL),
          " -> ".join(percent(value) for value in found["ece"]),
          " -> ".join(f"{value:.3f}" for value in found["brier"]), percent(found["aurc"]),
          percent(found["accepted"], 0),
          "-" if found["accepted_accuracy"] is None else percent(found["accepted_accuracy"])]
         for part, found in card.metrics.items()
     ]  # fmt: skip
-    columns = ["", "clips", "accuracy %", "UAR %", "ECE %", "Brier", "AURC %", "accepted %",
+    columns = ["", "clips", *titles(OVERALL), "ECE %", "Brier", "AURC %", "accepted %",
                "right of these %"]  # fmt: skip
     rule = f"Temperature {card.temperature:g}; unsure below {card.threshold:g}."
     Table(card.title, columns, rows, f"{rule} {card.threshold_rule} {test['note']}").print()

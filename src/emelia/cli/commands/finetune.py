@@ -222,18 +222,17 @@ def _compare(start: Origin, asked: Answers, cell: Cell, kept: bool) -> None:
     )
     title = f"{start.name} before and after, on the same {len(truth)} test clips"
     title = title if kept else f"What it learnt, not kept: {title}"
-    Table(title, ["", "accuracy %", "UAR %"], rows, note).print()
+    Table(title, ["", *metrics.titles(metrics.OVERALL)], rows, note).print()
 
 
 def _figures(
     truth: metrics.Labels, predicted: metrics.Labels, speakers: tuple[str, ...]
 ) -> list[str]:
     shown = []
-    for name, value in (
-        ("accuracy", metrics.accuracy(truth, predicted)),
-        ("uar", metrics.uar(truth, predicted)),
-    ):
-        ends = metrics.interval(truth, predicted, speakers, name)  # type: ignore[arg-type]
+    confusion = metrics.confusion_matrix(truth, predicted)
+    for name, metric in metrics.OVERALL.items():
+        ends = metrics.interval(truth, predicted, speakers, name)
+        value = float(metric.of(confusion))
         shown.append(f"{percent(value)} ({between(ends.low, ends.high)})")
     return shown
 

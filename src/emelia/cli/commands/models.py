@@ -11,6 +11,7 @@ import typer
 from emelia import console
 from emelia.config import SAMPLE_RATE, Card
 from emelia.corpora.splits.audit import NAMELESS
+from emelia.metrics import OVERALL, PER_CLASS, titles
 from emelia.table import Table
 from emelia.text import between, percent
 
@@ -63,7 +64,7 @@ def _show(card: Card, path: Path) -> None:
     if corpora:
         Table("Corpora", _CORPUS, corpora).print()
     if figures := _figures(card.metrics):
-        columns = ["part", "clips", "speakers", "accuracy %", "UAR %"]
+        columns = ["part", "clips", "speakers", *titles(OVERALL)]
         note = next((str(m["note"]) for m in map(_mapping, card.metrics.values())
                      if m.get("note")), "")  # fmt: skip
         Table("Figures, with 95 % intervals", columns, figures, note).print()
@@ -71,18 +72,17 @@ def _show(card: Card, path: Path) -> None:
             console.warn(NAMELESS)
     test = _mapping(card.metrics.get("test"))
     if classes := _mapping(test.get("per_class")):
-        keys = ("precision", "recall", "f1")
         rows = [
             [
                 str(name),
                 *(
                     _percent(_mapping(c).get(key)) if _mapping(c).get("support", 1) else "-"
-                    for key in keys
+                    for key in PER_CLASS
                 ),
             ]
             for name, c in classes.items()
         ]
-        Table("On the test clips", ["emotion", *(f"{key} %" for key in keys)], rows).print()
+        Table("On the test clips", ["emotion", *titles(PER_CLASS)], rows).print()
 
 
 def _facts(card: Card, path: Path) -> list[tuple[str, str]]:
@@ -124,7 +124,7 @@ def _figures(metrics: Mapping[str, Any]) -> list[list[str]]:
         for name, values in {part: figures, **{f"  {c}": of for c, of in corpora.items()}}.items():
             of = _mapping(values)
             counts = [str(of.get("clips", "-")), str(of.get("speakers", "-") or "unknown")]
-            rows.append([name, *counts, _share(of.get("accuracy")), _share(of.get("uar"))])
+            rows.append([name, *counts, *(_share(of.get(key)) for key in OVERALL)])
     return rows
 
 

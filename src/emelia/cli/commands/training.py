@@ -40,8 +40,6 @@ from emelia.storage import ensure_writable, lock, write_atomically
 from emelia.table import Table
 from emelia.text import between, percent
 
-_SHOWN = ("precision", "recall", "f1")
-
 if TYPE_CHECKING:
     from emelia.learn.study.tasks import Task
     from emelia.learn.study.tracking import Tracker
@@ -251,19 +249,17 @@ def _show(answers: Sequence[Mapping[str, Any]], classes: tuple[str, ...], title:
     rows = [
         [
             name,
-            *(percent(c[key]) if c["support"] else "–" for key in _SHOWN),
+            *(percent(c[key]) if c["support"] else "–" for key in metrics.PER_CLASS),
             str(c["support"]),
         ]
         for name, c in scores["per_class"].items()
     ]
-    ends = [metrics.interval(truth, predicted, speakers, m) for m in ("accuracy", "uar")]
+    ends = [metrics.interval(truth, predicted, speakers, name) for name in metrics.OVERALL]
     lines = [
-        f"{label} {percent(value)} % ({between(end.low, end.high)})"
-        for label, value, end in zip(
-            ("accuracy", "UAR"), (scores["accuracy"], scores["uar"]), ends, strict=True
-        )
+        f"{metric.title} {percent(scores[name])} % ({between(end.low, end.high)})"
+        for (name, metric), end in zip(metrics.OVERALL.items(), ends, strict=True)
     ]
     note = f"{', '.join(lines)}; 95 % intervals, {ends[0].note or 'speakers drawn first'}."
     if untested := [name for name, c in scores["per_class"].items() if not c["support"]]:
         note += f" UAR is the mean recall of the classes with clips: no {', '.join(untested)}."
-    Table(title, ["emotion", "precision %", "recall %", "F1 %", "clips"], rows, note).print()
+    Table(title, ["emotion", *metrics.titles(metrics.PER_CLASS), "clips"], rows, note).print()

@@ -7,11 +7,12 @@ from typing import Any
 
 from emelia.config import SAMPLE_RATE, Card
 from emelia.corpora.splits.audit import NAMELESS
+from emelia.metrics import OVERALL, PER_CLASS, titles
+from emelia.metrics.scores import Metric
 from emelia.show.card.failures import failures
 from emelia.table import Table
 from emelia.text import between, percent
 
-_SHOWN = ("precision", "recall", "f1")  # figures of a class
 _LIMITS = """\
 - It heard **acted** speech: actors who played an emotion, mostly in studios. What people show
   when nobody asks them to is weaker and mixed, and figures on it are lower.
@@ -88,7 +89,7 @@ def _figures(card: Card) -> str:
         rows += [_row(part, found), *(_row(f"{part}, {name}", one) for name, one in own)]
     if not rows:
         return ""
-    columns = ["Part", "Clips", "Speakers", "Accuracy %", "UAR %"]
+    columns = ["Part", "Clips", "Speakers", *_upper_titles(OVERALL)]
     note = "In brackets 95 % intervals by bootstrap, speakers drawn first."
     if test.get("note"):
         note = f"In brackets 95 % intervals by bootstrap, {test['note']}."
@@ -121,27 +122,27 @@ def _of_uar(test: Mapping[str, Any]) -> str:
 
 def _groups(groups: Mapping[str, Any], who: str) -> str:
     rows = [
-        [name, str(own["n"]), percent(own["accuracy"]), percent(own["uar"])]
+        [name, str(own["n"]), *(percent(own[key]) for key in OVERALL)]
         for name, own in groups.items()
     ]
-    return _table([who, "Clips", "Accuracy %", "UAR %"], rows) if rows else ""
+    return _table([who, "Clips", *_upper_titles(OVERALL)], rows) if rows else ""
 
 
 def _row(name: str, found: Mapping[str, Any]) -> list[str]:
     return [name, str(found["clips"]), str(found["speakers"] or "unknown"),
-            _interval(found["accuracy"]), _interval(found["uar"])]  # fmt: skip
+            *(_interval(found[key]) for key in OVERALL)]  # fmt: skip
 
 
 def _classes(card: Card) -> str:
     rows = [
         [
             name,
-            *(percent(own[key]) if own["support"] else "–" for key in _SHOWN),
+            *(percent(own[key]) if own["support"] else "–" for key in PER_CLASS),
             str(own["support"]),
         ]
         for name, own in card.metrics.get("test", {}).get("per_class", {}).items()
     ]
-    columns = ["Emotion", "Precision %", "Recall %", "F1 %", "Test clips"]
+    columns = ["Emotion", *_upper_titles(PER_CLASS), "Test clips"]
     return f"## Emotions\n\n{_table(columns, rows)}" if rows else ""
 
 
@@ -266,6 +267,10 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _interval(found: Sequence[float]) -> str:
     value, low, high = found
     return f"{percent(value)} ({between(low, high)})"
+
+
+def _upper_titles(metrics: Mapping[str, Metric]) -> list[str]:
+    return [_upper(title) for title in titles(metrics)]
 
 
 def _upper(text: str) -> str:

@@ -66,11 +66,7 @@ def overall(row: Row) -> Table:
 def classes(row: Row) -> Table:
     """Precision, recall and F1 of each class of one recipe, over all seeds, with intervals."""
     matrix, spans = row.confusion, row.class_intervals
-    figures = {
-        "precision": metrics.precision(matrix),
-        "recall": metrics.recall(matrix),
-        "f1": metrics.f1(matrix),
-    }
+    figures = {name: metric.of(matrix) for name, metric in metrics.PER_CLASS.items()}
     clips = matrix.sum(axis=1) // len(row.counted)
     lines = tuple(
         (
@@ -81,7 +77,8 @@ def classes(row: Row) -> Table:
         for i, name in enumerate(row.cells[0].classes)
     )
     title = titled(row.cells[0], "By class")
-    columns = ("class", "clips", "precision % (95 %)", "recall % (95 %)", "F1 % (95 %)")
+    titles = [f"{title} (95 %)" for title in metrics.titles(metrics.PER_CLASS)]
+    columns = ("class", "clips", *titles)
     return Table(title, columns, lines)
 
 

@@ -12,8 +12,8 @@ from fastapi.responses import JSONResponse
 from emelia import __version__
 from emelia.use.server.errors import Problem, explain
 from emelia.use.server.live import router as live
-from emelia.use.server.middleware import Guard
-from emelia.use.server.routes import router
+from emelia.use.server.middleware import RequestChecks
+from emelia.use.server.routes import labels, router
 from emelia.use.server.service import Service
 from emelia.use.server.settings import ServerSettings
 from emelia.use.server.static import page_routes
@@ -59,7 +59,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     app.include_router(router)
     app.include_router(live)
     app.include_router(page_routes())
-    app.add_middleware(Guard, service=service)
+    app.add_middleware(RequestChecks, service=service, labels=labels())
     return app
 
 

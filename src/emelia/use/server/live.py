@@ -18,6 +18,7 @@ from emelia.use.timeline.live import Event, Live
 from emelia.use.timeline.windows import Window
 
 router = APIRouter()
+_PATH = "/v1/live"
 
 MOST_FRAME = 2**20  # bytes of one message: 1.3 s at 192 kHz
 _RATES = (8_000, 192_000)  # Hz
@@ -31,7 +32,7 @@ class _BigMessage(Problem):
     """A message larger than any that is needed."""
 
 
-@router.websocket("/v1/live")
+@router.websocket(_PATH)
 async def live(socket: WebSocket) -> None:
     """Hear a session to its end; a refusal is told, then the connection closes."""
     service: Service = socket.app.state.service
@@ -45,7 +46,7 @@ async def live(socket: WebSocket) -> None:
     except Exception as error:
         code = await _refuse(socket, service, explain(error))
     _log.info("live %s, %.1f s of sound", code, session.seconds)
-    service.metrics.requests.labels("/v1/live", str(code)).inc()
+    service.metrics.requests.labels(_PATH, str(code)).inc()
 
 
 class _Session:

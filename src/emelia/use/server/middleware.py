@@ -11,6 +11,7 @@ import asyncio
 import hmac
 import logging
 import time
+from collections.abc import Set
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,17 +32,16 @@ HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
-# What logs and metrics name; a stranger's path goes into neither.
-_ROUTES = frozenset({"/v1/predict", "/v1/timeline", "/v1/models", "/healthz", "/metrics", "/docs"})
 
 _log = logging.getLogger("emelia.server")
 
 
-class Guard:
+class RequestChecks:
     """Stands between the network and the application (an ASGI middleware)."""
 
-    def __init__(self, app: Any, service: Service) -> None:
+    def __init__(self, app: Any, service: Service, labels: Set[str]) -> None:
         self._app = app
+        self._labels = labels
         self._settings = service.settings
         self._metrics = service.metrics
         self._stopping = service.stopping
@@ -79,8 +79,9 @@ class Guard:
             self._note(scope, status, time.perf_counter() - begun)
 
     def _note(self, scope: Any, status: int, seconds: float) -> None:
+        # No other path: what clients ask for at random must not fill logs and metrics.
         found = "page" if status in (200, 304) else "other"
-        route = scope["path"] if scope["path"] in _ROUTES else found
+        route = scope["path"] if scope["path"] in self._labels else found
         self._metrics.requests.labels(route, str(status)).inc()
         self._metrics.latency.labels(route).observe(seconds)
         if status in REASONS:

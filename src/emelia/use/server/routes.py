@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
+from fastapi.routing import APIRoute
 
 from emelia.use.server import api_docs, handlers
 from emelia.use.server.errors import Problem
@@ -179,6 +180,11 @@ async def documentation(request: Request) -> HTMLResponse:
     """This description, for people."""
     html = api_docs.page(request.app.openapi())
     return HTMLResponse(html, headers={"content-security-policy": api_docs.csp()})
+
+
+def labels() -> frozenset[str]:
+    """What logs and metrics call the routes above: by their paths."""
+    return frozenset(route.path for route in router.routes if isinstance(route, APIRoute))
 
 
 def _service(request: Request) -> Service:
