@@ -191,12 +191,12 @@ def _unique(stem: str, taken: set[str]) -> str:
 
 def _draw(timeline: Timeline, path: Path) -> None:
     from emelia.show.answer.explanation import picture
-    from emelia.show.answer.timeline import course
+    from emelia.show.answer.timeline import timeline_figure
     from emelia.storage import write_atomically
 
     title = f"{PurePath(timeline.path).name}: {_summary(timeline)}"
-    figure = course(
-        title, timeline.seconds, timeline.outline, timeline.emotions, timeline.windows,
+    figure = timeline_figure(
+        title, timeline.seconds, timeline.envelope, timeline.emotions, timeline.windows,
         timeline.segments,
     )  # fmt: skip
     write_atomically(path, picture(figure, path.suffix))

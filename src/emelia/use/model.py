@@ -32,7 +32,7 @@ _OUTPUT_KINDS = {
 }
 
 
-class Heard(NamedTuple):
+class NetworkOutput(NamedTuple):
     """What the network says of one clip."""
 
     probabilities: NDArray[np.float32]  # (C,)
@@ -55,7 +55,7 @@ class Model:
         self._session = _session(path, data, threads)
         self._check_contract()
 
-    def run(self, waves: Sequence[Wave]) -> list[Heard]:
+    def run(self, waves: Sequence[Wave]) -> list[NetworkOutput]:
         """Hear waveforms (T,) at 16 kHz, all in one batch, as long as the longest of them.
 
         Raises:
@@ -67,7 +67,7 @@ class Model:
             row[: wave.size] = wave
         probabilities, logmel, saliency, frames = self._compute(batch, samples)
         return [
-            Heard(p, mel[:, :count], heed[:, :count])
+            NetworkOutput(p, mel[:, :count], heed[:, :count])
             for p, mel, heed, count in zip(probabilities, logmel, saliency, frames, strict=True)
         ]
 

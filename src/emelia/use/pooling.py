@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from emelia.audio.limits import Wave
 from emelia.audio.window_starts import window_starts
 from emelia.config import SAMPLE_RATE
-from emelia.use.model import Heard
+from emelia.use.model import NetworkOutput
 from emelia.use.timeline.windows import runs
 
 WINDOW = 4 * SAMPLE_RATE  # samples that the network hears at once, about as long as its lessons
@@ -88,7 +88,7 @@ def _at_usual_level(wave: Wave) -> Wave:
     return copy
 
 
-def pool(heard: Sequence[Heard], speech: Speech) -> Heard:
+def pool(heard: Sequence[NetworkOutput], speech: Speech) -> NetworkOutput:
     """One answer of those to the windows of a recording, along the whole of it.
 
     Returns:
@@ -103,7 +103,7 @@ def pool(heard: Sequence[Heard], speech: Speech) -> Heard:
     saliency, _ = _added([h.saliency for h in heard], speech)
     logmel /= np.maximum(counts, 1)
     lowest = logmel[:, counts > 0].min()
-    return Heard(
+    return NetworkOutput(
         shares,
         _placed(logmel, speech, lowest),
         _placed(saliency / np.float32(len(heard)), speech, 0),

@@ -26,7 +26,7 @@ from emelia.text import nearest
 from emelia.use.answer import NO_SPEECH, Prediction
 from emelia.use.batching import batches, groups, in_order
 from emelia.use.bundled import find_model
-from emelia.use.model import Heard, Model
+from emelia.use.model import Model, NetworkOutput
 from emelia.use.pooling import Speech, find_speech, pool
 from emelia.use.timeline.windows import HOP, WINDOW
 from emelia.use.waveforms import LONGEST, Source, read
@@ -172,15 +172,15 @@ class Recognizer:
             for clip, own in zip(clips, windows, strict=True)
         ]
 
-    def _hear(self, waves: Sequence[Wave]) -> list[Heard]:
+    def _hear(self, waves: Sequence[Wave]) -> list[NetworkOutput]:
         """Run the network on batches of like length; results in the order of the waves."""
-        heard: dict[int, Heard] = {}
+        heard: dict[int, NetworkOutput] = {}
         for places in batches([wave.size for wave in waves], _BATCH):
             results = self._model.run([self._prepared(waves[place]) for place in places])
             heard.update(zip(places, results, strict=True))
         return [heard[place] for place in range(len(waves))]
 
-    def _answer(self, clip: _Clip, heard: Heard) -> Prediction:
+    def _answer(self, clip: _Clip, heard: NetworkOutput) -> Prediction:
         probabilities = self._restricted(heard.probabilities)
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])

@@ -320,7 +320,7 @@ def test_one_voice_saying_the_same_again_is_no_copy(tmp_path: Path) -> None:
         sound = voice(160 * 1.01**take, 2.0, seed=3)
         soundfile.write(tmp_path / "anger" / f"{take}.wav", sound, RATE)
     clips = gather(read_corpus(tmp_path)).clips
-    alike = np.array([clip.outline for clip in clips]) @ clips[0].outline
+    alike = np.array([clip.fingerprint for clip in clips]) @ clips[0].fingerprint
     assert alike.min() > 0.8  # so that they are compared by their samples
     assert encoded_again(clips) == []
 

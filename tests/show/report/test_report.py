@@ -20,8 +20,7 @@ from emelia.corpora.reading.reader import CORPORA
 from emelia.errors import MissingExtraError, RunError, StorageError
 from emelia.results import Cell, Study, studies
 from emelia.show import style, tables
-from emelia.show.report import calibration, findings, plots
-from emelia.show.report import tables as report_tables
+from emelia.show.report import confidence_section, detail_tables, findings, plots
 from emelia.show.report.limitations import limitations
 from emelia.show.report.markdown import markdown
 from emelia.show.report.page import write_report
@@ -482,9 +481,9 @@ def test_several_studies_share_a_page_without_being_mixed(
     own = [
         list(table.rows[0])
         for study in found
-        for table in (tables.main(study), calibration.table(study))
+        for table in (tables.main(study), confidence_section.table(study))
     ]
-    (line,) = report_tables.random_against_apart(found).rows
+    (line,) = detail_tables.random_against_apart(found).rows
     assert [row for row in shown.rows if row[0] == "variable-3"] == [list(line), *own]
     assert all(findings.headline(study) in shown.text for study in found)
 

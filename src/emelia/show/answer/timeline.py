@@ -31,7 +31,7 @@ _COLOURS = dict(
 )
 
 
-class Spoken(Protocol):
+class SegmentLike(Protocol):
     """A stretch of speech with one emotion; times in seconds."""
 
     @property
@@ -44,7 +44,7 @@ class Spoken(Protocol):
     def unsure(self) -> bool: ...
 
 
-class Heard(Protocol):
+class WindowLike(Protocol):
     """A window and what was heard in it."""
 
     @property
@@ -55,20 +55,20 @@ class Heard(Protocol):
     def probabilities(self) -> Mapping[str, float]: ...
 
 
-def course(
+def timeline_figure(
     title: str,
     seconds: float,
-    outline: tuple[float, NDArray[np.float32]],
+    envelope: tuple[float, NDArray[np.float32]],
     emotions: Sequence[str],
-    windows: Iterable[Heard],
-    segments: Iterable[Spoken],
+    windows: Iterable[WindowLike],
+    segments: Iterable[SegmentLike],
 ) -> Figure:
     """Draw a timeline.
 
     Args:
         title: printed as it is.
         seconds: length of the recording.
-        outline: seconds of a step, and its lowest and highest sample, (N, 2).
+        envelope: seconds of a step, and its lowest and highest sample, (N, 2).
         emotions: all the model may answer.
         windows: what was heard when.
         segments: what came of it.
@@ -83,7 +83,7 @@ def course(
     figure.suptitle(title, fontsize=11, color=INK, parse_math=False)
     colours = _colours(emotions)
     _draw_segments(rows[0], segments, colours, seconds)
-    _draw_outline(rows[1], outline)
+    _draw_waveform(rows[1], envelope)
     curves = _curves(windows, emotions, seconds)
     for axes, emotion, curve in zip(rows[2:], emotions, curves, strict=True):
         _draw_curve(axes, curve, emotion, colours[emotion], seconds)
@@ -105,7 +105,7 @@ def _colours(emotions: Sequence[str]) -> dict[str, str]:
 
 
 def _draw_segments(
-    axes: Axes, segments: Iterable[Spoken], colours: Mapping[str, str], seconds: float
+    axes: Axes, segments: Iterable[SegmentLike], colours: Mapping[str, str], seconds: float
 ) -> None:
     for segment in segments:
         colour, width = colours[segment.emotion], segment.end - segment.start
@@ -124,8 +124,8 @@ def _draw_segments(
     _tidy(axes, "emotion")
 
 
-def _draw_outline(axes: Axes, outline: tuple[float, NDArray[np.float32]]) -> None:
-    step, ranges = outline
+def _draw_waveform(axes: Axes, envelope: tuple[float, NDArray[np.float32]]) -> None:
+    step, ranges = envelope
     time = (np.arange(len(ranges)) + 0.5) * step
     axes.fill_between(time, ranges[:, 0], ranges[:, 1], color=FAINT, linewidth=0.3)
     most = float(np.abs(ranges).max(initial=0.0)) or 1.0
@@ -154,7 +154,7 @@ def _tidy(axes: Axes, name: str) -> None:
 
 
 def _curves(
-    windows: Iterable[Heard], emotions: Sequence[str], seconds: float
+    windows: Iterable[WindowLike], emotions: Sequence[str], seconds: float
 ) -> NDArray[np.float64]:
     """For each emotion the mean over the windows at each moment, (C, N); NaN without any."""
     sums = np.zeros((_BINS + 1, len(emotions)))

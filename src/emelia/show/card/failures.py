@@ -26,14 +26,14 @@ def failures(test: Mapping[str, Any], labels: Sequence[str]) -> list[str]:
 
 
 def _seldom(test: Mapping[str, Any]) -> Iterator[str]:
-    """Emotions, corpora, sexes and speakers of whom less than half is right."""
+    """Emotions, corpora, genders and speakers of whom less than half is right."""
     found = {name: own["recall"] for name, own in test["per_class"].items() if own["support"]}
     if text := _lowest(found):
         yield f"Emotions found in fewer than half of their clips: {text}."
     found = {name: own["accuracy"][0] for name, own in test.get("per_corpus", {}).items()}
     if text := _lowest(found):
         yield f"Corpora with fewer than half of the answers right: {text}."
-    for key, what in (("per_sex", "Sexes"), ("per_speaker", "Speakers")):
+    for key, what in (("per_sex", "Genders"), ("per_speaker", "Speakers")):
         groups = test.get(key, {})
         found = {name: own["accuracy"] for name, own in groups.items()}
         if text := _lowest(found):

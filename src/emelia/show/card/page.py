@@ -96,7 +96,10 @@ def _figures(card: Card) -> str:
     text = f"## Figures\n\n{_table(columns, rows)}\n\n{note} {_of_uar(test)} {_lengths(card)}"
     if test.get("nameless"):
         text += f" {NAMELESS}"
-    tables = [_groups(test.get(f"per_{who}", {}), f"Test {who}") for who in ("sex", "speaker")]
+    tables = [
+        _groups(test.get(f"per_{key}", {}), f"Test {who}")
+        for key, who in (("sex", "gender"), ("speaker", "speaker"))
+    ]
     return "\n\n".join([text, *filter(None, tables)])
 
 

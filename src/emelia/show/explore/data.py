@@ -35,7 +35,7 @@ class Clip:
     measures: Measures
     format: str  # such as "FLAC, 16 bit"
     channels: int  # 0 where unknown
-    outline: Array  # (264,) of length 1, see `_outline`
+    fingerprint: Array  # (264,) of length 1, see `_fingerprint`
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class Exploration:
 
     corpus: Corpus
     clips: tuple[Clip, ...]
-    portraits: dict[str, Array]  # mean spectrogram (64, 48) of each emotion
+    mean_spectrograms: dict[str, Array]  # mean spectrogram (64, 48) of each emotion
     failed: dict[str, str] = field(default_factory=dict)  # id -> why it could not be measured
 
     @property
     def emotions(self) -> tuple[str, ...]:
-        return tuple(self.portraits)
+        return tuple(self.mean_spectrograms)
 
     def of(self, emotion: str) -> list[Clip]:
         """The clips of one emotion."""
@@ -76,10 +76,10 @@ def gather(corpus: Corpus, jobs: int = 1, on_progress: OnProgress | None = None)
         if isinstance(found, str):
             failed[utterance.id] = found
         else:
-            numbers, portrait = unpacked(found)
-            clips.append(Clip(utterance, numbers, *_header(utterance), _outline(portrait)))
+            numbers, resized = unpacked(found)
+            clips.append(Clip(utterance, numbers, *_header(utterance), _fingerprint(resized)))
             empty = np.zeros((BANDS, COLUMNS))
-            sums[utterance.emotion] = sums.get(utterance.emotion, empty) + portrait
+            sums[utterance.emotion] = sums.get(utterance.emotion, empty) + resized
         if on_progress:
             on_progress(number, len(corpus.utterances))
     if not clips:
@@ -118,13 +118,13 @@ def _header(utterance: Utterance) -> tuple[str, int]:
     return f"{kind}, {bits}", told.channels
 
 
-def _outline(portrait: Array) -> Array:
+def _fingerprint(resized: Array) -> Array:
     """What tells recordings apart in a few numbers, whatever their level and codec.
 
     Bands up to 3.2 kHz, which narrow-band codecs keep, and what is no more than 45 dB below
     the loudest point, under which they write noise of their own.
     """
-    kept = np.maximum(portrait[: BANDS * 11 // 16], portrait.max() - 45)
+    kept = np.maximum(resized[: BANDS * 11 // 16], resized.max() - 45)
     coarse = kept.reshape(11, 4, COLUMNS // 2, 2).mean(axis=(1, 3))
     coarse -= coarse.mean(axis=1, keepdims=True)
     length = float(np.linalg.norm(coarse))

@@ -26,7 +26,7 @@ from emelia.show.explore.measure import cache
 from emelia.show.explore.workers import work
 
 _FORMAT = 2  # of the comparisons that are kept
-_LOOK_ALIKE = 0.8  # correlation of outlines
+_LOOK_ALIKE = 0.8  # correlation of fingerprints
 _NEAREST = 3  # clips that one is compared with, at most
 _RATE = 6_000  # Hz: what every codec keeps of speech
 _LOWEST = 150  # Hz: below, hum would make strangers alike
@@ -34,7 +34,7 @@ _LONGEST = 20.0  # s that are compared, of long recordings
 _SAME = 0.6  # correlation of waveforms, as a whole and of half of their stretches
 _STRETCH = 600  # samples, 0.1 s
 _FAINT = 1e-3  # of the loudest stretch's energy
-_BLOCK = 1_000  # clips whose outlines are compared at once
+_BLOCK = 1_000  # clips whose fingerprints are compared at once
 
 
 def identical(exploration: Exploration) -> list[list[Utterance]]:
@@ -60,13 +60,13 @@ def encoded_again(clips: Sequence[Clip], jobs: int = 1) -> list[list[Clip]]:
 
 
 def _look_alikes(clips: Sequence[Clip]) -> Iterator[tuple[Clip, Clip]]:
-    """Pairs with similar outlines; `clips` are sorted by length."""
-    outlines = np.array([clip.outline for clip in clips])
+    """Pairs with similar fingerprints; `clips` are sorted by length."""
+    fingerprints = np.array([clip.fingerprint for clip in clips])
     lengths = np.array([_length(clip) for clip in clips])
     ends = np.searchsorted(lengths, 1.05 * lengths + 0.1, side="right")
     for start in range(0, len(clips), _BLOCK):
         last = min(start + _BLOCK, len(clips))
-        alike = outlines[start:last] @ outlines[: ends[last - 1]].T
+        alike = fingerprints[start:last] @ fingerprints[: ends[last - 1]].T
         for row in range(start, last):
             likeness = alike[row - start, row + 1 : ends[row]]
             for nearest in np.argsort(likeness)[::-1][:_NEAREST]:

@@ -48,7 +48,7 @@ def findings(exploration: Exploration, problems: Sequence[Problem]) -> list[str]
         _problems(problems),
         _balance(exploration),
         _by_speakers(exploration),
-        _by_sex(exploration),
+        _by_gender(exploration),
         _by_sentences(exploration),
         _durations(exploration),
         _frames(exploration),
@@ -95,12 +95,14 @@ def _by_speakers(exploration: Exploration) -> str:
     return f"{text}, and each has clips of every emotion."
 
 
-def _by_sex(exploration: Exploration) -> str:
+def _by_gender(exploration: Exploration) -> str:
     counts = Counter(clip.utterance.gender for clip in exploration.clips)
     if not (counts["female"] and counts["male"]):
-        return "" if counts["female"] or counts["male"] else "The sex of the speakers is not known."
+        return (
+            "" if counts["female"] or counts["male"] else "The gender of the speakers is not known."
+        )
     share = 100 * counts["female"] / (counts["female"] + counts["male"])
-    unknown = f"; of {counts['']} clips the sex is not known" if counts[""] else ""
+    unknown = f"; of {counts['']} clips the gender is not known" if counts[""] else ""
     return f"Women speak {counts['female']} clips, men {counts['male']} ({share:.0f} %){unknown}."
 
 

@@ -1,7 +1,7 @@
 """What is measured of one recording, and kept by the digest of its sound.
 
 Spectrograms are the founding study's (128 mel bands of 16 kHz, a frame every 32 ms) in dB
-below the clip's loudest point, float32 (128, F). A portrait is the stretch that holds 99 %
+below the clip's loudest point, float32 (128, F). A resized is the stretch that holds 99 %
 of the energy, brought to 64 bands and 48 columns whatever its length.
 """
 
@@ -25,7 +25,7 @@ from emelia.errors import AudioError, StorageError
 from emelia.storage import ArrayCache
 
 FRONT_END = PRESETS["founding"]
-BANDS, COLUMNS = 64, 48  # of a portrait
+BANDS, COLUMNS = 64, 48  # of a resized
 _FORMAT = 2  # of what is kept; raised when what is measured changes
 _SEMITONES = 12  # in an octave
 Array = NDArray[np.float32]
@@ -59,7 +59,7 @@ def remembered(utterance: Utterance) -> Array | None:
 
 
 def measure(utterance: Utterance) -> Array | str:
-    """Measure a recording and keep it: numbers and portrait in one array, or why not."""
+    """Measure a recording and keep it: numbers and resized in one array, or why not."""
     try:
         wave, rate = decode_again(utterance)
     except AudioError as error:
@@ -86,15 +86,15 @@ def measure(utterance: Utterance) -> Array | str:
         core=(last - first) * FRONT_END.hop / SAMPLE_RATE,
         clipped=sound.clipped(wave),
     )
-    portrait = _portrait(spectrogram, first, last)
-    made = np.concatenate([np.array(astuple(numbers), dtype=np.float32), portrait.ravel()])
+    resized = _resized(spectrogram, first, last)
+    made = np.concatenate([np.array(astuple(numbers), dtype=np.float32), resized.ravel()])
     with suppress(StorageError):  # a cache that cannot be written costs only time
         cache().put(_key(utterance), made)
     return made
 
 
 def unpacked(array: Array) -> tuple[Measures, Array]:
-    """Numbers and portrait (64, 48) of what `measure` made."""
+    """Numbers and resized (64, 48) of what `measure` made."""
     numbers = [float(number) for number in array[:_NUMBERS]]
     return Measures(*numbers), array[_NUMBERS:].reshape(BANDS, COLUMNS)
 
@@ -125,7 +125,7 @@ def _core(spectrogram: Array) -> tuple[float, float]:
     return float(ends[0]), float(ends[1])
 
 
-def _portrait(spectrogram: Array, first: float, last: float) -> Array:
+def _resized(spectrogram: Array, first: float, last: float) -> Array:
     """A stretch in 64 bands and 48 columns, each the mean over its share of the stretch."""
     bands = spectrogram.reshape(BANDS, -1, spectrogram.shape[1]).mean(axis=1)
     sums = np.cumsum(np.pad(bands, ((0, 0), (1, 0))), axis=1)

@@ -30,7 +30,7 @@ _SHOWN = 100  # problems on the page; all are in problems.csv
 
 
 @dataclass(frozen=True)
-class Heard:
+class Player:
     """A recording on the page: its picture, its sound, and what it is."""
 
     picture: Picture
@@ -92,7 +92,7 @@ def _content(
         "length_pictures": _all(pictures.of_lengths(exploration), files),
         "measure_pictures": _all(pictures.of_measures(exploration), files),
         "mean_pictures": _all(pictures.of_means(exploration), files),
-        "heard": [_heard(one, picture) for one, picture in zip(found, shown, strict=True)],
+        "players": [_player(one, picture) for one, picture in zip(found, shown, strict=True)],
         "digest": corpus.digest,
         "versions": f"emelia {__version__}, librosa {version('librosa')}",
     }
@@ -109,14 +109,14 @@ def _saved(drawn: Drawn, files: dict[str, bytes]) -> Picture:
     return Picture(drawn.caption, drawn.alt, data_uri("image/svg+xml", vector))
 
 
-def _heard(one: Example, picture: Picture) -> Heard:
+def _player(one: Example, picture: Picture) -> Player:
     utterance = one.clip.utterance
     known = {"speaker": utterance.speaker, "sentence": utterance.sentence}
     told = [f"{key} {name}" for key, name in known.items() if name not in ("", UNKNOWN_SPEAKER)]
     if one.cut:
         told.append(f"the first {one.wave.size / SAMPLE_RATE:.0f} s")
     about = ", ".join([Path(utterance.id).name, *told])
-    return Heard(picture, data_uri("audio/wav", one.sound()), about)
+    return Player(picture, data_uri("audio/wav", one.sound()), about)
 
 
 def _tiles(exploration: Exploration, problems: Sequence[Problem]) -> list[tuple[str, str]]:

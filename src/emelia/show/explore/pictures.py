@@ -33,9 +33,9 @@ class Drawn:
 def of_clips(exploration: Exploration) -> Iterator[Drawn]:
     """How many clips there are of what."""
     counts = [f"{name} {len(exploration.of(name))}" for name in exploration.emotions]
-    sexes = " by sex" if any(c.utterance.gender for c in exploration.clips) else ""
-    alt = f"Clips of each emotion{sexes}: {', '.join(counts)}."
-    yield Drawn("emotions", plots.classes(exploration), f"Clips of each emotion{sexes}", alt)
+    genders = " by gender" if any(c.utterance.gender for c in exploration.clips) else ""
+    alt = f"Clips of each emotion{genders}: {', '.join(counts)}."
+    yield Drawn("emotions", plots.classes(exploration), f"Clips of each emotion{genders}", alt)
     figure = plots.speakers(exploration)
     if figure is not None:
         alt = "Clips of each speaker and emotion; the table by speaker has the same numbers."
@@ -86,11 +86,11 @@ def of_examples(found: Sequence[Example]) -> Iterator[Drawn]:
 
 def of_means(exploration: Exploration) -> Iterator[Drawn]:
     """The mean spectrogram of each emotion, and against the mean of all emotions."""
-    every = np.mean(list(exploration.portraits.values()), axis=0)
-    gaps = {name: portrait - every for name, portrait in exploration.portraits.items()}
+    every = np.mean(list(exploration.mean_spectrograms.values()), axis=0)
+    gaps = {name: resized - every for name, resized in exploration.mean_spectrograms.items()}
     most = max(1.0, float(np.percentile(np.abs(list(gaps.values())), 99.5)))
-    for name, portrait in exploration.portraits.items():
-        figure = plots.mean_spectrogram(portrait, gaps[name], most)
+    for name, resized in exploration.mean_spectrograms.items():
+        figure = plots.mean_spectrogram(resized, gaps[name], most)
         yield Drawn(f"mean-{name}", figure, name, _gap_in_words(name, gaps[name]))
 
 

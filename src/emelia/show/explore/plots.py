@@ -38,21 +38,21 @@ if TYPE_CHECKING:
 _WIDE, _NARROW = 4.6, 3.5  # inches: two or three beside each other
 _TICKS = (0, 500, 1000, 2000, 4000, 8000)  # Hz
 _RANGE = 80  # dB that are shown of a spectrogram
-_SEXES = {"female": OKABE_ITO[1], "male": OKABE_ITO[0], "": FAINT}
+_GENDERS = {"female": OKABE_ITO[1], "male": OKABE_ITO[0], "": FAINT}
 _MOST_SPEAKERS = 60  # rows that can still be read
 FRAME = FRONT_END.hop / SAMPLE_RATE  # s
 
 
 def classes(exploration: Exploration) -> Figure:
-    """Clips of each emotion, by sex where it is known."""
+    """Clips of each emotion, by gender where it is known."""
     names = exploration.emotions[::-1]
     drawn, axes = new_figure(_WIDE, 0.9 + 0.36 * len(names))
-    sexes = [s for s in _SEXES if any(c.utterance.gender == s for c in exploration.clips)]
+    genders = [s for s in _GENDERS if any(c.utterance.gender == s for c in exploration.clips)]
     start = np.zeros(len(names))
-    for sex in sexes:
-        counts = [sum(c.utterance.gender == sex for c in exploration.of(n)) for n in names]
-        label = sex or "sex unknown"
-        colour = _SEXES[sex] if len(sexes) > 1 else OKABE_ITO[0]
+    for gender in genders:
+        counts = [sum(c.utterance.gender == gender for c in exploration.of(n)) for n in names]
+        label = gender or "gender unknown"
+        colour = _GENDERS[gender] if len(genders) > 1 else OKABE_ITO[0]
         axes.barh(range(len(names)), counts, left=start, color=colour, height=0.7, label=label)
         start += counts
     for place, count in enumerate(start):
@@ -60,7 +60,7 @@ def classes(exploration: Exploration) -> Figure:
     axes.set_yticks(range(len(names)), list(map(words, names)))
     axes.set_xlim(0, 1.12 * start.max())
     axes.set_xlabel("clips")
-    if len(sexes) > 1:
+    if len(genders) > 1:
         legend(axes, 3)
     return drawn
 
@@ -144,11 +144,11 @@ def example(one: Example, seconds: float, peak: float) -> Figure:
     return drawn
 
 
-def mean_spectrogram(portrait: Array, difference: Array, most: float) -> Figure:
+def mean_spectrogram(resized: Array, difference: Array, most: float) -> Figure:
     """An emotion's mean spectrogram, and how far it lies above or below that of all clips.
 
     Args:
-        portrait: dB (64, 48) over the share of the clip that is gone.
+        resized: dB (64, 48) over the share of the clip that is gone.
         difference: dB (64, 48).
         most: dB at the ends of the colours of the difference.
     """
@@ -158,7 +158,7 @@ def mean_spectrogram(portrait: Array, difference: Array, most: float) -> Figure:
         {"cmap": "magma", "vmin": -60, "vmax": -10},
         {"cmap": "PuOr_r", "vmin": -most, "vmax": most},
     ]
-    for axes, values, shade in zip(both, (portrait, difference), shades, strict=True):
+    for axes, values, shade in zip(both, (resized, difference), shades, strict=True):
         plain(axes)
         image = mel_image(axes, values, (0, 100), **shade)
         axes.set_xlabel("% of the clip")
@@ -177,7 +177,7 @@ def mel_place(hertz: Values) -> Values:
 
 
 def hertz_of(band: int) -> float:
-    """Hz in the middle of a band of a portrait."""
+    """Hz in the middle of a band of a resized."""
     hertz = np.arange(FRONT_END.fmin, FRONT_END.fmax)
     return float(np.interp((band + 0.5) / BANDS, mel_place(hertz), hertz))
 

@@ -52,9 +52,9 @@ def speakers(exploration: Exploration) -> Table:
     if groups.keys() == {UNKNOWN_SPEAKER}:
         groups = {}
     for name, clips in groups.items():
-        sex = clips[0].utterance.gender or "–"
+        gender = clips[0].utterance.gender or "–"
         counts = _counts(clips, exploration)
-        rows.append((name, sex, *counts, minutes(clips), _median(clips, "pitch", 0)))
+        rows.append((name, gender, *counts, minutes(clips), _median(clips, "pitch", 0)))
     return Table("By speaker", columns, tuple(rows))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from emelia import metrics
 from emelia.results import Pair, Row, Study
-from emelia.show.report import calibration as report_calibration
+from emelia.show.report import confidence_section
 from emelia.show.report.published import references
 from emelia.show.speakers import apart, heard_before, known_speakers, nameless, who
 from emelia.show.tables import SIGNIFICANT, flattened
@@ -61,7 +61,7 @@ def findings(study: Study) -> list[str]:
         *_effects(study),
         _by_speaker(best),
         _mistakes(best),
-        *report_calibration.conclusions(best),
+        *confidence_section.conclusions(best),
         _validation(best),
     ]
     return [sentence for sentence in told if sentence]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from emelia.results import Study
-from emelia.show.report import tables as report_tables
+from emelia.show.report import detail_tables
 from emelia.show.report.study_tables import all_tables
 from emelia.show.tables import audit, seeds
 from emelia.table import escaped
@@ -21,7 +21,7 @@ def markdown(found: Sequence[Study]) -> str:
 
 def comparison(found: Sequence[Study]) -> str:
     """What random splits would have claimed; empty where these studies cannot tell."""
-    table = report_tables.random_against_apart(found)
+    table = detail_tables.random_against_apart(found)
     return table.markdown() if table.rows else ""
 
 

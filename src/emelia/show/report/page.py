@@ -19,12 +19,11 @@ from emelia.results import Cell, Row, Study, read_results, studies
 from emelia.show import tables
 from emelia.show.describe import known
 from emelia.show.page import Figures, check_extras, render
-from emelia.show.report import findings, plots
-from emelia.show.report import tables as report_tables
+from emelia.show.report import detail_tables, findings, plots
 from emelia.show.report.limitations import limitations
-from emelia.show.report.recipe_section import portrait, processing
+from emelia.show.report.recipe_section import processing, recipe_section
 from emelia.show.report.recordings import recordings
-from emelia.show.report.sound import Example, Heard, example, heard
+from emelia.show.report.sound import Example, Mistake, example, mistakes_with_sound
 from emelia.show.report.study_tables import all_tables
 from emelia.show.speakers import known_speakers, nameless
 from emelia.storage import write_atomically
@@ -40,7 +39,7 @@ class Sound:
     """What a page lets hear and see of a study's recordings."""
 
     example: Example | None
-    mistakes: tuple[Heard, ...]
+    mistakes: tuple[Mistake, ...]
     here: bool  # whether the recordings are on this disk
 
 
@@ -72,8 +71,10 @@ def write_report(
     check_extras()
     found, figures = studies(cells), Figures()
     values = {
-        "pages": [_page(study, figures, places, max(2, _CLIPS // len(found))) for study in found],
-        "kinds": report_tables.random_against_apart(found),
+        "sections": [
+            _section(study, figures, places, max(2, _CLIPS // len(found))) for study in found
+        ],
+        "random_splits": detail_tables.random_against_apart(found),
         "command": command,
     }
     written = {name: render(name, **values) for name in ("report.md", "report.html")}
@@ -83,7 +84,7 @@ def write_report(
     return [Path(folder) / name for name in written]
 
 
-def _page(study: Study, figures: Figures, places: Sequence[str], clips: int) -> dict[str, Any]:
+def _section(study: Study, figures: Figures, places: Sequence[str], clips: int) -> dict[str, Any]:
     """All that is shown of a study; its figures are added to `figures`."""
     sample, name = study.sample, f"{study.sample.corpus}-{study.sample.split}"
     cells = [cell for row in study.rows for cell in row.cells]
@@ -96,14 +97,14 @@ def _page(study: Study, figures: Figures, places: Sequence[str], clips: int) -> 
         "headline": findings.headline(study),
         "findings": findings.findings(study),
         "limitations": limitations(study),
-        "elsewhere": report_tables.elsewhere(study),
+        "elsewhere": detail_tables.elsewhere(study),
         "tables": all_tables(study),
-        "sexes": report_tables.sexes(study),
-        "specs": report_tables.specs(study),
-        "clips": report_tables.clips(study),
+        "genders": detail_tables.genders(study),
+        "specs": detail_tables.specs(study),
+        "clips": detail_tables.clips(study),
         "processing": processing(study.rows),
         "overview": _overview(study, figures, name),
-        "portraits": [portrait(row, figures, name) for row in study.rows],
+        "recipes": [recipe_section(row, figures, name) for row in study.rows],
         "sound": _sound(study, figures, places, clips, name),
         "settings": _settings(study),
         "audit": tables.audit(study),
@@ -135,7 +136,7 @@ def _sound(
         return None
     paths = recordings(study.sample, places)
     shown = example(best, paths, figures, name)
-    return Sound(shown, tuple(heard(best, paths, clips)), bool(paths))
+    return Sound(shown, tuple(mistakes_with_sound(best, paths, clips)), bool(paths))
 
 
 def _in_words(table: Table) -> str:

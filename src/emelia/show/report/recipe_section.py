@@ -12,16 +12,14 @@ from emelia.config import Recipe
 from emelia.results import Row
 from emelia.show import describe, tables
 from emelia.show.page import Figures, Picture
-from emelia.show.report import calibration as report_calibration
-from emelia.show.report import plots
-from emelia.show.report import tables as report_tables
+from emelia.show.report import confidence_section, detail_tables, plots
 from emelia.show.tables import titled
 from emelia.table import Table
 from emelia.text import counted, listed, percent
 
 
 @dataclass(frozen=True)
-class Portrait:
+class RecipeSection:
     """What a page shows of one recipe."""
 
     row: Row
@@ -34,7 +32,7 @@ class Portrait:
     settings: str
 
 
-def portrait(row: Row, figures: Figures, name: str) -> Portrait:
+def recipe_section(row: Row, figures: Figures, name: str) -> RecipeSection:
     """Draw and describe one recipe.
 
     Args:
@@ -44,11 +42,11 @@ def portrait(row: Row, figures: Figures, name: str) -> Portrait:
     sample = row.cells[0]
     recipe = describe.known(sample.settings)
     flat = dict(tables.flattened(sample.settings))
-    return Portrait(
+    return RecipeSection(
         row,
         str(sample.settings.get("title", "")),
         _pictures(row, figures, f"{name}-{row.recipe}"),
-        (report_tables.overall(row), report_tables.classes(row)),
+        (detail_tables.overall(row), detail_tables.classes(row)),
         _layers(row, recipe) if recipe else None,
         _training(row, recipe) if recipe else (),
         _lines(describe.changed(recipe)) if recipe else "",
@@ -80,7 +78,7 @@ def _layers(row: Row, recipe: Recipe) -> Table | None:
     """The table of layers, if all of the network that was trained, the first of several."""
     found = row.cells[0].architecture
     whole = found and found.parameters == row.parameters
-    return report_tables.layers(recipe, found) if found and whole else None
+    return detail_tables.layers(recipe, found) if found and whole else None
 
 
 def _training(row: Row, recipe: Recipe) -> tuple[tuple[str, str], ...]:
@@ -115,7 +113,7 @@ def _pictures(row: Row, figures: Figures, name: str) -> tuple[Picture, ...]:
     stems = (*curves, "confusion", "reliability", "risk-coverage")
     matrix = plots.confusion(row.confusion, sample.classes)
     drawn.append((matrix, "Confusion matrix, all seeds", _confusion_in_words(row)))
-    drawn += report_calibration.pictures(row)
+    drawn += confidence_section.pictures(row)
     return tuple(
         figures.picture(figure, f"{name}-{stem}", titled(sample, caption), alt)
         for stem, (figure, caption, alt) in zip(stems, drawn, strict=False)

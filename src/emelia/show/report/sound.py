@@ -36,7 +36,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Mistake:
     """A mistake, and the recording to judge it by."""
 
     answer: Answer
@@ -82,7 +82,7 @@ def _example(
     return Example(figures.picture(drawn, f"{name}-mel", caption, alt), text)
 
 
-def heard(row: Row, paths: Recordings, most: int) -> Iterator[Heard]:
+def mistakes_with_sound(row: Row, paths: Recordings, most: int) -> Iterator[Mistake]:
     """The surest mistakes, with their sound where it is on this disk."""
     for answer in mistakes(row, most):
         sound, cut = "", False
@@ -90,4 +90,4 @@ def heard(row: Row, paths: Recordings, most: int) -> Iterator[Heard]:
             with suppress(AudioError):  # moved since
                 speech, cut = beginning(paths[answer.clip])
                 sound = data_uri("audio/flac", flac(speech))
-        yield Heard(answer, sound, cut)
+        yield Mistake(answer, sound, cut)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from emelia.results import Study
 from emelia.results.rows import Row
 from emelia.show import tables
-from emelia.show.report import calibration, differences
+from emelia.show.report import confidence_section, differences
 from emelia.show.tables import label, titled
 from emelia.table import Table
 from emelia.text import with_interval
@@ -22,7 +22,7 @@ def all_tables(study: Study) -> list[Table]:
         folds(study),
         tables.speakers(study),
         tables.pairs(study),
-        calibration.table(study),
+        confidence_section.table(study),
         *differences.tables(study),
     )
     return [table for table in found if table.rows]

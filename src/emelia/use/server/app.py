@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from emelia import __version__
-from emelia.use.server.errors import Problem, explain
+from emelia.use.server.errors import RequestError, as_request_error
 from emelia.use.server.live import router as live
 from emelia.use.server.middleware import RequestChecks
 from emelia.use.server.routes import labels, router
@@ -51,8 +51,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
         exception_handlers={
             404: _no_page,
             405: _no_method,
-            RequestValidationError: _explain,
-            Problem: _explain,
+            RequestValidationError: _refuse,
+            RequestError: _refuse,
         },
     )
     app.state.service = service
@@ -74,12 +74,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _no_page(request: Request, error: Exception) -> JSONResponse:
-    return Problem(404, "nothing here; `GET /docs` lists what there is.").response
+    return RequestError(404, "nothing here; `GET /docs` lists what there is.").response
 
 
 async def _no_method(request: Request, error: Exception) -> JSONResponse:
-    return Problem(405, f"{request.method} is not for this; `GET /docs` lists what is.").response
+    return RequestError(
+        405, f"{request.method} is not for this; `GET /docs` lists what is."
+    ).response
 
 
-async def _explain(request: Request, error: Exception) -> JSONResponse:
-    return explain(error).response
+async def _refuse(request: Request, error: Exception) -> JSONResponse:
+    return as_request_error(error).response

@@ -28,7 +28,7 @@ _log = logging.getLogger("emelia.server")
 _PAGES = "`GET /docs` lists what there is."
 
 
-class Problem(Exception):
+class RequestError(Exception):
     """A request that is refused, or could not be answered."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -47,19 +47,19 @@ class Problem(Exception):
         return JSONResponse(self.body, self.status, headers.get(self.status))
 
 
-def explain(error: Exception) -> Problem:
+def as_request_error(error: Exception) -> RequestError:
     """What to tell a client of an error; the log tells more of one that nobody foresaw."""
-    if isinstance(error, Problem):
+    if isinstance(error, RequestError):
         return error
     if isinstance(error, RequestValidationError):
-        return Problem(422, "; ".join(_fault(fault) for fault in error.errors()))
+        return RequestError(422, "; ".join(_fault(fault) for fault in error.errors()))
     if isinstance(error, TimeoutError):
-        return Problem(504, "took longer than this server allows. Send a shorter recording.")
+        return RequestError(504, "took longer than this server allows. Send a shorter recording.")
     for kind, status in _STATUS.items():
         if isinstance(error, kind):
-            return Problem(status, str(error))
+            return RequestError(status, str(error))
     _log.error("a fault of the server", exc_info=error)
-    return Problem(500, "a fault of this server; its log tells more. Try again.")
+    return RequestError(500, "a fault of this server; its log tells more. Try again.")
 
 
 _STATUS: dict[type[Exception], int] = {

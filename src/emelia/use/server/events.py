@@ -8,22 +8,22 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from typing import Any
 
-from emelia.use.server.errors import Problem, explain
+from emelia.use.server.errors import RequestError, as_request_error
 from emelia.use.server.jobs import Job, Jobs
 
 Event = dict[str, Any]
 Emit = Callable[[Event], None]
 
 
-class Course:
+class EventStream:
     """The events of one job, from its thread to its client."""
 
     def __init__(self, seconds: float) -> None:
         self._job = Job(seconds)
-        self._events: asyncio.Queue[Event | Problem] = asyncio.Queue()
+        self._events: asyncio.Queue[Event | RequestError] = asyncio.Queue()
 
     async def work(self, jobs: Jobs, place: ExitStack, ask: Callable[[Emit, Job], Event]) -> None:
-        """Do the work in a place of `jobs`; its result, or its problem, is the last event."""
+        """Do the work in a place of `jobs`; its result, or its refusal, is the last event."""
         loop = asyncio.get_running_loop()
 
         def emit(event: Event) -> None:
@@ -31,19 +31,19 @@ class Course:
 
         with place:
             try:
-                last: Event | Problem = await jobs.run(lambda job: ask(emit, job), self._job)
+                last: Event | RequestError = await jobs.run(lambda job: ask(emit, job), self._job)
             except Exception as error:
-                last = explain(error)
+                last = as_request_error(error)
             self._events.put_nowait(last)
 
     async def first(self) -> Event:
-        """The first event; a problem that comes before it still has a status of its own.
+        """The first event; a refusal that comes before it still has a status of its own.
 
         Raises:
-            Problem: the work could not begin.
+            RequestError: the work could not begin.
         """
         event = await self._events.get()
-        if isinstance(event, Problem):
+        if isinstance(event, RequestError):
             raise event
         return event
 
@@ -53,7 +53,7 @@ class Course:
             while event["type"] not in ("timeline", "error"):
                 yield json_line(event)
                 got = await self._events.get()
-                event = {"type": "error", **got.body} if isinstance(got, Problem) else got
+                event = {"type": "error", **got.body} if isinstance(got, RequestError) else got
             yield json_line(event)
         finally:
             self.stop()  # the client may have gone

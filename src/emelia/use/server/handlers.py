@@ -15,7 +15,7 @@ from emelia.errors import TooLongError
 from emelia.use.recognizer import LONGEST, Prediction, Recognizer
 from emelia.use.server.jobs import Job
 from emelia.use.server.service import Service
-from emelia.use.timeline.envelope import Outline
+from emelia.use.timeline.envelope import Envelope
 from emelia.use.timeline.live import Event
 from emelia.use.timeline.timeline import TimelineBuilder
 from emelia.use.timeline.windows import Window
@@ -72,7 +72,7 @@ def timeline(
             emit({"type": "progress", "done": round(builder.seconds, 3), "total": total})
     _tell(emit, builder.flush())
     found = builder.build()
-    told = found.to_dict() | {"model": name, "waveform": _drawn(found.outline[1], found.seconds)}
+    told = found.to_dict() | {"model": name, "waveform": _drawn(found.envelope[1], found.seconds)}
     del told["path"]  # there is none
     return {"type": "timeline", **told}
 
@@ -95,18 +95,18 @@ def _decoded(
 
 def _picture(answer: Prediction, wave: Wave) -> dict[str, Any]:
     """What a page needs to draw an answer: spectrogram, saliency and waveform."""
-    outline = Outline()
-    outline.feed(wave)
+    envelope = Envelope()
+    envelope.feed(wave)
     return {
         "hop": answer.hop,
         "logmel": _grey(answer.logmel),
         "saliency": _rounded(answer.saliency),
-        "waveform": _drawn(outline.read()[1], answer.seconds),
+        "waveform": _drawn(envelope.read()[1], answer.seconds),
     }
 
 
 def _drawn(ranges: NDArray[np.float32], seconds: float) -> dict[str, Any]:
-    """An outline (N, 2) in at most 2000 points."""
+    """An envelope (N, 2) in at most 2000 points."""
     starts = np.arange(0, len(ranges), -(-len(ranges) // _POINTS))
     return {
         "seconds": round(seconds, 3),

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from emelia.use.server.errors import Problem
+from emelia.use.server.errors import RequestError
 from emelia.use.server.metrics import Metrics
 
 Result = TypeVar("Result")
@@ -64,11 +64,11 @@ class Jobs:
         """Hold one of the places, from before an upload is read until its answer is made.
 
         Raises:
-            Problem: 429, all are taken; 503, the server stops.
+            RequestError: 429, all are taken; 503, the server stops.
         """
         self.refuse_when_stopping()
         if self._taken >= self._places:
-            raise Problem(
+            raise RequestError(
                 429, f"{self._taken} recordings are being worked on or wait. Try again in 2 s."
             )
         self._taken += 1
@@ -83,7 +83,7 @@ class Jobs:
         """Do work in a thread as soon as one is free.
 
         Raises:
-            Problem: 504, waiting and working took too long; 503, the server stops.
+            RequestError: 504, waiting and working took too long; 503, the server stops.
         """
         await self._wait_for_thread(job)
         loop = asyncio.get_running_loop()
@@ -133,9 +133,9 @@ class Jobs:
                 stopped.set_result(None)
 
     def refuse_when_stopping(self) -> None:
-        """Raise a Problem, 503, if the server stops."""
+        """Raise a RequestError, 503, if the server stops."""
         if self.stopping:
-            raise Problem(503, "this server is being stopped. Try again in a minute.")
+            raise RequestError(503, "this server is being stopped. Try again in a minute.")
 
     def _show(self) -> None:
         self._metrics.running.set(len(self._running))

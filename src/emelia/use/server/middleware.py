@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from fastapi.datastructures import Headers
 
-from emelia.use.server.errors import REASONS, Problem, explain
+from emelia.use.server.errors import REASONS, RequestError, as_request_error
 from emelia.use.server.service import Service
 from emelia.use.server.settings import ServerSettings
 
@@ -49,8 +49,8 @@ class RequestChecks:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             await self._answer(scope, receive, send)
-        elif scope["type"] == "websocket" and (problem := stranger(scope, self._settings)):
-            self._metrics.rejected.labels(REASONS[problem.status]).inc()
+        elif scope["type"] == "websocket" and (refusal := foreign_request(scope, self._settings)):
+            self._metrics.rejected.labels(REASONS[refusal.status]).inc()
             await send({"type": "websocket.close", "code": 1008})  # the handshake fails with 403
         else:
             await self._app(scope, receive, send)
@@ -66,12 +66,14 @@ class RequestChecks:
             await send(message)
 
         try:
-            problem = stranger(scope, self._settings) or _without_token(scope, self._settings)
-            app = problem.response if problem else self._app
+            refusal = foreign_request(scope, self._settings) or _without_token(
+                scope, self._settings
+            )
+            app = refusal.response if refusal else self._app
             await app(scope, receive, watched)
         except Exception as error:
             if not status:
-                await explain(error).response(scope, receive, watched)
+                await as_request_error(error).response(scope, receive, watched)
         except asyncio.CancelledError:
             if not self._stopping.is_set():  # else a client that did not take its answer in time
                 raise
@@ -91,19 +93,19 @@ class RequestChecks:
         )
 
 
-def stranger(scope: Any, settings: ServerSettings) -> Problem | None:
+def foreign_request(scope: Any, settings: ServerSettings) -> RequestError | None:
     """Refuse another name of this machine, and pages of others."""
     headers = Headers(scope=scope)
     host, origin = headers.get("host", ""), headers.get("origin")
     if settings.hosts and _name(host) not in settings.hosts:
-        return Problem(
+        return RequestError(
             421,
             f"host {host[:60]!r}: this server is called {settings.host}. Use that address, or "
             "start it with --name.",
         )
     reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
     if origin is not None and not reads and _address(origin) != host.lower():
-        return Problem(
+        return RequestError(
             403,
             f"origin {origin[:60]!r}: only the page of this server may ask it. Open "
             f"http://{host[:60]}/; behind a proxy, let it keep the Host header.",
@@ -126,14 +128,16 @@ def has_token(given: str, settings: ServerSettings) -> bool:
     return hmac.compare_digest(given.encode(), settings.token.encode())
 
 
-def _without_token(scope: Any, settings: ServerSettings) -> Problem | None:
+def _without_token(scope: Any, settings: ServerSettings) -> RequestError | None:
     path = scope["path"]
     if not (path.startswith("/v1/") or path == "/metrics"):
         return None
     given = Headers(scope=scope).get("authorization", "").partition("Bearer ")[2]
     if has_token(given, settings):
         return None
-    return Problem(401, "no token, or another; expected the header `Authorization: Bearer TOKEN`.")
+    return RequestError(
+        401, "no token, or another; expected the header `Authorization: Bearer TOKEN`."
+    )
 
 
 def _name(host: str) -> str:

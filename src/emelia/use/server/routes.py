@@ -11,8 +11,8 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.routing import APIRoute
 
 from emelia.use.server import api_docs, handlers
-from emelia.use.server.errors import Problem
-from emelia.use.server.events import Course, json_line
+from emelia.use.server.errors import RequestError
+from emelia.use.server.events import EventStream, json_line
 from emelia.use.server.jobs import Job
 from emelia.use.server.metrics import CONTENT_TYPE
 from emelia.use.server.service import Service
@@ -124,7 +124,7 @@ async def predict(
 
 @router.post(
     "/v1/timeline",
-    summary="The course of a long recording",
+    summary="Emotions along a long recording",
     responses={200: _EVENTS, **_REFUSALS},
     openapi_extra=_UPLOAD,
 )
@@ -143,15 +143,15 @@ async def timeline(
         stack.enter_context(service.jobs.place())
         data = await read_upload(request, service)
         place = stack.pop_all()  # kept until the work is done, which may outlive this request
-    course = Course(service.settings.timeout)
+    stream = EventStream(service.settings.timeout)
     ask = partial(
         handlers.timeline, service, recognizer, service.name_of(model), (window, hop), data
     )
-    service.keep(course.work(service.jobs, place, ask))
-    first = await course.first()
+    service.keep(stream.work(service.jobs, place, ask))
+    first = await stream.first()
     afterwards = BackgroundTasks()
-    afterwards.add_task(course.stop)  # also for a client that left before the first line
-    lines = course.lines(first)
+    afterwards.add_task(stream.stop)  # also for a client that left before the first line
+    lines = stream.lines(first)
     return StreamingResponse(lines, media_type="application/x-ndjson", background=afterwards)
 
 
@@ -165,7 +165,7 @@ async def models(request: Request) -> dict[str, Any]:
 async def healthz(request: Request) -> dict[str, str]:
     """Answers ok, or 503 while it is being stopped."""
     if _service(request).stopping.is_set():
-        raise Problem(503, "this server is being stopped.")
+        raise RequestError(503, "this server is being stopped.")
     return {"status": "ok"}
 
 

@@ -15,7 +15,7 @@ from emelia.errors import ConfigError
 from emelia.use.bundled import find_model
 from emelia.use.model import Model
 from emelia.use.recognizer import LONGEST, Recognizer
-from emelia.use.server.errors import Problem
+from emelia.use.server.errors import RequestError
 from emelia.use.server.jobs import Jobs
 from emelia.use.server.metrics import Metrics
 from emelia.use.server.settings import ServerSettings
@@ -49,12 +49,12 @@ class Service:
         """A recognizer as asked for; it shares the model's network with all others.
 
         Raises:
-            Problem: no such model.
+            RequestError: no such model.
             ConfigError: emotions or a threshold that the model does not have.
         """
         name = model or next(iter(self.models))
         if name not in self.models:
-            raise Problem(
+            raise RequestError(
                 404, f"model {name[:60]!r}: not served here; there are: {', '.join(self.models)}."
             )
         wanted = [word.strip() for word in emotions.split(",") if word.strip()]
@@ -87,11 +87,11 @@ class Service:
         """Hold the place of one live session.
 
         Raises:
-            Problem: 429, there are as many as may be; 503, the server stops.
+            RequestError: 429, there are as many as may be; 503, the server stops.
         """
         self.refuse_when_stopping()
         if self._live >= self.settings.max_live:
-            raise Problem(429, f"{self._live} live sessions are open. Try again later.")
+            raise RequestError(429, f"{self._live} live sessions are open. Try again later.")
         self._live += 1
         self.metrics.live.set(self._live)
         try:
@@ -111,7 +111,7 @@ class Service:
         task.add_done_callback(self._tasks.discard)
 
     def refuse_when_stopping(self) -> None:
-        """Raise a Problem, 503, if the server stops."""
+        """Raise a RequestError, 503, if the server stops."""
         self.jobs.refuse_when_stopping()
 
     @contextmanager

@@ -8,7 +8,7 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from emelia.use.server.errors import Problem
+from emelia.use.server.errors import RequestError
 from emelia.use.server.service import Service
 from emelia.use.server.settings import ServerSettings
 
@@ -65,7 +65,7 @@ async def read_upload(request: Request, service: Service) -> bytearray:
     """Read the file of a form.
 
     Raises:
-        Problem: 400 malformed, 408 too slow, 413 too large, 415 no form, 422 no file in it,
+        RequestError: 400 malformed, 408 too slow, 413 too large, 415 no form, 422 no file in it,
             503 the server stops.
     """
     settings = service.settings
@@ -80,13 +80,13 @@ async def read_upload(request: Request, service: Service) -> bytearray:
                 await _fill(form, request, most, settings)
     except TimeoutError:
         service.refuse_when_stopping()
-        raise Problem(
+        raise RequestError(
             408,
             f"the upload did not arrive within {settings.upload_seconds:g} s, or stood still for "
             f"{settings.upload_pause:g} s. Try again.",
         ) from None
     if form.file is None:
-        raise Problem(422, f"the form has no field `file`; {_EXPECTED}.")
+        raise RequestError(422, f"the form has no field `file`; {_EXPECTED}.")
     if len(form.file) > settings.max_bytes:
         raise _too_large(settings)
     return form.file
@@ -95,11 +95,13 @@ async def read_upload(request: Request, service: Service) -> bytearray:
 def _form_of(request: Request) -> _Form:
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data":
-        raise Problem(415, f"the body is {kind.decode('latin-1')[:60] or 'untyped'}; {_EXPECTED}.")
+        raise RequestError(
+            415, f"the body is {kind.decode('latin-1')[:60] or 'untyped'}; {_EXPECTED}."
+        )
     try:
         return _Form(options[b"boundary"])
     except (KeyError, FormParserError):
-        raise Problem(400, f"the form has no usable boundary; {_EXPECTED}.") from None
+        raise RequestError(400, f"the form has no usable boundary; {_EXPECTED}.") from None
 
 
 async def _fill(form: _Form, request: Request, most: int, settings: ServerSettings) -> None:
@@ -109,7 +111,7 @@ async def _fill(form: _Form, request: Request, most: int, settings: ServerSettin
         while more:
             message = await asyncio.wait_for(request.receive(), settings.upload_pause)
             if message["type"] == "http.disconnect":
-                raise Problem(400, "the upload broke off. Try again.")
+                raise RequestError(400, "the upload broke off. Try again.")
             read += len(message["body"])
             if read > most:
                 raise _too_large(settings)
@@ -117,11 +119,11 @@ async def _fill(form: _Form, request: Request, most: int, settings: ServerSettin
             more = message["more_body"]
         form.finish()
     except FormParserError as error:
-        raise Problem(400, f"the form is damaged ({error}); {_EXPECTED}.") from None
+        raise RequestError(400, f"the form is damaged ({error}); {_EXPECTED}.") from None
 
 
-def _too_large(settings: ServerSettings) -> Problem:
-    return Problem(
+def _too_large(settings: ServerSettings) -> RequestError:
+    return RequestError(
         413,
         f"the upload is larger than {settings.max_mb:g} MB. "
         "Cut the recording, or compress it (FLAC, Opus, MP3).",

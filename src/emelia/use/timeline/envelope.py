@@ -1,4 +1,4 @@
-"""The outline of a waveform of any length in bounded memory, to be drawn."""
+"""The envelope of a waveform of any length in bounded memory, to be drawn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FINEST = 160  # samples of a step at first: 10 ms
 _MOST = 4_000  # steps kept; a power of two of them becomes one when there are more
 
 
-class Outline:
+class Envelope:
     """Lowest and highest sample of each step; steps become coarser as the sound goes on."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The further tables of a report: data, layers, classes, sexes, others' figures, kinds of split."""
+"""The tables of a report beside the main ones: data, layers, classes, genders, others' figures."""
 
 from __future__ import annotations
 
@@ -82,15 +82,15 @@ def classes(row: Row) -> Table:
     return Table(title, columns, lines)
 
 
-def sexes(study: Study) -> Table:
-    """Accuracy and UAR of each recipe on each sex; no rows where the corpus does not tell it."""
-    found = [_by_sex(row) for row in study.rows]
+def genders(study: Study) -> Table:
+    """Accuracy and UAR of each recipe on each gender; no rows where the corpus does not tell it."""
+    found = [_by_gender(row) for row in study.rows]
     names = sorted({name for own in found for name in own if name})
     lines = [
         (row.recipe, *(_both(own.get(name)) for name in names))
         for row, own in zip(study.rows, found, strict=True)
     ]
-    title = titled(study.sample, "Accuracy / UAR % by sex of the speaker")
+    title = titled(study.sample, "Accuracy / UAR % by gender of the speaker")
     return Table(title, ("recipe", *names), tuple(lines) if len(names) > 1 else ())
 
 
@@ -208,11 +208,11 @@ def _heard(apart: bool) -> str:
     return "unheard" if apart else "heard in training"
 
 
-def _by_sex(row: Row) -> dict[str, dict[str, float]]:
-    sexes = [str(p.get("gender", "")) for cell in row.counted[0] for p in cell.predictions]
+def _by_gender(row: Row) -> dict[str, dict[str, float]]:
+    genders = [str(p.get("gender", "")) for cell in row.counted[0] for p in cell.predictions]
     seeds = len(row.predicted)
     truth = np.tile(row.truth, seeds)
-    return metrics.per_group(truth, row.predicted.reshape(-1), sexes * seeds)
+    return metrics.per_group(truth, row.predicted.reshape(-1), genders * seeds)
 
 
 def _both(figures: dict[str, float] | None) -> str:
