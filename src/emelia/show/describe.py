@@ -1,4 +1,4 @@
-"""What a recipe does, in words made from its settings."""
+"""Recipes described in sentences, made from their settings."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _BALANCE = {
 
 
 def known(settings: Mapping[str, Any]) -> Recipe | None:
-    """The settings of a cell as a recipe; None where this version does not know them."""
+    """A recipe from the settings of a cell; None where this version does not know them."""
     try:
         return recipe_from(settings)
     except ConfigError:
@@ -51,7 +51,7 @@ def known(settings: Mapping[str, Any]) -> Recipe | None:
 
 
 def way(settings: Mapping[str, Any]) -> str:
-    """A name for a way of learning: the recipe without words and without when to stop."""
+    """A digest of what a recipe does, apart from its name and when it stops training."""
     recipe = known(settings)
     if recipe is None:
         return ""
@@ -60,7 +60,7 @@ def way(settings: Mapping[str, Any]) -> str:
 
 
 def audio(config: AudioConfig) -> str:
-    """The steps from a recording to a waveform, in their order."""
+    """Describe the steps from a recording to a waveform, in their order."""
     steps = [f"Resampled to {SAMPLE_RATE / 1000:g} kHz, one channel"]
     if config.dc:
         steps.append("the mean subtracted")
@@ -72,7 +72,7 @@ def audio(config: AudioConfig) -> str:
 
 
 def features(config: FeatureConfig) -> str:
-    """The step from a waveform to a spectrogram."""
+    """Describe the step from a waveform to a spectrogram."""
     bands = f"{config.mels} mel bands from {config.fmin:,.0f} to {config.fmax:,.0f} Hz"
     if config.kind == "mfcc":
         bands = f"{config.mfccs} cepstral coefficients (MFCC) of {bands}"
@@ -90,7 +90,7 @@ def features(config: FeatureConfig) -> str:
 
 
 def augmentation(config: AugmentConfig) -> str:
-    """What is done to training clips alone; empty where nothing is."""
+    """Describe what is done to training clips alone; empty where nothing is."""
     if config == AugmentConfig():
         return ""
     told = []
@@ -122,7 +122,7 @@ def augmentation(config: AugmentConfig) -> str:
 
 
 def training(recipe: Recipe) -> str:
-    """How the network learns."""
+    """Describe how the network is trained."""
     train = recipe.train
     told = ["Logistic regression, solved"] if is_solved(recipe) else _steps(train)
     if train.penalty == "averaged":
@@ -167,7 +167,7 @@ def _frames(recipe: Recipe) -> str:
 
 
 def origins(recipe: Recipe) -> str:
-    """What the network had learnt before, and whom it learns from; empty where from nobody."""
+    """Describe pretrained weights and teachers of a recipe; empty where it has neither."""
     model, train = recipe.model, recipe.train
     told = []
     if model.init:
@@ -219,7 +219,7 @@ def _teaching(recipe: Recipe) -> list[str]:
 
 
 def changed(recipe: Recipe) -> dict[str, Any]:
-    """Settings that are not at their default, as `a.b`; no words about the recipe."""
+    """Settings that differ from their default, by `a.b`, without words about the recipe."""
     ours, usual = asdict(recipe), asdict(Recipe())
     found: dict[str, Any] = {}
     for part, values in ours.items():

@@ -1,7 +1,7 @@
-"""The tables of a study, the same on the terminal, in Markdown and in a report.
+"""The main tables of a study, for the terminal, Markdown and the report.
 
-Shares are shown in percent with their 95 % interval: "56.1 (50.3–61.9)". A star marks an
-interval that is too narrow, since few people speak in the test clips.
+Shares are in percent with their 95 % interval: "56.1 (50.3–61.9)". A star marks an interval that is
+too narrow, since few people speak in the test clips.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DEMO = (
 
 
 def main(study: Study) -> Table:
-    """One row a recipe: figures with intervals, size, time and how far it has got."""
+    """A row for each recipe: figures with intervals, size, time and how much is done."""
     published = any(row.published for row in study.rows)
     peeks = any(row.best_test_accuracy is not None for row in study.rows)
     extra = (["published %"] if published else []) + (["best test epoch % (95 %)"] if peeks else [])
@@ -58,7 +58,7 @@ def speakers(study: Study) -> Table:
 
 
 def pairs(study: Study) -> Table:
-    """McNemar's test of each pair of complete recipes, the surest difference first."""
+    """McNemar's test of each pair of complete recipes, smallest p first."""
     lines = tuple(
         (
             f"{pair.first} : {pair.second}",
@@ -86,19 +86,19 @@ def pairs(study: Study) -> Table:
 
 
 def titled(sample: Cell, text: str) -> str:
-    """A title that says so where it is about synthetic speech."""
+    """A title, with a note where the speech is synthetic."""
     return f"{text} (synthetic speech)" if sample.demo else text
 
 
 def audit(study: Study) -> list[str]:
-    """What training, validation and test parts share, a line for folds that are alike."""
+    """What training, validation and test parts share; folds that are alike have one line."""
     folds = {cell.fold: cell.audit for row in study.rows for cell in row.cells}
     ordered = [folds[name] for name in sorted(folds, key=lambda name: (len(name), name))]
     return audit_lines([one for one in ordered if "text" in one])
 
 
 def seeds(study: Study) -> str:
-    """Which seeds were run, finished or not."""
+    """The seeds that were run, finished or not: "0, 1, 2"."""
     numbers = sorted({cell.seed for row in study.rows for cell in row.cells})
     return ", ".join(map(str, numbers))
 
@@ -123,7 +123,7 @@ def write_block(path: Path, name: str, text: str) -> None:
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Nested settings as `a.b`, value."""
+    """Nested settings as pairs of `a.b` and value."""
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from flattened(value, f"{prefix}{key}.")
@@ -173,7 +173,7 @@ def _main_note(study: Study, published: bool, peeks: bool) -> str:
 
 
 def label(row: Row) -> str:
-    """The recipe's name, and that it is incomplete where it is."""
+    """The name of a recipe, with a note where it is incomplete."""
     return row.recipe if row.complete else f"{row.recipe} (incomplete)"
 
 

@@ -12,7 +12,7 @@ _FOLDER = Path(__file__).parent / "models"
 
 
 def shipped() -> dict[str, Path]:
-    """Names and files, in alphabetical order."""
+    """Paths of the shipped model files by name, in alphabetical order."""
     return {path.stem: path for path in sorted(_FOLDER.glob("*.onnx"))}
 
 
@@ -22,7 +22,7 @@ def _described() -> set[str]:
 
 
 def find_model(model: str | Path) -> Path:
-    """Return the file of a shipped name, or the path itself.
+    """The path of a shipped model by its name, or the path that was given.
 
     A word without a folder or a suffix is a name; `./word` is a path.
 

@@ -86,7 +86,7 @@ def _values(timeline: Timeline, segment: Segment) -> list[Any]:
 
 
 def _rttm(timeline: Timeline) -> str:
-    """Ten fields parted by spaces, so that a name may have none."""
+    """Lines of ten fields separated by spaces, which names must therefore not contain."""
     name = _one_word(PurePath(timeline.path).stem)
     return "".join(
         f"SPEAKER {name} 1 {start / 1000:.3f} {(end - start) / 1000:.3f} <NA> <NA> "
@@ -145,7 +145,7 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _spans(timeline: Timeline) -> Iterator[tuple[Segment, int, int]]:
-    """Segments with their begin and end in milliseconds, as far as there is something between."""
+    """Segments with begin and end in ms, without those that are empty once rounded."""
     for segment in timeline.segments:
         start, end = _milliseconds(segment.start), _milliseconds(segment.end)
         if start < end:
@@ -153,7 +153,7 @@ def _spans(timeline: Timeline) -> Iterator[tuple[Segment, int, int]]:
 
 
 def _one_line(text: str) -> str:
-    """Without line breaks, tabs and other control characters."""
+    """A text without line breaks, tabs and other control characters."""
     return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", text).split())
 
 
@@ -162,5 +162,5 @@ def _one_word(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """As the text of a WebVTT cue, where < and & begin something."""
+    """A text for a WebVTT cue, in which < and & must be escaped."""
     return _one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,9 +1,9 @@
-"""A recording of any length to one answer: windows over its speech, and the mean of what they say.
+"""From windows over the speech of a recording to one answer: the mean of their log-probabilities.
 
-What lies between runs of speech is left out and the runs are joined, so that pauses neither
-count nor change what a window hears. What is longer than a window is heard in several of equal
-length that overlap by half or more, and their logarithmic probabilities are averaged: an answer
-does not grow surer because somebody talks longer.
+Pauses between runs of speech are left out and the runs are joined, so pauses neither count nor
+change what a window contains. Speech longer than a window is cut into several of equal length that
+overlap by half or more. Averaging keeps an answer from growing surer only because somebody talks
+longer.
 
 Shapes: T samples, C labels, M mel bands, F frames.
 """
@@ -30,7 +30,7 @@ _TINY = 1e-9  # a probability that cannot be told from none
 
 
 class Run(NamedTuple):
-    """Speech from `start` to `end`, in samples of the recording."""
+    """A run of speech from `start` to `end`, in samples of the recording."""
 
     start: int
     end: int
@@ -38,7 +38,7 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Speech:
-    """The speech of a recording of `samples`, its runs joined.
+    """The speech of a recording of `samples` samples, its runs joined.
 
     `hop` samples lie between two frames of the spectrogram. What is found in a frame is put back
     at the nearest one of the recording.
@@ -51,7 +51,7 @@ class Speech:
 
     @property
     def seconds(self) -> float:
-        """Of speech."""
+        """Seconds of speech."""
         return len(self.sound) / SAMPLE_RATE
 
     def starts(self) -> list[int]:
@@ -59,7 +59,7 @@ class Speech:
         return window_starts(len(self.sound), WINDOW, self.hop) if self.runs else []
 
     def windows(self) -> list[Wave]:
-        """What the network is asked about: views of `sound`, of `WINDOW` samples at most."""
+        """The windows for the network: views of `sound`, of `WINDOW` samples at most."""
         return [self.sound[start : start + WINDOW] for start in self.starts()]
 
 
@@ -76,7 +76,7 @@ def find_speech(wave: Wave, hop: int) -> Speech:
 
 
 def _at_usual_level(wave: Wave) -> Wave:
-    """A copy without offset and with a usual peak, so that it has the runs of any other copy.
+    """A copy without DC offset and with a peak of 0.5, so that level does not change its runs.
 
     What is too faint to be a recording is left as it is.
     """
@@ -89,7 +89,7 @@ def _at_usual_level(wave: Wave) -> Wave:
 
 
 def pool(heard: Sequence[NetworkOutput], speech: Speech) -> NetworkOutput:
-    """One answer of those to the windows of a recording, along the whole of it.
+    """Average the outputs for the windows of a recording into one output for all of it.
 
     Returns:
         Probabilities (C,): the mean of the logarithms, scaled to add up to 1. The spectrogram
@@ -113,7 +113,7 @@ def pool(heard: Sequence[NetworkOutput], speech: Speech) -> NetworkOutput:
 def _added(
     parts: Sequence[NDArray[np.float32]], speech: Speech
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The sum of windows (N, F) in their places of the joined speech, and how many lie in each."""
+    """The sum of windows (N, F) at their frames of the joined speech, and how many lie on each."""
     frames = len(speech.sound) // speech.hop + 1
     total = np.zeros((len(parts[0]), frames), np.float32)
     counts = np.zeros(frames, np.int64)
@@ -129,7 +129,7 @@ def _added(
 
 
 def _placed(joined: NDArray[np.float32], speech: Speech, filling: float) -> NDArray[np.float32]:
-    """Frames of the joined speech (N, F) in their places of the recording."""
+    """Frames of the joined speech (N, F) put back at their times of the recording."""
     hop, at = speech.hop, 0  # `at` in samples of the joined speech
     out = np.full((len(joined), speech.samples // hop + 1), filling, np.float32)
     for run in speech.runs:

@@ -1,4 +1,4 @@
-"""A recording in, an emotion out.
+"""Recognises the emotion of recordings.
 
     from emelia import load
 
@@ -44,14 +44,14 @@ _AS_IT_IS = AudioConfig(dc=False, level="none")
 
 
 class _Clip(NamedTuple):
-    """A recording that was read, at 16 kHz: its speech, and how long all of it lasts."""
+    """A decoded recording at 16 kHz: its speech, and its length in seconds."""
 
     speech: Speech
     seconds: float
 
 
 class Recognizer:
-    """A model that answers. Any number of threads may use it at once.
+    """A model that answers; any number of threads may use it at once.
 
     Attributes:
         card: what the model file tells of itself.
@@ -124,7 +124,7 @@ class Recognizer:
         return timeline(self, source, window=window, hop=hop, on_progress=on_progress)
 
     def live(self, *, rate: int = SAMPLE_RATE, window: float = WINDOW, hop: float = HOP) -> Live:
-        """Listen to sound that comes in pieces at `rate` (Hz); see `emelia.use.timeline.live`."""
+        """Recognise sound that comes in pieces at `rate` (Hz); see `emelia.use.timeline.live`."""
         from emelia.use.timeline.live import Live
 
         return Live(self, rate=rate, window=window, hop=hop)
@@ -140,7 +140,7 @@ class Recognizer:
         return np.array(rows, np.float32).reshape(len(rows), len(self.emotions))
 
     def _read(self, source: Source, rate: int | None) -> _Clip:
-        """Decode or take samples, and look for speech before anything costly."""
+        """Decode a recording or take its samples, and find the speech in it."""
         wave, rate = read(source, rate)
         wave = resample(wave, rate)
         peak = max(wave.max(initial=0.0), -wave.min(initial=0.0))
@@ -157,8 +157,9 @@ class Recognizer:
             return AudioError(f"{name}: {error}")
 
     def _prepared(self, wave: Wave) -> Wave:
-        """Do what the graph leaves to us. DC and peak it does itself; twice changes nothing."""
+        """Apply the steps that are not in the graph: noise reduction, trimming, loudness."""
         audio = self.card.audio
+        # DC offset and peak are in the graph, and doing them twice would change nothing.
         ours = audio.denoise != "none" or audio.trim_db or audio.level == "loudness"
         return prepare(wave, SAMPLE_RATE, audio if ours else _AS_IT_IS)
 
@@ -173,7 +174,7 @@ class Recognizer:
         ]
 
     def _hear(self, waves: Sequence[Wave]) -> list[NetworkOutput]:
-        """Run the network on batches of like length; results in the order of the waves."""
+        """Run the network on batches of like length; outputs in the order of the waveforms."""
         heard: dict[int, NetworkOutput] = {}
         for places in batches([wave.size for wave in waves], _BATCH):
             results = self._model.run([self._prepared(waves[place]) for place in places])
@@ -211,7 +212,7 @@ class Recognizer:
         )
 
     def _restricted(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities (C,) given that it is one of the emotions asked for."""
+        """Probabilities (C,) of the chosen emotions alone, scaled to add up to 1."""
         kept = probabilities[self._kept].astype(np.float64)
         # Where none of them has a probability left, nothing tells them apart.
         shares = kept / kept.sum() if kept.sum() > 0 else np.full(len(kept), 1 / len(kept))
@@ -225,7 +226,7 @@ def load(
     threshold: float | None = None,
     threads: int = 1,
 ) -> Recognizer:
-    """Open a model.
+    """Open a model by its name or file.
 
     Args:
         model: the name of a model that comes with emelia, or the path of an .onnx file.
@@ -247,7 +248,7 @@ def _samples_in(clip: _Clip | AudioError) -> int:
 
 
 def _places(labels: Sequence[str], emotions: Iterable[str] | None) -> list[int]:
-    """Places of the emotions among the labels, in the order of the labels."""
+    """Indices of the chosen emotions among the labels, in the order of the labels."""
     if emotions is None:
         return list(range(len(labels)))
     wanted = {_label(word, labels) for word in emotions}
@@ -260,7 +261,7 @@ def _places(labels: Sequence[str], emotions: Iterable[str] | None) -> list[int]:
 
 
 def _label(word: str, labels: Sequence[str]) -> str:
-    """The label a word means; `Angry` is anger."""
+    """The label that a word stands for; `Angry` is anger."""
     for label in (word, canonical(word)):
         if label in labels:
             return label

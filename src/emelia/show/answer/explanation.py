@@ -1,7 +1,7 @@
-"""The picture of one answer: what the network saw, which moments counted, what came of it.
+"""The figure of one answer: spectrogram, saliency of each frame, probability of each emotion.
 
-Blue speaks for the answer and orange against it, which people with any colour vision can
-tell apart; the sound itself is grey.
+Blue speaks for the answer and orange against it, which people with any colour vision can tell
+apart; the spectrogram is grey.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _STRONGEST = 0.5  # opacity of the tint where the saliency is largest
 
 
 def check_picture(path: Path) -> None:
-    """Make sure that a picture can be drawn under this name, before the work for it begins.
+    """Check the name of a picture before the work for it begins.
 
     Raises:
         ConfigError: it does not end in .png, .svg or .pdf.
@@ -50,7 +50,7 @@ def explanation(
     features: FeatureConfig,
     threshold: float,
 ) -> Figure:
-    """Draw one answer.
+    """Draw the answer to one recording.
 
     Args:
         title: printed as it is.
@@ -79,7 +79,7 @@ def explanation(
 
 
 def picture(figure: Figure, suffix: str) -> bytes:
-    """The figure as a file of this kind: .png, .svg or .pdf."""
+    """The figure as the bytes of a file: .png, .svg or .pdf."""
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a box stands for a letter the font lacks
@@ -128,7 +128,7 @@ def _unit(features: FeatureConfig) -> str:
 
 
 def _tint(saliency: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Colours (F, 4): the stronger a frame counts, the less transparent."""
+    """Saliency (F,) as colours RGBA (F, 4): the stronger a frame counts, the less transparent."""
     from matplotlib.colors import to_rgb
 
     largest = float(np.abs(saliency).max(initial=0.0)) or 1.0

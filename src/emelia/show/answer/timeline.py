@@ -1,7 +1,7 @@
-"""The picture of a long recording: segments, waveform, the probability of each emotion over time.
+"""The figure of a timeline: segments, waveform, and each emotion's probability over time.
 
-An emotion has one colour, of Okabe and Ito's, and its name stands beside it. A segment that is
-unsure is hatched; where nobody speaks there is nothing but the waveform.
+Each emotion has a fixed colour of Okabe and Ito's and its name beside it. A segment that is unsure
+is hatched. Where nobody speaks only the waveform is drawn.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _COLOURS = dict(
 
 
 class SegmentLike(Protocol):
-    """A stretch of speech with one emotion; times in seconds."""
+    """What is needed of a segment: speech with one emotion; times in seconds."""
 
     @property
     def start(self) -> float: ...
@@ -45,7 +45,7 @@ class SegmentLike(Protocol):
 
 
 class WindowLike(Protocol):
-    """A window and what was heard in it."""
+    """What is needed of a window: its times in seconds and the probability of each emotion."""
 
     @property
     def start(self) -> float: ...
@@ -97,7 +97,7 @@ def timeline_figure(
 
 
 def _colours(emotions: Sequence[str]) -> dict[str, str]:
-    """Each emotion's own colour; a label outside the vocabulary gets one that is left."""
+    """The colour of each emotion; a label without a fixed one gets one that is not taken."""
     left = [c for c in OKABE_ITO if c not in {_COLOURS.get(e) for e in emotions}] or [INK]
     strange = [e for e in emotions if e not in _COLOURS]
     others = {e: left[place % len(left)] for place, e in enumerate(strange)}
@@ -136,7 +136,7 @@ def _draw_waveform(axes: Axes, envelope: tuple[float, NDArray[np.float32]]) -> N
 def _draw_curve(
     axes: Axes, curve: NDArray[np.float64], emotion: str, colour: str, seconds: float
 ) -> None:
-    """A hill of 0 to 100 %; no speech is no ground."""
+    """Draw a probability from 0 to 100 %, with a base line wherever there is speech."""
     time = (np.arange(len(curve)) + 0.5) * seconds / len(curve)
     axes.fill_between(time, 100 * curve, color=colour, linewidth=0.5, step="mid")
     axes.plot(time, np.where(np.isfinite(curve), 0, np.nan), color=colour, linewidth=1)
@@ -156,7 +156,7 @@ def _tidy(axes: Axes, name: str) -> None:
 def _curves(
     windows: Iterable[WindowLike], emotions: Sequence[str], seconds: float
 ) -> NDArray[np.float64]:
-    """For each emotion the mean over the windows at each moment, (C, N); NaN without any."""
+    """Mean probability of each emotion over the windows at each moment, (C, N); NaN without any."""
     sums = np.zeros((_BINS + 1, len(emotions)))
     counts = np.zeros(_BINS + 1)
     scale = _BINS / max(seconds, 0.01)
@@ -175,7 +175,7 @@ def _curves(
 
 
 def _locator(seconds: float) -> Any:
-    """Marks at round times of the clock."""
+    """Ticks of the time axis at round numbers of seconds, minutes or hours."""
     from matplotlib.ticker import MaxNLocator, MultipleLocator
 
     steps = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800)

@@ -1,4 +1,4 @@
-"""Known failures of a model in sentences, made from the figures of its card and nothing else."""
+"""Known failures of a model as sentences, from the figures of its card alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST = 8  # named in a sentence
 
 
 def failures(test: Mapping[str, Any], labels: Sequence[str]) -> list[str]:
-    """What fails on test clips, a sentence each; none where a card has no figures.
+    """Sentences on where the model fails on test clips; none where a card has no figures.
 
     Args:
         test: figures as `card_figures.figures` gives them; those of earlier versions may lack some.
@@ -26,7 +26,7 @@ def failures(test: Mapping[str, Any], labels: Sequence[str]) -> list[str]:
 
 
 def _seldom(test: Mapping[str, Any]) -> Iterator[str]:
-    """Emotions, corpora, genders and speakers of whom less than half is right."""
+    """Emotions, corpora, genders and speakers with fewer than half of the answers right."""
     found = {name: own["recall"] for name, own in test["per_class"].items() if own["support"]}
     if text := _lowest(found):
         yield f"Emotions found in fewer than half of their clips: {text}."

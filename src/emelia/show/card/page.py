@@ -1,4 +1,4 @@
-"""A model card as a page for people (Markdown), made from the card in the file and nothing else."""
+"""The page of a model card in Markdown, from the card in the model file alone."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _refitted(card: Card) -> str:
 
 
 def to_markdown(card: Card) -> str:
-    """Write the page."""
+    """Write the page of a model card in Markdown."""
     blocks = (
         _head(card), _data(card), _figures(card), _classes(card),
         _failures(card), _confidence(card), f"## Limits\n\n{_LIMITS}", _file(card),
@@ -104,7 +104,7 @@ def _figures(card: Card) -> str:
 
 
 def _lengths(card: Card) -> str:
-    """On recordings of what lengths the figures stand."""
+    """How long the clips are on which the figures were measured."""
     seconds = card.parity.get("seconds")
     last = (
         "of {0:.1f} to {2:.1f} s, half of them shorter than {1:.1f} s".format(*seconds)
@@ -207,7 +207,7 @@ def _bins(test: Mapping[str, Any]) -> str:
 
 
 def _coverage(test: Mapping[str, Any]) -> str:
-    """How many are right of the surest answers: the risk-coverage curve in numbers."""
+    """The risk-coverage curve as a table: how many of the surest answers are right."""
     if "aurc" not in test:
         return ""
     rows = [[percent(share, 0), percent(right)] for share, right in test["risk_coverage"]]

@@ -1,4 +1,4 @@
-"""A corpus with all that was measured of it."""
+"""Measures every recording of a corpus and collects what was found."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _BITS = {"PCM_S8": "8 bit", "PCM_U8": "8 bit", "FLOAT": "32 bit float", "DOUBLE"
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One recording: what it is, what it sounds like, how it is stored."""
+    """One recording of the corpus, with its measures and how its file is stored."""
 
     utterance: Utterance
     measures: Measures
@@ -40,7 +40,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Exploration:
-    """A corpus and what was measured of it."""
+    """A corpus with the measures of its recordings."""
 
     corpus: Corpus
     clips: tuple[Clip, ...]
@@ -57,13 +57,13 @@ class Exploration:
 
 
 def values(clips: Iterable[Clip], name: str) -> NDArray[np.float64]:
-    """A measure of clips, without those of which it cannot be told."""
+    """One measure of clips (N,), without those for which it could not be measured."""
     found = np.array([getattr(clip.measures, name) for clip in clips], dtype=np.float64)
     return found[np.isfinite(found)]
 
 
 def gather(corpus: Corpus, jobs: int = 1, on_progress: OnProgress | None = None) -> Exploration:
-    """Measure all recordings of a corpus that were not measured before.
+    """Measure the recordings of a corpus; those measured before are read from the cache.
 
     Raises:
         CorpusError: none of them can be read any more.
@@ -94,7 +94,7 @@ def gather(corpus: Corpus, jobs: int = 1, on_progress: OnProgress | None = None)
 def _measured(
     utterances: Sequence[Utterance], jobs: int
 ) -> Iterator[tuple[Utterance, Array | str]]:
-    """What is known comes first, so that a second look does not start any process."""
+    """Measures of every utterance; those in the cache first, so that no process starts for them."""
     unknown = []
     for utterance in utterances:
         if (found := remembered(utterance)) is None:
@@ -105,7 +105,7 @@ def _measured(
 
 
 def _header(utterance: Utterance) -> tuple[str, int]:
-    """How a file is stored, and its channels."""
+    """Format of a file, such as "FLAC, 16 bit", and its number of channels; 0 where unknown."""
     try:
         told = soundfile.info(utterance.path)
     except (soundfile.LibsndfileError, OSError):  # a container that libsndfile does not know

@@ -1,10 +1,9 @@
-"""Finds recordings that are in a corpus more than once, as they are or encoded again.
+"""Finds recordings that a corpus holds more than once: identical, or encoded again.
 
-Clips that look alike in a few numbers are compared sample by sample: two recordings of one
-person saying one sentence in one way look alike, but their waveforms do not correlate, while
-those of one recording do, whatever codec, rate, level or beginning its copies have. Measured on
-four corpora (6,864 clips): different recordings up to 0.3, copies by MP3, Vorbis, Opus and at
-8 kHz from 0.86.
+Clips with similar fingerprints are compared sample by sample. Two recordings of one person saying
+one sentence in one way have similar fingerprints, but their waveforms do not correlate; those of
+one recording do, whatever codec, rate, level or beginning its copies have. Measured on four corpora
+(6,864 clips): different recordings up to 0.3, copies by MP3, Vorbis, Opus and at 8 kHz from 0.86.
 """
 
 from __future__ import annotations
@@ -94,7 +93,7 @@ def _compared(pairs: Sequence[tuple[Clip, Clip]], jobs: int) -> Sequence[bool]:
 
 
 def same_sound(pair: tuple[Utterance, Utterance]) -> bool | None:
-    """Whether two files hold one recording: moved along each other, their waveforms agree.
+    """Whether two files hold one recording: at some shift their waveforms correlate.
 
     They have to as a whole, and in half of their stretches of 0.1 s, where one long vowel of the
     same pitch is not enough. None where one is gone or was replaced since it was measured.
@@ -114,7 +113,7 @@ def same_sound(pair: tuple[Utterance, Utterance]) -> bool | None:
 
 
 def _listen(utterance: Utterance) -> NDArray[np.float64]:
-    """The beginning of a recording at 6 kHz, without hum."""
+    """The beginning of a recording (T,) at 6 kHz, without frequencies below 150 Hz."""
     wave, rate = decode_again(utterance)
     speech: Wave = resample(wave[: int(_LONGEST * rate)], rate, _RATE)
     spectrum = np.fft.rfft(speech.astype(np.float64))
@@ -123,7 +122,7 @@ def _listen(utterance: Utterance) -> NDArray[np.float64]:
 
 
 def _by_stretches(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Median correlation of all stretches that are heard in either."""
+    """Median correlation of all stretches of 0.1 s that are loud enough in either."""
     count = min(one.size, other.size) // _STRETCH
     if not count:
         return 0.0

@@ -1,4 +1,4 @@
-"""One recording of each emotion to look at and listen to, as alike in all else as there are."""
+"""Chooses one recording of each emotion to show, of one speaker and sentence if possible."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FORMAT = 2  # of the spectrograms that are kept
 
 @dataclass(frozen=True)
 class Example:
-    """A recording of one emotion."""
+    """A recording chosen to show an emotion."""
 
     clip: Clip
     wave: Wave  # 16 kHz
@@ -45,7 +45,7 @@ class Example:
 
 
 def examples(exploration: Exploration, problems: Sequence[Problem]) -> list[Example]:
-    """One of each emotion: the same speaker and sentence where that is possible.
+    """Choose a recording of each emotion, of one speaker and sentence where that is possible.
 
     Clips with problems are left out where there are others.
     """
@@ -90,7 +90,7 @@ def _example(clip: Clip) -> Example:
 
 
 def _spectrogram(clip: Clip, speech: Wave) -> Array:
-    """Kept, so that a second look need not import librosa."""
+    """The spectrogram of a recording, from the cache if it can be, without importing librosa."""
     key = digest(["spectrogram", _FORMAT, LONGEST, clip.utterance.digest], length=64)
     found = cache().get(key)
     if found is None or found.shape != (FRONT_END.mels, 1 + speech.size // FRONT_END.hop):

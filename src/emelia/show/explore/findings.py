@@ -1,4 +1,4 @@
-"""What the figures of a corpus say, in sentences made from the figures and from nothing else."""
+"""Findings on a corpus as sentences, made from its measures alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MATTERS = 0.06  # share of the variance that is worth a sentence; Cohen's mediu
 
 
 def headline(exploration: Exploration) -> str:
-    """How much there is of what."""
+    """One sentence: how many clips, of what, in how many emotions, by how many speakers."""
     corpus, clips = exploration.corpus, exploration.clips
     seconds = sum(clip.measures.seconds for clip in clips)
     long = f"{seconds / 3600:.1f} hours" if seconds >= 7200 else f"{minutes(clips)} minutes"
@@ -32,7 +32,7 @@ def headline(exploration: Exploration) -> str:
 
 
 def _kind(corpus: Corpus) -> str:
-    """Speech in which languages, or voices without words, or both."""
+    """Speech in which languages, or vocalisations without words, or both."""
     tongues = {s.spec.language for s in corpus.sources if s.spec}
     spoken = sorted(tongues - {NO_LANGUAGE})
     speech = f"{listed(spoken)} speech" if spoken else "speech"
@@ -143,7 +143,7 @@ def _frames(exploration: Exploration) -> str:
 
 
 def _tells(exploration: Exploration) -> list[str]:
-    """Which measures differ between emotions, the most telling first."""
+    """Which measures differ between emotions, the largest difference first."""
     shares = {one: share_of(exploration, one[0], "emotion") for one in COMPARED}
     ranked = sorted(shares, key=lambda one: -np.nan_to_num(shares[one], nan=-1.0))
     return [
@@ -174,7 +174,7 @@ def _tell(
 
 
 def _stored(exploration: Exploration) -> str:
-    """Formats and rates, and whether they give the emotion away."""
+    """Formats and sampling rates, and whether they give the emotion away."""
     kinds = {
         emotion: {(clip.format, clip.measures.rate) for clip in exploration.of(emotion)}
         for emotion in exploration.emotions

@@ -1,7 +1,7 @@
-"""A corpus as a page: `explore.html`, one file that opens anywhere, with figures and tables beside.
+"""The page about a corpus, `explore.html`, with its figures and tables as files beside it.
 
-The page loads nothing. It carries a recording of each emotion to listen to, so whoever passes it
-on passes on a little of the corpus.
+The page is one file and loads nothing. It holds a recording of each emotion: whoever passes it on
+passes on a part of the corpus.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SHOWN = 100  # problems on the page; all are in problems.csv
 
 @dataclass(frozen=True)
 class Player:
-    """A recording on the page: its picture, its sound, and what it is."""
+    """A recording on the page: its picture, its sound as data URI, and a line about it."""
 
     picture: Picture
     sound: str
@@ -41,7 +41,7 @@ class Player:
 def write_exploration(
     exploration: Exploration, problems: Sequence[Problem], folder: Path, command: str = ""
 ) -> Path:
-    """Write tables as CSV, figures as PNG and SVG, and the page, which comes last.
+    """Write tables as CSV, figures as PNG and SVG, and the page last.
 
     Args:
         exploration: a corpus and what was measured of it.
@@ -68,7 +68,7 @@ def write_exploration(
 def _content(
     exploration: Exploration, problems: Sequence[Problem], files: dict[str, bytes]
 ) -> dict[str, Any]:
-    """All that the page shows; the figures on it are added to `files`, too."""
+    """The values of the template; its figures are added to `files`."""
     corpus = exploration.corpus
     found = examples(exploration, problems)
     shown = [_saved(drawn, files) for drawn in pictures.of_examples(found)]

@@ -44,7 +44,7 @@ FRAME = FRONT_END.hop / SAMPLE_RATE  # s
 
 
 def classes(exploration: Exploration) -> Figure:
-    """Clips of each emotion, by gender where it is known."""
+    """Draw the number of clips of each emotion, by gender where it is known."""
     names = exploration.emotions[::-1]
     drawn, axes = new_figure(_WIDE, 0.9 + 0.36 * len(names))
     genders = [s for s in _GENDERS if any(c.utterance.gender == s for c in exploration.clips)]
@@ -66,7 +66,7 @@ def classes(exploration: Exploration) -> Figure:
 
 
 def speakers(exploration: Exploration) -> Figure | None:
-    """Clips of each speaker and emotion; None where they are too many to be seen."""
+    """Draw the clips of each speaker and emotion; None where there are too many speakers."""
     names = sorted({c.utterance.speaker for c in exploration.clips}, key=lambda n: (len(n), n))
     if not 1 < len(names) <= _MOST_SPEAKERS:
         return None
@@ -90,7 +90,7 @@ def speakers(exploration: Exploration) -> Figure | None:
 
 
 def histogram(values: Values, label: str, mark: float | None = None, named: str = "") -> Figure:
-    """How often values occur, with their median; `mark` is one to compare them with."""
+    """Draw a histogram of values with their median; `mark` is one to compare them with."""
     drawn, axes = new_figure(_WIDE, 2.6)
     axes.hist(values, bins=_bins(values).tolist(), color=OKABE_ITO[0])
     median = float(np.median(values))
@@ -106,7 +106,7 @@ def histogram(values: Values, label: str, mark: float | None = None, named: str 
 
 
 def ridges(groups: Mapping[str, Values], label: str, logarithmic: bool = False) -> Figure:
-    """The distribution in each group, with median, quartiles and range."""
+    """Draw the distribution in each group, with median, quartiles and range."""
     drawn, axes = new_figure(_NARROW, 0.8 + 0.4 * len(groups))
     bins = _bins(np.concatenate(list(groups.values())), logarithmic)
     middles = np.sqrt(bins[1:] * bins[:-1]) if logarithmic else (bins[1:] + bins[:-1]) / 2
@@ -177,13 +177,13 @@ def mel_place(hertz: Values) -> Values:
 
 
 def hertz_of(band: int) -> float:
-    """Hz in the middle of a band of a resized."""
+    """Hz at the centre of a band of a resized spectrogram."""
     hertz = np.arange(FRONT_END.fmin, FRONT_END.fmax)
     return float(np.interp((band + 0.5) / BANDS, mel_place(hertz), hertz))
 
 
 def mel_image(axes: Axes, values: Array, extent: tuple[float, float], **shade: Any) -> Any:
-    """Show a spectrogram from `extent` to `extent`, with its bands in kHz."""
+    """Draw a spectrogram from `extent` to `extent`, with its mel bands labelled in kHz."""
     options: dict[str, Any] = {"cmap": "magma", "vmin": -_RANGE, "vmax": 0} | shade
     options |= {"origin": "lower", "aspect": "auto", "interpolation": "none"}
     image = axes.imshow(values, extent=(*extent, 0, 1), **options)

@@ -1,4 +1,4 @@
-"""What is wrong with the recordings of a corpus, the gravest first."""
+"""Finds faults in the recordings of a corpus: unreadable, silent, clipped, duplicated."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, with the clips it is about."""
+    """One fault, with the clips that have it."""
 
     kind: str
     clips: tuple[str, ...]
@@ -41,7 +41,7 @@ class Problem:
 
 
 def problems(exploration: Exploration, jobs: int = 1) -> list[Problem]:
-    """Everything that is wrong with a corpus."""
+    """All faults of a corpus, the gravest first."""
     order = list(KINDS)
     found = [
         *_unread(exploration),
@@ -66,7 +66,7 @@ def _below(root: Path, path: Path) -> str:
 
 
 def _kind(reason: str) -> str:
-    """What the reader's words mean: it refuses files by their labels and by their sound."""
+    """The kind of fault that the reader's reason for refusing a file stands for."""
     if re.search(r"\bis empty\b|no samples", reason):
         return "empty"
     return "no label" if re.match("its name|lies in no folder|the folder", reason) else "unreadable"

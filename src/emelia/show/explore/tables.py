@@ -1,4 +1,4 @@
-"""The tables of a corpus: for the terminal and the page as text, and as CSV with every figure."""
+"""The tables of a corpus, for the terminal, the page and CSV files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _UTTERANCE = ("id", "corpus", "emotion", "speaker", "gender", "sentence", "take"
 
 
 def emotions(exploration: Exploration) -> Table:
-    """Clips, minutes and medians by emotion."""
+    """Clips, minutes and medians of each measure by emotion."""
     clips = exploration.clips
     units = [f"{title} {unit}" for _, title, unit, _ in COMPARED]
     rows = [_line(name, exploration.of(name), len(clips)) for name in exploration.emotions]
@@ -88,7 +88,7 @@ def storage(exploration: Exploration) -> Table:
 
 
 def explained(exploration: Exploration) -> Table:
-    """How much of the differences between clips goes with the emotion, how much with who speaks."""
+    """How much of each measure's variance the emotion, the speaker and the sentence explain."""
     rows = []
     for name, title, _, _ in COMPARED:
         shares = [_percent(share) for share in (share_of(exploration, name, by) for by in _BY)]
@@ -101,14 +101,14 @@ def explained(exploration: Exploration) -> Table:
 
 
 def found(problems: Sequence[Problem], most: int = 10_000) -> Table:
-    """What is wrong, the gravest first."""
+    """The faults, the gravest first, `most` at most."""
     rows = [(p.kind, " = ".join(p.clips), p.detail) for p in problems[:most]]
     more = f"And {len(problems) - most} more; all are in problems.csv." if problems[most:] else ""
     return Table("Problems", ("problem", "clips", "detail"), tuple(rows), more)
 
 
 def summary(problems: Sequence[Problem]) -> Table:
-    """How many of each kind were found, also of those that were not."""
+    """How many faults of each kind were found, also where there are none."""
     counts = Counter(problem.kind for problem in problems)
     rows = [(kind, str(counts[kind]), meaning) for kind, meaning in KINDS.items()]
     return Table("What was looked for", ("problem", "found", "meaning"), tuple(rows))

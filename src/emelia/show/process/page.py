@@ -1,6 +1,6 @@
-"""Processing as a page: `processing.html`, one file that opens anywhere, figures and sound beside.
+"""The page about processing, `processing.html`, with its figures and sounds as files beside it.
 
-The page carries what was recorded before and after every step, to listen to.
+The page holds the recording before and after every step, to listen to.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ OnProgress = Callable[[str, int, int], None]  # a task, recordings done, recordi
 
 @dataclass(frozen=True)
 class Shown:
-    """A recording on the page: its name, what it shows, and each stage with its sound."""
+    """A recording on the page: its name, why it was chosen, and each stage with its sound."""
 
     name: str
     why: str
@@ -52,7 +52,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was measured of a corpus."""
+    """What was measured of a corpus before and after every step."""
 
     corpus: Corpus
     config: AudioConfig
@@ -63,7 +63,7 @@ class Evidence:
 
 
 def listen_to(path: Path, config: AudioConfig) -> list[Stage]:
-    """Decode one recording and take all steps.
+    """Decode one recording and apply all steps.
 
     Raises:
         AudioError: it cannot be read, or is longer than ten minutes.
@@ -104,7 +104,7 @@ def gather(corpus: Corpus, config: AudioConfig, jobs: int, on_progress: OnProgre
 
 
 def corpus_tables(found: Evidence) -> list[Table]:
-    """Mean changes of each step, gains with known noise, harm to clean speech."""
+    """Tables: mean change of each step, gain with known noise, harm to clean speech."""
     speakers = [clip.speaker for clip in found.clips]
     made = [tables.of_changes(changes(found.figures, found.config), speakers)]
     if found.gains:
@@ -160,7 +160,7 @@ def write_corpus(found: Evidence, folder: Path, command: str = "") -> Path:
 
 
 def _telling(found: Evidence) -> list[tuple[Utterance, str]]:
-    """The recording with most background, and the one that loses most to the founding study."""
+    """The recording with most background, and the one the founding study's gate harms most."""
     before = _place(found.config, next(s.before for s in plan(found.config) if s.name == FOUNDING))
     lost = (
         found.figures[:, before, _LEVEL] - found.figures[:, _place(found.config, FOUNDING), _LEVEL]
@@ -180,7 +180,7 @@ def _telling(found: Evidence) -> list[tuple[Utterance, str]]:
 
 
 def _place(config: AudioConfig, name: str) -> int:
-    """Where a stage stands in `measured`."""
+    """The index of a stage among those of `measured`."""
     return 1 + [step.name for step in plan(config)].index(name)
 
 
@@ -198,7 +198,7 @@ def _shown(name: str, why: str, made: Sequence[Stage]) -> Shown:
 
 
 def _wav(stage: Stage, seconds: float = LONGEST) -> bytes:
-    """A stage as a WAV file of 16 bit, which every player knows; no more than so much of it."""
+    """The first seconds of a stage as a WAV file of 16 bit."""
     file = io.BytesIO()
     wave = np.clip(stage.wave[: round(seconds * stage.rate)], -1, 1)
     soundfile.write(file, wave, stage.rate, format="WAV", subtype="PCM_16")

@@ -1,4 +1,4 @@
-"""The figures of processing: a recording after each step, and what noise reduction gains."""
+"""Figures of processing: a recording after each step, and the gain of noise reduction."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _FRAME = FRONT_END.hop / SAMPLE_RATE  # s
 
 
 def overview(stages: Sequence[Stage]) -> Figure:
-    """All stages below each other: waveforms left, spectrograms right, on the same axes."""
+    """Draw all stages below each other: waveforms left, spectrograms right, on the same axes."""
     drawn = empty_figure(_WIDE, 0.4 + _ROW * len(stages))
     rows = drawn.subplots(len(stages), 2, sharex=True, squeeze=False)
     _draw([tuple(row) for row in rows], stages, stages)
@@ -52,7 +52,7 @@ def overview(stages: Sequence[Stage]) -> Figure:
 
 
 def single(stage: Stage, others: Sequence[Stage]) -> Figure:
-    """One stage, its waveform above its spectrogram, on the axes of all the others."""
+    """Draw one stage, waveform above spectrogram, on the axes of all others."""
     drawn = empty_figure(_NARROW, 3.1)
     above, below = drawn.subplots(2, 1, sharex=True, height_ratios=(1, 2.2))
     _draw([(above, below)], [stage], others)
@@ -61,7 +61,7 @@ def single(stage: Stage, others: Sequence[Stage]) -> Figure:
 
 
 def gained(means: Sequence[Mean], measure: str, label: str) -> Figure:
-    """What each method gains with each noise: means with their intervals, zero marked."""
+    """Draw the gain of each method with each noise: means with intervals, zero marked."""
     rows = list(dict.fromkeys((mean.noise, mean.snr) for mean in means))
     drawn, axes = new_figure(4.6, 1.2 + 0.36 * len(rows))
     axes.axvline(0, color=FAINT, linewidth=1)

@@ -1,4 +1,4 @@
-"""The tables of processing, the same on the terminal and on the page."""
+"""The tables of processing, for the terminal and the page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NAMED = {"ours": "Our", "founding study's": "The founding study's"}
 
 @dataclass(frozen=True)
 class Mean:
-    """What a method gains with a noise, the mean over recordings with its interval, in dB."""
+    """Mean gain in dB of a method with a noise, with its interval over recordings."""
 
     noise: str
     snr: float
@@ -40,7 +40,7 @@ class Mean:
 
 
 def of_stages(stages: Sequence[Stage]) -> Table:
-    """A recording after each step, and what the step did to its SNR."""
+    """A recording after each step, with the change of its SNR."""
     known = {stage.name: stage.figures for stage in stages}
     rows = []
     for stage in stages:
@@ -104,7 +104,7 @@ def of_gains(found: Sequence[Mean], speakers: Sequence[str]) -> Table:
 
 
 def of_harm(found: Sequence[Mean]) -> Table:
-    """How far each method takes clean speech from itself."""
+    """How far each method's output is from clean speech that had no noise added."""
     rows = [
         (m.method, *(_span(*pair, sign="") for pair in (m.si_sdr, m.segmental)))
         for m in found
@@ -119,7 +119,7 @@ def of_harm(found: Sequence[Mean]) -> Table:
 
 
 def answer(found: Sequence[Mean]) -> str:
-    """What the gains say, in a sentence for each method."""
+    """A sentence for each method on what it gains with known noise."""
     told = []
     for method in METHODS:
         own = [m for m in found if m.method == method and m.noise != CLEAN]

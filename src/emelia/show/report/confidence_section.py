@@ -1,4 +1,4 @@
-"""What a report tells of confidence: a table, pictures of each recipe, sentences on the best."""
+"""Confidence in a report: a table, figures of each recipe, sentences on the best one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HALF = 0.5  # of the answers, the surest
 
 
 def pictures(row: Row) -> list[tuple[Figure, str, str]]:
-    """Figures with caption and content in words; none where a training diverged."""
+    """Figures of one recipe with caption and text alternative; none where a training diverged."""
     worth = row.calibration
     if worth is None:
         return []
@@ -43,7 +43,7 @@ def pictures(row: Row) -> list[tuple[Figure, str, str]]:
 
 
 def conclusions(row: Row) -> list[str]:
-    """Whether the confidence of an answer may be taken at its word, and what it tells."""
+    """Sentences: whether confidences match accuracy, and whether they tell right from wrong."""
     worth = row.calibration
     return [] if worth is None else [_sureness(row, worth), _selection(row, worth)]
 
@@ -96,7 +96,7 @@ def _curve_in_words(worth: Calibration) -> str:
 
 
 def table(study: Study) -> Table:
-    """What the confidence of each recipe is worth, and what its temperatures changed."""
+    """Calibration error, Brier score and risk-coverage of each recipe, with its temperatures."""
     found = [(row, row.calibration) for row in study.rows if row.calibration]
     fitted = any(worth.fitted for _, worth in found)
     columns = (
@@ -109,7 +109,7 @@ def table(study: Study) -> Table:
 
 
 def calibration_error(worth: Calibration) -> str:
-    """Such as "5.1 % (3.9–7.0; 2.9 would be perfect)", starred where that is too narrow."""
+    """Such as "5.1 % (3.9–7.0; 2.9 would be perfect)", with a star where that is too narrow."""
     perfect = percent(worth.perfect)
     return f"{percent(worth.error)} % ({interval(worth.interval)}; {perfect} would be perfect)"
 

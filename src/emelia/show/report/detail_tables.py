@@ -22,7 +22,7 @@ from emelia.text import percent, with_interval
 
 
 def specs(study: Study) -> list[CorpusSpec]:
-    """What is known of the corpora of a study."""
+    """What is known of the corpora of a study: title, licence, home."""
     return [CORPORA[name] for name in study.sample.corpus.split("+") if name in CORPORA]
 
 
@@ -95,7 +95,7 @@ def genders(study: Study) -> Table:
 
 
 def layers(recipe: Recipe, found: Architecture) -> Table:
-    """The layers of a network with shapes, weights and what they see."""
+    """The layers of a network with output shapes, parameters and receptive fields."""
     lines = tuple(
         (
             layer.name,
@@ -115,12 +115,12 @@ def layers(recipe: Recipe, found: Architecture) -> Table:
 
 
 def seconds_seen(recipe: Recipe, frames: int) -> float:
-    """What so many frames hear, with the windows of the first and the last."""
+    """Seconds that so many frames cover, windows of the first and the last included."""
     return ((frames - 1) * recipe.features.hop + recipe.features.window) / SAMPLE_RATE
 
 
 def elsewhere(study: Study) -> Table:
-    """Figures others have published under like conditions, the best one here among them.
+    """Published accuracies under like conditions, with the best one here among them.
 
     The founding study's are always there, so that nobody misses them.
     """
@@ -144,7 +144,7 @@ def elsewhere(study: Study) -> Table:
 
 
 def random_against_apart(found: Sequence[Study]) -> Table:
-    """The same way of learning where test speakers were heard before, and where not."""
+    """Each way of training where test speakers were heard before, beside where they were not."""
     lines = []
     for corpus in grouped(found, lambda s: (s.sample.corpus, s.sample.classes)).values():
         heard = [(s, r) for s in corpus if heard_before(s) for r in s.complete]
@@ -187,7 +187,7 @@ def _difference(one: Study, other: Study, row: Row, twin: Row) -> tuple[str, ...
 
 
 def _same(row: Row, twin: Row) -> bool:
-    """One way of learning; what this version does not know must be equal wholly."""
+    """Whether two rows were trained in one way; settings that are not known must be equal."""
     ours, theirs = (way(r.cells[0].settings) for r in (row, twin))
     if ours or theirs:
         return ours == theirs

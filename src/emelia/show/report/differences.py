@@ -1,4 +1,4 @@
-"""The table of a recipe's variants: what each change does to it, and how sure that is."""
+"""The table of a recipe's variants: what each change does to the UAR, with its interval."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def tables(study: Study) -> list[Table]:
 
 
 def points(one: Difference) -> str:
-    """Such as "-3.1 (-6.0 to -0.4)", starred where the interval is too narrow."""
+    """Such as "-3.1 (-6.0 to -0.4)", with a star where the interval is too narrow."""
     star = "*" if one.interval.too_narrow else ""
     low, high = one.interval.low, one.interval.high
     return f"{with_ends(100 * one.points, 100 * low, 100 * high)}{star}"

@@ -1,7 +1,7 @@
-"""What the figures of a study say, in sentences made from the figures and from nothing else.
+"""Findings of a study as sentences, made from its figures alone.
 
-Differences between recipes are called differences only where McNemar's test shows them
-after Holm's correction; shares are in percent, differences in points.
+Recipes are said to differ only where McNemar's test shows it after Holm's correction. Shares are in
+percent, differences in points.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MISTAKE = 0.15  # share of a class from which a confusion is worth a sentence
 
 
 def headline(study: Study) -> str:
-    """The best recipe and how sure that is, or what is missing to tell."""
+    """One sentence: the best recipe with its intervals, or what is missing to name one."""
     best = study.best
     if best is None:
         done = max(len(row.counted[0]) for row in study.rows)
@@ -48,7 +48,7 @@ def headline(study: Study) -> str:
 
 
 def findings(study: Study) -> list[str]:
-    """Conclusions, the most important first."""
+    """All findings, the most important first; none where no recipe is complete."""
     best = study.best
     if best is None:
         return []
@@ -79,7 +79,7 @@ def _against_chance(best: Row) -> str:
 
 
 def _against_the_rest(study: Study, best: Row) -> str:
-    """Which recipes the best one beats, and which it cannot be told from."""
+    """From which recipes the best one differs, and from which no difference is shown."""
     beaten: list[str] = []
     equal: list[str] = []
     for pair in study.pairs:
@@ -95,7 +95,7 @@ def _against_the_rest(study: Study, best: Row) -> str:
 
 
 def _elsewhere(study: Study, best: Row) -> str:
-    """The interval among the figures others have published under like conditions."""
+    """Where published figures lie: above, inside or below the best recipe's interval."""
     sample = study.sample
     known = references(sample.corpus, apart=apart(study))
     if not known:
@@ -120,7 +120,7 @@ def _elsewhere(study: Study, best: Row) -> str:
 
 
 def _published(study: Study) -> list[str]:
-    """Published figures against ours: by their own rule where it was tried, or by ours."""
+    """Published figures beside ours, chosen by the published rule where that was tried."""
     told: dict[str, list[str]] = {}
     gaps = {}
     for row in study.complete:
@@ -161,7 +161,7 @@ def _peeking(study: Study) -> str:
 
 
 def _effects(study: Study) -> list[str]:
-    """For each factor, the pairs of recipes that have another value of it and of no other."""
+    """Pairs of recipes that differ in one factor only, grouped by factor."""
     effects: dict[tuple[str, str, str], list[Pair]] = {}
     rows = {row.recipe: row for row in study.complete}
     for pair in study.pairs:

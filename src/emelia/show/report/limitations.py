@@ -1,4 +1,4 @@
-"""What the figures of a study do not show, found from the study itself."""
+"""Limitations of a study as sentences, found from the study itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emelia.text import counted, listed
 
 
 def limitations(study: Study) -> list[str]:
-    """What the figures do not show."""
+    """What the figures of a study do not show, a sentence each."""
     cells = [cell for row in study.rows for cell in row.cells]
     known = [
         DEMO if study.sample.demo else "",

@@ -1,4 +1,4 @@
-"""Studies as Markdown: every table, and under what terms the figures came about."""
+"""Studies as Markdown: every table, with protocol, audit and seeds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def markdown(found: Sequence[Study]) -> str:
 
 
 def comparison(found: Sequence[Study]) -> str:
-    """What random splits would have claimed; empty where these studies cannot tell."""
+    """The table of random splits beside new speakers; empty where a study has only one of them."""
     table = detail_tables.random_against_apart(found)
     return table.markdown() if table.rows else ""
 

@@ -1,8 +1,8 @@
-"""Studies as a page: `report.html`, one file that opens anywhere, `report.md`, and the figures.
+"""The report of studies: `report.html`, one file that opens anywhere, `report.md`, and figures.
 
-The page loads nothing: styles are inside, figures are SVG data URIs with their content in
-words beside them, and a policy in its head forbids the rest. Where the recordings are on this
-disk it carries a few of them, so whoever passes it on passes on a little of the corpus.
+The page loads nothing: styles are inside, figures are SVG data URIs with text alternatives, and a
+Content-Security-Policy in its head forbids everything else. Where the recordings are on this disk
+it holds a few of them: whoever passes it on passes on a part of the corpus.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CLIPS = 8  # recordings a page carries at most
 
 @dataclass(frozen=True)
 class Sound:
-    """What a page lets hear and see of a study's recordings."""
+    """Recordings of a study on its page: an example, and mistakes to listen to."""
 
     example: Example | None
     mistakes: tuple[Mistake, ...]
@@ -85,7 +85,7 @@ def write_report(
 
 
 def _section(study: Study, figures: Figures, places: Sequence[str], clips: int) -> dict[str, Any]:
-    """All that is shown of a study; its figures are added to `figures`."""
+    """The values of one study for the template; its figures are added to `figures`."""
     sample, name = study.sample, f"{study.sample.corpus}-{study.sample.split}"
     cells = [cell for row in study.rows for cell in row.cells]
     return {
@@ -130,7 +130,7 @@ def _overview(study: Study, figures: Figures, name: str) -> list[Any]:
 def _sound(
     study: Study, figures: Figures, places: Sequence[str], clips: int, name: str
 ) -> Sound | None:
-    """Examples of the best recipe; None where no recipe is complete."""
+    """Example and mistakes of the best recipe; None where no recipe is complete."""
     best = study.best
     if best is None:
         return None
@@ -140,7 +140,7 @@ def _sound(
 
 
 def _in_words(table: Table) -> str:
-    """A table's first figures, for those who cannot see the picture of them."""
+    """The first column of figures of a table, as text alternative of its picture."""
     lines = [", ".join((row[0], *row[1:2])) for row in table.rows]
     return f"{table.columns[1]} of {table.columns[0]}: " + "; ".join(lines) + "."
 
@@ -155,7 +155,7 @@ def _settings(study: Study) -> Table:
 
 
 def _all_settings(row: Row) -> Mapping[str, Any]:
-    """With those at their default that came after the training."""
+    """The settings of a row, with defaults for those that did not exist when it was trained."""
     settings = row.cells[0].settings
     recipe = known(settings)
     return asdict(recipe) if recipe else settings

@@ -1,7 +1,7 @@
-"""The figures of a study: data in, matplotlib Figure out.
+"""The figures of a study; each function takes rows of it and returns a matplotlib Figure.
 
-Every figure fits the width of a phone: one axes, text of 9 points. Where there are more lines
-than colours, they run through cividis. Shares are drawn in percent.
+Every figure fits the width of a phone: one axes, text of 9 points. Where there are more lines than
+colours, they are coloured by cividis. Shares are drawn in percent.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _TICKS = (250, 500, 1000, 2000, 4000)  # Hz
 
 
 def intervals(rows: Sequence[Row]) -> Figure:
-    """Accuracy of each recipe with its interval, beside what is published of it."""
+    """Draw the accuracy of each recipe with its interval, and what is published of it."""
     figure, axes = new_figure(_WIDE, 1.1 + 0.42 * len(rows))
     places = np.arange(len(rows))[::-1]
     for place, row in zip(places, rows, strict=True):
@@ -63,7 +63,7 @@ def intervals(rows: Sequence[Row]) -> Figure:
 
 
 def losses(row: Row) -> Figure:
-    """Loss on training and validation data over the epochs, one line a cell.
+    """Draw the loss on training and validation data over the epochs, a line for each cell.
 
     The chosen epoch is marked on the line of the validation data.
     """
@@ -78,7 +78,7 @@ def losses(row: Row) -> Figure:
 
 
 def progress(row: Row) -> Figure:
-    """UAR on validation data over the epochs, one line a cell, the chosen epoch marked."""
+    """Draw the UAR on validation data over the epochs, a line for each cell."""
     figure, axes = new_figure(_NARROW, 3.5)
     _draw(axes, row.cells, "validation_uar", "-", 100)
     _mark_chosen(axes, row.cells, "validation_uar", 100)
@@ -94,7 +94,7 @@ def progress(row: Row) -> Figure:
 
 
 def confusion(matrix: Labels, classes: Sequence[str]) -> Figure:
-    """Counts and shares of each true class, (C, C): rows true, columns predicted."""
+    """Draw counts and shares of each true class, (C, C): rows true, columns predicted."""
     size = len(classes)
     figure, axes = new_figure(_NARROW, 3.5)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
@@ -119,7 +119,7 @@ def confusion(matrix: Labels, classes: Sequence[str]) -> Figure:
 
 
 def speakers(rows: Sequence[Row]) -> Figure:
-    """Accuracy on each test speaker, a mark a recipe."""
+    """Draw the accuracy on each test speaker, a mark for each recipe."""
     people = [known_speakers(row) for row in rows]
     names = sorted({n for own in people for n in own}, key=lambda n: (len(n), n))
     figure, axes = new_figure(_WIDE, 1.3 + min(0.28, 3.4 / len(names)) * len(names))
@@ -204,7 +204,7 @@ def _coloured(cells: Sequence[Cell]) -> list[tuple[Cell, Any]]:
 
 
 def conversion(wave: Wave, values: NDArray[np.float32], features: FeatureConfig) -> Figure:
-    """A recording at 16 kHz (T,) above its mel spectrogram (M, F) in dB, on one time axis."""
+    """Draw a recording (T,) at 16 kHz above its mel spectrogram (M, F) in dB, on one time axis."""
     figure = empty_figure(4.6, 3.8)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[1, 2.4])
     seconds = len(wave) / SAMPLE_RATE

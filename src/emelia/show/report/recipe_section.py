@@ -1,4 +1,4 @@
-"""What a report shows of one recipe: its network, how it learnt, how well, and how sure it is."""
+"""The section of a report on one recipe: network, training, figures, confidence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from emelia.text import counted, listed, percent
 
 @dataclass(frozen=True)
 class RecipeSection:
-    """What a page shows of one recipe."""
+    """The values of the template for one recipe."""
 
     row: Row
     title: str
@@ -56,7 +56,7 @@ def recipe_section(row: Row, figures: Figures, name: str) -> RecipeSection:
 
 @dataclass(frozen=True)
 class Processing:
-    """How recipes turn recordings into spectrograms."""
+    """The steps from a recording to a spectrogram, with the recipes that share them."""
 
     recipes: str
     audio: str
@@ -64,7 +64,7 @@ class Processing:
 
 
 def processing(rows: Sequence[Row]) -> list[Processing]:
-    """The steps of all recipes in words, once for those that have them in common."""
+    """The steps of all recipes in words, once for recipes that share them."""
     groups: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         recipe = describe.known(row.cells[0].settings)
@@ -75,7 +75,7 @@ def processing(rows: Sequence[Row]) -> list[Processing]:
 
 
 def _layers(row: Row, recipe: Recipe) -> Table | None:
-    """The table of layers, if all of the network that was trained, the first of several."""
+    """The table of layers, where they were recorded of the whole network."""
     found = row.cells[0].architecture
     whole = found and found.parameters == row.parameters
     return detail_tables.layers(recipe, found) if found and whole else None
@@ -92,7 +92,7 @@ def _training(row: Row, recipe: Recipe) -> tuple[tuple[str, str], ...]:
 
 
 def _blocks(row: Row, recipe: Recipe) -> str:
-    """How many blocks of an encoder are used, and who chose that."""
+    """How many blocks of an encoder are used, and whether validation chose that."""
     counts = Counter(cell.blocks for cell in row.cells if cell.blocks)
     if not counts:
         return ""

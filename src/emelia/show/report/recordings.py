@@ -1,7 +1,7 @@
-"""The recordings behind a study's answers, where they are on this disk.
+"""Finds the recordings behind a study's answers on this disk.
 
-A run folder tells where the corpus lay. It counts only if what lies there now has the digest of
-the study: then an id names the very recording that was tested.
+A run folder tells where the corpus lay. That folder is used only if its corpus still has the digest
+of the study: then an id names the very recording that was tested.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Recordings = Mapping[str, Path]  # by the id of a clip
 
 @dataclass(frozen=True)
 class Answer:
-    """What a network said of a clip."""
+    """What a network answered to a test clip."""
 
     clip: str  # its id
     speaker: str
@@ -37,7 +37,7 @@ class Answer:
 
 
 def places_of(results: Iterable[Path]) -> list[str]:
-    """Where the corpora of studies lay, as the run folders beside their results tell."""
+    """Where the corpora of studies lay, from the run folders beside their results."""
     found: dict[str, None] = {}
     for file in results:
         for run in sorted((file.parent / "cells").glob("*/run.json"))[:1]:
@@ -52,7 +52,7 @@ def places_of(results: Iterable[Path]) -> list[str]:
 
 
 def recordings(sample: Cell, places: Sequence[str]) -> dict[str, Path]:
-    """The recordings of a study by clip; none where no place holds just these."""
+    """Paths of the recordings of a study by clip id; none where no folder holds that corpus."""
     for place in places:
         try:
             corpus = read_corpus(place, None, sample.classes)
@@ -68,19 +68,19 @@ def _by_id(corpus: Corpus) -> dict[str, Path]:
 
 
 def mistakes(row: Row, most: int) -> list[Answer]:
-    """The wrong answers of the first seed, the surest first."""
+    """The wrong answers of the first seed, highest confidence first."""
     wrong = [one for one in _answers(row) if one.meant != one.said]
     return sorted(wrong, key=lambda one: (-one.confidence, one.clip))[:most]
 
 
 def surest(row: Row) -> Answer | None:
-    """The right answer a recipe is most certain of."""
+    """The right answer with the highest confidence, or None."""
     right = [one for one in _answers(row) if one.meant == one.said]
     return min(right, key=lambda one: (-one.confidence, one.clip), default=None)
 
 
 def _answers(row: Row) -> Iterator[Answer]:
-    """All answers of the first seed but those of a training that diverged."""
+    """All answers of the first seed, without those of trainings that diverged."""
     for cell in row.counted[0]:
         answers = zip(cell.predictions, cell.truth, cell.predicted, strict=True)
         for (said, truth, guess), chances in zip(answers, cell.calibrated, strict=True):
@@ -90,7 +90,7 @@ def _answers(row: Row) -> Iterator[Answer]:
 
 
 def beginning(path: Path) -> tuple[Wave, bool]:
-    """The first seconds of a recording (T,) at 16 kHz, and whether there are more.
+    """The first seconds of a recording (T,) at 16 kHz, and whether it is longer.
 
     Raises:
         AudioError: it cannot be read.
@@ -101,7 +101,7 @@ def beginning(path: Path) -> tuple[Wave, bool]:
 
 
 def flac(speech: Wave) -> bytes:
-    """16 kHz speech as a FLAC file of 16 bit: half of a WAV file, and played by browsers, too."""
+    """A waveform (T,) at 16 kHz as a FLAC file of 16 bit, which browsers play."""
     file = io.BytesIO()
     soundfile.write(file, speech, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
     return file.getvalue()

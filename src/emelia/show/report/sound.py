@@ -1,4 +1,4 @@
-"""What a report lets hear and see of the recordings, for its best recipe."""
+"""Recordings in a report: an example of the best recipe, and its surest mistakes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from emelia.text import percent
 
 @dataclass(frozen=True)
 class Example:
-    """A recording on its way to a spectrogram."""
+    """A recording with the picture of its waveform and spectrogram."""
 
     picture: Picture
     text: str
@@ -37,7 +37,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A mistake, and the recording to judge it by."""
+    """A wrong answer, with the recording to judge it by."""
 
     answer: Answer
     sound: str  # data URI; empty where the recording is not on this disk
@@ -45,13 +45,13 @@ class Mistake:
 
     @property
     def text(self) -> str:
-        """What was meant and what was said."""
+        """True emotion, answer and confidence."""
         sure = percent(self.answer.confidence)
         return f"{self.answer.meant} taken for {self.answer.said}, {sure} % sure"
 
 
 def example(row: Row, paths: Recordings, figures: Figures, name: str) -> Example | None:
-    """The surest right answer's recording as wave and spectrogram, if it can be had."""
+    """The surest right answer as waveform and spectrogram; None without its recording."""
     recipe, answer = describe.known(row.cells[0].settings), surest(row)
     if recipe is None or answer is None or answer.clip not in paths:
         return None
@@ -83,7 +83,7 @@ def _example(
 
 
 def mistakes_with_sound(row: Row, paths: Recordings, most: int) -> Iterator[Mistake]:
-    """The surest mistakes, with their sound where it is on this disk."""
+    """The surest mistakes, with the sound where it is on this disk."""
     for answer in mistakes(row, most):
         sound, cut = "", False
         if answer.clip in paths:

@@ -1,4 +1,4 @@
-"""All tables of a study, in their order."""
+"""All tables of a study in their order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMED_FOLDS = ("loco", "language")  # splits whose folds are corpora or language
 
 
 def all_tables(study: Study) -> list[Table]:
-    """The main table and, where there is something to tell, the others."""
+    """The main table and all others that have rows."""
     found = (
         tables.main(study),
         folds(study),

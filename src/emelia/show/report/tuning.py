@@ -1,4 +1,4 @@
-"""What a search for settings has found: its trials as CSV, as a picture and in words."""
+"""What a search for settings found: its trials as CSV, a figure and a Markdown page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COLUMNS = 3
 
 
 def trials_csv(found: Found, dials: Sequence[Dial]) -> str:
-    """One line a trial, in the order they were tried; UAR is a share of 1."""
+    """A CSV row for each trial, in the order they were tried; UAR is a share of 1."""
     keys = [dial.key for dial in dials]
     rows = [["trial", "state", "validation_uar", "seconds", *keys]]
     for trial in found.trials:
@@ -31,7 +31,7 @@ def trials_csv(found: Found, dials: Sequence[Dial]) -> str:
 
 
 def picture(found: Found, dials: Sequence[Dial]) -> Figure:
-    """How much each setting mattered, and what every trial reached with it."""
+    """Draw the importance of each setting, and the UAR of every trial over its value."""
     lines = -(-(len(dials) + 1) // _COLUMNS)
     figure = empty_figure(_WIDE, _HIGH * lines)
     first, *others = figure.subplots(lines, _COLUMNS, squeeze=False).flat
@@ -66,7 +66,7 @@ def best_table(found: Found, own: Values) -> Table:
 
 
 def page(recipe: Recipe, tables: Sequence[Table], protocol: Sequence[str], command: str) -> str:
-    """All of it in Markdown, beside the picture `tuning.png`."""
+    """The Markdown page of a search; the figure beside it is `tuning.png`."""
     facts = [
         "Search: speakers of the test part were never heard in it. Those of the training and "
         "validation parts were dealt into inner folds; each trial trained on all but one of them "
@@ -123,7 +123,7 @@ def _draw_slice(axes: Axes, found: Found, dial: Dial) -> None:
 
 
 def _place(trial: Trial, dial: Dial) -> Any:
-    """Where a trial stands on the axis: its value, or the number of the option."""
+    """Where a trial stands on the axis: its value, or the index of the option."""
     value = trial.values[dial.key]
     return dial.options.index(value) if dial.options else value
 

@@ -1,7 +1,7 @@
-"""Processes that each score one chunk of recordings after the other.
+"""A pool of processes, each of which scores one chunk of recordings at a time.
 
-A process that is ended from outside, as for want of memory, costs at most one recording:
-what it had in hand is tried again one by one, and what ends a process alone is at fault.
+A process may be ended from outside, for example by the system when memory runs out. The recordings
+it was working on are then tried one by one, so that only one that ends its process again is lost.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NO_MEMORY = 12  # exit code, ENOMEM
 
 @dataclass
 class _Worker:
-    """A process, our end of its pipe, and what it has not answered yet."""
+    """A process, our end of its pipe, and the chunk it is working on."""
 
     process: SpawnProcess
     pipe: Connection
@@ -39,7 +39,7 @@ class _Worker:
 
 
 class Pool:
-    """`jobs` processes with a recogniser each, for as long as the `with` block."""
+    """`jobs` processes with a recognizer each; they end with the `with` block."""
 
     def __init__(self, model: str, emotions: Sequence[str] | None, jobs: int) -> None:
         self._options = (model, emotions)
@@ -59,7 +59,7 @@ class Pool:
             worker.pipe.close()
 
     def answers(self, chunks: Iterable[list[str]]) -> Iterator[list[Answer]]:
-        """Score chunks of paths; give what each came to, in the order they get done.
+        """Yield the answers to each chunk of paths, in the order they are finished.
 
         Raises:
             EmeliaError: no process lives long enough to begin.
@@ -84,7 +84,7 @@ class Pool:
         return answers
 
     def _replace(self, dead: _Worker, todo: deque[list[str]]) -> list[Answer]:
-        """Go on without a process; one that never got ready has no successor."""
+        """Start another process for one that ended; not for one that never became ready."""
         dead.process.join()
         dead.pipe.close()
         self._workers.remove(dead)
@@ -110,7 +110,7 @@ class Pool:
 
 
 def _work(pipe: Connection, model: str, emotions: Sequence[str] | None) -> None:
-    """Be a worker: say that the model is loaded, then answer chunks until the pipe ends."""
+    """The work of a process: load the model, then answer chunks until the pipe is closed."""
     try:
         recognizer = load(model, emotions=emotions)
         answers: list[Answer] = []
@@ -142,9 +142,10 @@ def _ending(process: SpawnProcess) -> str:
 
 @contextlib.contextmanager
 def _for_children() -> Iterator[None]:
-    """What processes started here inherit: one thread each, and no ear for Ctrl-C.
+    """Settings that new processes inherit: one thread each, and SIGINT ignored.
 
-    Ctrl-C reaches them too; they are ended by the one that started them.
+    Ctrl-C reaches every process of the terminal; the workers are ended by the process that started
+    them.
     """
     main = threading.current_thread() is threading.main_thread()
     heard = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None

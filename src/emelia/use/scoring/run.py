@@ -1,11 +1,11 @@
-"""Emotions of large collections: any number of files to one table, on all cores, resumable.
+"""Scores a collection of recordings into one table, on several processes; resumable.
 
     from emelia.use.scoring.run import score
 
     if __name__ == "__main__":  # the processes it starts import the script that starts them
         score("talks/", "scores.parquet", jobs=8)
 
-Memory: about 0.5 KB a file for its name, and what each process has in hand.
+Memory: about 0.5 KB for the name of each file, and the recordings each process works on.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SECONDS = COLUMNS.index("seconds") - 1  # its place in a row, which has no path
 
 @dataclass
 class Tally:
-    """How far a scoring is."""
+    """Counts of a scoring while it runs."""
 
     total: int  # recordings asked for
     kept: int  # of them scored by an earlier run
@@ -54,7 +54,7 @@ class Tally:
         return max(time.perf_counter() - self.began, 1e-9)
 
     def facts(self) -> str:
-        """The pace in words."""
+        """The speed in words."""
         return (
             f"{(self.scored + self.failed) / self.seconds:.1f} clips/s, "
             f"{self.heard / 3600:.2f} h of audio, {self.heard / self.seconds:.0f} x real time"
@@ -120,7 +120,7 @@ def _fill(
     jobs: int,
     on_progress: Callable[[Tally], None] | None,
 ) -> Tally:
-    """Score what the journal does not have."""
+    """Score the recordings that the journal does not have."""
     marks = {name: mark for name in names if not journal.has(name, mark := mark_of(name))}
     tally = Tally(len(names), len(names) - len(marks), time.perf_counter())
     tell = on_progress or (lambda _: None)
@@ -141,7 +141,7 @@ def _fill(
 
 
 def _chunks(marks: Mapping[str, Mark], jobs: int) -> list[list[str]]:
-    """Recordings of like length together, for batches without padding.
+    """Chunks of recordings of like length, so that batches need little padding.
 
     The length is not known before decoding; the bytes of files of one kind stand for it. The
     chunks are shuffled, or the short ones would be first and the time left told too short.

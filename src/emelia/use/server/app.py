@@ -1,4 +1,4 @@
-"""The application: models loaded, routes in place, guarded."""
+"""Builds the FastAPI application: models, routes, middleware."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Messages that come back are JSON: {"type": "window", start, end, probabilities},
 
 
 def create_app(settings: ServerSettings) -> FastAPI:
-    """Load the models and put together the application.
+    """Load the models and build the application.
 
     Raises:
         ModelError: a model is missing, damaged or foreign.

@@ -1,4 +1,4 @@
-"""What the server says no to, and how: a status, and a sentence that helps."""
+"""Refusals of the server: an HTTP status, and a sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PAGES = "`GET /docs` lists what there is."
 
 
 class RequestError(Exception):
-    """A request that is refused, or could not be answered."""
+    """A request that is refused or cannot be answered."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -37,18 +37,18 @@ class RequestError(Exception):
 
     @property
     def body(self) -> dict[str, object]:
-        """As clients get it."""
+        """The JSON body for the client."""
         return {"error": str(self), "status": self.status}
 
     @property
     def response(self) -> JSONResponse:
-        """As an answer by HTTP."""
+        """The HTTP response, with the headers its status needs."""
         headers = {429: {"Retry-After": "2"}, 401: {"WWW-Authenticate": "Bearer"}}
         return JSONResponse(self.body, self.status, headers.get(self.status))
 
 
 def as_request_error(error: Exception) -> RequestError:
-    """What to tell a client of an error; the log tells more of one that nobody foresaw."""
+    """The refusal for an error; unforeseen errors are logged and become status 500."""
     if isinstance(error, RequestError):
         return error
     if isinstance(error, RequestValidationError):
@@ -71,7 +71,7 @@ _STATUS: dict[type[Exception], int] = {
 
 
 def _fault(fault: dict[str, object]) -> str:
-    """One thing wrong with a parameter."""
+    """The sentence about one parameter that does not fit."""
     place = fault.get("loc")
     name = str(place[-1]) if isinstance(place, tuple | list) and place else "request"
     came = str(fault.get("input"))[:40]

@@ -1,4 +1,4 @@
-"""An answer that comes line by line while a thread still works on it."""
+"""An answer that is sent as JSON lines while a thread still computes it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Emit = Callable[[Event], None]
 
 
 class EventStream:
-    """The events of one job, from its thread to its client."""
+    """Carries the events of one job from its thread to its client."""
 
     def __init__(self, seconds: float) -> None:
         self._job = Job(seconds)
         self._events: asyncio.Queue[Event | RequestError] = asyncio.Queue()
 
     async def work(self, jobs: Jobs, place: ExitStack, ask: Callable[[Emit, Job], Event]) -> None:
-        """Do the work in a place of `jobs`; its result, or its refusal, is the last event."""
+        """Run a job in a place of `jobs`; its result, or its refusal, is the last event."""
         loop = asyncio.get_running_loop()
 
         def emit(event: Event) -> None:
@@ -37,7 +37,7 @@ class EventStream:
             self._events.put_nowait(last)
 
     async def first(self) -> Event:
-        """The first event; a refusal that comes before it still has a status of its own.
+        """The first event; a refusal before it gets an HTTP status of its own.
 
         Raises:
             RequestError: the work could not begin.
@@ -48,7 +48,7 @@ class EventStream:
         return event
 
     async def lines(self, event: Event) -> AsyncIterator[str]:
-        """All events as lines of JSON, from the first on."""
+        """All events as JSON lines, beginning with `event`."""
         try:
             while event["type"] not in ("timeline", "error"):
                 yield json_line(event)
@@ -59,10 +59,10 @@ class EventStream:
             self.stop()  # the client may have gone
 
     def stop(self) -> None:
-        """Nobody waits any more."""
+        """End the job: nobody waits for it any more."""
         self._job.stop()
 
 
 def json_line(value: Event) -> str:
-    """JSON on one line."""
+    """A value as JSON on one line."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"

@@ -1,4 +1,4 @@
-"""From an upload to what the client gets: one answer, or the course of a long recording."""
+"""From an upload to the JSON for its client: one answer, or a timeline."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PIECE = SAMPLE_RATE  # samples between two events of progress, and two looks fo
 def predict(
     service: Service, recognizer: Recognizer, name: str, data: bytearray, explain: bool, job: Job
 ) -> dict[str, Any]:
-    """The answer to an upload, ready for JSON; with what a page needs to draw it if `explain`.
+    """The answer to an upload, ready for JSON; with `explain` also what the page draws.
 
     Raises:
         AudioError: it cannot be decoded or used, or is too long.
@@ -54,7 +54,7 @@ def timeline(
     emit: Callable[[dict[str, Any]], None],
     job: Job,
 ) -> dict[str, Any]:
-    """The course of a long upload, ready for JSON; `emit` is told of what is found on the way.
+    """The timeline of an upload, ready for JSON; `emit` gets windows and progress on the way.
 
     Args:
         seconds: those of a window, and from one to the next.
@@ -86,7 +86,7 @@ def _tell(emit: Callable[[dict[str, Any]], None], events: Iterable[Event]) -> No
 def _decoded(
     service: Service, data: bytearray, longest: float, job: Job
 ) -> Iterator[tuple[Wave, float]]:
-    """Decode an upload piece by piece as long as somebody waits; see `Sandbox.stream`."""
+    """Decode an upload piece by piece while its client waits; see `Sandbox.stream`."""
     for wave, expected in service.sandbox.stream(data, max_seconds=longest, deadline=job.deadline):
         service.metrics.decoded.inc(wave.size / SAMPLE_RATE)
         job.check()
@@ -94,7 +94,7 @@ def _decoded(
 
 
 def _picture(answer: Prediction, wave: Wave) -> dict[str, Any]:
-    """What a page needs to draw an answer: spectrogram, saliency and waveform."""
+    """What the page needs to draw an answer: spectrogram, saliency and waveform."""
     envelope = Envelope()
     envelope.feed(wave)
     return {
@@ -106,7 +106,7 @@ def _picture(answer: Prediction, wave: Wave) -> dict[str, Any]:
 
 
 def _drawn(ranges: NDArray[np.float32], seconds: float) -> dict[str, Any]:
-    """An envelope (N, 2) in at most 2000 points."""
+    """An envelope (N, 2) reduced to at most 2000 points."""
     starts = np.arange(0, len(ranges), -(-len(ranges) // _POINTS))
     return {
         "seconds": round(seconds, 3),

@@ -1,8 +1,8 @@
-"""Work on recordings: so many at once, so many waiting, and no more.
+"""Limits how many recordings are worked on at once and how many may wait.
 
-The work itself runs in threads, since decoding waits and ONNX Runtime lets go of the
-interpreter. A thread cannot be stopped from outside: it looks at its `Job` now and then,
-and keeps its place until it has ended, so that there are never more than allowed.
+The work runs in threads, since decoding waits and ONNX Runtime releases the interpreter's lock. A
+thread cannot be stopped from outside: it checks its `Job` now and then, and keeps its place until
+it has ended, so that there are never more than allowed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 
 class Job:
-    """What a thread knows of its work: when to be done, and whether anybody still waits."""
+    """The deadline of a job, and whether its client still waits."""
 
     def __init__(self, seconds: float) -> None:
         self.deadline = time.monotonic() + seconds
@@ -34,11 +34,11 @@ class Job:
         return self.deadline - time.monotonic()
 
     def stop(self) -> None:
-        """Ask the thread to end."""
+        """Ask the thread to end at its next check."""
         self._stopped.set()
 
     def check(self) -> None:
-        """End here if nobody waits any more.
+        """Raise TimeoutError where nobody waits for the job any more.
 
         Raises:
             TimeoutError: the time is over, or somebody called `stop`.
@@ -48,7 +48,7 @@ class Job:
 
 
 class Jobs:
-    """The places of one server, and its threads. All methods belong to the event loop."""
+    """The threads of a server and their queue; all methods must be called in its event loop."""
 
     def __init__(self, most: int, queue: int, metrics: Metrics) -> None:
         self._pool = ThreadPoolExecutor(most, "job")
@@ -61,7 +61,7 @@ class Jobs:
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
-        """Hold one of the places, from before an upload is read until its answer is made.
+        """Hold a place in the queue, from before an upload is read until its answer is made.
 
         Raises:
             RequestError: 429, all are taken; 503, the server stops.
@@ -100,12 +100,12 @@ class Jobs:
         raise TimeoutError
 
     def finish(self, grace: float) -> None:
-        """Take no more work; give what runs `grace` seconds, and what waits none."""
+        """Accept no more work; running jobs get `grace` seconds, waiting ones none."""
         self.stopping = True
         asyncio.get_running_loop().call_later(grace, self._abandon)
 
     def close(self) -> None:
-        """Let the threads go; what still runs has nobody left to tell."""
+        """Stop all jobs and release the threads."""
         self._abandon()
         for _, future in self._running.values():
             future.cancel()

@@ -1,4 +1,4 @@
-"""Live sound by WebSocket: float32 samples in, windows and segments out."""
+"""Live recognition by WebSocket: float32 samples in, windows and segments out."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _log = logging.getLogger("emelia.server")
 
 
 class _BigMessage(RequestError):
-    """A message larger than any that is needed."""
+    """A message of more bytes than any client needs to send."""
 
 
 @router.websocket(_PATH)
 async def live(socket: WebSocket) -> None:
-    """Hear a session to its end; a refusal is told, then the connection closes."""
+    """Serve one session; a refusal is sent before the connection is closed."""
     service: Service = socket.app.state.service
     await socket.accept()
     session = _Session(socket, service)
@@ -50,7 +50,7 @@ async def live(socket: WebSocket) -> None:
 
 
 class _Session:
-    """One client, from its first message to the last."""
+    """The session of one client."""
 
     def __init__(self, socket: WebSocket, service: Service) -> None:
         self._socket, self._service = socket, service
@@ -58,7 +58,7 @@ class _Session:
         self._patience = service.settings.live_idle  # s that are waited for more
 
     async def run(self) -> int:
-        """Hear all there is; the code to tell of a good end.
+        """Recognise everything the client sends; return the WebSocket close code.
 
         Raises:
             RequestError: the client, its parameters or its sound are refused.
@@ -80,7 +80,7 @@ class _Session:
         return _DONE
 
     async def _receive(self) -> bytes | None:
-        """The next samples; None at the end."""
+        """The bytes of the next samples; None at the end."""
         idle, begun = self._service.settings.live_idle, time.monotonic()
         try:
             async with asyncio.timeout(self._patience):
@@ -127,7 +127,7 @@ class _Session:
 
 
 async def _refuse(socket: WebSocket, service: Service, refusal: RequestError) -> int:
-    """Tell of a refusal, then close."""
+    """Send a refusal and close; return the close code."""
     service.metrics.rejected.labels(REASONS.get(refusal.status, "other")).inc()
     code = _TOO_BIG if isinstance(refusal, _BigMessage) else _OURS + refusal.status
     try:

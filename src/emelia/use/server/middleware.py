@@ -1,8 +1,8 @@
-"""What every request passes: who may ask, what browsers must not do, counts and a log line.
+"""Checks every request and logs it: its host, its origin, its token; adds security headers.
 
-A browser runs pages of strangers on the machine where this server listens. So a request
-that names another host (a stranger's name that leads here) or comes from another page is
-refused, and the page itself may load nothing from elsewhere.
+A browser also runs pages of other sites, and these can send requests to a server on the same
+machine. So a request for another host name (one that an attacker points here: DNS rebinding), or
+from the page of another origin, is refused, and our own page may load nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _log = logging.getLogger("emelia.server")
 
 
 class RequestChecks:
-    """Stands between the network and the application (an ASGI middleware)."""
+    """ASGI middleware between the network and the application."""
 
     def __init__(self, app: Any, service: Service, labels: Set[str]) -> None:
         self._app = app
@@ -94,7 +94,7 @@ class RequestChecks:
 
 
 def foreign_request(scope: Any, settings: ServerSettings) -> RequestError | None:
-    """Refuse another name of this machine, and pages of others."""
+    """A refusal for another host name or another origin; None where both are right."""
     headers = Headers(scope=scope)
     host, origin = headers.get("host", ""), headers.get("origin")
     if settings.hosts and _name(host) not in settings.hosts:
@@ -114,7 +114,7 @@ def foreign_request(scope: Any, settings: ServerSettings) -> RequestError | None
 
 
 def _address(origin: str) -> str:
-    """Name and port of a page; nothing where it is no address at all."""
+    """Host name and port of an origin; empty where it is no address."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:
@@ -122,7 +122,7 @@ def _address(origin: str) -> str:
 
 
 def has_token(given: str, settings: ServerSettings) -> bool:
-    """Whether a token is the one, told in a time that does not depend on where they differ."""
+    """Whether a token is right; compared in constant time, so that timing tells nothing."""
     if settings.token is None:
         return True
     return hmac.compare_digest(given.encode(), settings.token.encode())
@@ -141,13 +141,13 @@ def _without_token(scope: Any, settings: ServerSettings) -> RequestError | None:
 
 
 def _name(host: str) -> str:
-    """A Host header without its port."""
+    """The name in a Host header, without the port."""
     end = host.find("]") + 1 if host.startswith("[") else host.rfind(":")
     return (host[:end] if end > 0 else host).lower()
 
 
 def _with_ours(headers: Any, path: str) -> list[tuple[bytes, bytes]]:
-    """Add what is missing of our headers."""
+    """The headers of a response with our security headers added."""
     there = {name.lower() for name, _ in headers}
     ours = HEADERS | ({"cache-control": "no-store"} if path.startswith("/v1/") else {})
     new = [(name.encode(), value.encode()) for name, value in ours.items()]

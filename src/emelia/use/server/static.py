@@ -1,4 +1,4 @@
-"""The page: a few files, read once, so that no request ever names a path."""
+"""The files of the web page, read once at the start: no request can name another path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uploads: one file of a form, in bounded memory, never on disk, and not for ever."""
+"""Reads the file of a form in bounded memory and bounded time, never to disk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _EXPECTED = "expected a form (multipart/form-data) with the recording in the fie
 
 
 class _Form:
-    """Takes the content of the field `file` out of a form that comes in pieces."""
+    """Collects the field `file` of a form that comes in pieces."""
 
     def __init__(self, boundary: bytes) -> None:
         self.file: bytearray | None = None
@@ -62,7 +62,7 @@ class _Form:
 
 
 async def read_upload(request: Request, service: Service) -> bytearray:
-    """Read the file of a form.
+    """Read the recording in the form of a request.
 
     Raises:
         RequestError: 400 malformed, 408 too slow, 413 too large, 415 no form, 422 no file in it,
@@ -105,7 +105,7 @@ def _form_of(request: Request) -> _Form:
 
 
 async def _fill(form: _Form, request: Request, most: int, settings: ServerSettings) -> None:
-    """Feed a form with the body, which may be longer than it claims."""
+    """Feed a form with the body of a request, which may be longer than it claims."""
     read, more = 0, True
     try:
         while more:

@@ -38,7 +38,7 @@ class Segment(Answer):
 
 
 class Segments:
-    """Takes window after window, gives segment after segment."""
+    """Joins windows, one after the other, into segments."""
 
     def __init__(self, emotions: Sequence[str], threshold: float) -> None:
         self._emotions, self._threshold = emotions, threshold

@@ -1,8 +1,8 @@
-"""Recordings of any length: who felt what when, in constant memory.
+"""The emotions along a recording of any length, in constant memory.
 
 timeline = load("aesdd").timeline("interview.mp3")
 for segment in timeline.segments:
-    print(segment.start, segment.end, segment.emotion)
+print(segment.start, segment.end, segment.emotion)
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BLOCK = 10 * 16_000  # samples between two calls of `on_progress`, at most
 
 
 class WindowTable(Sequence[Window]):
-    """Many windows in little memory: a day of them in a few megabytes."""
+    """A sequence of windows in little memory: a day of them in a few megabytes."""
 
     def __init__(self, emotions: Sequence[str]) -> None:
         self.emotions = tuple(emotions)
@@ -127,7 +127,7 @@ class TimelineBuilder:
 
     @property
     def seconds(self) -> float:
-        """Length so far."""
+        """Seconds fed so far."""
         return self._live.seconds
 
     def feed(self, wave: Wave) -> list[Event]:
@@ -163,7 +163,7 @@ def timeline(
     hop: float = HOP,
     on_progress: Callable[[float, float], None] | None = None,
 ) -> Timeline:
-    """Follow the emotions along a recording of up to a day.
+    """Recognise the emotions along a recording of up to a day.
 
     Args:
         recognizer: what is asked about each window.
