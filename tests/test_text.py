@@ -39,6 +39,7 @@ WIDE, NARROW = (Interval(0.503, 0.619, clustered) for clustered in (True, False)
         (text.listed, (["a", "b", "c"],), "a, b and c"),
         (text.counted, (1, "clip"), "1 clip"),
         (text.counted, (2000, "clip"), "2,000 clips"),
+        (text.by_length, ({"10", "2", "1"},), ["1", "2", "10"]),
         (text.nearest, ("angr", ["anger", "fear"]), "anger"),
         (text.nearest, ("xyz", ["anger", "fear"]), ""),
         (text.did_you_mean, ("los", ["loso"], "known is loso."), "did you mean loso?"),

@@ -83,6 +83,11 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
+def by_length(names: Iterable[str]) -> list[str]:
+    """Names in the order of numbers: ["1", "2", "10"]."""
+    return sorted(names, key=lambda name: (len(name), name))
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known name that is spelt most like a word; "" where none is like it."""
     return next(iter(get_close_matches(word, list(known), n=1)), "")

@@ -6,11 +6,16 @@ alternative, and a Content-Security-Policy in its head forbids everything else.
 
 from __future__ import annotations
 
+import io
 import re
 from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import soundfile
+
+from emelia.audio.limits import Wave
 from emelia.errors import MissingExtraError
 from emelia.show.style import empty_figure, png, svg
 from emelia.table import escaped
@@ -51,6 +56,13 @@ class Figures:
 def data_uri(kind: str, data: bytes) -> str:
     """The bytes of a file as a data URI; `kind` is its media type."""
     return f"data:{kind};base64,{b64encode(data).decode()}"
+
+
+def wav(wave: Wave, rate: int) -> bytes:
+    """A waveform (T,) as a WAV file of 16 bit, which every browser plays."""
+    file = io.BytesIO()
+    soundfile.write(file, np.clip(wave, -1, 1), rate, format="WAV", subtype="PCM_16")
+    return file.getvalue()
 
 
 def file_name(text: str) -> str:

@@ -93,6 +93,13 @@ def envelope(wave: Wave, rate: int, most: int = 1200) -> tuple[Values, Wave, Wav
     return time, stretches.min(axis=1), stretches.max(axis=1)
 
 
+def draw_wave(axes: Axes, wave: Wave, rate: int, peak: float, colour: str = OKABE_ITO[0]) -> None:
+    """Draw a waveform (T,) from -peak to peak over seconds."""
+    plain(axes)
+    axes.fill_between(*envelope(wave, rate), color=colour, linewidth=0.3)
+    axes.set_ylim(-peak, peak)
+
+
 def words(text: str) -> str:
     """Text for a figure as it is: dollar signs must not start a formula."""
     return text.replace("$", r"\$")

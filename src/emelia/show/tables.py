@@ -17,7 +17,7 @@ from emelia.results import Cell, Row, Study
 from emelia.show.speakers import known_speakers, nameless
 from emelia.storage import write_atomically
 from emelia.table import Table
-from emelia.text import p_value, percent, with_interval
+from emelia.text import by_length, p_value, percent, with_interval
 
 SIGNIFICANT = 0.05
 DEMO = (
@@ -45,7 +45,7 @@ def speakers(study: Study) -> Table:
     """Accuracy of each recipe on each test speaker."""
     by_row = [known_speakers(row) for row in study.rows]
     clips = {name: own[name][0] for own in by_row for name in own}
-    names = sorted(clips, key=lambda name: (len(name), name))
+    names = by_length(clips)
     lines = [
         (name, str(clips[name]), *(percent(own[name][1]) if name in own else "–" for own in by_row))
         for name in names
@@ -93,7 +93,7 @@ def titled(sample: Cell, text: str) -> str:
 def audit(study: Study) -> list[str]:
     """What training, validation and test parts share; folds that are alike have one line."""
     folds = {cell.fold: cell.audit for row in study.rows for cell in row.cells}
-    ordered = [folds[name] for name in sorted(folds, key=lambda name: (len(name), name))]
+    ordered = [folds[name] for name in by_length(folds)]
     return audit_lines([one for one in ordered if "text" in one])
 
 

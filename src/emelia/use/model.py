@@ -67,8 +67,8 @@ class Model:
             row[: wave.size] = wave
         probabilities, logmel, saliency, frames = self._compute(batch, samples)
         return [
-            NetworkOutput(p, mel[:, :count], heed[:, :count])
-            for p, mel, heed, count in zip(probabilities, logmel, saliency, frames, strict=True)
+            NetworkOutput(p, mel[:, :count], own[:, :count])
+            for p, mel, own, count in zip(probabilities, logmel, saliency, frames, strict=True)
         ]
 
     def _compute(self, wave: NDArray[np.float32], samples: NDArray[np.int64]) -> list[Any]:

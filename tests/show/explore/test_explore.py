@@ -25,9 +25,10 @@ from conftest import RATE, voice
 from emelia.audio import content_digest, decode
 from emelia.audio.mel import log_mel
 from emelia.cli import main
-from emelia.config import PRESETS, AudioConfig
+from emelia.config import PRESETS, SAMPLE_RATE, AudioConfig
 from emelia.corpora import CORPORA, Utterance, read_corpus
 from emelia.errors import CorpusError, EmeliaError, MissingExtraError
+from emelia.show.page import wav
 
 pytest.importorskip("librosa")
 
@@ -440,7 +441,7 @@ def test_examples_are_of_one_speaker_and_sentence(
     assert len({(c.clip.utterance.speaker, c.clip.utterance.sentence) for c in found}) == 1
     doubtful = {name for problem in wrong for name in problem.clips}
     assert not doubtful & {one.clip.utterance.id for one in found}
-    sound, rate = soundfile.read(BytesIO(found[0].sound()), dtype="float32")
+    sound, rate = soundfile.read(BytesIO(wav(found[0].wave, SAMPLE_RATE)), dtype="float32")
     assert rate == 16_000
     np.testing.assert_allclose(sound, found[0].wave, atol=1e-4)
 

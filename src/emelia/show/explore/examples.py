@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-import soundfile
 
 from emelia.audio import Wave, resample
 from emelia.audio.mel import log_mel
@@ -36,12 +34,6 @@ class Example:
     def cut(self) -> bool:
         """Whether it is the beginning of a longer recording."""
         return self.clip.measures.seconds > self.wave.size / SAMPLE_RATE + 0.01
-
-    def sound(self) -> bytes:
-        """As a WAV file of 16 bit, which every browser plays."""
-        file = io.BytesIO()
-        soundfile.write(file, self.wave, SAMPLE_RATE, format="WAV", subtype="PCM_16")
-        return file.getvalue()
 
 
 def examples(exploration: Exploration, problems: Sequence[Problem]) -> list[Example]:

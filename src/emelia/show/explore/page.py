@@ -21,8 +21,7 @@ from emelia.show.explore.examples import Example, examples
 from emelia.show.explore.findings import findings, headline
 from emelia.show.explore.pictures import Drawn
 from emelia.show.explore.problems import Problem
-from emelia.show.page import Picture, check_extras, data_uri, file_name, render
-from emelia.show.style import png, svg
+from emelia.show.page import Figures, Picture, check_extras, data_uri, render, wav
 from emelia.show.tables import DEMO
 from emelia.storage import write_atomically
 
@@ -54,11 +53,11 @@ def write_exploration(
         MissingExtraError: matplotlib, jinja2 or librosa is not installed.
     """
     check_extras()
-    files: dict[str, bytes] = {}
-    content = _content(exploration, problems, files)
+    figures = Figures()
+    content = _content(exploration, problems, figures)
     text = render("explore.html", command=command, **content)
-    for name, table in tables.all_csv(exploration, problems).items():
-        files[name] = table.encode()
+    rows = tables.all_csv(exploration, problems)
+    files = figures.files | {name: table.encode() for name, table in rows.items()}
     files["explore.html"] = text.encode()
     for name, data in files.items():
         write_atomically(folder / name, data)
@@ -66,12 +65,12 @@ def write_exploration(
 
 
 def _content(
-    exploration: Exploration, problems: Sequence[Problem], files: dict[str, bytes]
+    exploration: Exploration, problems: Sequence[Problem], figures: Figures
 ) -> dict[str, Any]:
-    """The values of the template; its figures are added to `files`."""
+    """The values of the template; its figures are added to `figures`."""
     corpus = exploration.corpus
     found = examples(exploration, problems)
-    shown = [_saved(drawn, files) for drawn in pictures.of_examples(found)]
+    shown = _all(pictures.of_examples(found), figures)
     return {
         "name": corpus.name,
         "specs": [source.spec for source in corpus.sources if source.spec],
@@ -88,25 +87,18 @@ def _content(
         "sentences": tables.sentences(exploration),
         "storage": tables.storage(exploration),
         "explained": tables.explained(exploration),
-        "clip_pictures": _all(pictures.of_clips(exploration), files),
-        "length_pictures": _all(pictures.of_lengths(exploration), files),
-        "measure_pictures": _all(pictures.of_measures(exploration), files),
-        "mean_pictures": _all(pictures.of_means(exploration), files),
+        "clip_pictures": _all(pictures.of_clips(exploration), figures),
+        "length_pictures": _all(pictures.of_lengths(exploration), figures),
+        "measure_pictures": _all(pictures.of_measures(exploration), figures),
+        "mean_pictures": _all(pictures.of_means(exploration), figures),
         "players": [_player(one, picture) for one, picture in zip(found, shown, strict=True)],
         "digest": corpus.digest,
         "versions": f"emelia {__version__}, librosa {version('librosa')}",
     }
 
 
-def _all(drawn: Iterable[Drawn], files: dict[str, bytes]) -> list[Picture]:
-    return [_saved(one, files) for one in drawn]
-
-
-def _saved(drawn: Drawn, files: dict[str, bytes]) -> Picture:
-    vector, name = svg(drawn.figure), file_name(drawn.name)
-    files[f"figures/{name}.svg"] = vector
-    files[f"figures/{name}.png"] = png(drawn.figure)
-    return Picture(drawn.caption, drawn.alt, data_uri("image/svg+xml", vector))
+def _all(drawn: Iterable[Drawn], figures: Figures) -> list[Picture]:
+    return [figures.picture(one.figure, one.name, one.caption, one.alt) for one in drawn]
 
 
 def _player(one: Example, picture: Picture) -> Player:
@@ -116,7 +108,7 @@ def _player(one: Example, picture: Picture) -> Player:
     if one.cut:
         told.append(f"the first {one.wave.size / SAMPLE_RATE:.0f} s")
     about = ", ".join([Path(utterance.id).name, *told])
-    return Player(picture, data_uri("audio/wav", one.sound()), about)
+    return Player(picture, data_uri("audio/wav", wav(one.wave, SAMPLE_RATE)), about)
 
 
 def _tiles(exploration: Exploration, problems: Sequence[Problem]) -> list[tuple[str, str]]:

@@ -23,13 +23,14 @@ from emelia.show.style import (
     INK,
     OKABE_ITO,
     Values,
+    draw_wave,
     empty_figure,
-    envelope,
     legend,
     new_figure,
     plain,
     words,
 )
+from emelia.text import by_length
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +68,7 @@ def classes(exploration: Exploration) -> Figure:
 
 def speakers(exploration: Exploration) -> Figure | None:
     """Draw the clips of each speaker and emotion; None where there are too many speakers."""
-    names = sorted({c.utterance.speaker for c in exploration.clips}, key=lambda n: (len(n), n))
+    names = by_length({c.utterance.speaker for c in exploration.clips})
     if not 1 < len(names) <= _MOST_SPEAKERS:
         return None
     counts = np.zeros((len(names), len(exploration.emotions)), dtype=int)
@@ -132,12 +133,9 @@ def example(one: Example, seconds: float, peak: float) -> Figure:
     """Waveform above spectrogram, on axes of `seconds` and `peak` that all examples share."""
     drawn = empty_figure(_NARROW, 3.1)
     above, below = drawn.subplots(2, 1, sharex=True, height_ratios=(1, 2.2))
-    for axes in (above, below):
-        plain(axes)
-    time, low, high = envelope(one.wave, SAMPLE_RATE)
-    above.fill_between(time, low, high, color=OKABE_ITO[0], linewidth=0.3)
-    above.set_ylim(-peak, peak)
+    draw_wave(above, one.wave, SAMPLE_RATE, peak)
     above.set_ylabel("amplitude")
+    plain(below)
     mel_image(below, one.spectrogram, (0, one.spectrogram.shape[1] * FRAME))
     below.set_xlim(0, seconds)
     below.set_xlabel("s")

@@ -16,7 +16,7 @@ from emelia.show.explore.data import Clip, Exploration, values
 from emelia.show.explore.measure import Measures
 from emelia.show.explore.problems import KINDS, Problem
 from emelia.table import Table
-from emelia.text import csv_text, percent
+from emelia.text import by_length, csv_text, percent
 
 # Measures that are compared between emotions: name, title, unit, decimals.
 COMPARED = (
@@ -162,7 +162,7 @@ def _grouped(exploration: Exploration, key: Callable[[Clip], str]) -> dict[str, 
     groups: dict[str, list[Clip]] = {}
     for clip in exploration.clips:
         groups.setdefault(key(clip), []).append(clip)
-    return {name: groups[name] for name in sorted(groups, key=lambda name: (len(name), name))}
+    return {name: groups[name] for name in by_length(groups)}
 
 
 def _comparable(clips: Iterable[Clip], name: str) -> NDArray[np.float64]:

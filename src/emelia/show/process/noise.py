@@ -76,7 +76,7 @@ def cleanest(
 
 
 def tasks(clips: Sequence[Utterance]) -> list[Task]:
-    """Each recording with some of other speakers; with others of its own where it is the only one."""
+    """Each recording with some of other speakers; of any speaker where there is only one."""
     made = []
     for place, clip in enumerate(clips):
         rest = [*clips[place + 1 :], *clips[:place]]

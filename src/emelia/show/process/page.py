@@ -5,15 +5,12 @@ The page holds the recording before and after every step, to listen to.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from emelia import __version__
@@ -22,16 +19,13 @@ from emelia.config import AudioConfig
 from emelia.corpora import Corpus, Utterance
 from emelia.errors import CorpusError
 from emelia.show.explore.workers import work
-from emelia.show.page import Picture, check_extras, data_uri, file_name, render
+from emelia.show.page import Figures, Picture, check_extras, data_uri, file_name, render, wav
 from emelia.show.process import plots, tables
 from emelia.show.process.noise import CLEAN, Gain, cleanest, gains, tasks
 from emelia.show.process.stages import AT_16K, FOUNDING, Stage, changes, measured, plan, stages
-from emelia.show.style import png, svg
+from emelia.show.style import svg
 from emelia.storage import write_atomically
 from emelia.table import Table
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 HEARD = 15.0  # s of each stage on the page, for a page has to carry it
 MIXED = 48  # recordings to which noise is added
@@ -122,10 +116,12 @@ def write_recording(name: str, made: Sequence[Stage], folder: Path, command: str
         MissingExtraError: matplotlib, jinja2 or librosa is not installed.
     """
     check_extras()
-    files = _both("stages", plots.overview(made))
+    figures = Figures()
+    figures.picture(plots.overview(made), "stages", "", "")
     for number, stage in enumerate(made):
-        files[f"sound/{number}-{file_name(stage.name)}.wav"] = _wav(stage)
-    return _write(folder, files, name, "", [], [], [_shown(name, "", made)], command)
+        file = f"sound/{number}-{file_name(stage.name)}.wav"
+        figures.files[file] = wav(stage.wave, stage.rate)
+    return _write(folder, figures.files, name, "", [], [], [_shown(name, "", made)], command)
 
 
 def write_corpus(found: Evidence, folder: Path, command: str = "") -> Path:
@@ -134,7 +130,7 @@ def write_corpus(found: Evidence, folder: Path, command: str = "") -> Path:
     Raises: as `write_recording`.
     """
     check_extras()
-    files: dict[str, bytes] = {}
+    figures = Figures()
     pictures, headline = [], ""
     if found.gains:
         known = tables.means(found.gains)
@@ -145,17 +141,24 @@ def write_corpus(found: Evidence, folder: Path, command: str = "") -> Path:
             ("si-sdr", "si_sdr", "SI-SDR gained, dB"),
             ("segmental-snr", "segmental", "segmental SNR gained, dB"),
         ):
-            files |= _both(name, figure := plots.gained(noisy, measure, label))
             alt = f"{label} with each noise; the table has the numbers"
             alt += f": {told}." if measure == "si_sdr" else "."
-            pictures.append(Picture(label, alt, data_uri("image/svg+xml", svg(figure))))
+            drawn = plots.gained(noisy, measure, label)
+            pictures.append(figures.picture(drawn, name, label, alt))
     heard = []
     for number, (clip, why) in enumerate(_telling(found)):
         made = listen_to(clip.path, found.config)
-        files |= _both(f"stages-{number}", plots.overview(made))
+        figures.picture(plots.overview(made), f"stages-{number}", "", "")
         heard.append(_shown(clip.id, why, made))
     return _write(
-        folder, files, found.corpus.name, headline, corpus_tables(found), pictures, heard, command
+        folder,
+        figures.files,
+        found.corpus.name,
+        headline,
+        corpus_tables(found),
+        pictures,
+        heard,
+        command,
     )
 
 
@@ -192,21 +195,11 @@ def _shown(name: str, why: str, made: Sequence[Stage]) -> Shown:
             f"{f.seconds:.2f} s, level {f.level:.1f} dB, peak {f.peak:.1f} dB, SNR {f.snr:.1f} dB"
         )
         alt = f"Waveform and mel spectrogram of {name}, {stage.name}: {told}."
+        beginning = wav(stage.wave[: round(HEARD * stage.rate)], stage.rate)
+        sound = data_uri("audio/wav", beginning)
         vector = data_uri("image/svg+xml", svg(plots.single(stage, made)))
-        parts.append((stage, Picture(told, alt, vector), data_uri("audio/wav", _wav(stage, HEARD))))
+        parts.append((stage, Picture(told, alt, vector), sound))
     return Shown(name, why, tables.of_stages(made), tuple(parts))
-
-
-def _wav(stage: Stage, seconds: float = LONGEST) -> bytes:
-    """The first seconds of a stage as a WAV file of 16 bit."""
-    file = io.BytesIO()
-    wave = np.clip(stage.wave[: round(seconds * stage.rate)], -1, 1)
-    soundfile.write(file, wave, stage.rate, format="WAV", subtype="PCM_16")
-    return file.getvalue()
-
-
-def _both(name: str, figure: Figure) -> dict[str, bytes]:
-    return {f"figures/{name}.svg": svg(figure), f"figures/{name}.png": png(figure)}
 
 
 def _write(

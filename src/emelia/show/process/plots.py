@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emelia import audio
-from emelia.audio import Wave
+from emelia.audio import resample
 from emelia.audio.mel import log_mel
 from emelia.config import SAMPLE_RATE
 from emelia.show.explore.measure import FRONT_END
@@ -21,8 +20,8 @@ from emelia.show.style import (
     GRID,
     INK,
     OKABE_ITO,
+    draw_wave,
     empty_figure,
-    envelope,
     legend,
     new_figure,
     plain,
@@ -87,17 +86,10 @@ def _draw(
     seconds = max(stage.wave.size / stage.rate for stage in others)
     peak = max(float(np.abs(stage.wave).max()) for stage in others) or 1.0
     for (left, right), stage in zip(places, stages, strict=True):
-        for axes in (left, right):
-            plain(axes)
-        time, low, high = envelope(stage.wave, stage.rate)
-        left.fill_between(time, low, high, color=OKABE_ITO[0], linewidth=0.3)
-        left.set_ylim(-peak, peak)
-        spectrogram = log_mel(_at_16k(stage), FRONT_END)
+        draw_wave(left, stage.wave, stage.rate, peak)
+        plain(right)
+        spectrogram = log_mel(resample(stage.wave, stage.rate), FRONT_END)
         mel_image(right, spectrogram, (0, spectrogram.shape[1] * _FRAME))
         right.set_xlim(0, seconds)
         right.yaxis.set_tick_params(labelleft=True)  # which belong to the outermost only
         right.set_ylabel("kHz", fontsize=9, color=INK)
-
-
-def _at_16k(stage: Stage) -> Wave:
-    return audio.resample(stage.wave, stage.rate)

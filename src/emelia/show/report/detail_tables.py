@@ -18,7 +18,7 @@ from emelia.show.report.published import Reference, founding, references
 from emelia.show.speakers import apart, heard_before
 from emelia.show.tables import titled
 from emelia.table import Table
-from emelia.text import percent, with_interval
+from emelia.text import by_length, percent, with_interval
 
 
 def specs(study: Study) -> list[CorpusSpec]:
@@ -36,7 +36,7 @@ def clips(study: Study) -> Table:
         for p in cell.predictions
     }
     counts = Counter(tested.values())
-    names = sorted({who for who, _ in counts}, key=lambda name: (len(name), name))
+    names = by_length({who for who, _ in counts})
     numbers = range(len(sample.classes))
     lines = [_counts(name, [counts[name, i] for i in numbers]) for name in names]
     if len(names) > 1:

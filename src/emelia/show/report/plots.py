@@ -22,12 +22,14 @@ from emelia.show.style import (
     GRID,
     INK,
     OKABE_ITO,
+    draw_wave,
     empty_figure,
     legend,
     mel_band,
     new_figure,
     plain,
 )
+from emelia.text import by_length
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 _WIDE, _NARROW = 4.6, 3.9  # inches
 _MOST_NAMED = 8  # folds a legend can hold
 _MOST_FOLLOWED = 12  # lines an eye can follow
-_COLUMNS = 1200  # stretches in which a wave is drawn
 _TICKS = (250, 500, 1000, 2000, 4000)  # Hz
 
 
@@ -121,7 +122,7 @@ def confusion(matrix: Labels, classes: Sequence[str]) -> Figure:
 def speakers(rows: Sequence[Row]) -> Figure:
     """Draw the accuracy on each test speaker, a mark for each recipe."""
     people = [known_speakers(row) for row in rows]
-    names = sorted({n for own in people for n in own}, key=lambda n: (len(n), n))
+    names = by_length({name for own in people for name in own})
     figure, axes = new_figure(_WIDE, 1.3 + min(0.28, 3.4 / len(names)) * len(names))
     marks = "osD^vP*X<>"
     for number, (row, own) in enumerate(zip(rows, people, strict=True)):
@@ -208,11 +209,7 @@ def conversion(wave: Wave, values: NDArray[np.float32], features: FeatureConfig)
     figure = empty_figure(4.6, 3.8)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[1, 2.4])
     seconds = len(wave) / SAMPLE_RATE
-    size = max(1, len(wave) // _COLUMNS)
-    parts = np.pad(wave, (0, -len(wave) % size)).reshape(-1, size)
-    times = (np.arange(len(parts)) + 0.5) * size / SAMPLE_RATE
-    top.fill_between(times, parts.min(axis=1), parts.max(axis=1), color=INK, linewidth=0.4)
-    top.set_ylim(-1, 1)
+    draw_wave(top, wave, SAMPLE_RATE, 1, INK)
     top.set_ylabel("wave")
     place: Any = (0, seconds, 0, len(values))  # left, right, bottom, top
     shade: Any = {"cmap": "magma", "aspect": "auto", "origin": "lower", "interpolation": "none"}
@@ -223,8 +220,7 @@ def conversion(wave: Wave, values: NDArray[np.float32], features: FeatureConfig)
     )
     bottom.set_ylabel("kHz")
     bottom.set_xlabel("s")
-    for axes in (top, bottom):
-        plain(axes)
+    plain(bottom)
     bar = figure.colorbar(image, ax=bottom, label="dB", pad=0.01, aspect=25)
     bar.ax.tick_params(labelsize=8, colors=INK)
     bar.ax.yaxis.label.set(fontsize=9, color=INK)
