@@ -47,6 +47,6 @@ WIDE, NARROW = (Interval(0.503, 0.619, clustered) for clustered in (True, False)
     ],
 )
 def test_it_is_written(
-    function: Callable[..., str], given: tuple[object, ...], written: str
+    function: Callable[..., object], given: tuple[object, ...], written: object
 ) -> None:
     assert function(*given) == written

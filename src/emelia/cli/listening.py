@@ -12,7 +12,7 @@ import numpy as np
 
 from emelia import console
 from emelia.audio.limits import Wave
-from emelia.text import clock
+from emelia.text import clock, percent
 from emelia.use.answer import NO_SPEECH, Answer
 from emelia.use.timeline.live import Event
 from emelia.use.timeline.segments import Segment
@@ -59,7 +59,7 @@ class Listener:
         """Tell of all that was heard."""
         speech = sum(self._spoken.values())
         parts = [
-            f"{name} {100 * share / speech:.0f} %"
+            f"{name} {percent(share / speech, 0)} %"
             for name, share in sorted(self._spoken.items(), key=lambda item: -item[1])
         ]
         found = f"{speech:.1f} s of speech: {', '.join(parts)}" if parts else NO_SPEECH

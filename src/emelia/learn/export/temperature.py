@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from emelia import metrics
 from emelia.errors import RunError
+from emelia.text import percent
 
 WANTED = 0.75  # share of the accepted answers that should be right
 FEWEST = 0.2  # share of the answers that must be accepted
@@ -154,7 +155,7 @@ def threshold(answers: Answers, temperature: float, wanted: float = WANTED) -> T
     rule = (
         f"The median confidence on validation clips: {asked} were to be right with at least "
         f"{share:g} % accepted, but no confidence gives more than "
-        f"{100 * curve.accuracy[enough].max():.1f} %."
+        f"{percent(curve.accuracy[enough].max())} %."
     )
     return Threshold(_floor(float(np.median(chances.max(axis=1)))), rule, False)
 

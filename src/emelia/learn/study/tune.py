@@ -30,6 +30,7 @@ from emelia.learn.training.checkpoints import Epoch
 from emelia.learn.training.fit import Diverged
 from emelia.learn.training.hardware import CPU, Hardware
 from emelia.learn.training.trainer import Lesson, learn
+from emelia.text import percent
 
 JOURNAL = "trials.journal"
 FEWEST_SPEAKERS = 3  # to search with
@@ -130,7 +131,7 @@ def _objective(
             reached.append(epoch["validation_uar"])
             step = before * recipe.train.epochs + int(epoch["epoch"])
             score = fmean([*scores, max(reached)])
-            tell(step, wanted.epochs, f"validation UAR {100 * score:.1f} %")
+            tell(step, wanted.epochs, f"validation UAR {percent(score)} %")
             trial.report(score, step)
             if trial.should_prune():
                 raise _optuna().TrialPruned
@@ -203,7 +204,7 @@ def _trials(study: Any) -> list[Trial]:
 
 def _best_so_far(done: Sequence[Trial]) -> str:
     scores = [trial.uar for trial in done if trial.uar is not None]
-    return f"best validation UAR {100 * max(scores):.1f} %" if scores else ""
+    return f"best validation UAR {percent(max(scores))} %" if scores else ""
 
 
 def _importances(study: Any) -> dict[str, float]:

@@ -198,7 +198,7 @@ def _calibration(part: str, found: Mapping[str, Any]) -> str:
 
 def _bins(test: Mapping[str, Any]) -> str:
     rows = [
-        [f"{100 * b['low']:.0f} to {100 * b['high']:.0f}", str(b["n"]),
+        [f"{percent(b['low'], 0)} to {percent(b['high'], 0)}", str(b["n"]),
          percent(b["confidence"]), percent(b["accuracy"])]
         for b in test.get("reliability", ())
     ]  # fmt: skip

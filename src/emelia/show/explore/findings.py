@@ -13,7 +13,7 @@ from emelia.corpora.records import NO_LANGUAGE, UNKNOWN_SPEAKER, Corpus
 from emelia.show.explore.data import Clip, Exploration, values
 from emelia.show.explore.problems import KINDS, Problem
 from emelia.show.explore.tables import COMPARED, minutes, share_of
-from emelia.text import counted, listed
+from emelia.text import counted, listed, percent
 
 # Ratio of the largest to the smallest class, and how to call it.
 _BALANCE = ((1.1, "even"), (1.5, "nearly even"), (3.0, "uneven"), (math.inf, "very uneven"))
@@ -137,7 +137,7 @@ def _frames(exploration: Exploration) -> str:
     longer = np.mean(frames > size)
     return (
         f"Their spectrograms have {frames.min():.0f} to {frames.max():.0f} frames of 32 ms, the "
-        f"median {np.median(frames):.0f}; {100 * longer:.0f} % are longer than the {size} frames "
+        f"median {np.median(frames):.0f}; {percent(longer, 0)} % are longer than the {size} frames "
         "to which resized networks bring every clip."
     )
 
@@ -165,11 +165,11 @@ def _tell(
     text = (
         f"{title[0].upper()}{title[1:]} differs between emotions: its median goes from "
         f"{medians[low]:.{decimals}f} {unit} ({low}) to {medians[high]:.{decimals}f} {unit} "
-        f"({high}); {100 * share:.0f} % of its variance goes with the emotion"
+        f"({high}); {percent(share, 0)} % of its variance goes with the emotion"
     )
     speaker = share_of(exploration, name, "speaker")
     if not math.isnan(speaker):
-        text += f", {100 * speaker:.0f} % with the speaker"
+        text += f", {percent(speaker, 0)} % with the speaker"
     return f"{text}."
 
 

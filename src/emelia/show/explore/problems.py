@@ -11,6 +11,7 @@ from pathlib import Path
 from emelia.corpora import Utterance
 from emelia.show.explore.data import Clip, Exploration
 from emelia.show.explore.duplicates import encoded_again, identical
+from emelia.text import percent
 
 QUIET = -60.0  # dB RMS, an amplitude of 0.001
 PAUSES = 0.3  # share of a clip that sounds, below which it is mostly silence
@@ -26,7 +27,7 @@ KINDS = {
     "identical": "the very same samples more than once",
     "encoded again": "the same recording in different samples",
     "very quiet": f"under {QUIET:g} dB RMS, an amplitude of 0.001",
-    "mostly silent": f"sounds for less than {100 * PAUSES:.0f} % of its length",
+    "mostly silent": f"sounds for less than {percent(PAUSES, 0)} % of its length",
     "clipped": f"{CLIPPED} samples or more in runs at its highest or lowest value",
 }
 

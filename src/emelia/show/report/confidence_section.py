@@ -79,7 +79,7 @@ def _selection(row: Row, worth: Calibration) -> str:
 
 def _bins_in_words(worth: Calibration) -> str:
     told = [
-        f"{100 * one['low']:.0f} to {100 * one['high']:.0f} % sure, {percent(one['accuracy'])} % "
+        f"{percent(one['low'], 0)} to {percent(one['high'], 0)} % sure, {percent(one['accuracy'])} % "
         f"right ({one['n']})"
         for one in worth.bins
         if one["n"]
@@ -89,7 +89,7 @@ def _bins_in_words(worth: Calibration) -> str:
 
 def _curve_in_words(worth: Calibration) -> str:
     told = [
-        f"{100 * share:.0f} % accepted, {percent(1 - worth.curve.accuracy_at(share))} % of them"
+        f"{percent(share, 0)} % accepted, {percent(1 - worth.curve.accuracy_at(share))} % of them"
         for share in (0.25, 0.5, 0.75, 1.0)
     ]
     return f"Wrong among the surest answers: {'; '.join(told)}."

@@ -29,7 +29,7 @@ from emelia.show.style import (
     new_figure,
     plain,
 )
-from emelia.text import by_length
+from emelia.text import by_length, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,7 +104,7 @@ def confusion(matrix: Labels, classes: Sequence[str]) -> Figure:
         axes.text(
             j,
             i,
-            f"{100 * shares[i, j]:.0f} %\n{matrix[i, j]}" if matrix[i].any() else "–",
+            f"{percent(shares[i, j], 0)} %\n{matrix[i, j]}" if matrix[i].any() else "–",
             ha="center",
             va="center",
             color="#000000" if shares[i, j] > 0.5 else "#ffffff",
