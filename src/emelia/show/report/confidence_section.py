@@ -79,8 +79,8 @@ def _selection(row: Row, worth: Calibration) -> str:
 
 def _bins_in_words(worth: Calibration) -> str:
     told = [
-        f"{percent(one['low'], 0)} to {percent(one['high'], 0)} % sure, {percent(one['accuracy'])} % "
-        f"right ({one['n']})"
+        f"{percent(one['low'], 0)} to {percent(one['high'], 0)} % sure, "
+        f"{percent(one['accuracy'])} % right ({one['n']})"
         for one in worth.bins
         if one["n"]
     ]
