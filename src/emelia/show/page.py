@@ -45,6 +45,7 @@ class Figures:
     def picture(self, figure: Figure, name: str, caption: str, alt: str) -> Picture:
         """Add a figure: drawn for the page, and as SVG and PNG files of that name."""
         stem = f"figures/{file_name(name)}"
+        # Two recipes may differ only in signs that file names cannot have.
         while f"{stem}.svg" in self.files:
             stem += "-"
         vector = svg(figure)

@@ -108,7 +108,7 @@ def words(text: str) -> str:
 def png(drawn: Figure, dots: int = 160) -> bytes:
     """The figure as PNG on white, with `dots` dots an inch."""
     file = io.BytesIO()
-    with _any_script():
+    with any_script():
         drawn.savefig(file, format="png", facecolor="white", dpi=dots, metadata={"Software": None})
     return file.getvalue()
 
@@ -118,14 +118,14 @@ def svg(drawn: Figure) -> bytes:
     from matplotlib import rc_context
 
     file = io.BytesIO()
-    with _any_script(), rc_context({"svg.hashsalt": "emelia", "svg.fonttype": "path"}):
+    with any_script(), rc_context({"svg.hashsalt": "emelia", "svg.fonttype": "path"}):
         drawn.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     text = re.sub(rb' d="[^"]*"', _rounded, file.getvalue())
     return text.replace(b"<defs>", _dark_style().encode() + b"<defs>", 1)
 
 
 @contextlib.contextmanager
-def _any_script() -> Iterator[None]:
+def any_script() -> Iterator[None]:
     """Silence warnings about letters that the font lacks: boxes stand for them."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)

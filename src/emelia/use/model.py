@@ -62,6 +62,7 @@ class Model:
             ModelError: the graph fails, or answers what is no answer.
         """
         samples = np.array([wave.size for wave in waves], np.int64)
+        # The graph is told the lengths and ignores the zeros after the end of each waveform.
         batch = np.zeros((len(waves), samples.max()), np.float32)
         for row, wave in zip(batch, waves, strict=True):
             row[: wave.size] = wave

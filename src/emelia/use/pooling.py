@@ -96,6 +96,7 @@ def pool(heard: Sequence[NetworkOutput], speech: Speech) -> NetworkOutput:
         (M, F) of the recording, the mean where windows overlap and its lowest value where
         nothing was heard. Saliency (C, F): what a frame adds to the mean, 0 where nothing was.
     """
+    # A mean of logarithms: one window that rules an emotion out counts against it.
     logs = np.mean([np.log(h.probabilities.astype(np.float64) + _TINY) for h in heard], axis=0)
     powers = np.exp(logs - logs.max())
     shares = (powers / powers.sum()).astype(np.float32)

@@ -7,7 +7,6 @@ apart; the spectrogram is grey.
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emelia.caches import settle_matplotlib
 from emelia.config import SAMPLE_RATE, FeatureConfig
-from emelia.errors import ConfigError, MissingExtraError
-from emelia.show.style import mel_band
+from emelia.errors import ConfigError
+from emelia.show.style import any_script, empty_figure, mel_band
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +37,7 @@ def check_picture(path: Path) -> None:
     """
     if path.suffix.lower() not in _KINDS:
         raise ConfigError(f"{path}: expected a picture named .png, .svg or .pdf.")
-    _figure_class()
+    empty_figure(1, 1)  # raises where matplotlib is missing
 
 
 def explanation(
@@ -64,9 +62,8 @@ def explanation(
         MissingExtraError: matplotlib is not installed.
     """
     rows = 0.45 + 0.26 * len(probabilities)  # inches
-    figure = _figure_class()(
-        figsize=(8, 4.6 + rows), dpi=150, layout="constrained", facecolor="white"
-    )
+    figure = empty_figure(8, 4.6 + rows)
+    figure.set(facecolor="white", dpi=150)
     heights = [2.8, 1.2, rows]
     top, middle, bottom = figure.subplots(3, 1, height_ratios=heights)
     figure.suptitle(title, fontsize=12, color=_INK, parse_math=False)
@@ -81,19 +78,9 @@ def explanation(
 def picture(figure: Figure, suffix: str) -> bytes:
     """The figure as the bytes of a file: .png, .svg or .pdf."""
     file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a box stands for a letter the font lacks
+    with any_script():
         figure.savefig(file, format=suffix.lower().removeprefix("."))
     return file.getvalue()
-
-
-def _figure_class() -> type[Figure]:
-    settle_matplotlib()
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError("drawing pictures", "matplotlib", "plots") from None
-    return Figure
 
 
 def _draw_spectrogram(

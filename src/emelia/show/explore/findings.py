@@ -135,9 +135,10 @@ def _frames(exploration: Exploration) -> str:
     frames = values(exploration.clips, "frames")
     size = Recipe().model.frames
     longer = np.mean(frames > size)
+    share = percent(float(longer), 0)
     return (
         f"Their spectrograms have {frames.min():.0f} to {frames.max():.0f} frames of 32 ms, the "
-        f"median {np.median(frames):.0f}; {percent(float(longer), 0)} % are longer than the {size} frames "
+        f"median {np.median(frames):.0f}; {share} % are longer than the {size} frames "
         "to which resized networks bring every clip."
     )
 

@@ -27,6 +27,7 @@ class EventStream:
         loop = asyncio.get_running_loop()
 
         def emit(event: Event) -> None:
+            # Called in the job's thread, but a queue of asyncio belongs to the thread of its loop.
             loop.call_soon_threadsafe(self._events.put_nowait, event)
 
         with place:

@@ -92,6 +92,7 @@ class Jobs:
         self._running[job] = stopped, future
         future.add_done_callback(lambda done: self._ended(job, done))
         self._show()
+        # Not `wait_for`, which would cancel the future and free its place while the thread goes on.
         await asyncio.wait({future, stopped}, timeout=job.left, return_when="FIRST_COMPLETED")
         if future.done():
             return future.result()

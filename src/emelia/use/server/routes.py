@@ -10,6 +10,7 @@ from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.routing import APIRoute
 
+from emelia.use.answer import Answer
 from emelia.use.server import api_docs, handlers
 from emelia.use.server.errors import RequestError
 from emelia.use.server.events import EventStream, json_line
@@ -49,20 +50,12 @@ _ERROR = {
         }
     }
 }
-_SHARES = {"anger": 0.72, "sadness": 0.28}
+_EXAMPLE = Answer("anger", 0.72, {"anger": 0.72, "sadness": 0.28}, False)
 _ANSWER = {
     "description": "The answer; `no speech` is one, with no probabilities.",
     "content": {
         "application/json": {
-            "example": {
-                "emotion": "anger",
-                "confidence": 0.72,
-                "unsure": False,
-                "seconds": 3.1,
-                "speech": 0.5,
-                "probabilities": _SHARES,
-                "model": "default",
-            }
+            "example": {**_EXAMPLE.fields(seconds=3.1, speech=0.5), "model": "default"}
         }
     },
 }

@@ -57,6 +57,7 @@ class Service:
             raise RequestError(
                 404, f"model {name[:60]!r}: not served here; there are: {', '.join(self.models)}."
             )
+        # A recognizer is options around a network, so that one for each request costs nothing.
         wanted = [word.strip() for word in emotions.split(",") if word.strip()]
         return Recognizer(self.models[name], emotions=wanted or None, threshold=threshold)
 

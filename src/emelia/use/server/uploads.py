@@ -71,6 +71,7 @@ async def read_upload(request: Request, service: Service) -> bytearray:
     settings = service.settings
     form = _form_of(request)
     most = settings.max_bytes + _FORM
+    # What is claimed is only a first check: `_fill` counts the bytes that do come.
     claimed = request.headers.get("content-length", "0")
     if claimed.isdecimal() and int(claimed) > most:
         raise _too_large(settings)
