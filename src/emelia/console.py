@@ -143,6 +143,16 @@ class Progress:
         _line(name, f"done in {duration(task.elapsed)}", facts)
 
 
+def bar(share: float, width: int) -> str:
+    """A bar of `width` characters of which a share from 0 to 1 is full; ASCII if it must be."""
+    full = round(min(max(share, 0.0), 1.0) * width)
+    try:
+        "█░".encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return f"{'#' * full:<{width}}"
+    return "█" * full + "░" * (width - full)
+
+
 def _make_bars() -> progress.Progress:
     from rich import progress
 

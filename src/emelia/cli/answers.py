@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 
+from emelia import console
 from emelia.text import percent
 from emelia.use.answer import Prediction
 
@@ -41,14 +42,7 @@ def width_of(names: Sequence[str]) -> int:
 
 def _bar(share: float) -> str:
     """A bar for a share from 0 to 1, on a terminal."""
-    if not sys.stdout.isatty():
-        return ""
-    full = round(share * _BAR)
-    try:
-        "█░".encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:
-        return f"{'#' * full:<{_BAR}}  "
-    return f"{'█' * full}{'░' * (_BAR - full)}  "
+    return f"{console.bar(share, _BAR)}  " if sys.stdout.isatty() else ""
 
 
 def _on_one_line(name: str) -> str:

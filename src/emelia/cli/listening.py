@@ -163,7 +163,7 @@ class Screen(Listener):
         full = 1 - decibels / _QUIETEST
         style = "red" if self._level >= 1 else "green"
         note = "too loud" if self._level >= 1 else f"{decibels:4.0f} dB"
-        return Text.assemble(f"{'level':<{width}}  ", (_bar(full), style), f"  {note}")
+        return Text.assemble(f"{'level':<{width}}  ", (console.bar(full, _BAR), style), f"  {note}")
 
 
 def make_listener(*, json: bool, emotions: Sequence[str], threshold: float) -> Listener:
@@ -181,14 +181,5 @@ def segment_line(segment: Segment) -> str:
 def _share_line(name: str, share: float, width: int, best: bool) -> Text:
     from rich.text import Text
 
-    text = f"{name:<{width}}  {_bar(share)}  {100 * share:3.0f} %"
+    text = f"{name:<{width}}  {console.bar(share, _BAR)}  {100 * share:3.0f} %"
     return Text(text, style="bold cyan" if best else "")
-
-
-def _bar(share: float) -> str:
-    full = round(min(max(share, 0.0), 1.0) * _BAR)
-    try:
-        "█░".encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:
-        return f"{'#' * full:<{_BAR}}"
-    return "█" * full + "░" * (_BAR - full)

@@ -105,7 +105,7 @@ class Recognizer:
             computed at once; in place of a recording that cannot be used, the error.
         """
         with ThreadPoolExecutor(threads) as pool:
-            # Twice as many as threads are read ahead, so that none waits while the network computes.
+            # Twice as many as threads are read ahead, so that none waits for the network.
             read = in_order(pool, self._try_to_read, sources, 2 * threads)
             for group in groups(read, _samples_in, _GROUP, _GROUP_SAMPLES):
                 answers = iter(self._answers([clip for clip in group if isinstance(clip, _Clip)]))
