@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from emelia import metrics
 from emelia.metrics import accuracy, interval, uar
+from emelia.metrics.scores import Metric
 
 Labels = NDArray[np.int64]
 CLASSES = ("anger", "disgust", "fear", "happiness", "sadness")
@@ -399,3 +400,17 @@ def test_what_does_not_go_with_the_clips_is_refused() -> None:
             metrics.reliability([0], bad)
     with pytest.raises(ValueError, match="class number 2 given"):
         metrics.calibration_error([2], [[0.5, 0.5]])
+
+
+def test_a_metric_that_is_registered_is_in_scores_and_intervals(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = metrics.PER_CLASS["recall"].of
+    monkeypatch.setitem(metrics.OVERALL, "worst", Metric("worst", lambda c: found(c).min(axis=-1)))
+    monkeypatch.setitem(metrics.PER_CLASS, "again", Metric("again", found))
+    truth, guesses, who = [0, 0, 1, 1], [0, 0, 0, 1], list("abcd")
+    told = metrics.scores(truth, guesses, ("a", "b"))
+    assert told["worst"] == 0.5 and told["per_class"]["b"]["again"] == 0.5
+    assert metrics.interval(truth, guesses, who, "worst").high <= 1
+    assert metrics.class_intervals(truth, guesses, who, 2)["again"][0].low == 1
+    assert metrics.titles(metrics.OVERALL) == ["accuracy %", "UAR %", "worst %"]
