@@ -414,3 +414,21 @@ def test_a_metric_that_is_registered_is_in_scores_and_intervals(
     assert metrics.interval(truth, guesses, who, "worst").high <= 1
     assert metrics.class_intervals(truth, guesses, who, 2)["again"][0].low == 1
     assert metrics.titles(metrics.OVERALL) == ["accuracy %", "UAR %", "worst %"]
+
+
+def test_the_interval_of_a_mean_is_that_of_the_textbook() -> None:
+    values = np.random.default_rng(0).normal(3, 2, 400)
+    span = metrics.mean_interval(values, ["one"] * 400)
+    assert not span.clustered
+    reach = 1.96 * values.std() / 20
+    assert span.low == pytest.approx(values.mean() - reach, abs=0.03)
+    assert span.high == pytest.approx(values.mean() + reach, abs=0.03)
+
+
+def test_the_interval_of_a_mean_heeds_that_clips_of_a_speaker_are_alike() -> None:
+    speakers = [str(i // 20) for i in range(200)]
+    values = np.repeat(np.random.default_rng(0).normal(0, 1, 10), 20)
+    alike = metrics.mean_interval(values, speakers)
+    alone = metrics.mean_interval(values, ["one"] * 200)
+    assert alike.clustered
+    assert alike.high - alike.low > 2 * (alone.high - alone.low)
