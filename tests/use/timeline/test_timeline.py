@@ -573,11 +573,6 @@ def test_a_picture_can_be_drawn_of_any_length(seconds: float) -> None:
     assert picture(timeline_figure("", seconds, empty, ("joy", "grief"), [], []), ".png")
 
 
-def test_an_answer_in_words() -> None:
-    assert segment(0, 1).in_words() == "anger 70 %"
-    assert segment(0, 1, unsure=True).in_words() == "not sure (anger 70 %)"
-
-
 def test_a_builder_can_be_asked_between_pieces() -> None:
     builder = TimelineBuilder(Loudness())
     events = builder.feed(talk(1, 6))

@@ -26,7 +26,7 @@ Recordings = Mapping[str, Path]  # by the id of a clip
 
 
 @dataclass(frozen=True)
-class Answer:
+class ClipAnswer:
     """What a network answered to a test clip."""
 
     clip: str  # its id
@@ -67,26 +67,28 @@ def _by_id(corpus: Corpus) -> dict[str, Path]:
     return {u.id: u.path for u in corpus.utterances}
 
 
-def mistakes(row: Row, most: int) -> list[Answer]:
+def mistakes(row: Row, most: int) -> list[ClipAnswer]:
     """The wrong answers of the first seed, highest confidence first."""
     wrong = [one for one in _answers(row) if one.meant != one.said]
     return sorted(wrong, key=lambda one: (-one.confidence, one.clip))[:most]
 
 
-def surest(row: Row) -> Answer | None:
+def surest(row: Row) -> ClipAnswer | None:
     """The right answer with the highest confidence, or None."""
     right = [one for one in _answers(row) if one.meant == one.said]
     return min(right, key=lambda one: (-one.confidence, one.clip), default=None)
 
 
-def _answers(row: Row) -> Iterator[Answer]:
+def _answers(row: Row) -> Iterator[ClipAnswer]:
     """All answers of the first seed, without those of trainings that diverged."""
     for cell in row.counted[0]:
         answers = zip(cell.predictions, cell.truth, cell.predicted, strict=True)
         for (said, truth, guess), chances in zip(answers, cell.calibrated, strict=True):
             if not np.isnan(chances).any():
                 names = cell.classes[truth], cell.classes[guess]
-                yield Answer(str(said["id"]), str(said["speaker"]), *names, float(chances[guess]))
+                yield ClipAnswer(
+                    str(said["id"]), str(said["speaker"]), *names, float(chances[guess])
+                )
 
 
 def beginning(path: Path) -> tuple[Wave, bool]:

@@ -16,7 +16,7 @@ from emelia.show import describe
 from emelia.show.page import Figures, Picture, data_uri
 from emelia.show.report.plots import conversion
 from emelia.show.report.recordings import (
-    Answer,
+    ClipAnswer,
     Recordings,
     beginning,
     flac,
@@ -39,7 +39,7 @@ class Example:
 class Mistake:
     """A wrong answer, with the recording to judge it by."""
 
-    answer: Answer
+    answer: ClipAnswer
     sound: str  # data URI; empty where the recording is not on this disk
     cut: bool  # whether the sound is the beginning of a longer recording
 
@@ -62,7 +62,7 @@ def example(row: Row, paths: Recordings, figures: Figures, name: str) -> Example
 
 
 def _example(
-    row: Row, recipe: Recipe, answer: Answer, path: Path, figures: Figures, name: str
+    row: Row, recipe: Recipe, answer: ClipAnswer, path: Path, figures: Figures, name: str
 ) -> Example:
     speech = prepare(*decode(path), recipe.audio)
     values = log_mel(speech, recipe.features)

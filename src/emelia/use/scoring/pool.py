@@ -23,7 +23,7 @@ from emelia.processes import one_thread_each
 from emelia.use.recognizer import Prediction, Recognizer, load
 from emelia.use.scoring.journal import Row
 
-Answer = tuple[str, Row | None, str]  # path, its row, or else the reason why there is none
+Outcome = tuple[str, Row | None, str]  # path, its row, or else the reason why there is none
 _SPAWN = get_context("spawn")  # a forked process could inherit a lock that is held for ever
 _NO_MEMORY = 12  # exit code, ENOMEM
 
@@ -58,7 +58,7 @@ class Pool:
             worker.process.join()
             worker.pipe.close()
 
-    def answers(self, chunks: Iterable[list[str]]) -> Iterator[list[Answer]]:
+    def answers(self, chunks: Iterable[list[str]]) -> Iterator[list[Outcome]]:
         """Yield the answers to each chunk of paths, in the order they are finished.
 
         Raises:
@@ -75,15 +75,15 @@ class Pool:
             for pipe in connection.wait(list(busy)):
                 yield self._hear(busy[pipe], todo)  # type: ignore[index]
 
-    def _hear(self, worker: _Worker, todo: deque[list[str]]) -> list[Answer]:
+    def _hear(self, worker: _Worker, todo: deque[list[str]]) -> list[Outcome]:
         try:
-            answers: list[Answer] = worker.pipe.recv()
+            answers: list[Outcome] = worker.pipe.recv()
         except (EOFError, OSError):
             return self._replace(worker, todo)
         worker.ready, worker.chunk = True, []
         return answers
 
-    def _replace(self, dead: _Worker, todo: deque[list[str]]) -> list[Answer]:
+    def _replace(self, dead: _Worker, todo: deque[list[str]]) -> list[Outcome]:
         """Start another process for one that ended; not for one that never became ready."""
         dead.process.join()
         dead.pipe.close()
@@ -113,7 +113,7 @@ def _work(pipe: Connection, model: str, emotions: Sequence[str] | None) -> None:
     """The work of a process: load the model, then answer chunks until the pipe is closed."""
     try:
         recognizer = load(model, emotions=emotions)
-        answers: list[Answer] = []
+        answers: list[Outcome] = []
         with contextlib.suppress(EOFError, ConnectionError):
             while True:
                 pipe.send(answers)
@@ -124,7 +124,7 @@ def _work(pipe: Connection, model: str, emotions: Sequence[str] | None) -> None:
         sys.exit(_NO_MEMORY)
 
 
-def _answer(path: str, told: Prediction | AudioError, by: Recognizer) -> Answer:
+def _answer(path: str, told: Prediction | AudioError, by: Recognizer) -> Outcome:
     if isinstance(told, AudioError):
         return path, None, str(told).removeprefix(f"{path}: ")
     return path, told.row(by.emotions, decimals=6), ""
