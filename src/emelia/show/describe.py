@@ -45,6 +45,7 @@ _BALANCE = {
 def known(settings: Mapping[str, Any]) -> Recipe | None:
     """A recipe from the settings of a cell; None where this version does not know them."""
     try:
+        # Results may come from another version, whose settings this one does not know.
         return recipe_from(settings)
     except ConfigError:
         return None
@@ -55,6 +56,7 @@ def way(settings: Mapping[str, Any]) -> str:
     recipe = known(settings)
     if recipe is None:
         return ""
+    # Recipes that only stop at different times learn in one way, and may be compared as one.
     train = replace(recipe.train, epochs=0, patience=0)
     return replace(recipe, train=train, name="").digest
 

@@ -81,6 +81,7 @@ def legend(axes: Axes, columns: int = 2) -> None:
 
 def mel_band(hz: float, features: FeatureConfig, bands: int) -> float:
     """The (fractional) index of the mel band at a frequency in Hz."""
+    # Band k is centred k + 1 steps above fmin, and drawn around k + 0.5.
     low, high, mel = (hz_to_mel(f) for f in (features.fmin, features.fmax, hz))
     return (mel - low) / (high - low) * (bands + 1) - 0.5
 
@@ -118,6 +119,7 @@ def svg(drawn: Figure) -> bytes:
     from matplotlib import rc_context
 
     file = io.BytesIO()
+    # A fixed salt and no date: figures that have not changed must not change in a repository.
     with any_script(), rc_context({"svg.hashsalt": "emelia", "svg.fonttype": "path"}):
         drawn.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     text = re.sub(rb' d="[^"]*"', _rounded, file.getvalue())

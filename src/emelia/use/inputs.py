@@ -40,6 +40,7 @@ def recordings(where: str | Path) -> list[str]:
         raise AudioError(f"{where}: no such file or folder. Check the path.")
     if not found:
         raise AudioError(f"{where}: no recordings here; expected {', '.join(SUFFIXES)} files.")
+    # A list may name a file twice, and one file needs one answer.
     return list(dict.fromkeys(found))
 
 

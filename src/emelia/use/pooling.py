@@ -84,6 +84,7 @@ def _at_usual_level(wave: Wave) -> Wave:
     peak = max(0.0, float(copy.max(initial=0.0)), -float(copy.min(initial=0.0)))
     if peak <= _FAINT:
         return wave
+    # The detector depends a little on the level; a louder copy is to have the same runs.
     copy *= np.float32(_LEVEL / peak)
     return copy
 

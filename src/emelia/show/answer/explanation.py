@@ -88,6 +88,7 @@ def _draw_spectrogram(
 ) -> None:
     bands = len(logmel)
     place: Any = (0, seconds, 0, bands)  # left, right, bottom, top
+    # Grey, so that the colours of the saliency above it can be read.
     image = axes.imshow(logmel, cmap="gray_r", aspect="auto", origin="lower", extent=place)
     axes.imshow(_tint(saliency)[None], aspect="auto", origin="lower", extent=place)
     if features.kind == "mfcc":

@@ -179,6 +179,7 @@ def _locator(seconds: float) -> Any:
     from matplotlib.ticker import MaxNLocator, MultipleLocator
 
     steps = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800)
+    # Twelve ticks at most, or their labels would overlap.
     fitting = [step for step in steps if seconds / step <= 12]
     return MultipleLocator(fitting[0]) if fitting and seconds > 5 else MaxNLocator(8)
 

@@ -165,6 +165,8 @@ def _confidence(card: Card) -> str:
     if accepted:
         blocks.append(" ".join(accepted))
     for part, found in card.metrics.items():
+        # The temperature was chosen on validation clips: only where corpora took turns is their
+        # calibration a test.
         if part == "test" or card.for_strangers:
             blocks.append(_calibration(part, found))
     if test := card.metrics.get("test"):

@@ -78,6 +78,7 @@ def gather(corpus: Corpus, jobs: int = 1, on_progress: OnProgress | None = None)
         else:
             numbers, resized = unpacked(found)
             clips.append(Clip(utterance, numbers, *_header(utterance), _fingerprint(resized)))
+            # Sums, since the spectrograms of a large corpus do not fit into memory together.
             empty = np.zeros((BANDS, COLUMNS))
             sums[utterance.emotion] = sums.get(utterance.emotion, empty) + resized
         if on_progress:

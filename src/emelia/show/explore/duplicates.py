@@ -62,6 +62,7 @@ def _look_alikes(clips: Sequence[Clip]) -> Iterator[tuple[Clip, Clip]]:
     """Pairs with similar fingerprints; `clips` are sorted by length."""
     fingerprints = np.array([clip.fingerprint for clip in clips])
     lengths = np.array([_length(clip) for clip in clips])
+    # Encoders add or cut some hundredths of a second; clips of other lengths cannot be copies.
     ends = np.searchsorted(lengths, 1.05 * lengths + 0.1, side="right")
     for start in range(0, len(clips), _BLOCK):
         last = min(start + _BLOCK, len(clips))
@@ -102,6 +103,7 @@ def same_sound(pair: tuple[Utterance, Utterance]) -> bool | None:
         one, other = (_listen(utterance) for utterance in pair)
     except AudioError:
         return None
+    # Room for both, so that the correlation of the FFT does not wrap around.
     size = 2 ** int(np.ceil(np.log2(one.size + other.size)))
     cross = np.fft.irfft(np.fft.rfft(one, size) * np.fft.rfft(other, size).conj(), size)
     lag = int(np.abs(cross).argmax())

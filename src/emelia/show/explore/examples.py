@@ -64,6 +64,7 @@ def _chosen(exploration: Exploration, doubtful: set[str]) -> list[Clip]:
         who, said, emotion = (
             getattr(clip.utterance, name) for name in ("speaker", "sentence", "emotion")
         )
+        # From one speaker saying one sentence to anybody: the closer, the better emotions compare.
         for group in ((who, said), (who,), ()):
             groups[group].setdefault(emotion, clip)
 

@@ -184,6 +184,7 @@ def _stored(exploration: Exploration) -> str:
     if len(every) == 1:
         return ""
     text = f"The files are of {len(every)} kinds of format and rate"
+    # A format that only some emotions have can be learnt instead of the voice.
     if all(own == every for own in kinds.values()):
         return f"{text}, all of which occur in every emotion."
     return f"{text}, not all in every emotion: a network may learn the format instead of the voice."

@@ -76,6 +76,7 @@ def _named(utterances: Sequence[Utterance]) -> list[tuple[Utterance, str]]:
     found, taken = [], set()
     for utterance in utterances:
         name = f"{file_name(utterance.emotion)}/{file_name(Path(utterance.id).stem)}.png"
+        # Some file systems do not tell capital letters from small ones.
         if name.lower() in taken:
             name = f"{file_name(utterance.emotion)}/{file_name(utterance.id)}.png"
         taken.add(name.lower())

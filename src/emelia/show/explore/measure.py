@@ -134,6 +134,7 @@ def _resized(spectrogram: Array, first: float, last: float) -> Array:
     """A stretch of a spectrogram in 64 bands and 48 columns, each a mean over its share of it."""
     bands = spectrogram.reshape(BANDS, -1, spectrogram.shape[1]).mean(axis=1)
     sums = np.cumsum(np.pad(bands, ((0, 0), (1, 0))), axis=1)
+    # Differences of sums at fractional frames: clips of any length have the same columns.
     edges = np.linspace(first, last, COLUMNS + 1)
     read = np.array([np.interp(edges, np.arange(sums.shape[1]), line) for line in sums])
     return np.asarray(np.diff(read, axis=1) * (COLUMNS / (last - first)), dtype=np.float32)

@@ -110,8 +110,10 @@ def ridges(groups: Mapping[str, Values], label: str, logarithmic: bool = False) 
     """Draw the distribution in each group, with median, quartiles and range."""
     drawn, axes = new_figure(_NARROW, 0.8 + 0.4 * len(groups))
     bins = _bins(np.concatenate(list(groups.values())), logarithmic)
+    # On a logarithmic axis the middle of a bin is the geometric mean of its ends.
     middles = np.sqrt(bins[1:] * bins[:-1]) if logarithmic else (bins[1:] + bins[:-1]) / 2
     for place, values in zip(range(len(groups))[::-1], groups.values(), strict=True):
+        # Smoothed with the neighbouring bins, since the histogram of few clips is ragged.
         shape = np.convolve(np.histogram(values, bins)[0], [0.25, 0.5, 0.25], mode="same")
         height = place + 0.72 * shape / max(shape.max(), 1e-9)
         axes.fill_between(middles, place, height, color=OKABE_ITO[0], alpha=0.45, linewidth=0)

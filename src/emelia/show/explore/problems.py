@@ -96,6 +96,7 @@ def _copies(kind: str, groups: Iterable[Sequence[Utterance]]) -> Iterator[Proble
         names = tuple(utterance.id for utterance in ordered)
         labels = [utterance.emotion for utterance in ordered]
         yield Problem(kind, names, f"{len(names)} clips of {_listed(labels)}")
+        # One recording under two emotions is worse than a copy: one of its labels is wrong.
         if len(set(labels)) > 1:
             yield Problem("label conflict", names, _listed(labels))
 

@@ -138,6 +138,8 @@ def all_csv(exploration: Exploration, problems: Sequence[Problem]) -> dict[str, 
         "problems.csv": found(problems, len(problems)),
     }
     texts = {name: t.csv() for name, t in tables.items() if t.rows}
+    # Also where nothing is wrong: without the file one could not tell that from a page half
+    # written.
     texts.setdefault("problems.csv", found([]).csv())
     measures = [field.name for field in fields(Measures)]
     head = (*_UTTERANCE, "format", "channels", *measures)

@@ -67,6 +67,8 @@ def gained(means: Sequence[Mean], measure: str, label: str) -> Figure:
     for number, method in enumerate(METHODS):
         colour, mark = OKABE_ITO[number], "os"[number]
         for mean in (m for m in means if m.method == method):
+            # Both methods lie on the line of their noise, one a little above and one a little
+            # below.
             place = len(rows) - 1 - rows.index((mean.noise, mean.snr)) + 0.12 - 0.24 * number
             value, span = getattr(mean, measure)
             axes.plot([span.low, span.high], [place, place], color=colour, linewidth=2)

@@ -123,6 +123,7 @@ def answer(found: Sequence[Mean]) -> str:
     told = []
     for method in METHODS:
         own = [m for m in found if m.method == method and m.noise != CLEAN]
+        # Only an interval that leaves zero out tells of a gain or a loss.
         better = sum(m.si_sdr[1].low > 0 for m in own)
         worse = sum(m.si_sdr[1].high < 0 for m in own)
         told.append(

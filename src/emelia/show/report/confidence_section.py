@@ -50,6 +50,7 @@ def conclusions(row: Row) -> list[str]:
 
 def _sureness(row: Row, worth: Calibration) -> str:
     word = "surer" if worth.sureness > row.accuracy else "less sure"
+    # On few clips even perfect confidences have some error: only more than that is an error shown.
     shown = worth.interval.low > worth.perfect
     verdict = "more than" if shown else "not shown to be more than"
     told = (

@@ -129,6 +129,7 @@ def elsewhere(study: Study) -> Table:
     others = [one for one in founding(sample.corpus) if one not in known]
     lines, place = [_reference(one) for one in known], None
     if best and (known or others):
+        # Among the others in the order of accuracy, so that one sees what is better.
         place = sum(one.accuracy > 100 * best.accuracy for one in known)
         here = with_interval(best.accuracy, best.accuracy_interval)
         lines.insert(
@@ -173,6 +174,7 @@ def random_against_apart(found: Sequence[Study]) -> Table:
 
 def _difference(one: Study, other: Study, row: Row, twin: Row) -> tuple[str, ...]:
     peek = row.best_test_accuracy
+    # Figures of random splits are mostly published with their best test epoch.
     claimed = row.accuracy if peek is None else peek
     return (
         row.cells[0].recipe,

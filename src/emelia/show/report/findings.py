@@ -167,6 +167,7 @@ def _effects(study: Study) -> list[str]:
     for pair in study.pairs:
         one, other = (_factors(rows[name]) for name in (pair.first, pair.second))
         changed = [key for key in _FACTORS if one[key] != other[key]]
+        # With two changes nobody could tell which of them made the difference.
         if len(changed) == 1:
             key = changed[0]
             effects.setdefault((key, one[key], other[key]), []).append(pair)

@@ -29,6 +29,7 @@ def limitations(study: Study) -> list[str]:
         for cell in cells
         if cell.settings["train"].get("checkpoint", "best") == "best" and not _solved(cell)
     ]
+    # Where the last epoch was the best, validation was still improving.
     last = sum(cell.best_epoch == len(cell.history) for cell in chosen)
     if last:
         known.append(

@@ -53,6 +53,7 @@ def intervals(rows: Sequence[Row]) -> Figure:
             _bar(axes, shifted, row.best_test_accuracy, row.best_test_interval, OKABE_ITO[1], "s")
         if row.published is not None:
             axes.plot(100 * row.published, place, "D", color=INK, fillstyle="none", markersize=6)
+    # What a network reaches that always answers the commonest class.
     chance = 100 * np.bincount(rows[0].truth).max() / len(rows[0].truth)
     axes.axvline(chance, color=FAINT, linewidth=1, linestyle=":")
     axes.set_yticks(places, [row.recipe for row in rows])

@@ -40,12 +40,15 @@ def places_of(results: Iterable[Path]) -> list[str]:
     """Where the corpora of studies lay, from the run folders beside their results."""
     found: dict[str, None] = {}
     for file in results:
+        # One run is enough, since all runs of a study have one corpus.
         for run in sorted((file.parent / "cells").glob("*/run.json"))[:1]:
             try:
                 about = json.loads(run.read_text(encoding="utf-8"))
                 places, added = about.get("places", []), about.get("added", {})
             except (OSError, ValueError):  # a report does without
                 continue
+            # Places of corpora that were only added to the training come last; none of their clips
+            # is tested.
             if tested := places[: len(places) - len(added)]:
                 found["+".join(map(str, tested))] = None
     return list(found)

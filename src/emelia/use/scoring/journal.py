@@ -122,6 +122,8 @@ class Journal:
         if found:
             self._compare(json.loads(found[0]), about)
         self._base.execute("REPLACE INTO about VALUES (1, ?)", (json.dumps(about),))
+        # What failed for want of memory or a disk may succeed now, so each run tries all of them
+        # again.
         self._base.execute("DELETE FROM failures")
         self.commit()
 

@@ -95,6 +95,7 @@ def score(
     names = recordings(where)
     file = find_model(model)
     about = {
+        # With its digest: a model of the same name may have been trained again since.
         "model": f"{recognizer.card.name} ({sha256(file.read_bytes()).hexdigest()[:8]})",
         "emotions": ", ".join(recognizer.emotions),
         "input": os.path.normpath(where),

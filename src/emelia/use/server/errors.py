@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from emelia.errors import AudioError, ConfigError, FormatError, TooLongError
 
+# What metrics call each refusal.
 REASONS = {
     400: "malformed",
     401: "token",

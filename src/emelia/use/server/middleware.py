@@ -21,6 +21,7 @@ from emelia.use.server.errors import REASONS, RequestError, as_request_error
 from emelia.use.server.service import Service
 from emelia.use.server.settings import ServerSettings
 
+# The page handles recordings of people: no other site may frame it, script it or read from it.
 HEADERS = {
     "content-security-policy": (
         "default-src 'self'; media-src 'self' blob:; img-src 'self' data: blob:; "

@@ -101,6 +101,7 @@ class _Server(uvicorn.Server):
         if self.force_exit:  # a second Ctrl-C; uvicorn would leave our threads and processes
             await self.lifespan.shutdown()
 
+    # Also ends without a signal, when the application itself stops the service.
     async def on_tick(self, counter: int) -> bool:
         return await super().on_tick(counter) or self._service.stopping.is_set()
 

@@ -66,6 +66,7 @@ class Segments:
         edges = {w.start for w in self._open} | {w.end for w in self._open}
         # The end of a run comes soon after that of a window: too soon for an answer of its own.
         inside = sorted(edge for edge in edges if self._judged < edge < until - _MOMENT)
+        # Between two edges the same windows cover every moment, so one mean holds for all of them.
         for start, end in pairwise([self._judged, *inside, until]):
             middle = (start + end) / 2
             covering = [w for w in self._open if w.start <= middle <= w.end]
