@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Protocol
 
 
-class Interval(Protocol):
+class HasEnds(Protocol):
     """What is needed of a `metrics.Interval`; that stands on a layer above this one."""
 
     @property
@@ -34,12 +34,12 @@ def between(low: float, high: float) -> str:
     return f"{percent(low)}–{percent(high)}"
 
 
-def interval(ends: Interval) -> str:
+def interval(ends: HasEnds) -> str:
     """The ends of an interval of shares, "50.3–61.9", with a star where it is too narrow."""
     return between(ends.low, ends.high) + "*" * ends.too_narrow
 
 
-def with_interval(share: float, ends: Interval) -> str:
+def with_interval(share: float, ends: HasEnds) -> str:
     """A share with its interval: "56.1 (50.3–61.9)", with a star where that is too narrow."""
     return f"{percent(share)} ({between(ends.low, ends.high)})" + "*" * ends.too_narrow
 
