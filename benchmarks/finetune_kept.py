@@ -38,7 +38,8 @@ from emelia.learn.training.inference import logits
 from emelia.learn.training.runs import Run
 from emelia.learn.training.trainer import TrainingJob, train
 from emelia.metrics import uar
-from emelia.show.tables import Table, write_block
+from emelia.show.tables import write_block
+from emelia.table import Table
 from emelia.use.bundled import find_model
 from emelia.use.model import read_card
 
@@ -215,7 +216,7 @@ def main() -> None:
             lines.append(line(bench.corpus.name, size, drawn))
             console.say("  ".join(lines[-1]))
     found = table(lines, chosen.model, chosen.draws)
-    console.table(found.title, found.columns, found.rows, found.note)
+    found.print()
     if chosen.into:
         write_block(Path(chosen.into), chosen.name, found.markdown())
 

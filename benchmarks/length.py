@@ -29,7 +29,9 @@ from emelia import Recognizer, console, load, read_corpus
 from emelia.audio import Wave, decode, resample
 from emelia.corpora import Corpus, Utterance
 from emelia.metrics import calibration_error, interval, uar
-from emelia.show.tables import Table, with_interval, write_block
+from emelia.show.tables import write_block
+from emelia.table import Table
+from emelia.text import with_interval
 
 RATE = 16_000  # Hz
 NOISE = 1e-3  # of full scale: -60 dB

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from recognition_speed import ONE_THREAD, RATE, ROOT, machine, speech
 
 from emelia import console
-from emelia.show.tables import Table, write_block
+from emelia.show.tables import write_block
+from emelia.table import Table
 
 AESDD = ROOT.parent / "shared" / "corpora" / "aesdd"
 BLOCK = 600  # s, of speech repeated

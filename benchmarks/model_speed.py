@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from recognition_speed import RATE, in_turns, machine, megabytes, speech
 
-from emelia import console, load
-from emelia.show.tables import Table, write_block
+from emelia import load
+from emelia.show.tables import write_block
+from emelia.table import Table
 from emelia.use.bundled import find_model, shipped
 
 SECONDS = 4.0  # of speech
@@ -49,7 +50,7 @@ def main() -> None:
     options.add_argument("--into", type=Path, help="write the table into this Markdown file")
     chosen = options.parse_args()
     table = compare(chosen.models or list(shipped()), chosen.corpus, chosen.rounds)
-    console.table(table.title, table.columns, table.rows, table.note)
+    table.print()
     if chosen.into:
         write_block(chosen.into, "model-speed", table.markdown())
 

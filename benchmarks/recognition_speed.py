@@ -32,7 +32,8 @@ from numpy.typing import NDArray
 
 from emelia import console, load, preprocess_audio, read_corpus
 from emelia.packages import package
-from emelia.show.tables import Table, write_block
+from emelia.show.tables import write_block
+from emelia.table import Table
 from emelia.use.scoring.run import score
 
 RATE = 16_000  # Hz

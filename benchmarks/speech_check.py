@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from emelia import console, read_corpus
 from emelia.audio import decode, resample
 from emelia.corpora import Corpus
-from emelia.show.tables import Table, write_block
+from emelia.show.tables import write_block
+from emelia.table import Table
 from emelia.use.timeline.speech import has_speech
 
 RATE = 16_000  # Hz

@@ -30,7 +30,8 @@ from emelia.learn.study.recipes import find_recipes
 from emelia.learn.training.checkpoints import Epoch
 from emelia.learn.training.fit import FitJob, fit
 from emelia.learn.training.runs import new_network
-from emelia.show.tables import Table, write_block
+from emelia.show.tables import write_block
+from emelia.table import Table
 
 SIZES = (1, 4, 8, 16, 32)
 AESDD = Path(__file__).parents[2] / "shared" / "corpora" / "aesdd"

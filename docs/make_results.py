@@ -19,7 +19,9 @@ from emelia.config import Card
 from emelia.results import Row, Study, read_results, studies
 from emelia.show.report.markdown import comparison, markdown
 from emelia.show.report.study_tables import folds
-from emelia.show.tables import Table, percent, with_interval, write_block
+from emelia.show.tables import write_block
+from emelia.table import Table
+from emelia.text import percent, with_interval
 from emelia.use.bundled import shipped
 from emelia.use.model import read_card
 

@@ -24,12 +24,14 @@ SOURCE = ROOT / "src"
 # Bottom to top; a package is one layer.
 LAYERS = (
     "errors",
+    "text",
     "config",
     "storage",
     "caches",
     "packages",
     "processes",
     "console",
+    "table",
     "emotions",
     "audio",
     "metrics",
@@ -47,8 +49,8 @@ ORDER = {
     "corpora.known": "english europe asia_africa demo_voices demo_synthesis demo",
     "learn": "model data training export study",
     "show": "style describe speakers tables page report explore process answer card",
-    "use": "inputs onnxfile model bundled waveforms batching microphone timeline pooling recognizer"
-    " scoring server",
+    "use": "inputs onnxfile answer model bundled waveforms batching microphone timeline pooling"
+    " recognizer formats scoring server",
     "cli": "options extras common confidence training_run model_output progress answers listening"
     " timeline commands",
 }
@@ -176,7 +178,18 @@ def test_a_folder_is_seen_at_a_glance(folder: Path) -> None:
 
 # What stands in several folders under one name does the same for each of them.
 MIRRORED = {
-    *("calibration", "card", "differences", "errors", "findings", "hub", "live", "page", "plots"),
+    *(
+        "calibration",
+        "card",
+        "differences",
+        "errors",
+        "findings",
+        "hub",
+        "live",
+        "page",
+        "plots",
+        "recipes",
+    ),
     *("settings", "tables", "timeline", "tune"),
 }
 

@@ -155,14 +155,6 @@ def test_nothing_to_do_is_done_at_once(capsys: Captured) -> None:
     assert capsys.readouterr().err == "files: done in 0:00\n"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "written"),
-    [(7.4, "0:07"), (750, "12:30"), (11_100, "3:05:00"), (3_599.6, "1:00:00")],
-)
-def test_durations_are_written_as_clocks(seconds: float, written: str) -> None:
-    assert console.duration(seconds) == written
-
-
 def test_bars_are_drawn_on_a_terminal_and_results_stay_clean() -> None:
     out, drawn = on_a_terminal(
         """

@@ -1,9 +1,9 @@
-"""What people see: lines, tables and progress. The only code that knows the terminal.
+"""Lines, tables and progress on the terminal; no other module writes to it.
 
-Results go to standard output, so that they can be piped; warnings, failures and
-progress go to standard error. On a terminal progress is bars with the time left,
-anywhere else a plain line at most every tenth of a task. Rich is imported by what draws,
-since plain lines need none of it.
+Results go to standard output, so that they can be piped; warnings, failures and progress go to
+standard error. On a terminal progress is shown as bars with the time left, anywhere else as a plain
+line at most every tenth of a task. Rich is imported only by functions that draw, so that a command
+that prints plain lines starts quickly.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TextIO
+
+from emelia.text import duration
 
 if TYPE_CHECKING:
     from rich import progress
@@ -26,18 +28,18 @@ _CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "?")
 
 
 def say(text: str) -> None:
-    """Print a line of result."""
+    """Print a line of result on standard output."""
     # Not through rich: this is the stream it watches to keep lines clear of the bars.
     print(_printable(text, sys.stdout), flush=True)
 
 
 def warn(text: str) -> None:
-    """Print a line about something odd that does not stop the work."""
+    """Print a warning on standard error; the work goes on."""
     _tell("warning: ", "bold yellow", text)
 
 
 def fail(text: str) -> None:
-    """Print the one line that says why the work stopped."""
+    """Print on standard error, in one line, why the work stopped."""
     _tell("emelia: ", "bold red", text.replace("\n", " "))
 
 
@@ -67,7 +69,7 @@ def table(
 
 @dataclass
 class _Task:
-    """One thing under way: how far it is and since when."""
+    """One task of a progress display: how far it is and when it began."""
 
     name: str
     total: int
@@ -83,7 +85,7 @@ class _Task:
 
     @property
     def left(self) -> str:
-        """Time left at the pace so far; empty while there is none."""
+        """The estimated time left, as text; empty before the first step and after the last."""
         here = self.done - self.first
         if not here or self.done >= self.total:
             return ""
@@ -91,7 +93,7 @@ class _Task:
 
 
 class Progress:
-    """Progress of several tasks at once, each known by its name.
+    """Shows the progress of several tasks at once, each known by its name.
 
     with Progress() as progress:
         progress.start("epochs", 60)
@@ -113,7 +115,7 @@ class Progress:
             self._bars.stop()
 
     def start(self, name: str, total: int, done: int = 0) -> None:
-        """Begin a task of `total` steps, of which an earlier start has `done` some."""
+        """Begin a task of `total` steps, of which an earlier run has done `done`."""
         task = self._tasks[name] = _Task(name, max(total, 1), done, done, time.monotonic())
         task.told = _TENTHS * done // task.total
         if self._bars:
@@ -123,7 +125,7 @@ class Progress:
             )
 
     def step(self, name: str, done: int, facts: str = "") -> None:
-        """Tell that `done` steps are behind us, with a few words about the last one."""
+        """Show that `done` steps of a task are done, with a few words about the last one."""
         task = self._tasks[name]
         task.done = done
         if self._bars and task.bar is not None:
@@ -134,11 +136,21 @@ class Progress:
             _line(name, f"{done}/{task.total}", task.left, facts)
 
     def finish(self, name: str, facts: str = "") -> None:
-        """End a task: its bar makes way for a line that stays."""
+        """End a task: its bar is replaced by a line that stays."""
         task = self._tasks.pop(name)
         if self._bars and task.bar is not None:
             self._bars.remove_task(task.bar)
         _line(name, f"done in {duration(task.elapsed)}", facts)
+
+
+def bar(share: float, width: int) -> str:
+    """A bar of `width` characters of which a share from 0 to 1 is full; ASCII if it must be."""
+    full = round(min(max(share, 0.0), 1.0) * width)
+    try:
+        "█░".encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return f"{'#' * full:<{width}}"
+    return "█" * full + "░" * (width - full)
 
 
 def _make_bars() -> progress.Progress:
@@ -161,7 +173,7 @@ def _make_bars() -> progress.Progress:
 
 @functools.cache
 def _stderr() -> Console:
-    """The one console that draws on standard error, so that lines and bars keep clear."""
+    """The one console that draws on standard error, so that lines do not overwrite bars."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
@@ -184,7 +196,7 @@ def _cell(text: str) -> Text:
 
 
 def _text(text: str, stream: TextIO) -> Text:
-    """Text as it is: brackets are no mark-up."""
+    """A text for rich in which square brackets are printed, not read as mark-up."""
     from rich.text import Text
 
     return Text(_printable(text, stream))
@@ -194,10 +206,3 @@ def _printable(text: str, stream: TextIO) -> str:
     """Replace what the stream cannot carry: control characters, undecodable file names."""
     encoding = stream.encoding or "utf-8"
     return text.translate(_CONTROLS).encode(encoding, "replace").decode(encoding)
-
-
-def duration(seconds: float) -> str:
-    """Write a duration as 0:07, 12:30 or 3:05:00."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -26,7 +26,7 @@ from rich.console import Console
 from toy_model import write_toy
 
 from emelia import cli
-from emelia.cli.listening import Screen, clock
+from emelia.cli.listening import Screen
 from emelia.errors import AudioError, ConfigError, MissingExtraError
 from emelia.use import microphone
 from emelia.use.microphone import Microphone, devices, find_device, replay
@@ -349,7 +349,7 @@ def shown(screen: Screen, width: int = 80) -> list[str]:
 def test_the_picture_shows_level_answer_and_history() -> None:
     screen = Screen(("anger", "sadness"), 0.5)
     shares = {"anger": 0.75, "sadness": 0.25}
-    events = [Window(1, 4, shares), Segment(0, 2, "sadness", 0.4, True, shares)]
+    events = [Window(1, 4, shares), Segment("sadness", 0.4, shares, True, 0, 2)]
     screen.tell(np.full(100, 0.5, np.float32), events, 4.5, 0.5)
     lines = shown(screen)
     assert lines[0] == "0:04.5   0.5 s behind   Ctrl-C ends"
@@ -369,12 +369,8 @@ def test_an_old_answer_is_no_answer_for_now() -> None:
 def test_the_picture_fits_a_narrow_terminal_and_a_long_talk() -> None:
     screen = Screen(("anger", "sadness"), 0.5)
     for start in range(100):
-        piece = Segment(start, start + 1, "anger", 0.9, False, {"anger": 0.9, "sadness": 0.1})
+        piece = Segment("anger", 0.9, {"anger": 0.9, "sadness": 0.1}, False, start, start + 1)
         screen.tell(np.ones(10, np.float32), [piece], start + 1.0, 0.0)
     lines = shown(screen, 40)
     assert len(lines) < 20 and max(map(len, lines)) <= 40
     assert "0:01:39" not in lines[-1] and lines[-1].split()[0] == "1:39.0"
-
-
-def test_clocks_carry_over() -> None:
-    assert [clock(s) for s in (0, 59.96, 3600)] == ["0:00.0", "1:00.0", "1:00:00.0"]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from emelia import metrics
 from emelia.metrics import accuracy, interval, uar
+from emelia.metrics.scores import Metric
 
 Labels = NDArray[np.int64]
 CLASSES = ("anger", "disgust", "fear", "happiness", "sadness")
@@ -409,3 +410,35 @@ def test_what_does_not_go_with_the_clips_is_refused() -> None:
             metrics.reliability([0], bad)
     with pytest.raises(ValueError, match="class number 2 given"):
         metrics.calibration_error([2], [[0.5, 0.5]])
+
+
+def test_a_metric_that_is_registered_is_in_scores_and_intervals(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = metrics.PER_CLASS["recall"].of
+    monkeypatch.setitem(metrics.OVERALL, "worst", Metric("worst", lambda c: found(c).min(axis=-1)))
+    monkeypatch.setitem(metrics.PER_CLASS, "again", Metric("again", found))
+    truth, guesses, who = [0, 0, 1, 1], [0, 0, 0, 1], list("abcd")
+    told = metrics.scores(truth, guesses, ("a", "b"))
+    assert told["worst"] == 0.5 and told["per_class"]["b"]["again"] == 0.5
+    assert metrics.interval(truth, guesses, who, "worst").high <= 1
+    assert metrics.class_intervals(truth, guesses, who, 2)["again"][0].low == 1
+    assert metrics.titles(metrics.OVERALL) == ["accuracy %", "UAR %", "worst %"]
+
+
+def test_the_interval_of_a_mean_is_that_of_the_textbook() -> None:
+    values = np.random.default_rng(0).normal(3, 2, 400)
+    span = metrics.mean_interval(values, ["one"] * 400)
+    assert not span.clustered
+    reach = 1.96 * values.std() / 20
+    assert span.low == pytest.approx(values.mean() - reach, abs=0.03)
+    assert span.high == pytest.approx(values.mean() + reach, abs=0.03)
+
+
+def test_the_interval_of_a_mean_heeds_that_clips_of_a_speaker_are_alike() -> None:
+    speakers = [str(i // 20) for i in range(200)]
+    values = np.repeat(np.random.default_rng(0).normal(0, 1, 10), 20)
+    alike = metrics.mean_interval(values, speakers)
+    alone = metrics.mean_interval(values, ["one"] * 200)
+    assert alike.clustered
+    assert alike.high - alike.low > 2 * (alone.high - alone.low)

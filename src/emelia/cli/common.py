@@ -21,6 +21,7 @@ from emelia.corpora.splits.scheme import (
     make_split,
 )
 from emelia.errors import SplitError
+from emelia.table import Table
 
 
 def open_corpus(where: str, emotions: str = "", apart: Sequence[str] = ()) -> Corpus:
@@ -109,7 +110,7 @@ def _show_parts(title: str, parts: Sequence[Corpus], emotions: Sequence[str]) ->
         counts = part.counts()
         numbers = [str(counts[name] or "-") for name in emotions]
         rows.append([part.name, _how_many(part.speakers), *numbers, str(len(part.utterances))])
-    console.table(title, ["corpus", "speakers", *emotions, "clips"], rows)
+    Table(title, ["corpus", "speakers", *emotions, "clips"], rows).print()
 
 
 def _how_many(speakers: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from emelia.errors import RunError
 from emelia.learn.export.card_figures import confidence
 from emelia.learn.export.temperature import for_calibration, read_answers, temperature, threshold
 from emelia.results import Calibration
+from emelia.text import between, percent
 
 
 def tell_confidence(
@@ -47,20 +48,19 @@ def tell_confidence(
 
 
 def _calibration(found: Mapping[str, Any], heat: float) -> str:
-    low, high, perfect = (100 * v for v in (*found["ece_interval"], found["ece_perfect"]))
     (first, ece), (before, brier) = found["ece"], found["brier"]
     return (
-        f"ECE {100 * ece:.1f} % ({low:.1f} to {high:.1f}; {perfect:.1f} would be perfect), Brier "
-        f"score {brier:.3f}; without its temperature of {heat:g} they are {100 * first:.1f} % and "
-        f"{before:.3f}."
+        f"ECE {percent(ece)} % ({between(*found['ece_interval'])}; "
+        f"{percent(found['ece_perfect'])} would be perfect), Brier score {brier:.3f}; without its "
+        f"temperature of {heat:g} they are {percent(first)} % and {before:.3f}."
     )
 
 
 def _coverage(found: Mapping[str, Any], limit: float, risk: float) -> str:
     right = found["accepted_accuracy"]
-    told = "" if right is None else f", and {100 * right:.1f} % of these are right"
+    told = "" if right is None else f", and {percent(right)} % of these are right"
     return (
-        f"AURC {100 * found['aurc']:.1f} % ({100 * risk:.1f} if confidence told nothing). At the "
-        f"run's threshold of {limit:g} it accepts {100 * found['accepted']:.1f} % of the "
+        f"AURC {percent(found['aurc'])} % ({percent(risk)} if confidence told nothing). At the "
+        f"run's threshold of {limit:g} it accepts {percent(found['accepted'])} % of the "
         f"answers{told}."
     )

@@ -12,8 +12,8 @@ import numpy as np
 
 from emelia import console
 from emelia.audio.limits import Wave
-from emelia.use.recognizer import NO_SPEECH
-from emelia.use.timeline.formats import in_words
+from emelia.text import clock, percent
+from emelia.use.answer import NO_SPEECH, Answer
 from emelia.use.timeline.live import Event
 from emelia.use.timeline.segments import Segment
 from emelia.use.timeline.windows import Window
@@ -59,7 +59,7 @@ class Listener:
         """Print the summary of the whole session."""
         speech = sum(self._spoken.values())
         parts = [
-            f"{name} {100 * share / speech:.0f} %"
+            f"{name} {percent(share / speech, 0)} %"
             for name, share in sorted(self._spoken.items(), key=lambda item: -item[1])
         ]
         found = f"{speech:.1f} s of speech: {', '.join(parts)}" if parts else NO_SPEECH
@@ -154,7 +154,7 @@ class Screen(Listener):
         if not best:
             return NO_SPEECH
         share = shares[best]
-        return in_words(Segment(0, 0, best, share, share < self._threshold, shares))
+        return Answer(best, share, dict(shares), share < self._threshold).in_words()
 
     def _meter(self, width: int) -> Text:
         from rich.text import Text
@@ -163,7 +163,7 @@ class Screen(Listener):
         full = 1 - decibels / _QUIETEST
         style = "red" if self._level >= 1 else "green"
         note = "too loud" if self._level >= 1 else f"{decibels:4.0f} dB"
-        return Text.assemble(f"{'level':<{width}}  ", (_bar(full), style), f"  {note}")
+        return Text.assemble(f"{'level':<{width}}  ", (console.bar(full, _BAR), style), f"  {note}")
 
 
 def make_listener(*, json: bool, emotions: Sequence[str], threshold: float) -> Listener:
@@ -175,28 +175,11 @@ def make_listener(*, json: bool, emotions: Sequence[str], threshold: float) -> L
 
 def segment_line(segment: Segment) -> str:
     """A segment as a line: from, to, answer."""
-    return f"{clock(segment.start):>9} {clock(segment.end):>9}  {in_words(segment)}"
-
-
-def clock(seconds: float) -> str:
-    """A moment as 0:07.3 or 3:05:00.0."""
-    minutes, tenths = divmod(round(10 * seconds), 600)
-    hours, minute = divmod(minutes, 60)
-    rest = f"{tenths // 10:02}.{tenths % 10}"
-    return f"{hours}:{minute:02}:{rest}" if hours else f"{minute}:{rest}"
+    return f"{clock(segment.start):>9} {clock(segment.end):>9}  {segment.in_words()}"
 
 
 def _share_line(name: str, share: float, width: int, best: bool) -> Text:
     from rich.text import Text
 
-    text = f"{name:<{width}}  {_bar(share)}  {100 * share:3.0f} %"
+    text = f"{name:<{width}}  {console.bar(share, _BAR)}  {100 * share:3.0f} %"
     return Text(text, style="bold cyan" if best else "")
-
-
-def _bar(share: float) -> str:
-    full = round(min(max(share, 0.0), 1.0) * _BAR)
-    try:
-        "█░".encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:
-        return f"{'#' * full:<{_BAR}}"
-    return "█" * full + "░" * (_BAR - full)

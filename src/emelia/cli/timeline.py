@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from emelia import console
 from emelia.errors import AudioError, ConfigError, MissingExtraError
+from emelia.table import Table
+from emelia.text import clock, counted, duration
+from emelia.use.formats import FORMATS
 
 if TYPE_CHECKING:
     from emelia.use.recognizer import Recognizer
-    from emelia.use.timeline.formats import Format
     from emelia.use.timeline.timeline import Timeline
 
-FORMATS = ("text", "json", "csv", "rttm", "audacity", "srt", "vtt")
 _LONG = 600.0  # s of a recording from where progress is shown
 
 
@@ -35,7 +36,7 @@ def run_timeline(
         names: paths of the recordings.
         window: seconds heard at once.
         hop: seconds from one window to the next.
-        format_: one of `FORMATS`.
+        format_: one of `FORMATS`, or text for a table on the screen.
         out: a file, or a folder for a file a recording; printed where there is none.
         picture: a .png, .svg or .pdf of the one recording.
 
@@ -70,7 +71,7 @@ class _Output:
     def __init__(
         self, name: str, out: Path | None, names: Sequence[str], emotions: Sequence[str]
     ) -> None:
-        self._kind = None if name == "text" else _format(name)
+        self._kind = FORMATS.get(name)
         self._header = self._kind.header(emotions) if self._kind else ""
         self._out, self._folder = out, out is not None and _is_folder(out, names)
         self._parts: list[str] = []
@@ -100,12 +101,11 @@ class _Output:
 
 def _check(names: Sequence[str], format_: str, out: Path | None, picture: Path | None) -> None:
     """Check before hours of work that their results can be written."""
-    if format_ not in FORMATS:
-        raise ConfigError(f"--format {format_}: unknown; expected {', '.join(FORMATS)}.")
+    if format_ not in ("text", *FORMATS):
+        raise ConfigError(f"--format {format_}: unknown; expected text, {', '.join(FORMATS)}.")
     if format_ == "text" and out:
         raise ConfigError(
-            f"--out {out}: a table is for the screen. Add --format, one of "
-            f"{', '.join(FORMATS[1:])}."
+            f"--out {out}: a table is for the screen. Add --format, one of {', '.join(FORMATS)}."
         )
     if picture and len(names) != 1:
         raise ConfigError(f"--picture draws one recording; {len(names)} were given.")
@@ -113,7 +113,7 @@ def _check(names: Sequence[str], format_: str, out: Path | None, picture: Path |
         from emelia.show.answer.explanation import check_picture
 
         check_picture(picture)
-    one = format_ != "text" and not _format(format_).joins and len(names) > 1
+    one = format_ != "text" and not FORMATS[format_].joins and len(names) > 1
     if one and (out is None or not _is_folder(out, names)):
         raise ConfigError(
             f"--format {format_} of {len(names)} recordings needs a folder to write a file each: "
@@ -123,12 +123,6 @@ def _check(names: Sequence[str], format_: str, out: Path | None, picture: Path |
         from emelia.storage import ensure_writable
 
         ensure_writable(out if _is_folder(out, names) else out.parent)
-
-
-def _format(name: str) -> Format:
-    from emelia.use.timeline.formats import FORMATS as ALL
-
-    return ALL[name]
 
 
 def _is_folder(out: Path, names: Sequence[str]) -> bool:
@@ -148,7 +142,7 @@ def _timeline(recognizer: Recognizer, name: str, window: float, hop: float) -> T
             progress.start(title, 100)
             started = True
         if started:
-            facts = f"{console.duration(done)} of about {console.duration(total)}"
+            facts = f"{duration(done)} of about {duration(total)}"
             progress.step(title, int(100 * done / total), facts)
 
     with console.Progress() as progress:
@@ -159,25 +153,21 @@ def _timeline(recognizer: Recognizer, name: str, window: float, hop: float) -> T
 
 
 def _summary(timeline: Timeline) -> str:
-    lasts = console.duration(timeline.seconds)
-    segments = len(timeline.segments)
-    if not segments:
+    lasts = duration(timeline.seconds)
+    if not timeline.segments:
         return f"{lasts}, no speech"
-    many = f"{segments} segments" if segments != 1 else "1 segment"
-    return f"{lasts}, {console.duration(timeline.speech)} of speech in {many}"
+    many = counted(len(timeline.segments), "segment")
+    return f"{lasts}, {duration(timeline.speech)} of speech in {many}"
 
 
 def _print_table(timeline: Timeline) -> None:
-    from emelia.cli.listening import clock
-    from emelia.use.timeline.formats import in_words
-
     rows = [
-        [clock(s.start), clock(s.end), f"{s.end - s.start:.1f} s", in_words(s)]
+        [clock(s.start), clock(s.end), f"{s.end - s.start:.1f} s", s.in_words()]
         for s in timeline.segments
     ]
     title = f"{timeline.path}: {_summary(timeline)}"
     if rows:
-        console.table(title, ["from", "to", "lasts", "emotion"], rows)
+        Table(title, ["from", "to", "lasts", "emotion"], rows).print()
     else:
         console.say(f"{title}.")
 
@@ -201,12 +191,12 @@ def _unique(stem: str, taken: set[str]) -> str:
 
 def _draw(timeline: Timeline, path: Path) -> None:
     from emelia.show.answer.explanation import picture
-    from emelia.show.answer.timeline import course
+    from emelia.show.answer.timeline import timeline_figure
     from emelia.storage import write_atomically
 
     title = f"{PurePath(timeline.path).name}: {_summary(timeline)}"
-    figure = course(
-        title, timeline.seconds, timeline.outline, timeline.emotions, timeline.windows,
+    figure = timeline_figure(
+        title, timeline.seconds, timeline.envelope, timeline.emotions, timeline.windows,
         timeline.segments,
     )  # fmt: skip
     write_atomically(path, picture(figure, path.suffix))

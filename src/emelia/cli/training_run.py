@@ -14,8 +14,8 @@ from emelia.cli.confidence import tell_confidence
 from emelia.errors import RunError
 from emelia.results import Cell
 from emelia.storage import ensure_writable, lock, write_atomically
-
-_SHOWN = ("precision", "recall", "f1")
+from emelia.table import Table
+from emelia.text import between, percent
 
 if TYPE_CHECKING:
     from emelia.learn.study.tasks import Task
@@ -98,19 +98,17 @@ def show_figures(
     rows = [
         [
             name,
-            *(f"{100 * c[key]:.1f}" if c["support"] else "–" for key in _SHOWN),
+            *(percent(c[key]) if c["support"] else "–" for key in metrics.PER_CLASS),
             str(c["support"]),
         ]
         for name, c in scores["per_class"].items()
     ]
-    ends = [metrics.interval(truth, predicted, speakers, m) for m in ("accuracy", "uar")]
+    ends = [metrics.interval(truth, predicted, speakers, name) for name in metrics.OVERALL]
     lines = [
-        f"{label} {100 * value:.1f} % ({100 * end.low:.1f} to {100 * end.high:.1f})"
-        for label, value, end in zip(
-            ("accuracy", "UAR"), (scores["accuracy"], scores["uar"]), ends, strict=True
-        )
+        f"{metric.title} {percent(scores[name])} % ({between(end.low, end.high)})"
+        for (name, metric), end in zip(metrics.OVERALL.items(), ends, strict=True)
     ]
     note = f"{', '.join(lines)}; 95 % intervals, {ends[0].note or 'speakers drawn first'}."
     if untested := [name for name, c in scores["per_class"].items() if not c["support"]]:
         note += f" UAR is the mean recall of the classes with clips: no {', '.join(untested)}."
-    console.table(title, ["emotion", "precision %", "recall %", "F1 %", "clips"], rows, note)
+    Table(title, ["emotion", *metrics.titles(metrics.PER_CLASS), "clips"], rows, note).print()

@@ -10,7 +10,6 @@ import tomllib
 import typing
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +17,7 @@ from emelia.config.fields import Setting, all_settings
 from emelia.config.former import is_retired, present_names
 from emelia.config.settings import PRESETS, FeatureConfig, Recipe
 from emelia.errors import ConfigError
+from emelia.text import nearest
 
 
 def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
@@ -138,8 +138,8 @@ def build(cls: type, values: Mapping[str, Any], where: str) -> Any:
 
 
 def _nearest(word: str, known: Collection[str], where: str = "") -> str:
-    near = get_close_matches(word, known, n=1)
-    return f"did you mean {where}{near[0]}?" if near else f"known are: {', '.join(known)}."
+    near = nearest(word, known)
+    return f"did you mean {where}{near}?" if near else f"known are: {', '.join(known)}."
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:

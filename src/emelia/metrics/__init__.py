@@ -22,6 +22,8 @@ from emelia.metrics.intervals import (
     wilson,
 )
 from emelia.metrics.scores import (
+    OVERALL,
+    PER_CLASS,
     Labels,
     accuracy,
     chance,
@@ -32,11 +34,14 @@ from emelia.metrics.scores import (
     precision,
     recall,
     scores,
+    titles,
     uar,
 )
 
 __all__ = [
     "FEWEST_SPEAKERS",
+    "OVERALL",
+    "PER_CLASS",
     "Interval",
     "Labels",
     "RiskCoverage",
@@ -61,6 +66,7 @@ __all__ = [
     "reliability",
     "risk_coverage",
     "scores",
+    "titles",
     "uar",
     "wilson",
     "with_temperature",

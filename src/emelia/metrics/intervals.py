@@ -10,20 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emelia.metrics.scores import (
+    OVERALL,
+    PER_CLASS,
     Labels,
-    accuracy_of,
     as_labels,
     as_names,
-    f1,
     macro,
-    precision,
-    recall,
     uar_of,
 )
 
@@ -59,7 +56,7 @@ def interval(
     truth: ArrayLike,
     predicted: ArrayLike,
     speakers: Sequence[str],
-    metric: Literal["accuracy", "uar"] = "uar",
+    metric: str = "uar",
     n: int = 2000,
     seed: int = 0,
 ) -> Interval:
@@ -79,7 +76,7 @@ def interval(
         seed: of the random draws.
     """
     drawn, clustered = _resampled(truth, predicted, speakers, 0, n, seed)
-    values = {"accuracy": accuracy_of, "uar": uar_of}[metric](drawn).mean(axis=1)
+    values = OVERALL[metric].of(drawn).mean(axis=1)
     return _between(values, clustered)
 
 
@@ -117,8 +114,8 @@ def class_intervals(
     """
     drawn, clustered = _resampled(truth, predicted, speakers, classes, n, seed)
     found = {}
-    for name, figure in (("precision", precision), ("recall", recall), ("f1", f1)):
-        values = figure(drawn)  # (n, S, C)
+    for name, metric in PER_CLASS.items():
+        values = metric.of(drawn)  # (n, S, C)
         present = drawn[:, 0].sum(axis=-1) > 0  # (n, C), the same for all seeds
         means = values.mean(axis=1)
         columns = [means[present[:, i], i] for i in range(means.shape[1])]

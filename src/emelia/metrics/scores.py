@@ -16,8 +16,8 @@ a class itself are 0, with a support of 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -69,15 +69,27 @@ def f1(confusion: NDArray[Any]) -> Numbers:
     return share_of(2 * _right(confusion), confusion.sum(axis=-2) + confusion.sum(axis=-1))
 
 
+class Metric(NamedTuple):
+    """A figure of predictions.
+
+    Attributes:
+        title: as tables write it.
+        of: from confusion matrices (..., C, C), rows true: shares (...), or (..., C) where it is
+            a figure of each class.
+    """
+
+    title: str
+    of: Callable[[NDArray[Any]], Numbers]
+
+
 def scores(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> dict[str, Any]:
     """All metrics as JSON: overall figures, `per_class` by name, `confusion` as lists."""
     confusion = confusion_matrix(truth, predicted, len(classes))
-    columns = {"precision": precision(confusion), "recall": recall(confusion), "f1": f1(confusion)}
+    columns = {name: metric.of(confusion) for name, metric in PER_CLASS.items()}
     support = confusion.sum(axis=1)
     return {
         "n": int(support.sum()),
-        "accuracy": accuracy(truth, predicted),
-        "uar": float(uar_of(confusion)),
+        **{name: float(metric.of(confusion)) for name, metric in OVERALL.items()},
         **{f"macro_{name}": float(macro(confusion, values)) for name, values in columns.items()},
         "per_class": {
             label: {name: float(values[i]) for name, values in columns.items()}
@@ -91,16 +103,16 @@ def scores(truth: ArrayLike, predicted: ArrayLike, classes: Sequence[str]) -> di
 def per_group(
     truth: ArrayLike, predicted: ArrayLike, groups: Sequence[str]
 ) -> dict[str, dict[str, float]]:
-    """`n`, `accuracy` and `uar` of each group (speaker, gender, ...), by its name."""
+    """`n` and the figures of `OVERALL` of each group (speaker, gender, ...), by its name."""
     true, guess = as_labels(truth, predicted)
     names = as_names(groups, len(true), "groups")
     table = {}
     for name in np.unique(names):
         own = names == name
+        confusion = confusion_matrix(true[own], guess[own])
         table[str(name)] = {
             "n": int(own.sum()),
-            "accuracy": accuracy(true[own], guess[own]),
-            "uar": uar(true[own], guess[own]),
+            **{name: float(metric.of(confusion)) for name, metric in OVERALL.items()},
         }
     return table
 
@@ -119,6 +131,20 @@ def macro(confusion: NDArray[Any], values: NDArray[Any]) -> Numbers:
     """Mean of `values` over the classes that have clips: (..., C, C), (..., C) -> (...)."""
     present = confusion.sum(axis=-1) > 0
     return share_of(np.where(present, values, 0).sum(axis=-1), present.sum(axis=-1))
+
+
+# The one place of a metric: scores, intervals, cards and tables have all of these, in this order.
+OVERALL = {"accuracy": Metric("accuracy", accuracy_of), "uar": Metric("UAR", uar_of)}
+PER_CLASS = {
+    "precision": Metric("precision", precision),
+    "recall": Metric("recall", recall),
+    "f1": Metric("F1", f1),
+}
+
+
+def titles(metrics: Mapping[str, Metric]) -> list[str]:
+    """The columns of a table that shows these in percent: ["accuracy %", "UAR %"]."""
+    return [f"{metric.title} %" for metric in metrics.values()]
 
 
 def _right(confusion: NDArray[Any]) -> NDArray[Any]:

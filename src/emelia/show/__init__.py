@@ -1,1 +1,1 @@
-"""Studies for people who would rather look than read: tables, findings, figures, reports."""
+"""Tables, figures, findings in sentences, and reports as Markdown and HTML."""

@@ -1,4 +1,4 @@
-"""What a recipe does, in words made from its settings."""
+"""Recipes described in sentences, made from their settings."""
 
 from __future__ import annotations
 
@@ -43,34 +43,26 @@ _BALANCE = {
 
 
 def known(settings: Mapping[str, Any]) -> Recipe | None:
-    """The settings of a cell as a recipe; None where this version does not know them."""
+    """A recipe from the settings of a cell; None where this version does not know them."""
     try:
+        # Results may come from another version, whose settings this one does not know.
         return recipe_from(settings)
     except ConfigError:
         return None
 
 
 def way(settings: Mapping[str, Any]) -> str:
-    """A name for a way of learning: the recipe without words and without when to stop."""
+    """A digest of what a recipe does, apart from its name and when it stops training."""
     recipe = known(settings)
     if recipe is None:
         return ""
+    # Recipes that only stop at different times learn in one way, and may be compared as one.
     train = replace(recipe.train, epochs=0, patience=0)
     return replace(recipe, train=train, name="").digest
 
 
-def listed(words: list[str]) -> str:
-    """["a", "b", "c"] -> "a, b and c"."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
-
-
-def counted(count: int, what: str) -> str:
-    """(2, "clip") -> "2 clips"."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
-
-
 def audio(config: AudioConfig) -> str:
-    """The steps from a recording to a waveform, in their order."""
+    """Describe the steps from a recording to a waveform, in their order."""
     steps = [f"Resampled to {SAMPLE_RATE / 1000:g} kHz, one channel"]
     if config.dc:
         steps.append("the mean subtracted")
@@ -82,7 +74,7 @@ def audio(config: AudioConfig) -> str:
 
 
 def features(config: FeatureConfig) -> str:
-    """The step from a waveform to a spectrogram."""
+    """Describe the step from a waveform to a spectrogram."""
     bands = f"{config.mels} mel bands from {config.fmin:,.0f} to {config.fmax:,.0f} Hz"
     if config.kind == "mfcc":
         bands = f"{config.mfccs} cepstral coefficients (MFCC) of {bands}"
@@ -100,7 +92,7 @@ def features(config: FeatureConfig) -> str:
 
 
 def augmentation(config: AugmentConfig) -> str:
-    """What is done to training clips alone; empty where nothing is."""
+    """Describe what is done to training clips alone; empty where nothing is."""
     if config == AugmentConfig():
         return ""
     told = []
@@ -132,7 +124,7 @@ def augmentation(config: AugmentConfig) -> str:
 
 
 def training(recipe: Recipe) -> str:
-    """How the network learns."""
+    """Describe how the network is trained."""
     train = recipe.train
     told = ["Logistic regression, solved"] if is_solved(recipe) else _steps(train)
     if train.penalty == "averaged":
@@ -177,7 +169,7 @@ def _frames(recipe: Recipe) -> str:
 
 
 def origins(recipe: Recipe) -> str:
-    """What the network had learnt before, and whom it learns from; empty where from nobody."""
+    """Describe pretrained weights and teachers of a recipe; empty where it has neither."""
     model, train = recipe.model, recipe.train
     told = []
     if model.init:
@@ -229,7 +221,7 @@ def _teaching(recipe: Recipe) -> list[str]:
 
 
 def changed(recipe: Recipe) -> dict[str, Any]:
-    """Settings that are not at their default, as `a.b`; no words about the recipe."""
+    """Settings that differ from their default, by `a.b`, without words about the recipe."""
     ours, usual = asdict(recipe), asdict(Recipe())
     found: dict[str, Any] = {}
     for part, values in ours.items():

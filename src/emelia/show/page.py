@@ -1,19 +1,25 @@
-"""What all pages share: pictures as data URIs, and templates.
+"""What all HTML pages share: templates, and pictures as data URIs.
 
-A page is one file that loads nothing: styles are inside, pictures are data URIs with their
-content in words beside them, and a policy in its head forbids the rest.
+A page is one file that loads nothing: styles are inside, pictures are data URIs with a text
+alternative, and a Content-Security-Policy in its head forbids everything else.
 """
 
 from __future__ import annotations
 
+import io
 import re
 from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import soundfile
+
+from emelia.audio.limits import Wave
 from emelia.errors import MissingExtraError
-from emelia.show import tables
 from emelia.show.style import empty_figure, png, svg
+from emelia.table import escaped
+from emelia.text import between, percent
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure for a page: what it shows in one line, in words, and as data URI."""
+    """A figure for a page: caption, text alternative and data URI."""
 
     caption: str
     alt: str
@@ -32,13 +38,14 @@ class Picture:
 
 @dataclass
 class Figures:
-    """The figures of a page, each of them also as files that lie beside it."""
+    """Collects the figures of a page, also as files that lie beside it."""
 
     files: dict[str, bytes] = field(default_factory=dict)
 
     def picture(self, figure: Figure, name: str, caption: str, alt: str) -> Picture:
-        """Draw a figure for the page, and as SVG and PNG of that name."""
+        """Add a figure: drawn for the page, and as SVG and PNG files of that name."""
         stem = f"figures/{file_name(name)}"
+        # Two recipes may differ only in signs that file names cannot have.
         while f"{stem}.svg" in self.files:
             stem += "-"
         vector = svg(figure)
@@ -48,17 +55,24 @@ class Figures:
 
 
 def data_uri(kind: str, data: bytes) -> str:
-    """Put a file into a page: `kind` is its media type."""
+    """The bytes of a file as a data URI; `kind` is its media type."""
     return f"data:{kind};base64,{b64encode(data).decode()}"
 
 
+def wav(wave: Wave, rate: int) -> bytes:
+    """A waveform (T,) as a WAV file of 16 bit, which every browser plays."""
+    file = io.BytesIO()
+    soundfile.write(file, np.clip(wave, -1, 1), rate, format="WAV", subtype="PCM_16")
+    return file.getvalue()
+
+
 def file_name(text: str) -> str:
-    """Text as a name that every file system takes, and that leads to no other folder."""
+    """A text as a file name that every system accepts, without folders."""
     return re.sub(r'[\x00-\x1f<>:"/\\|?*]', "-", text).strip(" .") or "-"
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill in a template of `templates/`.
+    """Fill in a template of `show/templates/`.
 
     Raises:
         MissingExtraError: jinja2 is not installed.
@@ -67,7 +81,7 @@ def render(template: str, **values: Any) -> str:
 
 
 def check_extras() -> None:
-    """Find out that something is missing before work begins that needs it.
+    """Check before the work begins that what draws pages is installed.
 
     Raises:
         MissingExtraError: matplotlib or jinja2 is not installed.
@@ -88,5 +102,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": tables.percent, "plain": tables.escaped}
+    environment.filters |= {"percent": percent, "between": between, "plain": escaped}
     return environment

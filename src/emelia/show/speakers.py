@@ -1,4 +1,4 @@
-"""Whose voices a study tested with, as far as that is known, and where they were heard before."""
+"""Who speaks in the test clips of a study, and whether training heard them too."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Mapping
 
 from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.results import Row, Study
-from emelia.show.describe import counted
+from emelia.text import counted
 
 
 def known_speakers(row: Row) -> Mapping[str, tuple[int, float]]:
-    """Test clips of each speaker, and the accuracy on them; nobody where nobody is known."""
+    """Test clips of each known speaker, and the accuracy on them."""
     return {name: own for name, own in row.per_speaker.items() if name != UNKNOWN_SPEAKER}
 
 
 def who(row: Row) -> str:
-    """Who speaks in the test clips: `6 speakers`, `unknown speakers`."""
+    """Who speaks in the test clips: "6 speakers", "unknown speakers"."""
     known = known_speakers(row)
     if len(known) == len(row.per_speaker):
         return counted(len(known), "speaker")
@@ -27,13 +27,13 @@ def who(row: Row) -> str:
 
 
 def nameless(study: Study) -> bool:
-    """Whether some of the voices that were tested or heard are nobody knows whose."""
+    """Whether the speaker of some clip, tested or trained on, is unknown."""
     cells = [cell for row in study.rows for cell in row.cells]
     return any(UNKNOWN_SPEAKER in c.speakers or c.audit.get("nameless") for c in cells)
 
 
 def heard_before(study: Study) -> bool:
-    """Whether the audits found test speakers in training or validation, too."""
+    """Whether the audits found test speakers in training or validation."""
     audits = [cell.audit.get("shared", {}) for row in study.rows for cell in row.cells]
     return any(
         parts.endswith("/test") and bool(shared.get("speakers"))
@@ -43,5 +43,5 @@ def heard_before(study: Study) -> bool:
 
 
 def apart(study: Study) -> bool:
-    """Whether nobody who is heard in the test was heard before; False where that is not known."""
+    """Whether no test speaker was heard before; False where that is not known."""
     return not heard_before(study) and not nameless(study)

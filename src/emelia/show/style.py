@@ -1,6 +1,6 @@
-"""What all figures share: colours, an empty figure, a legend, SVG for pages.
+"""What all figures share: colours, an empty figure, a legend, and writing as SVG or PNG.
 
-A figure has no background, and as SVG its ink turns light where the reader prefers dark
+A figure has no background, and as SVG its dark inks become light where the reader prefers dark
 pages. Colours are Okabe and Ito's, which people with any colour vision can tell apart.
 """
 
@@ -62,7 +62,7 @@ def empty_figure(
 
 
 def plain(axes: Axes) -> None:
-    """Bring axes to the house's look: two thin spines, text of 9 points, no background."""
+    """Give axes the usual look: two thin spines, text of 9 points, no background."""
     axes.set_facecolor("none")
     axes.spines[:].set_color(FAINT)
     axes.spines[["top", "right"]].set_visible(False)
@@ -72,7 +72,7 @@ def plain(axes: Axes) -> None:
 
 
 def legend(axes: Axes, columns: int = 2) -> None:
-    """Below the axes, where it hides nothing."""
+    """Put the legend below the axes, where it hides nothing."""
     drawn = cast("Figure", axes.get_figure(root=True))
     drawn.legend(
         loc="outside lower center", ncols=columns, fontsize=8, frameon=False, labelcolor=INK
@@ -80,58 +80,67 @@ def legend(axes: Axes, columns: int = 2) -> None:
 
 
 def mel_band(hz: float, features: FeatureConfig, bands: int) -> float:
-    """Where a frequency lies among the mel bands, whose centres are equally far apart."""
+    """The (fractional) index of the mel band at a frequency in Hz."""
+    # Band k is centred k + 1 steps above fmin, and drawn around k + 0.5.
     low, high, mel = (hz_to_mel(f) for f in (features.fmin, features.fmax, hz))
     return (mel - low) / (high - low) * (bands + 1) - 0.5
 
 
 def envelope(wave: Wave, rate: int, most: int = 1200) -> tuple[Values, Wave, Wave]:
-    """Seconds, lowest and highest sample of each stretch: what a line of that width shows."""
+    """Seconds, lowest and highest sample of each of `most` equal stretches of a waveform (T,)."""
     size = max(1, -(-wave.size // most))
     stretches = np.pad(wave, (0, -wave.size % size), mode="edge").reshape(-1, size)
     time = (np.arange(len(stretches)) + 0.5) * size / rate
     return time, stretches.min(axis=1), stretches.max(axis=1)
 
 
+def draw_wave(axes: Axes, wave: Wave, rate: int, peak: float, colour: str = OKABE_ITO[0]) -> None:
+    """Draw a waveform (T,) from -peak to peak over seconds."""
+    plain(axes)
+    axes.fill_between(*envelope(wave, rate), color=colour, linewidth=0.3)
+    axes.set_ylim(-peak, peak)
+
+
 def words(text: str) -> str:
-    """Text for a figure as it is: what stands between dollars is no formula."""
+    """Text for a figure as it is: dollar signs must not start a formula."""
     return text.replace("$", r"\$")
 
 
 def png(drawn: Figure, dots: int = 160) -> bytes:
-    """The figure as a picture on white, with so many dots an inch."""
+    """The figure as PNG on white, with `dots` dots an inch."""
     file = io.BytesIO()
-    with _any_script():
+    with any_script():
         drawn.savefig(file, format="png", facecolor="white", dpi=dots, metadata={"Software": None})
     return file.getvalue()
 
 
 def svg(drawn: Figure) -> bytes:
-    """The figure as an SVG document, the same bytes each time, for light and dark pages."""
+    """The figure as SVG for light and dark pages; the same figure gives the same bytes."""
     from matplotlib import rc_context
 
     file = io.BytesIO()
-    with _any_script(), rc_context({"svg.hashsalt": "emelia", "svg.fonttype": "path"}):
+    # A fixed salt and no date: figures that have not changed must not change in a repository.
+    with any_script(), rc_context({"svg.hashsalt": "emelia", "svg.fonttype": "path"}):
         drawn.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     text = re.sub(rb' d="[^"]*"', _rounded, file.getvalue())
     return text.replace(b"<defs>", _dark_style().encode() + b"<defs>", 1)
 
 
 @contextlib.contextmanager
-def _any_script() -> Iterator[None]:
-    """Names may be in a script the font lacks; boxes in their place are no news to anybody."""
+def any_script() -> Iterator[None]:
+    """Silence warnings about letters that the font lacks: boxes stand for them."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)
         yield
 
 
 def _rounded(path: re.Match[bytes]) -> bytes:
-    """Tenths of a point are enough for a line, and halve the file."""
+    """Round coordinates to tenths of a point, which halves the file."""
     return re.sub(rb"(\.\d)\d+| \n", rb"\1", path[0])
 
 
 def _dark_style() -> str:
-    """Swap the inks of the `style` attributes that matplotlib writes."""
+    """CSS that replaces the dark inks of the `style` attributes on dark pages."""
     rules = [
         f'[style*="{kind}: {light}"]{{{kind}:{dark}!important}}'
         for light, dark in _ON_DARK.items()

@@ -1,24 +1,23 @@
-"""The tables of a study, the same on the terminal, in Markdown and in a report.
+"""The main tables of a study, for the terminal, Markdown and the report.
 
-Shares are shown in percent with their 95 % interval: "56.1 (50.3–61.9)". A star marks an
-interval that is too narrow, since few people speak in the test clips.
+Shares are in percent with their 95 % interval: "56.1 (50.3–61.9)". A star marks an interval that is
+too narrow, since few people speak in the test clips.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from emelia import metrics
 from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS, audit_lines
 from emelia.errors import StorageError
-from emelia.metrics import Interval
 from emelia.results import Cell, Row, Study
 from emelia.show.speakers import known_speakers, nameless
 from emelia.storage import write_atomically
+from emelia.table import Table
+from emelia.text import by_length, p_value, percent, with_interval
 
 SIGNIFICANT = 0.05
 DEMO = (
@@ -27,26 +26,8 @@ DEMO = (
 )
 
 
-@dataclass(frozen=True)
-class Table:
-    """Text in rows and columns, ready to be shown."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-    best: int | None = None  # the row to set off
-
-    def markdown(self) -> str:
-        """Return a Markdown table with its title above and its note below."""
-        rule = ("---", *("---:" for _ in self.columns[1:]))
-        lines = ["| " + " | ".join(map(escaped, row)) + " |" for row in (self.columns, *self.rows)]
-        lines.insert(1, "| " + " | ".join(rule) + " |")
-        return "\n".join([f"**{escaped(self.title)}**", "", *lines, *_paragraph(self.note)])
-
-
 def main(study: Study) -> Table:
-    """One row a recipe: figures with intervals, size, time and how far it has got."""
+    """A row for each recipe: figures with intervals, size, time and how much is done."""
     published = any(row.published for row in study.rows)
     peeks = any(row.best_test_accuracy is not None for row in study.rows)
     extra = (["published %"] if published else []) + (["best test epoch % (95 %)"] if peeks else [])
@@ -64,7 +45,7 @@ def speakers(study: Study) -> Table:
     """Accuracy of each recipe on each test speaker."""
     by_row = [known_speakers(row) for row in study.rows]
     clips = {name: own[name][0] for own in by_row for name in own}
-    names = sorted(clips, key=lambda name: (len(name), name))
+    names = by_length(clips)
     lines = [
         (name, str(clips[name]), *(percent(own[name][1]) if name in own else "–" for own in by_row))
         for name in names
@@ -77,7 +58,7 @@ def speakers(study: Study) -> Table:
 
 
 def pairs(study: Study) -> Table:
-    """McNemar's test of each pair of complete recipes, the surest difference first."""
+    """McNemar's test of each pair of complete recipes, smallest p first."""
     lines = tuple(
         (
             f"{pair.first} : {pair.second}",
@@ -105,19 +86,19 @@ def pairs(study: Study) -> Table:
 
 
 def titled(sample: Cell, text: str) -> str:
-    """A title that says so where it is about synthetic speech."""
+    """A title, with a note where the speech is synthetic."""
     return f"{text} (synthetic speech)" if sample.demo else text
 
 
 def audit(study: Study) -> list[str]:
-    """What training, validation and test parts share, a line for folds that are alike."""
+    """What training, validation and test parts share; folds that are alike have one line."""
     folds = {cell.fold: cell.audit for row in study.rows for cell in row.cells}
-    ordered = [folds[name] for name in sorted(folds, key=lambda name: (len(name), name))]
+    ordered = [folds[name] for name in by_length(folds)]
     return audit_lines([one for one in ordered if "text" in one])
 
 
 def seeds(study: Study) -> str:
-    """Which seeds were run, finished or not."""
+    """The seeds that were run, finished or not: "0, 1, 2"."""
     numbers = sorted({cell.seed for row in study.rows for cell in row.cells})
     return ", ".join(map(str, numbers))
 
@@ -141,35 +122,13 @@ def write_block(path: Path, name: str, text: str) -> None:
     write_atomically(path, f"{before}{begin}\n\n{text}\n\n{end}{after}".encode())
 
 
-def percent(share: float) -> str:
-    """0.5607 -> "56.1"."""
-    return f"{100 * share:.1f}"
-
-
-def with_interval(share: float, interval: Interval) -> str:
-    """Such as "56.1 (50.3–61.9)", starred where the interval is too narrow."""
-    star = "*" if interval.too_narrow else ""
-    return f"{percent(share)} ({percent(interval.low)}–{percent(interval.high)}){star}"
-
-
-def p_value(p: float) -> str:
-    """Three decimals, which is more than such a figure is worth."""
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Nested settings as `a.b`, value."""
+    """Nested settings as pairs of `a.b` and value."""
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from flattened(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def escaped(text: str) -> str:
-    """Text for Markdown: names of people's own recipes and speakers must not become mark-up."""
-    plain = re.sub(r"([\\|*`])", r"\\\1", " ".join(text.split()))
-    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", plain)
 
 
 def _main_line(row: Row, published: bool, peeks: bool) -> tuple[str, ...]:
@@ -214,7 +173,7 @@ def _main_note(study: Study, published: bool, peeks: bool) -> str:
 
 
 def label(row: Row) -> str:
-    """The recipe's name, and that it is incomplete where it is."""
+    """The name of a recipe, with a note where it is incomplete."""
     return row.recipe if row.complete else f"{row.recipe} (incomplete)"
 
 
@@ -223,7 +182,3 @@ def _read_page(path: Path) -> str:
         return path.read_text(encoding="utf-8") if path.exists() else ""
     except (OSError, UnicodeDecodeError):
         raise StorageError(f"{path}: cannot be read as text. Name a Markdown file.") from None
-
-
-def _paragraph(text: str) -> Sequence[str]:
-    return ["", escaped(text)] if text else []

@@ -1,1 +1,1 @@
-"""From a model file to answers. Knows no torch: ONNX Runtime does the computing."""
+"""From a model file to answers, computed by ONNX Runtime; torch is not needed."""

@@ -1,4 +1,4 @@
-"""Many recordings in bounded memory: read ahead, looked at in groups, heard in batches."""
+"""Many recordings in bounded memory: read ahead, grouped, and batched by length."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Made = TypeVar("Made")
 def in_order(
     pool: Executor, work: Callable[[Item], Made], items: Iterable[Item], ahead: int
 ) -> Iterator[Made]:
-    """Like `pool.map`, but at most `ahead` items are taken before their results are wanted.
+    """Like `pool.map`, but with at most `ahead` items taken from `items` in advance.
 
     The first result is given before a second item is taken.
     """
@@ -34,7 +34,7 @@ def in_order(
 def groups(
     items: Iterable[Item], size: Callable[[Item], int], most: int, largest: int
 ) -> Iterator[list[Item]]:
-    """Cut a stream into lists of at most `most` items, whose sizes add up to about `largest`.
+    """Cut a stream into lists of at most `most` items whose sizes sum to about `largest`.
 
     The first list has one item and each next twice as many: the first answer comes at once.
     """
@@ -51,7 +51,7 @@ def groups(
 
 
 def batches(sizes: Sequence[int], largest: int) -> Iterator[list[int]]:
-    """Places of items of like size, so many that, padded to the longest, `largest` holds them."""
+    """Indices of items of like size, batched so that each batch, padded, has at most `largest`."""
     batch: list[int] = []
     for place in sorted(range(len(sizes)), key=sizes.__getitem__):
         if batch and (len(batch) + 1) * sizes[place] > largest:

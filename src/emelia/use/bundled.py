@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 from pathlib import Path
 
 from emelia.errors import ModelError
+from emelia.text import nearest
 
 _FOLDER = Path(__file__).parent / "models"
 
 
 def shipped() -> dict[str, Path]:
-    """Names and files, in alphabetical order."""
+    """Paths of the shipped model files by name, in alphabetical order."""
     return {path.stem: path for path in sorted(_FOLDER.glob("*.onnx"))}
 
 
@@ -22,7 +22,7 @@ def _described() -> set[str]:
 
 
 def find_model(model: str | Path) -> Path:
-    """Return the file of a shipped name, or the path itself.
+    """The path of a shipped model by its name, or the path that was given.
 
     A word without a folder or a suffix is a name; `./word` is a path.
 
@@ -42,8 +42,8 @@ def find_model(model: str | Path) -> Path:
     path = Path(model)
     if os.path.exists(path) or path.suffix or model != path.name:
         return path
-    near = get_close_matches(model, known, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
+    near = nearest(model, known)
+    hint = f" Did you mean {near}?" if near else ""
     raise ModelError(
         f"{model!r}: no model of this name.{hint} There are: {', '.join(known) or 'none'}. "
         "A model of your own is named by its file."

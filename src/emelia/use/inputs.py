@@ -1,4 +1,4 @@
-"""Which recordings are meant: those of a folder, of a list, of a glob, or a single one."""
+"""Finds the recordings that a folder, list, glob pattern or path stands for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COLUMNS = ("path", "file")  # of a CSV list; the first that is there
 
 
 def recordings(where: str | Path) -> list[str]:
-    """Paths of all recordings meant, each once.
+    """Paths of all recordings that a path, list or pattern stands for, each once.
 
     Args:
         where: a folder, searched with those inside it, sorted by path; a .txt file with a path
@@ -40,6 +40,7 @@ def recordings(where: str | Path) -> list[str]:
         raise AudioError(f"{where}: no such file or folder. Check the path.")
     if not found:
         raise AudioError(f"{where}: no recordings here; expected {', '.join(SUFFIXES)} files.")
+    # A list may name a file twice, and one file needs one answer.
     return list(dict.fromkeys(found))
 
 

@@ -1,6 +1,6 @@
-"""Sound as it comes: from a microphone, or from a recording at the pace of its clock.
+"""Live sound from a microphone, or from a recording at the speed it was spoken.
 
-Blocks are mono float32 (T,) of about 0.1 s.
+Sound comes in blocks, mono float32 (T,), of about 0.1 s.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _INSTEAD = "To try without one: --file clip.wav."
 
 
 class Device(NamedTuple):
-    """A microphone, or what passes for one.
+    """A device that records sound.
 
     Attributes:
         number: by which it can be chosen.
@@ -43,7 +43,7 @@ class Device(NamedTuple):
 
 
 def devices() -> list[Device]:
-    """All microphones.
+    """All devices that record sound.
 
     Raises:
         MissingExtraError: sounddevice is not installed.
@@ -60,7 +60,7 @@ def devices() -> list[Device]:
 
 
 def find_device(wanted: str | None) -> Device:
-    """The microphone meant by its number or a part of its name; the system's choice for None.
+    """The microphone with this number or name; the system's choice for None.
 
     Raises:
         AudioError, MissingExtraError: see `devices`; also if there is no microphone.
@@ -80,7 +80,7 @@ def find_device(wanted: str | None) -> Device:
 
 
 class Microphone:
-    """An open microphone.
+    """An open microphone; read its blocks inside a `with` statement.
 
     with Microphone(find_device(None)) as microphone:
         for block in microphone.blocks():
@@ -121,11 +121,11 @@ class Microphone:
 
     @property
     def waiting(self) -> float:
-        """Seconds of sound that nobody has taken yet."""
+        """Seconds of sound recorded but not yet read."""
         return self._queue.qsize() * _BLOCK
 
     def blocks(self) -> Iterator[Wave]:
-        """Give the sound as it comes, without end.
+        """Yield blocks as they are recorded, without end.
 
         Raises:
             AudioError: no more sound comes.
@@ -139,7 +139,7 @@ class Microphone:
                 ) from None
 
     def _take(self, samples: Any, frames: int, clock: Any, status: Any) -> None:
-        """Called in a thread of PortAudio's, which must not wait."""
+        """Store a block; called in a thread of PortAudio's, which must not wait."""
         self.lost += bool(status.input_overflow)
         self._queue.put(np.array(samples[:, 0], np.float32))  # its memory is used again
 
@@ -153,7 +153,7 @@ class Microphone:
 def replay(
     path: str | Path, *, fast: bool = False, wait: Callable[[float], None] = time.sleep
 ) -> Iterator[Wave]:
-    """Give a recording at 16 kHz as fast as it was spoken, or as fast as it is taken.
+    """Yield the blocks of a recording at 16 kHz at the speed it was spoken, or without waiting.
 
     Raises:
         AudioError, MissingExtraError: see `audio.decode`.

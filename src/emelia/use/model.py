@@ -1,7 +1,7 @@
-"""A model file, opened: its card, and a network that hears waveforms.
+"""Opens a model file: reads its card and runs its network on waveforms.
 
-The file may come from a stranger, so that it is read whole within a limit, may refer to no
-other file, and must keep the contract of `config.card` before and while it answers.
+The file may come from anybody, so it is read whole up to a size limit, may refer to no other file,
+and is checked against the contract of `config.card` when it is opened and at every answer.
 
 Shapes: B clips, C labels, M mel bands, F frames, T samples.
 """
@@ -32,8 +32,8 @@ _OUTPUT_KINDS = {
 }
 
 
-class Heard(NamedTuple):
-    """What the network says of one clip."""
+class NetworkOutput(NamedTuple):
+    """The output of the network for one clip."""
 
     probabilities: NDArray[np.float32]  # (C,)
     logmel: NDArray[np.float32]  # (M, F)
@@ -41,7 +41,7 @@ class Heard(NamedTuple):
 
 
 class Model:
-    """An ONNX model with a card. Any number of threads may use it at once."""
+    """An ONNX model with a card; any number of threads may use it at once."""
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         """Open a file and check that it keeps the contract.
@@ -55,20 +55,21 @@ class Model:
         self._session = _session(path, data, threads)
         self._check_contract()
 
-    def run(self, waves: Sequence[Wave]) -> list[Heard]:
-        """Hear waveforms (T,) at 16 kHz, all in one batch, as long as the longest of them.
+    def run(self, waves: Sequence[Wave]) -> list[NetworkOutput]:
+        """Run the network on waveforms (T,) at 16 kHz, zero-padded into one batch.
 
         Raises:
             ModelError: the graph fails, or answers what is no answer.
         """
         samples = np.array([wave.size for wave in waves], np.int64)
+        # The graph is told the lengths and ignores the zeros after the end of each waveform.
         batch = np.zeros((len(waves), samples.max()), np.float32)
         for row, wave in zip(batch, waves, strict=True):
             row[: wave.size] = wave
         probabilities, logmel, saliency, frames = self._compute(batch, samples)
         return [
-            Heard(p, mel[:, :count], heed[:, :count])
-            for p, mel, heed, count in zip(probabilities, logmel, saliency, frames, strict=True)
+            NetworkOutput(p, mel[:, :count], own[:, :count])
+            for p, mel, own, count in zip(probabilities, logmel, saliency, frames, strict=True)
         ]
 
     def _compute(self, wave: NDArray[np.float32], samples: NDArray[np.int64]) -> list[Any]:
@@ -118,7 +119,7 @@ def read_card(path: Path) -> Card:
 
 
 def _read(path: Path) -> bytes:
-    """Read a file whole, if it is one and not too large."""
+    """The bytes of a file, if it is one and not too large."""
     try:
         if path.is_dir():
             raise ModelError(f"{path}: is a folder; expected a model file (.onnx).")
@@ -182,6 +183,6 @@ def _session(path: Path, data: bytes, threads: int) -> Any:
 
 
 def _short(error: Exception) -> str:
-    """The first line of what ONNX Runtime says, without its codes."""
+    """The first line of an error of ONNX Runtime, without its codes."""
     text = str(error).strip().split("\n")[0].rpartition("[ONNXRuntimeError] : ")[2]
     return text[:200].rstrip(". ") or type(error).__name__

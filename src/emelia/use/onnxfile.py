@@ -1,8 +1,8 @@
-"""What an ONNX file says of itself, read without running it.
+"""Reads the metadata of an ONNX file without running it.
 
-An ONNX file is one protobuf message. Only what is asked here is read from it: the metadata,
-and whether a tensor's values lie in another file. The file comes from a stranger: nothing in
-it is believed, and whatever is no message of the expected shape is a ValueError.
+An ONNX file is one protobuf message. Only two things are read from it: the metadata, and whether
+the values of some tensor lie in another file. The file may come from anybody, so every length in it
+is checked; a message of another shape raises ValueError.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def metadata(model: bytes) -> dict[str, str]:
 
 
 def refers_to_other_files(model: bytes) -> bool:
-    """Whether a tensor's values lie outside the file.
+    """Whether the values of some tensor lie outside the file.
 
     Raises:
         ValueError: not an ONNX file, or a damaged one.
@@ -63,7 +63,7 @@ def _refers(message: memoryview, kind: str, depth: int) -> bool:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """The number and value of each field: a whole number, or the bytes of anything else."""
+    """Yield number and value of each field: an integer, or the bytes of any other type."""
     place = 0
     while place < len(message):
         tag, place = _varint(message, place)
@@ -85,7 +85,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 
 
 def _varint(message: memoryview, place: int) -> tuple[int, int]:
-    """A whole number in groups of seven bits, the lowest first; and where it ends."""
+    """An integer in groups of seven bits, lowest first, and the position after it."""
     value = 0
     for shift in range(0, 70, 7):
         if place == len(message):

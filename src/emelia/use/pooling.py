@@ -1,9 +1,9 @@
-"""A recording of any length to one answer: windows over its speech, and the mean of what they say.
+"""From windows over the speech of a recording to one answer: the mean of their log-probabilities.
 
-What lies between runs of speech is left out and the runs are joined, so that pauses neither
-count nor change what a window hears. What is longer than a window is heard in several of equal
-length that overlap by half or more, and their logarithmic probabilities are averaged: an answer
-does not grow surer because somebody talks longer.
+Pauses between runs of speech are left out and the runs are joined, so pauses neither count nor
+change what a window contains. Speech longer than a window is cut into several of equal length that
+overlap by half or more. Averaging keeps an answer from growing surer only because somebody talks
+longer.
 
 Shapes: T samples, C labels, M mel bands, F frames.
 """
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from emelia.audio.limits import Wave
 from emelia.audio.window_starts import window_starts
 from emelia.config import SAMPLE_RATE
-from emelia.use.model import Heard
+from emelia.use.model import NetworkOutput
 from emelia.use.timeline.windows import runs
 
 WINDOW = 4 * SAMPLE_RATE  # samples that the network hears at once, about as long as its lessons
@@ -30,7 +30,7 @@ _TINY = 1e-9  # a probability that cannot be told from none
 
 
 class Run(NamedTuple):
-    """Speech from `start` to `end`, in samples of the recording."""
+    """A run of speech from `start` to `end`, in samples of the recording."""
 
     start: int
     end: int
@@ -38,7 +38,7 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Speech:
-    """The speech of a recording of `samples`, its runs joined.
+    """The speech of a recording of `samples` samples, its runs joined.
 
     `hop` samples lie between two frames of the spectrogram. What is found in a frame is put back
     at the nearest one of the recording.
@@ -51,7 +51,7 @@ class Speech:
 
     @property
     def seconds(self) -> float:
-        """Of speech."""
+        """Seconds of speech."""
         return len(self.sound) / SAMPLE_RATE
 
     def starts(self) -> list[int]:
@@ -59,7 +59,7 @@ class Speech:
         return window_starts(len(self.sound), WINDOW, self.hop) if self.runs else []
 
     def windows(self) -> list[Wave]:
-        """What the network is asked about: views of `sound`, of `WINDOW` samples at most."""
+        """The windows for the network: views of `sound`, of `WINDOW` samples at most."""
         return [self.sound[start : start + WINDOW] for start in self.starts()]
 
 
@@ -76,7 +76,7 @@ def find_speech(wave: Wave, hop: int) -> Speech:
 
 
 def _at_usual_level(wave: Wave) -> Wave:
-    """A copy without offset and with a usual peak, so that it has the runs of any other copy.
+    """A copy without DC offset and with a peak of 0.5, so that level does not change its runs.
 
     What is too faint to be a recording is left as it is.
     """
@@ -84,18 +84,20 @@ def _at_usual_level(wave: Wave) -> Wave:
     peak = max(0.0, float(copy.max(initial=0.0)), -float(copy.min(initial=0.0)))
     if peak <= _FAINT:
         return wave
+    # The detector depends a little on the level; a louder copy is to have the same runs.
     copy *= np.float32(_LEVEL / peak)
     return copy
 
 
-def pool(heard: Sequence[Heard], speech: Speech) -> Heard:
-    """One answer of those to the windows of a recording, along the whole of it.
+def pool(heard: Sequence[NetworkOutput], speech: Speech) -> NetworkOutput:
+    """Average the outputs for the windows of a recording into one output for all of it.
 
     Returns:
         Probabilities (C,): the mean of the logarithms, scaled to add up to 1. The spectrogram
         (M, F) of the recording, the mean where windows overlap and its lowest value where
         nothing was heard. Saliency (C, F): what a frame adds to the mean, 0 where nothing was.
     """
+    # A mean of logarithms: one window that rules an emotion out counts against it.
     logs = np.mean([np.log(h.probabilities.astype(np.float64) + _TINY) for h in heard], axis=0)
     powers = np.exp(logs - logs.max())
     shares = (powers / powers.sum()).astype(np.float32)
@@ -103,7 +105,7 @@ def pool(heard: Sequence[Heard], speech: Speech) -> Heard:
     saliency, _ = _added([h.saliency for h in heard], speech)
     logmel /= np.maximum(counts, 1)
     lowest = logmel[:, counts > 0].min()
-    return Heard(
+    return NetworkOutput(
         shares,
         _placed(logmel, speech, lowest),
         _placed(saliency / np.float32(len(heard)), speech, 0),
@@ -113,7 +115,7 @@ def pool(heard: Sequence[Heard], speech: Speech) -> Heard:
 def _added(
     parts: Sequence[NDArray[np.float32]], speech: Speech
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The sum of windows (N, F) in their places of the joined speech, and how many lie in each."""
+    """The sum of windows (N, F) at their frames of the joined speech, and how many lie on each."""
     frames = len(speech.sound) // speech.hop + 1
     total = np.zeros((len(parts[0]), frames), np.float32)
     counts = np.zeros(frames, np.int64)
@@ -129,7 +131,7 @@ def _added(
 
 
 def _placed(joined: NDArray[np.float32], speech: Speech, filling: float) -> NDArray[np.float32]:
-    """Frames of the joined speech (N, F) in their places of the recording."""
+    """Frames of the joined speech (N, F) put back at their times of the recording."""
     hop, at = speech.hop, 0  # `at` in samples of the joined speech
     out = np.full((len(joined), speech.samples // hop + 1), filling, np.float32)
     for run in speech.runs:

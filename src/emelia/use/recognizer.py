@@ -1,4 +1,4 @@
-"""A recording in, an emotion out.
+"""Recognises the emotion of recordings.
 
     from emelia import load
 
@@ -12,10 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +22,11 @@ from emelia.audio import Wave, prepare, resample
 from emelia.config import SAMPLE_RATE, Card
 from emelia.emotions import canonical
 from emelia.errors import AudioError, ConfigError, MissingExtraError
+from emelia.text import nearest
+from emelia.use.answer import NO_SPEECH, Prediction
 from emelia.use.batching import batches, groups, in_order
 from emelia.use.bundled import find_model
-from emelia.use.model import Heard, Model
+from emelia.use.model import Model, NetworkOutput
 from emelia.use.pooling import Speech, find_speech, pool
 from emelia.use.timeline.windows import HOP, WINDOW
 from emelia.use.waveforms import LONGEST, Source, read
@@ -37,60 +37,20 @@ if TYPE_CHECKING:
 
 __all__ = ["LONGEST", "NO_SPEECH", "Prediction", "Recognizer", "load"]
 
-NO_SPEECH = "no speech"
 _BATCH = 8 * SAMPLE_RATE  # samples, padding included; larger ones leave the processor's cache
 _GROUP = 64  # recordings looked at together, to find those of like length
 _GROUP_SAMPLES = 600 * SAMPLE_RATE  # and how much sound they may hold: 38 MB
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Prediction:
-    """The answer to one recording.
-
-    Attributes:
-        emotion: a label of the model, or `no speech`.
-        confidence: its probability, calibrated; 0 where there is no speech.
-        probabilities: of all labels; empty where there is no speech.
-        unsure: the confidence is below the recognizer's threshold.
-        seconds: length of the recording.
-        speech: seconds of speech in it, as a timeline counts them.
-        logmel: (M, F) what the network saw, its lowest value where it heard nothing; (M, 0)
-            where there is no speech.
-        saliency: (F,) what each frame says for the emotion (above 0) or against it.
-        hop: seconds from one frame to the next.
-    """
-
-    emotion: str
-    confidence: float
-    probabilities: dict[str, float]
-    unsure: bool
-    seconds: float
-    speech: float
-    logmel: NDArray[np.float32]
-    saliency: NDArray[np.float32]
-    hop: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """All but the arrays, ready for JSON."""
-        return {
-            "emotion": self.emotion,
-            "confidence": round(self.confidence, 6),
-            "unsure": self.unsure,
-            "seconds": round(self.seconds, 3),
-            "speech": round(self.speech, 3),
-            "probabilities": {name: round(p, 6) for name, p in self.probabilities.items()},
-        }
-
-
 class _Clip(NamedTuple):
-    """A recording that was read, at 16 kHz: its speech, and how long all of it lasts."""
+    """A decoded recording at 16 kHz: its speech, and its length in seconds."""
 
     speech: Speech
     seconds: float
 
 
 class Recognizer:
-    """A model that answers. Any number of threads may use it at once.
+    """A model that answers; any number of threads may use it at once.
 
     Attributes:
         card: what the model file tells of itself.
@@ -144,6 +104,7 @@ class Recognizer:
             computed at once; in place of a recording that cannot be used, the error.
         """
         with ThreadPoolExecutor(threads) as pool:
+            # Twice as many as threads are read ahead, so that none waits for the network.
             read = in_order(pool, self._try_to_read, sources, 2 * threads)
             for group in groups(read, _samples_in, _GROUP, _GROUP_SAMPLES):
                 answers = iter(self._answers([clip for clip in group if isinstance(clip, _Clip)]))
@@ -163,7 +124,7 @@ class Recognizer:
         return timeline(self, source, window=window, hop=hop, on_progress=on_progress)
 
     def live(self, *, rate: int = SAMPLE_RATE, window: float = WINDOW, hop: float = HOP) -> Live:
-        """Listen to sound that comes in pieces at `rate` (Hz); see `emelia.use.timeline.live`."""
+        """Recognise sound that comes in pieces at `rate` (Hz); see `emelia.use.timeline.live`."""
         from emelia.use.timeline.live import Live
 
         return Live(self, rate=rate, window=window, hop=hop)
@@ -179,7 +140,7 @@ class Recognizer:
         return np.array(rows, np.float32).reshape(len(rows), len(self.emotions))
 
     def _read(self, source: Source, rate: int | None) -> _Clip:
-        """Decode or take samples, and look for speech before anything costly."""
+        """Decode a recording or take its samples, and find the speech in it."""
         wave, rate = read(source, rate)
         wave = resample(wave, rate)
         peak = max(wave.max(initial=0.0), -wave.min(initial=0.0))
@@ -209,15 +170,15 @@ class Recognizer:
             for clip, own in zip(clips, windows, strict=True)
         ]
 
-    def _hear(self, waves: Sequence[Wave]) -> list[Heard]:
-        """Run the network on batches of like length; results in the order of the waves."""
-        heard: dict[int, Heard] = {}
+    def _hear(self, waves: Sequence[Wave]) -> list[NetworkOutput]:
+        """Run the network on batches of like length; outputs in the order of the waveforms."""
+        heard: dict[int, NetworkOutput] = {}
         for places in batches([wave.size for wave in waves], _BATCH):
             results = self._model.run([self._prepared(waves[place]) for place in places])
             heard.update(zip(places, results, strict=True))
         return [heard[place] for place in range(len(waves))]
 
-    def _answer(self, clip: _Clip, heard: Heard) -> Prediction:
+    def _answer(self, clip: _Clip, heard: NetworkOutput) -> Prediction:
         probabilities = self._restricted(heard.probabilities)
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
@@ -248,7 +209,7 @@ class Recognizer:
         )
 
     def _restricted(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities (C,) given that it is one of the emotions asked for."""
+        """Probabilities (C,) of the chosen emotions alone, scaled to add up to 1."""
         kept = probabilities[self._kept].astype(np.float64)
         # Where none of them has a probability left, nothing tells them apart.
         shares = kept / kept.sum() if kept.sum() > 0 else np.full(len(kept), 1 / len(kept))
@@ -262,7 +223,7 @@ def load(
     threshold: float | None = None,
     threads: int = 1,
 ) -> Recognizer:
-    """Open a model.
+    """Open a model by its name or file.
 
     Args:
         model: the name of a model that comes with emelia, or the path of an .onnx file.
@@ -284,7 +245,7 @@ def _samples_in(clip: _Clip | AudioError) -> int:
 
 
 def _places(labels: Sequence[str], emotions: Iterable[str] | None) -> list[int]:
-    """Places of the emotions among the labels, in the order of the labels."""
+    """Indices of the chosen emotions among the labels, in the order of the labels."""
     if emotions is None:
         return list(range(len(labels)))
     wanted = {_label(word, labels) for word in emotions}
@@ -297,10 +258,10 @@ def _places(labels: Sequence[str], emotions: Iterable[str] | None) -> list[int]:
 
 
 def _label(word: str, labels: Sequence[str]) -> str:
-    """The label a word means; `Angry` is anger."""
+    """The label that a word stands for; `Angry` is anger."""
     for label in (word, canonical(word)):
         if label in labels:
             return label
-    near = get_close_matches(canonical(word), labels, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
+    near = nearest(canonical(word), labels)
+    hint = f" Did you mean {near}?" if near else ""
     raise ConfigError(f"emotions: {word!r} is unknown.{hint} The model knows {', '.join(labels)}.")

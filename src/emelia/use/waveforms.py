@@ -1,6 +1,6 @@
-"""What can be recognised: a path, the bytes of a file, or samples in memory with their rate.
+"""Reads a recording from a path, from the bytes of a file, or from samples with their rate.
 
-All become a waveform: float32 (T,), mono, full scale at 1.
+The result is a waveform: float32 (T,), mono, full scale at 1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Source = str | Path | bytes | NDArray[Any]
 
 
 def read(source: Source, rate: int | None = None) -> tuple[Wave, int]:
-    """Return a waveform at its own rate, and that rate in Hz.
+    """The waveform of a source at its own rate, and that rate in Hz.
 
     Raises:
         AudioError: it cannot be decoded or used, or lasts longer than `LONGEST`.
@@ -50,7 +50,7 @@ def _from_array(samples: NDArray[Any], rate: int | None) -> tuple[Wave, int]:
 
 
 def wave_from_array(samples: NDArray[Any]) -> Wave:
-    """Scale samples of int16, int32 or float and mix their channels to the mean.
+    """A waveform from samples of int16, int32 or float; channels are averaged.
 
     Args:
         samples: (T,), (T, channels) or (channels, T): the shorter side, of 32 at most, is the
@@ -77,7 +77,7 @@ def wave_from_array(samples: NDArray[Any]) -> Wave:
 
 
 def _channels(shape: tuple[int, ...], name: str) -> int:
-    """Which of two dimensions is the channels."""
+    """Which of two dimensions holds the channels."""
     if min(shape) > _MOST_CHANNELS or shape[0] == shape[1]:
         raise AudioError(
             f"{name}: which dimension is time? Expected (T, channels) or (channels, T) "

@@ -24,8 +24,7 @@ from emelia.learn.export.temperature import Answers
 from emelia.results import Cell, Study, studies
 from emelia.show import tables
 from emelia.show.card.page import _classes, _figures
-from emelia.show.report import findings
-from emelia.show.report import tables as report_tables
+from emelia.show.report import detail_tables, findings
 from emelia.show.report.limitations import limitations
 from emelia.show.report.page import write_report
 from emelia.show.speakers import apart, heard_before, nameless, who
@@ -85,12 +84,12 @@ def test_unknown_speakers_are_not_counted(anonymous: Study) -> None:
 
 
 def test_unknown_speakers_are_not_compared_with_unseen_ones(anonymous: Study) -> None:
-    others = report_tables.elsewhere(anonymous)
+    others = detail_tables.elsewhere(anonymous)
     here = next(row for row in others.rows if "(here)" in row[0])
     assert here[2] == "unknown" and not any(row[2] == "unheard" for row in others.rows)
     (known,) = studies(study(loso(utterances())))
     assert apart(known) and not nameless(known)
-    assert not report_tables.random_against_apart([anonymous, known]).rows
+    assert not detail_tables.random_against_apart([anonymous, known]).rows
 
 
 def test_known_speakers_are_counted_and_the_others_mentioned() -> None:
@@ -156,7 +155,7 @@ def test_a_class_without_test_clips_counts_in_no_mean_and_this_is_told(tmp_path:
     matrix = one.best.confusion
     shares = matrix.diagonal()[matrix.sum(axis=1) > 0] / matrix.sum(axis=1)[matrix.sum(axis=1) > 0]
     assert one.best.uar == pytest.approx(shares.mean())
-    by_class = {row[0]: row[1:] for row in report_tables.classes(one.best).rows}
+    by_class = {row[0]: row[1:] for row in detail_tables.classes(one.best).rows}
     assert by_class["fear"] == ("0", "–", "–", "–") and set(by_class) == set(CLASSES)
     text = write_report(found, tmp_path)[1].read_text("utf-8")
     assert re.search(r"guessing, UAR\s*</dt>\s*<dd[^>]*>\s*25.0 %", text)

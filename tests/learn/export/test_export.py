@@ -579,7 +579,7 @@ def test_the_page_says_what_the_card_says(emelia: Emelia, traced: Finished) -> N
     text = Path("run.md").read_text(encoding="utf-8")
     card = load(Path("run.onnx")).card
     value, low, high = (f"{100 * share:.1f}" for share in card.metrics["test"]["uar"])
-    assert f"{value} ({low} to {high})" in text
+    assert f"{value} ({low}–{high})" in text
     assert "no lie\n  detector" in text and "education is prohibited" in text
     other = replace(card, threshold=0.123, title="Other | title")
     assert "confidence of 0.123" in to_markdown(other)

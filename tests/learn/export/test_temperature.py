@@ -30,7 +30,7 @@ from emelia.learn.study.cell import run_cell
 from emelia.learn.study.tasks import tasks
 from emelia.results import Cell, Study, read_results, studies
 from emelia.show.card.failures import failures
-from emelia.show.report import calibration, plots_calibration
+from emelia.show.report import confidence_section, plots_calibration
 
 ROOT = Path(__file__).parents[3]
 OLD = fake_study.study(fake_study.loso(fake_study.utterances()), ["variable-3"], [0, 1])
@@ -154,12 +154,12 @@ def test_old_results_give_the_figures_they_gave() -> None:
 
 def test_the_table_tells_what_temperatures_changed() -> None:
     study = heated([*OLD, *(replace(c, recipe="other", recipe_digest="0") for c in OLD)], [1.0])
-    plain = calibration.table(study)
+    plain = confidence_section.table(study)
     assert [row[-1] for row in plain.rows] == ["uncalibrated"] * 2
     assert "ECE % before" not in plain.columns and "no temperature was fitted" in plain.note
     half = [*(replace(c, temperature=1.2 + 0.1 * (c.seed)) for c in OLD),
             *(replace(c, recipe="other", recipe_digest="0") for c in OLD)]  # fmt: skip
-    mixed = calibration.table(studies(half)[0])
+    mixed = confidence_section.table(studies(half)[0])
     row = dict(zip(mixed.columns, mixed.rows[0], strict=True))
     worth = studies(half)[0].rows[0].calibration
     assert worth and row["temperatures"] == "1.20–1.30"
@@ -175,7 +175,7 @@ def test_the_pictures_show_curves_and_tell_them_in_words() -> None:
     study = heated(OLD, [2.0])
     worth = study.rows[0].calibration
     assert worth
-    (_, caption, told), (figure, area, words) = calibration.pictures(study.rows[0])
+    (_, caption, told), (figure, area, words) = confidence_section.pictures(study.rows[0])
     assert f"{100 * worth.error:.1f} % (" in caption and "would be perfect" in told
     assert f"{100 * worth.area:.1f} %" in area
     assert f"100 % accepted, {100 * worth.risk:.1f} % of them" in words
@@ -190,7 +190,7 @@ def test_the_pictures_show_curves_and_tell_them_in_words() -> None:
     np.testing.assert_allclose(
         np.asarray(before.get_xdata()), [100 * one["confidence"] for one in filled]
     )
-    (plain, _, _), _ = calibration.pictures(heated(OLD, [1.0]).rows[0])
+    (plain, _, _), _ = confidence_section.pictures(heated(OLD, [1.0]).rows[0])
     assert "uncalibrated" not in [line.get_label() for line in plain.axes[0].lines]
 
 
@@ -198,18 +198,18 @@ def test_the_conclusions_say_what_confidence_is_worth() -> None:
     row = heated(OLD, [3.0]).rows[0]
     worth = row.calibration
     assert worth
-    sure, chosen = calibration.conclusions(row)
+    sure, chosen = confidence_section.conclusions(row)
     gain = 100 * (worth.error_before - worth.error)
     assert f"{'takes away' if gain > 0 else 'adds'} {abs(gain):.1f} of" in sure
     assert (
         f"surest half of the answers of variable-3 {100 * worth.curve.accuracy_at(0.5):.1f} %"
         in (chosen)
     )
-    assert "uncalibrated" in calibration.conclusions(heated(OLD, [1.0]).rows[0])[0]
+    assert "uncalibrated" in confidence_section.conclusions(heated(OLD, [1.0]).rows[0])[0]
     broken = tuple({**p, "probabilities": [float("nan")] * 5} for p in OLD[0].predictions)
     lost = studies([replace(OLD[0], predictions=broken)])[0]
-    assert calibration.conclusions(lost.rows[0]) == []
-    assert calibration.table(lost).rows == ()
+    assert confidence_section.conclusions(lost.rows[0]) == []
+    assert confidence_section.table(lost).rows == ()
 
 
 # The threshold that is asked for

@@ -29,7 +29,7 @@ from emelia.results import Cell, studies
 from emelia.show import describe
 from emelia.show.page import Figures
 from emelia.show.report.limitations import limitations
-from emelia.show.report.recipe_section import portrait
+from emelia.show.report.recipe_section import recipe_section
 
 
 def run(*command: str | Path) -> Result:
@@ -251,7 +251,7 @@ def test_a_portrait_names_the_blocks_and_shows_the_layers_of_those_used() -> Non
     ]  # fmt: skip
     (found,) = studies(changed)
     pytest.importorskip("matplotlib")
-    shown = portrait(found.rows[0], Figures(), "x")
+    shown = recipe_section(found.rows[0], Figures(), "x")
     told = dict(shown.training)
     assert told["blocks"].startswith("2 in 5 trainings and 3 in 1 training, chosen with speakers")
     assert shown.layers is not None
@@ -260,7 +260,7 @@ def test_a_portrait_names_the_blocks_and_shows_the_layers_of_those_used() -> Non
     assert not any("last epoch" in sentence for sentence in limitations(found))
     for lacking in ({"layers": ()}, {"parameters": layers.parameters + 1}):
         (found,) = studies([replace(c, **lacking) for c in changed])
-        assert portrait(found.rows[0], Figures(), "x").layers is None
+        assert recipe_section(found.rows[0], Figures(), "x").layers is None
 
 
 def recipe_values(recipe: Recipe) -> dict[str, object]:

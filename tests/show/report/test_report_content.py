@@ -25,8 +25,7 @@ from emelia.errors import MissingExtraError
 from emelia.learn.data.features import FrontEnd
 from emelia.results import Cell, Study, studies
 from emelia.show import describe
-from emelia.show.report import findings, plots_calibration, recordings
-from emelia.show.report import tables as report_tables
+from emelia.show.report import detail_tables, findings, plots_calibration, recordings
 from emelia.show.report.page import write_report
 from emelia.show.report.published import REFERENCES, founding, references
 
@@ -109,7 +108,7 @@ def test_every_published_figure_has_a_source_and_a_protocol() -> None:
 def test_a_study_stands_among_the_figures_of_its_own_kind() -> None:
     (study,) = studies(LOSO)
     assert study.best
-    table = report_tables.elsewhere(study)
+    table = detail_tables.elsewhere(study)
     unheard = [one.accuracy for one in references("aesdd", apart=True)]
     assert table.best == sum(figure > 100 * study.best.accuracy for figure in unheard)
     assert table.rows[table.best][0] == "emelia (here)"
@@ -118,12 +117,12 @@ def test_a_study_stands_among_the_figures_of_its_own_kind() -> None:
         founding("aesdd")
     )
     (random,) = studies(RANDOM)
-    assert {row[2] for row in report_tables.elsewhere(random).rows} == {"heard in training"}
+    assert {row[2] for row in detail_tables.elsewhere(random).rows} == {"heard in training"}
 
 
 def test_a_corpus_nobody_has_published_on_has_no_such_table() -> None:
     (study,) = studies([replace(cell, corpus="mine") for cell in LOSO])
-    assert report_tables.elsewhere(study).rows == ()
+    assert detail_tables.elsewhere(study).rows == ()
     assert not any("others have published" in told for told in findings.findings(study))
 
 
@@ -144,7 +143,7 @@ def test_the_conclusions_place_the_interval_among_published_figures() -> None:
 
 def test_one_recipe_under_two_kinds_of_split_is_set_side_by_side() -> None:
     both = [*RANDOM, *LOSO]
-    table = report_tables.random_against_apart(studies(both))
+    table = detail_tables.random_against_apart(studies(both))
     random, apart = studies(both)
     for line, row, twin in zip(table.rows, random.rows, apart.rows, strict=True):
         assert row.best_test_accuracy is not None
@@ -159,13 +158,13 @@ def test_one_recipe_under_two_kinds_of_split_is_set_side_by_side() -> None:
 def test_other_epochs_are_the_same_recipe_and_another_rate_is_not() -> None:
     longer = changed(RANDOM, "variable-3", epochs=999, patience=0)
     assert longer[0].recipe_digest != RANDOM[0].recipe_digest
-    assert len(report_tables.random_against_apart(studies([*longer, *LOSO])).rows) == 1
+    assert len(detail_tables.random_against_apart(studies([*longer, *LOSO])).rows) == 1
     other = changed(RANDOM, "variable-3", lr=0.5)
-    assert report_tables.random_against_apart(studies([*other, *LOSO])).rows == ()
+    assert detail_tables.random_against_apart(studies([*other, *LOSO])).rows == ()
 
 
 def test_studies_of_one_kind_have_nothing_to_set_side_by_side() -> None:
-    assert report_tables.random_against_apart(studies(LOSO)).rows == ()
+    assert detail_tables.random_against_apart(studies(LOSO)).rows == ()
 
 
 # Tables
@@ -173,7 +172,7 @@ def test_studies_of_one_kind_have_nothing_to_set_side_by_side() -> None:
 
 def test_clips_are_counted_once_by_speaker_and_class() -> None:
     (study,) = studies(LOSO)
-    table = report_tables.clips(study)
+    table = detail_tables.clips(study)
     assert table.columns == ("speaker", *fake_study.CLASSES, "all")
     assert table.rows[0] == ("1", "6", "6", "6", "6", "6", "30")
     assert table.rows[-1] == ("all", "36", "36", "36", "36", "36", "180")
@@ -181,7 +180,7 @@ def test_clips_are_counted_once_by_speaker_and_class() -> None:
 
 def test_the_sexes_are_told_apart_where_they_are_known() -> None:
     (study,) = studies(LOSO)
-    assert report_tables.sexes(study).rows == ()
+    assert detail_tables.genders(study).rows == ()
     told = [
         replace(
             cell,
@@ -193,7 +192,7 @@ def test_the_sexes_are_told_apart_where_they_are_known() -> None:
         for cell in LOSO
     ]
     (study,) = studies(told)
-    table, row = report_tables.sexes(study), study.rows[0]
+    table, row = detail_tables.genders(study), study.rows[0]
     female = np.array([int(name) % 2 == 1 for name in row.speakers])
     share = (row.predicted[0] == row.truth)[female].mean()
     assert table.columns == ("recipe", "female", "male")

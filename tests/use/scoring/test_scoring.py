@@ -477,7 +477,7 @@ def test_memory_does_not_grow_with_the_length_of_chunks(tmp_path: Path) -> None:
         assert len(chunk) == 1 or sum(marks[name][0] for name in chunk) <= _CHUNK_BYTES
 
 
-def test_a_worker_has_one_thread_and_no_ear_for_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_has_one_thread_and_ignores_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     before = dict(os.environ), signal.getsignal(signal.SIGINT)
     with pool._for_children():

@@ -49,8 +49,7 @@ from memory import STATUS, peak_of
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from emelia.use.server import ServerSettings, create_app, serve
-from emelia.use.server import uvicorn_runner as running
+from emelia.use.server import ServerSettings, create_app, serve, uvicorn_runner
 
 Wave = NDArray[np.float32]
 SECONDS = 3.0
@@ -400,7 +399,7 @@ def test_live_sound_wants_the_token_too() -> None:
             assert events(socket) == [{"type": "end"}]
 
 
-def test_a_stranger_s_page_may_not_listen_in(client: httpx.Client) -> None:
+def test_the_page_of_another_site_may_not_listen_in(client: httpx.Client) -> None:
     here = client.base_url
     for host, origin in (
         ("127.0.0.1", "http://evil.example"), ("127.0.0.1", "http://["), ("evil.example", None),
@@ -515,7 +514,7 @@ def test_hours_of_silence_in_few_bytes_are_refused(client: httpx.Client) -> None
     refused(upload(client, bytes(lying)), 413, "the limit is 300 s")
 
 
-def test_a_stranger_s_page_may_not_ask(client: httpx.Client) -> None:
+def test_the_page_of_another_site_may_not_ask(client: httpx.Client) -> None:
     here = {"origin": str(client.base_url).rstrip("/")}
     assert client.post("/v1/predict", headers=here).status_code == 415
     for origin in (
@@ -902,10 +901,10 @@ def test_live_sessions_are_closed_when_the_server_ends() -> None:
         assert events(live) == [] and live.close_code == 1012
 
 
-def test_a_connection_that_never_comes_to_the_point_is_closed(
+def test_a_connection_that_sends_no_whole_request_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(running, "_HEAD_SECONDS", 0.4)
+    monkeypatch.setattr(uvicorn_runner, "_HEAD_SECONDS", 0.4)
     with served() as client, ExitStack() as stack:
         address = (client.base_url.host, client.base_url.port or 80)
         silent, dripping, early = (

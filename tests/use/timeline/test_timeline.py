@@ -27,10 +27,10 @@ from emelia.cli import timeline as command
 from emelia.cli.timeline import run_timeline
 from emelia.errors import AudioError, ConfigError, StorageError
 from emelia.show.answer.explanation import picture
-from emelia.show.answer.timeline import course
+from emelia.show.answer.timeline import timeline_figure
+from emelia.use.formats import FORMATS, timestamp
 from emelia.use.timeline import timeline as timelines
-from emelia.use.timeline.envelope import Outline
-from emelia.use.timeline.formats import FORMATS, clock, in_words
+from emelia.use.timeline.envelope import Envelope
 from emelia.use.timeline.segments import Segment, Segments
 from emelia.use.timeline.timeline import Timeline, TimelineBuilder, WindowTable, timeline
 from emelia.use.timeline.windows import Window, Windows
@@ -299,16 +299,16 @@ def test_windows_are_kept_small_and_come_back_whole() -> None:
 
 def test_the_outline_is_that_of_the_sound_at_any_length() -> None:
     wave = talk(1, 70, 33)
-    outline = Outline()
+    envelope = Envelope()
     for piece in cuts(wave, 5):
-        outline.feed(piece)
-    step, ranges = outline.read()
+        envelope.feed(piece)
+    step, ranges = envelope.read()
     assert len(ranges) <= 4_001 and step == 0.04
     size = round(step * RATE)
     for place in (0, 100, len(ranges) - 1):
         part = wave[place * size : (place + 1) * size]
         assert ranges[place].tolist() == [part.min(), part.max()]
-    assert Outline().read()[1].shape == (0, 2)
+    assert Envelope().read()[1].shape == (0, 2)
 
 
 @pytest.mark.parametrize("kind", ["speech", "silence"])
@@ -337,14 +337,13 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path, kind: str) -> N
 
 
 def made(*segments: Segment, path: str = "talks/the talk.wav") -> Timeline:
-    outline = (0.01, np.zeros((10, 2), np.float32))
-    return Timeline(path, 7300.0, WindowTable(EMOTIONS), segments, "toy", EMOTIONS, outline)
+    envelope = (0.01, np.zeros((10, 2), np.float32))
+    return Timeline(path, 7300.0, WindowTable(EMOTIONS), segments, "toy", EMOTIONS, envelope)
 
 
 def segment(start: float, end: float, emotion: str = "anger", unsure: bool = False) -> Segment:
-    return Segment(
-        start, end, emotion, 0.7, unsure, dict(zip(EMOTIONS, (0.7, 0.2, 0.1), strict=True))
-    )
+    chances = dict(zip(EMOTIONS, (0.7, 0.2, 0.1), strict=True))
+    return Segment(emotion, 0.7, chances, unsure, start, end)
 
 
 LONG = made(segment(0, 1.2346), segment(1.2346, 3.0, unsure=True), segment(3661.0005, 7261.9996))
@@ -418,8 +417,8 @@ def test_spans_that_touch_still_touch_and_never_overlap_when_rounded() -> None:
 
 
 def test_clocks_carry_over() -> None:
-    assert clock(59.9996) == "00:01:00.000"
-    assert clock(100 * 3600, ",") == "100:00:00,000"
+    assert timestamp(59.9996) == "00:01:00.000"
+    assert timestamp(100 * 3600, ",") == "100:00:00,000"
 
 
 # The command
@@ -554,8 +553,8 @@ def test_the_picture_names_emotions_hatches_doubt_and_leaves_silence_blank() -> 
     pytest.importorskip("matplotlib")
     windows = [heard(0, 3, 1, 0, 0), heard(5, 8, 0.4, 0.3, 0.3)]
     parts = [segment(0, 3), segment(5, 8, unsure=True)]
-    outline = (0.01, np.zeros((1_000, 2), np.float32))
-    figure = course("a $title$ & more", 10, outline, EMOTIONS, windows, parts)
+    envelope = (0.01, np.zeros((1_000, 2), np.float32))
+    figure = timeline_figure("a $title$ & more", 10, envelope, EMOTIONS, windows, parts)
     band, wave, *curves = figure.axes
     assert [text.get_text() for text in band.texts] == ["anger", "not sure"]
     plain, hatched = band.collections
@@ -571,12 +570,7 @@ def test_the_picture_names_emotions_hatches_doubt_and_leaves_silence_blank() -> 
 def test_a_picture_can_be_drawn_of_any_length(seconds: float) -> None:
     pytest.importorskip("matplotlib")
     empty = (0.01, np.zeros((0, 2), np.float32))
-    assert picture(course("", seconds, empty, ("joy", "grief"), [], []), ".png")
-
-
-def test_an_answer_in_words() -> None:
-    assert in_words(segment(0, 1)) == "anger 70 %"
-    assert in_words(segment(0, 1, unsure=True)) == "not sure (anger 70 %)"
+    assert picture(timeline_figure("", seconds, empty, ("joy", "grief"), [], []), ".png")
 
 
 def test_a_builder_can_be_asked_between_pieces() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,8 @@ from emelia.corpora import CORPORA, Corpus, CorpusSpec
 from emelia.corpora.paths import corpus_folder, download_folder
 from emelia.corpora.splits.scheme import possible_splits
 from emelia.errors import ConfigError, StorageError
+from emelia.table import Table
+from emelia.text import did_you_mean
 
 _MANY = 20  # files, above which they are counted instead of megabytes
 _CROWD = 100  # speakers, above which not all are named
@@ -83,7 +84,7 @@ def _list_known() -> None:
         f"is here: below {download_folder()}, so the name suffices. "
         "fetch: emelia corpora fetch NAME."
     )
-    console.table("Corpora that are recognised by their file names", columns, rows, note)
+    Table("Corpora that are recognised by their file names", columns, rows, note).print()
     console.say("\nTheir homes, and how to get those that are not free to download:")
     for spec in CORPORA.values():
         console.say(f"  {spec.name}: {spec.homepage if spec.source else spec.obtain}")
@@ -104,8 +105,7 @@ def _fetch(names: Sequence[str], folder: Path, accepted: bool) -> None:
         raise ConfigError(f"fetch what? Free to download are {', '.join(free)}.")
     for name in names:
         if name not in CORPORA and not name.startswith("hf:"):
-            near = get_close_matches(name, CORPORA, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"free are {', '.join(free)}."
+            hint = did_you_mean(name, CORPORA, f"free are {', '.join(free)}.")
             raise ConfigError(f"{name}: no such corpus; {hint}")
     for name in names:
         spec = hub_spec(name[3:]) if name.startswith("hf:") else CORPORA[name]
@@ -162,7 +162,7 @@ def _show(corpus: Corpus) -> None:
     rows.append(["all", str(len(corpus.utterances))])
     splits = ", ".join(possible_splits(corpus)) or "none"
     note = f"Speakers: {_named(corpus.speakers)}. Splits: {splits}."
-    console.table(f"{corpus.name}: clips by emotion", ["emotion", "clips"], rows, note)
+    Table(f"{corpus.name}: clips by emotion", ["emotion", "clips"], rows, note).print()
     for spec in (source.spec for source in corpus.sources if source.spec):
         console.say(f"Licence: {spec.licence}\nCitation: {spec.citation}\nHome: {spec.homepage}")
         if spec.note:

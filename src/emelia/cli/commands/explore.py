@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,13 +82,13 @@ def _tell(found: Exploration, wrong: list[Problem]) -> None:
     from emelia.show.explore.findings import findings, headline
 
     main = tables.emotions(found)
-    console.table(found.corpus.name, main.columns, main.rows, main.note)
+    replace(main, title=found.corpus.name).print()
     console.say(headline(found))
     for sentence in findings(found, wrong):
         console.say(f"- {sentence}")
     if wrong:
         table = tables.found(wrong, _SHOWN)
-        console.table(table.title, table.columns, table.rows, table.note)
+        table.print()
 
 
 def _draw_all(found: Exploration, folder: Path, jobs: int) -> None:

@@ -11,7 +11,10 @@ import typer
 from emelia import console
 from emelia.cli.model_output import warn_of, write_model
 from emelia.errors import ConfigError, StorageError
+from emelia.metrics import OVERALL, titles
 from emelia.storage import ensure_writable
+from emelia.table import Table
+from emelia.text import between, percent
 
 if TYPE_CHECKING:
     from emelia.config import Card
@@ -94,20 +97,20 @@ def _check(path: Path, force: bool) -> None:
 def _show(path: Path, card: Card, size: int) -> None:
     test = card.metrics["test"]
     rows = [
-        [part, str(found["clips"]), *(_percents(found[key]) for key in ("accuracy", "uar")),
-         " -> ".join(f"{100 * value:.1f}" for value in found["ece"]),
-         " -> ".join(f"{value:.3f}" for value in found["brier"]), f"{100 * found['aurc']:.1f}",
-         f"{100 * found['accepted']:.0f}",
-         "-" if found["accepted_accuracy"] is None else f"{100 * found['accepted_accuracy']:.1f}"]
+        [part, str(found["clips"]), *(_percents(found[key]) for key in OVERALL),
+         " -> ".join(percent(value) for value in found["ece"]),
+         " -> ".join(f"{value:.3f}" for value in found["brier"]), percent(found["aurc"]),
+         percent(found["accepted"], 0),
+         "-" if found["accepted_accuracy"] is None else percent(found["accepted_accuracy"])]
         for part, found in card.metrics.items()
     ]  # fmt: skip
-    columns = ["", "clips", "accuracy %", "UAR %", "ECE %", "Brier", "AURC %", "accepted %",
+    columns = ["", "clips", *titles(OVERALL), "ECE %", "Brier", "AURC %", "accepted %",
                "right of these %"]  # fmt: skip
     rule = f"Temperature {card.temperature:g}; unsure below {card.threshold:g}."
-    console.table(card.title, columns, rows, f"{rule} {card.threshold_rule} {test['note']}")
+    Table(card.title, columns, rows, f"{rule} {card.threshold_rule} {test['note']}").print()
     console.say(f"{path}: {size / 1e6:.1f} MB. About it: {path.with_suffix('.md')}")
 
 
 def _percents(found: list[float]) -> str:
-    value, low, high = (100 * share for share in found)
-    return f"{value:.1f} ({low:.1f} to {high:.1f})"
+    value, low, high = found
+    return f"{percent(value)} ({between(low, high)})"

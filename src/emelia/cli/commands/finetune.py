@@ -33,6 +33,8 @@ from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.corpora.splits.scheme import Fold
 from emelia.results import Cell
 from emelia.storage import expanded
+from emelia.table import Table
+from emelia.text import between, percent
 
 if TYPE_CHECKING:
     from emelia.learn.export.temperature import Answers
@@ -220,19 +222,18 @@ def _compare(start: EarlierRun, asked: Answers, cell: Cell, kept: bool) -> None:
     )
     title = f"{start.name} before and after, on the same {len(truth)} test clips"
     title = title if kept else f"What it learnt, not kept: {title}"
-    console.table(title, ["", "accuracy %", "UAR %"], rows, note)
+    Table(title, ["", *metrics.titles(metrics.OVERALL)], rows, note).print()
 
 
 def _figures(
     truth: metrics.Labels, predicted: metrics.Labels, speakers: tuple[str, ...]
 ) -> list[str]:
     shown = []
-    for name, value in (
-        ("accuracy", metrics.accuracy(truth, predicted)),
-        ("uar", metrics.uar(truth, predicted)),
-    ):
-        ends = metrics.interval(truth, predicted, speakers, name)  # type: ignore[arg-type]
-        shown.append(f"{100 * value:.1f} ({100 * ends.low:.1f} to {100 * ends.high:.1f})")
+    confusion = metrics.confusion_matrix(truth, predicted)
+    for name, metric in metrics.OVERALL.items():
+        ends = metrics.interval(truth, predicted, speakers, name)
+        value = float(metric.of(confusion))
+        shown.append(f"{percent(value)} ({between(ends.low, ends.high)})")
     return shown
 
 

@@ -13,6 +13,7 @@ import typer
 from emelia import console
 from emelia.cli.options import ModelOption, OnlyOption, ThresholdOption, split_names
 from emelia.errors import ConfigError
+from emelia.table import Table
 
 if TYPE_CHECKING:
     from emelia.audio.limits import Wave
@@ -137,4 +138,4 @@ def _show_devices() -> None:
         for d in devices()
     ]
     note = "Choose one with --device NUMBER." if rows else "No microphone found."
-    console.table("Microphones", ["", "channels", "rate", "usual"], rows, note)
+    Table("Microphones", ["", "channels", "rate", "usual"], rows, note).print()

@@ -11,6 +11,9 @@ import typer
 from emelia import console
 from emelia.config import SAMPLE_RATE, Card
 from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS
+from emelia.metrics import OVERALL, PER_CLASS, titles
+from emelia.table import Table
+from emelia.text import between, percent
 
 _CORPUS = ("name", "title", "language", "clips", "licence", "home")
 
@@ -49,7 +52,7 @@ def _list(cards: Mapping[str, Card], sizes: Mapping[str, str]) -> None:
         rows.append([name, ", ".join(card.labels), *figures, corpora, sizes[name]])
     columns = ["name", "emotions", "test accuracy %", "test UAR %", "trained on", "size"]
     licences = [f"licence of {name}: {card.licence}" for name, card in cards.items()]
-    console.table("Models that come with emelia", columns, rows, "\n".join(licences))
+    Table("Models that come with emelia", columns, rows, "\n".join(licences)).print()
 
 
 def _show(card: Card, path: Path) -> None:
@@ -59,28 +62,27 @@ def _show(card: Card, path: Path) -> None:
         console.say(f"  {what:<12}{text}")
     corpora = [[str(_mapping(c).get(key, "-")) for key in _CORPUS] for c in card.corpora]
     if corpora:
-        console.table("Corpora", _CORPUS, corpora)
+        Table("Corpora", _CORPUS, corpora).print()
     if figures := _figures(card.metrics):
-        columns = ["part", "clips", "speakers", "accuracy %", "UAR %"]
+        columns = ["part", "clips", "speakers", *titles(OVERALL)]
         note = next((str(m["note"]) for m in map(_mapping, card.metrics.values())
                      if m.get("note")), "")  # fmt: skip
-        console.table("Figures, with 95 % intervals", columns, figures, note)
+        Table("Figures, with 95 % intervals", columns, figures, note).print()
         if any(_mapping(part).get("nameless") for part in card.metrics.values()):
             console.warn(UNKNOWN_SPEAKERS)
     test = _mapping(card.metrics.get("test"))
     if classes := _mapping(test.get("per_class")):
-        keys = ("precision", "recall", "f1")
         rows = [
             [
                 str(name),
                 *(
                     _percent(_mapping(c).get(key)) if _mapping(c).get("support", 1) else "-"
-                    for key in keys
+                    for key in PER_CLASS
                 ),
             ]
             for name, c in classes.items()
         ]
-        console.table("On the test clips", ["emotion", *(f"{key} %" for key in keys)], rows)
+        Table("On the test clips", ["emotion", *titles(PER_CLASS)], rows).print()
 
 
 def _facts(card: Card, path: Path) -> list[tuple[str, str]]:
@@ -122,7 +124,7 @@ def _figures(metrics: Mapping[str, Any]) -> list[list[str]]:
         for name, values in {part: figures, **{f"  {c}": of for c, of in corpora.items()}}.items():
             of = _mapping(values)
             counts = [str(of.get("clips", "-")), str(of.get("speakers", "-") or "unknown")]
-            rows.append([name, *counts, _share(of.get("accuracy")), _share(of.get("uar"))])
+            rows.append([name, *counts, *(_share(of.get(key)) for key in OVERALL)])
     return rows
 
 
@@ -130,12 +132,12 @@ def _share(value: Any) -> str:
     """A share with its interval, [value, low, high], in percent."""
     if not isinstance(value, list) or len(value) != 3:
         return "-"
-    middle, low, high = map(_percent, value)
-    return f"{middle} ({low} to {high})"
+    middle, low, high = value
+    return f"{_percent(middle)} ({between(low, high)})"
 
 
 def _percent(share: Any) -> str:
-    return f"{100 * share:.1f}" if isinstance(share, int | float) else "-"
+    return percent(share) if isinstance(share, int | float) else "-"
 
 
 def _size(path: Path) -> str:

@@ -13,6 +13,7 @@ import typer
 from emelia import console
 from emelia.cli.options import ModelOption, OnlyOption, ThresholdOption, split_names
 from emelia.errors import AudioError, ConfigError
+from emelia.use.formats import FORMATS
 
 if TYPE_CHECKING:
     from emelia.use.recognizer import Prediction, Recognizer
@@ -21,19 +22,9 @@ _STDIN = "-"
 _MOST_BYTES = 200_000_000  # of standard input
 
 
-class Format(StrEnum):
-    """How answers are written; those after csv are for timelines alone."""
-
-    text = "text"
-    json = "json"
-    csv = "csv"
-    rttm = "rttm"
-    audacity = "audacity"
-    srt = "srt"
-    vtt = "vtt"
-
-
-_FOR_ANSWERS = (Format.text, Format.json, Format.csv)
+# What --format may be; text is for people. mypy wants members of an enumeration spelt out.
+Format = StrEnum("Format", ["text", *FORMATS])  # type: ignore[misc]
+_TEXT = Format("text")
 
 
 def predict(
@@ -56,7 +47,7 @@ def predict(
             help="json: one object a line; csv: one row a recording, or a segment with --timeline. "
             "The others are for timelines.",
         ),
-    ] = Format.text,
+    ] = _TEXT,
     explain: Annotated[
         Path | None,
         typer.Option(
@@ -128,7 +119,7 @@ def _check(
     given = [name for name, value in of_timelines.items() if value is not None]
     if given and not timeline:
         raise ConfigError(f"{given[0]} is for timelines. Add --timeline, or leave it out.")
-    if not timeline and format_ not in _FOR_ANSWERS:
+    if not timeline and format_ is not _TEXT and FORMATS[format_].single is None:
         raise ConfigError(
             f"--format {format_} is for timelines. Add --timeline, or choose another."
         )
@@ -171,7 +162,7 @@ def _answer(
         write(name, answer)
         if explain:
             _draw(explain, name, answer, recognizer)
-            if format_ is Format.text:
+            if format_ is _TEXT:
                 console.say(f"Picture: {explain}")
     return failures
 
@@ -213,11 +204,12 @@ def _writer(
     """The function that prints one answer; the header of CSV is printed at once."""
     from emelia.cli import answers
 
-    if kind is Format.json:
-        return lambda name, answer: console.say(answers.as_json(name, answer))
-    if kind is Format.csv:
-        console.say(answers.csv_header(emotions))
-        return lambda name, answer: console.say(answers.as_csv(name, answer, emotions))
+    if kind is not _TEXT and (single := FORMATS[kind].single):
+        if header := single.header(emotions):
+            console.say(header.removesuffix("\n"))
+        return lambda name, answer: console.say(
+            single.write(name, answer, emotions).removesuffix("\n")
+        )
     if len(names) == 1:
         return lambda name, answer: console.say("\n".join(answers.as_lines(name, answer)))
     width = answers.width_of(names)
@@ -225,14 +217,13 @@ def _writer(
 
 
 def _draw(path: Path, name: str, answer: Prediction, recognizer: Recognizer) -> None:
-    from emelia.cli.answers import in_words
     from emelia.show.answer.explanation import explanation, picture
     from emelia.storage import write_atomically
 
     if not answer.probabilities:
         raise AudioError(f"{name}: no speech found, so there is nothing to draw.")
     figure = explanation(
-        f"{Path(name).name}: {in_words(answer)}", answer.logmel, answer.saliency,
+        f"{Path(name).name}: {answer.in_words()}", answer.logmel, answer.saliency,
         answer.probabilities, recognizer.card.features, recognizer.threshold,
     )  # fmt: skip
     write_atomically(path, picture(figure, path.suffix))

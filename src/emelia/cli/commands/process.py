@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -89,8 +90,7 @@ def _recording(path: Path, config: AudioConfig, folder: Path, command: str) -> N
     from emelia.storage import ensure_writable, lock
 
     made = listen_to(path, config)
-    table = of_stages(made)
-    console.table(f"{path.name}: after each step", table.columns, table.rows, table.note)
+    replace(of_stages(made), title=f"{path.name}: after each step").print()
     ensure_writable(folder)
     with lock(folder):
         console.say(f"Page: {write_recording(path.name, made, folder, command)}")
@@ -106,7 +106,7 @@ def _corpus(data: Corpus, config: AudioConfig, folder: Path, jobs: int, command:
         for name, reason in found.failed.items():
             console.warn(f"left out {name}: {reason}")
         for table in corpus_tables(found):
-            console.table(table.title, table.columns, table.rows, table.note)
+            table.print()
         console.say(f"Page: {write_corpus(found, folder, command)}")
 
 

@@ -13,6 +13,7 @@ from emelia import console
 from emelia.config import Recipe, all_settings
 from emelia.config.fields import Setting
 from emelia.learn.study.recipes import all_recipes
+from emelia.table import Table
 
 _IN = 4 * " "
 
@@ -37,7 +38,7 @@ def recipes(
         for r in all_recipes().values()
     ]
     columns = ["recipe", "group", "what it is", "epochs", "batch", "learning rate"]
-    console.table("Recipes", columns, rows, "The group `founding` repeats the founding study.")
+    Table("Recipes", columns, rows, "The group `founding` repeats the founding study.").print()
 
 
 def _show_settings() -> None:

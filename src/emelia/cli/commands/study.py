@@ -160,7 +160,7 @@ def _report(folder: Path, command: str) -> list[Path]:
     cells = read_results(file)
     for found in studies(cells):
         for table in all_tables(found):
-            console.table(table.title, table.columns, table.rows, table.note)
+            table.print()
     written = write_report(cells, folder, command, places_of([file]))
     console.say(f"Report: {next(path for path in written if path.suffix == '.html')}")
     return written

@@ -34,8 +34,6 @@ from emelia.errors import ConfigError
 from emelia.learn.study.recipes import find_recipes
 from emelia.storage import write_atomically
 
-_SHOWN = ("precision", "recall", "f1")
-
 if TYPE_CHECKING:
     from emelia.learn.study.tasks import Task
     from emelia.learn.study.tracking import Tracker

@@ -184,7 +184,7 @@ def _conclude(folder: Path, recipe: Recipe, found: SearchResult, outcome: Outcom
         protocol.append(_LOOKED.format(len(others)))
         console.warn(_LOOKED.format(len(others)))
     for table in shown:
-        console.table(table.title, table.columns, table.rows, table.note)
+        table.print()
     command = shlex.join(["emelia", *sys.argv[1:]])
     write_atomically(folder / "tune.md", page(recipe, shown, protocol, command).encode())
     console.say(f"Best settings: {folder / 'best.toml'}. All of it: {folder / 'tune.md'}")

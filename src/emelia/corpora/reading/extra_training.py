@@ -11,6 +11,7 @@ from dataclasses import replace
 from emelia.corpora.reading.joining import join
 from emelia.corpora.records import UNKNOWN_SPEAKER, Corpus, Split
 from emelia.errors import CorpusError
+from emelia.text import listed
 
 
 def add_to_training(split: Split, corpus: Corpus, others: Corpus) -> Split:
@@ -29,7 +30,7 @@ def add_to_training(split: Split, corpus: Corpus, others: Corpus) -> Split:
     added, same = joined.parts, _same_speakers(others, corpus)
     clips = tuple(replace(u, speaker=same.get(u.speaker, u.speaker)) for u in joined.utterances)
     names = [other.name for other in added]
-    are = f"{in_words(names)} {'is' if len(names) == 1 else 'are'}"
+    are = f"{listed(names)} {'is' if len(names) == 1 else 'are'}"
     return replace(
         split,
         name="+".join([split.name, *names]),
@@ -70,9 +71,3 @@ def _same_speakers(others: Corpus, corpus: Corpus) -> dict[str, str]:
         for u in other.utterances
         if u.digest in own and UNKNOWN_SPEAKER not in (u.speaker, own[u.digest])
     }
-
-
-def in_words(names: list[str]) -> str:
-    """`a`, or `a, b and c`."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last

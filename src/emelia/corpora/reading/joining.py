@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from emelia.corpora.reading.warnings import duplicates
 from emelia.corpora.records import UNKNOWN_SPEAKER, Corpus, Utterance
 from emelia.emotions import canonical
 from emelia.errors import CorpusError
+from emelia.text import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ def restrict(corpus: Corpus, emotions: Sequence[str]) -> Corpus:
         return corpus
     wanted = [canonical(name) for name in emotions]
     if missing := [name for name in wanted if name not in corpus.emotions]:
-        near = get_close_matches(missing[0], corpus.emotions, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(corpus.emotions)}."
+        known = f"it has {', '.join(corpus.emotions)}."
+        hint = did_you_mean(missing[0], corpus.emotions, known)
         raise CorpusError(f"{corpus.name}: has no clip of {missing[0]!r}; {hint}")
     return _only(corpus, wanted)
 

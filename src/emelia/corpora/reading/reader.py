@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
@@ -43,6 +42,7 @@ from emelia.corpora.scan import OnProgress, Scan, audio_files, scan
 from emelia.emotions import canonical
 from emelia.errors import CorpusError
 from emelia.storage import expanded
+from emelia.text import nearest
 
 _MODULES = (
     aesdd, ased, cafe, casia, cremad, demo, emodb, emogator, emovo, emozionalmente, esd, iemocap,
@@ -254,5 +254,5 @@ def _readers() -> dict[str, CorpusSpec | None]:
 
 def _known(name: str, among: Iterable[str]) -> str:
     names = sorted(among)
-    near = get_close_matches(name, names, n=1)
-    return (f"; did you mean {near[0]}?" if near else ".") + f" Known are: {', '.join(names)}."
+    near = nearest(name, names)
+    return (f"; did you mean {near}?" if near else ".") + f" Known are: {', '.join(names)}."

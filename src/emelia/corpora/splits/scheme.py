@@ -21,12 +21,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 
 from emelia.corpora.records import Corpus, Fold, Split
 from emelia.corpora.splits import by_clip, by_corpus, by_speaker
 from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS, audit, audit_lines
 from emelia.errors import EmeliaError, SplitError
+from emelia.text import did_you_mean
 
 __all__ = [
     "NAMES",
@@ -102,8 +102,7 @@ def _maker(name: str) -> Callable[[Corpus, str], Split]:
         return by_speaker.speaker_folds
     if name.startswith("list:"):
         return by_speaker.listed
-    near = get_close_matches(name, NAMES, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(NAMES)}."
+    hint = did_you_mean(name, NAMES, f"there are {', '.join(NAMES)}.")
     raise SplitError(f"no split is called {name!r}; {hint}")
 
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from emelia.config import Card, Recipe
 from emelia.corpora import CORPORA
-from emelia.corpora.reading.extra_training import in_words
 from emelia.learn.export.card_figures import figures
 from emelia.learn.export.temperature import Answers, Threshold
 from emelia.learn.model.encoders import KNOWN
 from emelia.learn.model.network import parameters
 from emelia.learn.training.runs import Run
+from emelia.text import listed
 
 _FREE = re.compile(r"(CC0|CC BY(-SA)? \d|MIT\b|Apache-2\.0|public domain)", re.IGNORECASE)
 
@@ -100,7 +100,7 @@ def _encoder_licence(recipe: Recipe) -> str:
 
 def _usual_title(run: Run, corpora: tuple[Mapping[str, Any], ...]) -> str:
     languages = list(dict.fromkeys(str(c["language"]) for c in corpora if c.get("language")))
-    spoken = f"{in_words(languages)} speech" if languages else "speech"
+    spoken = f"{listed(languages)} speech" if languages else "speech"
     return f"{len(run.classes)} emotions in {spoken}"
 
 

@@ -90,12 +90,10 @@ def _headline(
     found: dict[str, Any] = {"clips": len(truth), "speakers": len(known)}
     if nameless := sum(name == UNKNOWN_SPEAKER for name in speakers):
         found["nameless"] = nameless
-    for name, value in (
-        ("accuracy", metrics.accuracy(truth, predicted)),
-        ("uar", metrics.uar(truth, predicted)),
-    ):
-        ends = metrics.interval(truth, predicted, speakers, name)  # type: ignore[arg-type]
-        found[name] = [value, ends.low, ends.high]
+    confusion = metrics.confusion_matrix(truth, predicted)
+    for name, metric in metrics.OVERALL.items():
+        ends = metrics.interval(truth, predicted, speakers, name)
+        found[name] = [float(metric.of(confusion)), ends.low, ends.high]
         found["note"] = ends.note
     return found
 

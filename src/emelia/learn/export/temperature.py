@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from emelia import metrics
 from emelia.errors import RunError
+from emelia.text import percent
 
 TARGET_ACCURACY = 0.75  # of the accepted answers
 MIN_COVERAGE = 0.2  # share of the answers that must be accepted
@@ -160,7 +161,7 @@ def threshold(answers: Answers, temperature: float, wanted: float = TARGET_ACCUR
     rule = (
         f"The median confidence on validation clips: {goal} were to be right with at least "
         f"{share:g} % accepted, but no confidence gives more than "
-        f"{100 * curve.accuracy[enough].max():.1f} %."
+        f"{percent(curve.accuracy[enough].max())} %."
     )
     return Threshold(_floor(float(np.median(probabilities.max(axis=1)))), rule, False)
 

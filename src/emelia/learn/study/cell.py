@@ -31,6 +31,7 @@ from emelia.learn.training.runs import (
 )
 from emelia.learn.training.trainer import REFIT_CHECKPOINT, TrainingJob, train
 from emelia.results import Cell
+from emelia.text import percent
 
 Report = Callable[[int, int, str], None]  # done, total, facts
 
@@ -127,9 +128,9 @@ def about(task: Task, training: Training) -> dict[str, Any]:
 def facts(epoch: Epoch) -> str:
     """Loss and validation UAR of an epoch in words."""
     corpora = {k.removeprefix(BY_CORPUS): v for k, v in epoch.items() if k.startswith(BY_CORPUS)}
-    own = [f"{corpus} {100 * share:.1f}" for corpus, share in corpora.items()]
+    own = [f"{corpus} {percent(share)}" for corpus, share in corpora.items()]
     each = f" ({', '.join(own)})" if own else ""
-    return f"loss {epoch['loss']:.3f}, validation UAR {100 * epoch['validation_uar']:.1f} %{each}"
+    return f"loss {epoch['loss']:.3f}, validation UAR {percent(epoch['validation_uar'])} %{each}"
 
 
 def _temperature(checked: Sequence[dict[str, Any]], task: Task) -> float:

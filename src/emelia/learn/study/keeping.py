@@ -23,6 +23,7 @@ from emelia.learn.study.cell import logit_records
 from emelia.learn.study.tasks import Task
 from emelia.learn.training.inference import logits
 from emelia.learn.training.runs import Run, new_network
+from emelia.text import percent
 
 _AT_ONCE = 64  # clips between two ticks
 Tick = Callable[[int], None]
@@ -46,7 +47,7 @@ class Figures:
         return cls(right, metrics.uar(answers.truth, found), float(np.mean(each)))
 
     def __str__(self) -> str:
-        return f"{self.right} (UAR {100 * self.uar:.1f} %, loss {self.loss:.3f})"
+        return f"{self.right} (UAR {percent(self.uar)} %, loss {self.loss:.3f})"
 
 
 @dataclass(frozen=True)

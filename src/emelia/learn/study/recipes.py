@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from emelia.config import Recipe, load_recipe
 from emelia.errors import ConfigError
+from emelia.text import did_you_mean
 
 FOLDER = Path(__file__).parents[1] / "recipes"
 QUICK = ("variable-3", "resized-3", "artificial-variable-4", "emelia")  # one a family
@@ -65,6 +65,5 @@ def _path(name: str) -> Path:
         return path
     recipes = all_recipes()
     known = [*recipes, *sorted({r.group for r in recipes.values()}), "all"]
-    near = get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(known)}."
+    hint = did_you_mean(name, known, f"known are: {', '.join(known)}.")
     raise ConfigError(f"no recipe named {name!r}; {hint} One of your own ends in .toml.")

@@ -216,6 +216,6 @@ def _about(task: Task) -> dict[str, str]:
 def _figures(cell: Cell) -> dict[str, float]:
     """Test figures of a finished training, and the size of it."""
     found = metrics.scores(cell.truth, cell.predicted, cell.classes)
-    names = ("accuracy", "uar", "macro_f1")
+    names = (*metrics.OVERALL, "macro_f1")
     chosen = {"best_epoch": cell.best_epoch, "parameters": cell.parameters}
     return {**{f"final_test_{n}": found[n] for n in names}, **chosen, "seconds_all": cell.seconds}

@@ -37,6 +37,7 @@ from emelia.learn.training.checkpoints import Epoch
 from emelia.learn.training.fit import Diverged
 from emelia.learn.training.hardware import CPU, Hardware
 from emelia.learn.training.trainer import TrainingJob, train
+from emelia.text import percent
 
 JOURNAL = "trials.journal"
 FEWEST_SPEAKERS = 3  # to search with
@@ -139,7 +140,7 @@ def _objective(
             reached.append(epoch["validation_uar"])
             step = before * recipe.train.epochs + int(epoch["epoch"])
             score = fmean([*scores, max(reached)])
-            report(step, wanted.epochs, f"validation UAR {100 * score:.1f} %")
+            report(step, wanted.epochs, f"validation UAR {percent(score)} %")
             trial.report(score, step)
             if trial.should_prune():
                 raise _optuna().TrialPruned
@@ -214,7 +215,7 @@ def _trials(study: Any) -> list[Trial]:
 
 def _best_so_far(done: Sequence[Trial]) -> str:
     scores = [trial.uar for trial in done if trial.uar is not None]
-    return f"best validation UAR {100 * max(scores):.1f} %" if scores else ""
+    return f"best validation UAR {percent(max(scores))} %" if scores else ""
 
 
 def _importances(study: Any) -> dict[str, float]:

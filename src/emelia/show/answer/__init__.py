@@ -1,1 +1,1 @@
-"""Pictures of one answer, and of a long recording."""
+"""Figures of the answer to a recording and of a timeline."""

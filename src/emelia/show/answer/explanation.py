@@ -1,13 +1,12 @@
-"""The picture of one answer: what the network saw, which moments counted, what came of it.
+"""The figure of one answer: spectrogram, saliency of each frame, probability of each emotion.
 
-Blue speaks for the answer and orange against it, which people with any colour vision can
-tell apart; the sound itself is grey.
+Blue speaks for the answer and orange against it, which people with any colour vision can tell
+apart; the spectrogram is grey.
 """
 
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emelia.caches import set_matplotlib_cache
 from emelia.config import SAMPLE_RATE, FeatureConfig
-from emelia.errors import ConfigError, MissingExtraError
-from emelia.show.style import mel_band
+from emelia.errors import ConfigError
+from emelia.show.style import any_script, empty_figure, mel_band
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +29,7 @@ _STRONGEST = 0.5  # opacity of the tint where the saliency is largest
 
 
 def check_picture(path: Path) -> None:
-    """Make sure that a picture can be drawn under this name, before the work for it begins.
+    """Check the name of a picture before the work for it begins.
 
     Raises:
         ConfigError: it does not end in .png, .svg or .pdf.
@@ -39,7 +37,7 @@ def check_picture(path: Path) -> None:
     """
     if path.suffix.lower() not in _KINDS:
         raise ConfigError(f"{path}: expected a picture named .png, .svg or .pdf.")
-    _figure_class()
+    empty_figure(1, 1)  # raises where matplotlib is missing
 
 
 def explanation(
@@ -50,7 +48,7 @@ def explanation(
     features: FeatureConfig,
     threshold: float,
 ) -> Figure:
-    """Draw one answer.
+    """Draw the answer to one recording.
 
     Args:
         title: printed as it is.
@@ -64,9 +62,8 @@ def explanation(
         MissingExtraError: matplotlib is not installed.
     """
     rows = 0.45 + 0.26 * len(probabilities)  # inches
-    figure = _figure_class()(
-        figsize=(8, 4.6 + rows), dpi=150, layout="constrained", facecolor="white"
-    )
+    figure = empty_figure(8, 4.6 + rows)
+    figure.set(facecolor="white", dpi=150)
     heights = [2.8, 1.2, rows]
     top, middle, bottom = figure.subplots(3, 1, height_ratios=heights)
     figure.suptitle(title, fontsize=12, color=_INK, parse_math=False)
@@ -79,21 +76,11 @@ def explanation(
 
 
 def picture(figure: Figure, suffix: str) -> bytes:
-    """The figure as a file of this kind: .png, .svg or .pdf."""
+    """The figure as the bytes of a file: .png, .svg or .pdf."""
     file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a box stands for a letter the font lacks
+    with any_script():
         figure.savefig(file, format=suffix.lower().removeprefix("."))
     return file.getvalue()
-
-
-def _figure_class() -> type[Figure]:
-    set_matplotlib_cache()
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError("drawing pictures", "matplotlib", "plots") from None
-    return Figure
 
 
 def _draw_spectrogram(
@@ -101,6 +88,7 @@ def _draw_spectrogram(
 ) -> None:
     bands = len(logmel)
     place: Any = (0, seconds, 0, bands)  # left, right, bottom, top
+    # Grey, so that the colours of the saliency above it can be read.
     image = axes.imshow(logmel, cmap="gray_r", aspect="auto", origin="lower", extent=place)
     axes.imshow(_tint(saliency)[None], aspect="auto", origin="lower", extent=place)
     if features.kind == "mfcc":
@@ -128,7 +116,7 @@ def _unit(features: FeatureConfig) -> str:
 
 
 def _tint(saliency: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Colours (F, 4): the stronger a frame counts, the less transparent."""
+    """Saliency (F,) as colours RGBA (F, 4): the stronger a frame counts, the less transparent."""
     from matplotlib.colors import to_rgb
 
     largest = float(np.abs(saliency).max(initial=0.0)) or 1.0

@@ -1,7 +1,7 @@
-"""The picture of a long recording: segments, waveform, the probability of each emotion over time.
+"""The figure of a timeline: segments, waveform, and each emotion's probability over time.
 
-An emotion has one colour, of Okabe and Ito's, and its name stands beside it. A segment that is
-unsure is hatched; where nobody speaks there is nothing but the waveform.
+Each emotion has a fixed colour of Okabe and Ito's and its name beside it. A segment that is unsure
+is hatched. Where nobody speaks only the waveform is drawn.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emelia.show.style import FAINT, GRID, INK, OKABE_ITO, empty_figure, plain
+from emelia.text import clock, duration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,8 +31,8 @@ _COLOURS = dict(
 )
 
 
-class Spoken(Protocol):
-    """A stretch of speech with one emotion; times in seconds."""
+class SegmentLike(Protocol):
+    """What is needed of a segment: speech with one emotion; times in seconds."""
 
     @property
     def start(self) -> float: ...
@@ -43,8 +44,8 @@ class Spoken(Protocol):
     def unsure(self) -> bool: ...
 
 
-class Heard(Protocol):
-    """A window and what was heard in it."""
+class WindowLike(Protocol):
+    """What is needed of a window: its times in seconds and the probability of each emotion."""
 
     @property
     def start(self) -> float: ...
@@ -54,20 +55,20 @@ class Heard(Protocol):
     def probabilities(self) -> Mapping[str, float]: ...
 
 
-def course(
+def timeline_figure(
     title: str,
     seconds: float,
-    outline: tuple[float, NDArray[np.float32]],
+    envelope: tuple[float, NDArray[np.float32]],
     emotions: Sequence[str],
-    windows: Iterable[Heard],
-    segments: Iterable[Spoken],
+    windows: Iterable[WindowLike],
+    segments: Iterable[SegmentLike],
 ) -> Figure:
     """Draw a timeline.
 
     Args:
         title: printed as it is.
         seconds: length of the recording.
-        outline: seconds of a step, and its lowest and highest sample, (N, 2).
+        envelope: seconds of a step, and its lowest and highest sample, (N, 2).
         emotions: all the model may answer.
         windows: what was heard when.
         segments: what came of it.
@@ -82,7 +83,7 @@ def course(
     figure.suptitle(title, fontsize=11, color=INK, parse_math=False)
     colours = _colours(emotions)
     _draw_segments(rows[0], segments, colours, seconds)
-    _draw_outline(rows[1], outline)
+    _draw_waveform(rows[1], envelope)
     curves = _curves(windows, emotions, seconds)
     for axes, emotion, curve in zip(rows[2:], emotions, curves, strict=True):
         _draw_curve(axes, curve, emotion, colours[emotion], seconds)
@@ -96,7 +97,7 @@ def course(
 
 
 def _colours(emotions: Sequence[str]) -> dict[str, str]:
-    """Each emotion's own colour; a label outside the vocabulary gets one that is left."""
+    """The colour of each emotion; a label without a fixed one gets one that is not taken."""
     left = [c for c in OKABE_ITO if c not in {_COLOURS.get(e) for e in emotions}] or [INK]
     strange = [e for e in emotions if e not in _COLOURS]
     others = {e: left[place % len(left)] for place, e in enumerate(strange)}
@@ -104,7 +105,7 @@ def _colours(emotions: Sequence[str]) -> dict[str, str]:
 
 
 def _draw_segments(
-    axes: Axes, segments: Iterable[Spoken], colours: Mapping[str, str], seconds: float
+    axes: Axes, segments: Iterable[SegmentLike], colours: Mapping[str, str], seconds: float
 ) -> None:
     for segment in segments:
         colour, width = colours[segment.emotion], segment.end - segment.start
@@ -123,8 +124,8 @@ def _draw_segments(
     _tidy(axes, "emotion")
 
 
-def _draw_outline(axes: Axes, outline: tuple[float, NDArray[np.float32]]) -> None:
-    step, ranges = outline
+def _draw_waveform(axes: Axes, envelope: tuple[float, NDArray[np.float32]]) -> None:
+    step, ranges = envelope
     time = (np.arange(len(ranges)) + 0.5) * step
     axes.fill_between(time, ranges[:, 0], ranges[:, 1], color=FAINT, linewidth=0.3)
     most = float(np.abs(ranges).max(initial=0.0)) or 1.0
@@ -135,7 +136,7 @@ def _draw_outline(axes: Axes, outline: tuple[float, NDArray[np.float32]]) -> Non
 def _draw_curve(
     axes: Axes, curve: NDArray[np.float64], emotion: str, colour: str, seconds: float
 ) -> None:
-    """A hill of 0 to 100 %; no speech is no ground."""
+    """Draw a probability from 0 to 100 %, with a base line wherever there is speech."""
     time = (np.arange(len(curve)) + 0.5) * seconds / len(curve)
     axes.fill_between(time, 100 * curve, color=colour, linewidth=0.5, step="mid")
     axes.plot(time, np.where(np.isfinite(curve), 0, np.nan), color=colour, linewidth=1)
@@ -153,9 +154,9 @@ def _tidy(axes: Axes, name: str) -> None:
 
 
 def _curves(
-    windows: Iterable[Heard], emotions: Sequence[str], seconds: float
+    windows: Iterable[WindowLike], emotions: Sequence[str], seconds: float
 ) -> NDArray[np.float64]:
-    """For each emotion the mean over the windows at each moment, (C, N); NaN without any."""
+    """Mean probability of each emotion over the windows at each moment, (C, N); NaN without any."""
     sums = np.zeros((_BINS + 1, len(emotions)))
     counts = np.zeros(_BINS + 1)
     scale = _BINS / max(seconds, 0.01)
@@ -174,17 +175,15 @@ def _curves(
 
 
 def _locator(seconds: float) -> Any:
-    """Marks at round times of the clock."""
+    """Ticks of the time axis at round numbers of seconds, minutes or hours."""
     from matplotlib.ticker import MaxNLocator, MultipleLocator
 
     steps = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800)
+    # Twelve ticks at most, or their labels would overlap.
     fitting = [step for step in steps if seconds / step <= 12]
     return MultipleLocator(fitting[0]) if fitting and seconds > 5 else MaxNLocator(8)
 
 
 def _clock(seconds: float) -> str:
-    """A moment as 0:07, 3:05:00 or, between seconds, 0:07.5."""
-    minutes, rest = divmod(seconds, 60)
-    hours, minute = divmod(int(minutes), 60)
-    second = f"{rest:02.0f}" if abs(seconds - round(seconds)) < 0.01 else f"{rest:04.1f}"
-    return f"{hours}:{minute:02}:{second}" if hours else f"{minute}:{second}"
+    """A moment on the axis: 0:07 or, between whole seconds, 0:07.5."""
+    return duration(seconds) if abs(seconds - round(seconds)) < 0.01 else clock(seconds)

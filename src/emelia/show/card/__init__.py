@@ -1,1 +1,1 @@
-"""The page of a model card."""
+"""The Markdown page of a model card."""

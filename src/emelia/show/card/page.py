@@ -1,4 +1,4 @@
-"""A model card as a page for people (Markdown), made from the card in the file and nothing else."""
+"""The page of a model card in Markdown, from the card in the model file alone."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Any
 
 from emelia.config import SAMPLE_RATE, Card
 from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS
+from emelia.metrics import OVERALL, PER_CLASS, titles
+from emelia.metrics.scores import Metric
 from emelia.show.card.failures import failures
+from emelia.table import Table
+from emelia.text import between, percent
 
-_SHOWN = ("precision", "recall", "f1")  # figures of a class
 _LIMITS = """\
 - It heard **acted** speech: actors who played an emotion, mostly in studios. What people show
   when nobody asks them to is weaker and mixed, and figures on it are lower.
@@ -34,7 +37,7 @@ def _refitted(card: Card) -> str:
 
 
 def to_markdown(card: Card) -> str:
-    """Write the page."""
+    """Write the page of a model card in Markdown."""
     blocks = (
         _head(card), _data(card), _figures(card), _classes(card),
         _failures(card), _confidence(card), f"## Limits\n\n{_LIMITS}", _file(card),
@@ -86,19 +89,22 @@ def _figures(card: Card) -> str:
         rows += [_row(part, found), *(_row(f"{part}, {name}", one) for name, one in own)]
     if not rows:
         return ""
-    columns = ["Part", "Clips", "Speakers", "Accuracy %", "UAR %"]
+    columns = ["Part", "Clips", "Speakers", *_upper_titles(OVERALL)]
     note = "In brackets 95 % intervals by bootstrap, speakers drawn first."
     if test.get("note"):
         note = f"In brackets 95 % intervals by bootstrap, {test['note']}."
     text = f"## Figures\n\n{_table(columns, rows)}\n\n{note} {_of_uar(test)} {_lengths(card)}"
     if test.get("nameless"):
         text += f" {UNKNOWN_SPEAKERS}"
-    tables = [_groups(test.get(f"per_{who}", {}), f"Test {who}") for who in ("sex", "speaker")]
+    tables = [
+        _groups(test.get(f"per_{key}", {}), f"Test {who}")
+        for key, who in (("sex", "gender"), ("speaker", "speaker"))
+    ]
     return "\n\n".join([text, *filter(None, tables)])
 
 
 def _lengths(card: Card) -> str:
-    """On recordings of what lengths the figures stand."""
+    """How long the clips are on which the figures were measured."""
     seconds = card.parity.get("seconds")
     last = (
         "of {0:.1f} to {2:.1f} s, half of them shorter than {1:.1f} s".format(*seconds)
@@ -119,27 +125,27 @@ def _of_uar(test: Mapping[str, Any]) -> str:
 
 def _groups(groups: Mapping[str, Any], who: str) -> str:
     rows = [
-        [name, str(own["n"]), _percent(own["accuracy"]), _percent(own["uar"])]
+        [name, str(own["n"]), *(percent(own[key]) for key in OVERALL)]
         for name, own in groups.items()
     ]
-    return _table([who, "Clips", "Accuracy %", "UAR %"], rows) if rows else ""
+    return _table([who, "Clips", *_upper_titles(OVERALL)], rows) if rows else ""
 
 
 def _row(name: str, found: Mapping[str, Any]) -> list[str]:
     return [name, str(found["clips"]), str(found["speakers"] or "unknown"),
-            _interval(found["accuracy"]), _interval(found["uar"])]  # fmt: skip
+            *(_interval(found[key]) for key in OVERALL)]  # fmt: skip
 
 
 def _classes(card: Card) -> str:
     rows = [
         [
             name,
-            *(_percent(own[key]) if own["support"] else "–" for key in _SHOWN),
+            *(percent(own[key]) if own["support"] else "–" for key in PER_CLASS),
             str(own["support"]),
         ]
         for name, own in card.metrics.get("test", {}).get("per_class", {}).items()
     ]
-    columns = ["Emotion", "Precision %", "Recall %", "F1 %", "Test clips"]
+    columns = ["Emotion", *_upper_titles(PER_CLASS), "Test clips"]
     return f"## Emotions\n\n{_table(columns, rows)}" if rows else ""
 
 
@@ -159,6 +165,8 @@ def _confidence(card: Card) -> str:
     if accepted:
         blocks.append(" ".join(accepted))
     for part, found in card.metrics.items():
+        # The temperature was chosen on validation clips: only where corpora took turns is their
+        # calibration a test.
         if part == "test" or card.for_strangers:
             blocks.append(_calibration(part, found))
     if test := card.metrics.get("test"):
@@ -168,32 +176,32 @@ def _confidence(card: Card) -> str:
 
 def _accepted(part: str, found: Mapping[str, Any]) -> str:
     share = found["accepted_accuracy"]
-    right = "" if share is None else f", and {_percent(share)} % of these are right"
-    return f"On {part} clips it accepts {_percent(found['accepted'])} % of the answers{right}."
+    right = "" if share is None else f", and {percent(share)} % of these are right"
+    return f"On {part} clips it accepts {percent(found['accepted'])} % of the answers{right}."
 
 
 def _calibration(part: str, found: Mapping[str, Any]) -> str:
     before, after = found["ece"]
     text = (
-        f"On {part} clips confidence and accuracy are {_percent(after)} points apart (ECE, 10 bins"
+        f"On {part} clips confidence and accuracy are {percent(after)} points apart (ECE, 10 bins"
     )
     if "ece_perfect" in found:
-        low, high = map(_percent, found["ece_interval"])
-        text += f"; 95 %: {low} to {high}; {_percent(found['ece_perfect'])} would be perfect"
-    text += ")" + (f", {_percent(before)} without the temperature" if before != after else "")
+        ends, perfect = between(*found["ece_interval"]), percent(found["ece_perfect"])
+        text += f"; 95 %: {ends}; {perfect} would be perfect"
+    text += ")" + (f", {percent(before)} without the temperature" if before != after else "")
     if "brier" in found:
         first, brier = found["brier"]
         text += f"; the Brier score is {brier:.3f}"
         text += f", {first:.3f} without" if first != brier else ""
     own = [(name, one["ece"]) for name, one in found.get("per_corpus", {}).items() if "ece" in one]
-    each = ", ".join(f"{name} {_percent(ece)}" for name, ece in own)
+    each = ", ".join(f"{name} {percent(ece)}" for name, ece in own)
     return f"{text}. Corpus by corpus: {each}." if each else f"{text}."
 
 
 def _bins(test: Mapping[str, Any]) -> str:
     rows = [
-        [f"{100 * b['low']:.0f} to {100 * b['high']:.0f}", str(b["n"]),
-         _percent(b["confidence"]), _percent(b["accuracy"])]
+        [f"{percent(b['low'], 0)} to {percent(b['high'], 0)}", str(b["n"]),
+         percent(b["confidence"]), percent(b["accuracy"])]
         for b in test.get("reliability", ())
     ]  # fmt: skip
     columns = ["Confidence %", "Test clips", "Mean confidence %", "Right %"]
@@ -201,14 +209,14 @@ def _bins(test: Mapping[str, Any]) -> str:
 
 
 def _coverage(test: Mapping[str, Any]) -> str:
-    """How many are right of the surest answers: the risk-coverage curve in numbers."""
+    """The risk-coverage curve as a table: how many of the surest answers are right."""
     if "aurc" not in test:
         return ""
-    rows = [[f"{100 * share:.0f}", _percent(right)] for share, right in test["risk_coverage"]]
+    rows = [[percent(share, 0), percent(right)] for share, right in test["risk_coverage"]]
     return (
         f"{_table(['Surest answers accepted %', 'Right of these %'], rows)}\n\n"
         f"The area under the curve of errors over accepted answers (AURC) is "
-        f"{_percent(test['aurc'])} %; it would be {_percent(1 - test['accuracy'][0])} % if the "
+        f"{percent(test['aurc'])} %; it would be {percent(1 - test['accuracy'][0])} % if the "
         "confidence told nothing."
     )
 
@@ -258,21 +266,16 @@ def _parity(parity: Mapping[str, Any]) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
+    return Table("", columns, rows).markdown(figures=False)
 
 
 def _interval(found: Sequence[float]) -> str:
-    value, low, high = map(_percent, found)
-    return f"{value} ({low} to {high})"
+    value, low, high = found
+    return f"{percent(value)} ({between(low, high)})"
+
+
+def _upper_titles(metrics: Mapping[str, Metric]) -> list[str]:
+    return [_upper(title) for title in titles(metrics)]
 
 
 def _upper(text: str) -> str:

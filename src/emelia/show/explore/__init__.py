@@ -1,1 +1,1 @@
-"""The page about a corpus."""
+"""The page that `emelia explore` writes about a corpus."""

@@ -1,4 +1,4 @@
-"""A corpus with all that was measured of it."""
+"""Measures every recording of a corpus and collects what was found."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ _BITS = {"PCM_S8": "8 bit", "PCM_U8": "8 bit", "FLOAT": "32 bit float", "DOUBLE"
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One recording: what it is, what it sounds like, how it is stored."""
+    """One recording of the corpus, with its measures and how its file is stored."""
 
     utterance: Utterance
     measures: Measures
     format: str  # such as "FLAC, 16 bit"
     channels: int  # 0 where unknown
-    outline: Array  # (264,) of length 1, see `_outline`
+    fingerprint: Array  # (264,) of length 1, see `_fingerprint`
 
 
 @dataclass(frozen=True)
 class Exploration:
-    """A corpus and what was measured of it."""
+    """A corpus with the measures of its recordings."""
 
     corpus: Corpus
     clips: tuple[Clip, ...]
-    portraits: dict[str, Array]  # mean spectrogram (64, 48) of each emotion
+    mean_spectrograms: dict[str, Array]  # mean spectrogram (64, 48) of each emotion
     failed: dict[str, str] = field(default_factory=dict)  # id -> why it could not be measured
 
     @property
     def emotions(self) -> tuple[str, ...]:
-        return tuple(self.portraits)
+        return tuple(self.mean_spectrograms)
 
     def of(self, emotion: str) -> list[Clip]:
         """The clips of one emotion."""
@@ -57,13 +57,13 @@ class Exploration:
 
 
 def values(clips: Iterable[Clip], name: str) -> NDArray[np.float64]:
-    """A measure of clips, without those of which it cannot be told."""
+    """One measure of clips (N,), without those for which it could not be measured."""
     found = np.array([getattr(clip.measures, name) for clip in clips], dtype=np.float64)
     return found[np.isfinite(found)]
 
 
 def gather(corpus: Corpus, jobs: int = 1, on_progress: OnProgress | None = None) -> Exploration:
-    """Measure all recordings of a corpus that were not measured before.
+    """Measure the recordings of a corpus; those measured before are read from the cache.
 
     Raises:
         CorpusError: none of them can be read any more.
@@ -76,10 +76,11 @@ def gather(corpus: Corpus, jobs: int = 1, on_progress: OnProgress | None = None)
         if isinstance(found, str):
             failed[utterance.id] = found
         else:
-            numbers, portrait = unpacked(found)
-            clips.append(Clip(utterance, numbers, *_header(utterance), _outline(portrait)))
+            numbers, resized = unpacked(found)
+            clips.append(Clip(utterance, numbers, *_header(utterance), _fingerprint(resized)))
+            # Sums, since the spectrograms of a large corpus do not fit into memory together.
             empty = np.zeros((BANDS, COLUMNS))
-            sums[utterance.emotion] = sums.get(utterance.emotion, empty) + portrait
+            sums[utterance.emotion] = sums.get(utterance.emotion, empty) + resized
         if on_progress:
             on_progress(number, len(corpus.utterances))
     if not clips:
@@ -94,7 +95,7 @@ def gather(corpus: Corpus, jobs: int = 1, on_progress: OnProgress | None = None)
 def _measured(
     utterances: Sequence[Utterance], jobs: int
 ) -> Iterator[tuple[Utterance, Array | str]]:
-    """What is known comes first, so that a second look does not start any process."""
+    """Measures of every utterance; those in the cache first, so that no process starts for them."""
     unknown = []
     for utterance in utterances:
         if (found := remembered(utterance)) is None:
@@ -105,7 +106,7 @@ def _measured(
 
 
 def _header(utterance: Utterance) -> tuple[str, int]:
-    """How a file is stored, and its channels."""
+    """Format of a file, such as "FLAC, 16 bit", and its number of channels; 0 where unknown."""
     try:
         told = soundfile.info(utterance.path)
     except (soundfile.LibsndfileError, OSError):  # a container that libsndfile does not know
@@ -118,13 +119,13 @@ def _header(utterance: Utterance) -> tuple[str, int]:
     return f"{kind}, {bits}", told.channels
 
 
-def _outline(portrait: Array) -> Array:
+def _fingerprint(resized: Array) -> Array:
     """What tells recordings apart in a few numbers, whatever their level and codec.
 
     Bands up to 3.2 kHz, which narrow-band codecs keep, and what is no more than 45 dB below
     the loudest point, under which they write noise of their own.
     """
-    kept = np.maximum(portrait[: BANDS * 11 // 16], portrait.max() - 45)
+    kept = np.maximum(resized[: BANDS * 11 // 16], resized.max() - 45)
     coarse = kept.reshape(11, 4, COLUMNS // 2, 2).mean(axis=(1, 3))
     coarse -= coarse.mean(axis=1, keepdims=True)
     length = float(np.linalg.norm(coarse))

@@ -1,10 +1,9 @@
-"""Finds recordings that are in a corpus more than once, as they are or encoded again.
+"""Finds recordings that a corpus holds more than once: identical, or encoded again.
 
-Clips that look alike in a few numbers are compared sample by sample: two recordings of one
-person saying one sentence in one way look alike, but their waveforms do not correlate, while
-those of one recording do, whatever codec, rate, level or beginning its copies have. Measured on
-four corpora (6,864 clips): different recordings up to 0.3, copies by MP3, Vorbis, Opus and at
-8 kHz from 0.86.
+Clips with similar fingerprints are compared sample by sample. Two recordings of one person saying
+one sentence in one way have similar fingerprints, but their waveforms do not correlate; those of
+one recording do, whatever codec, rate, level or beginning its copies have. Measured on four corpora
+(6,864 clips): different recordings up to 0.3, copies by MP3, Vorbis, Opus and at 8 kHz from 0.86.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from emelia.show.explore.measure import cache
 from emelia.show.explore.workers import work
 
 _FORMAT = 2  # of the comparisons that are kept
-_LOOK_ALIKE = 0.8  # correlation of outlines
+_LOOK_ALIKE = 0.8  # correlation of fingerprints
 _NEAREST = 3  # clips that one is compared with, at most
 _RATE = 6_000  # Hz: what every codec keeps of speech
 _LOWEST = 150  # Hz: below, hum would make strangers alike
@@ -34,7 +33,7 @@ _LONGEST = 20.0  # s that are compared, of long recordings
 _SAME = 0.6  # correlation of waveforms, as a whole and of half of their stretches
 _STRETCH = 600  # samples, 0.1 s
 _FAINT = 1e-3  # of the loudest stretch's energy
-_BLOCK = 1_000  # clips whose outlines are compared at once
+_BLOCK = 1_000  # clips whose fingerprints are compared at once
 
 
 def identical(exploration: Exploration) -> list[list[Utterance]]:
@@ -60,13 +59,14 @@ def encoded_again(clips: Sequence[Clip], jobs: int = 1) -> list[list[Clip]]:
 
 
 def _look_alikes(clips: Sequence[Clip]) -> Iterator[tuple[Clip, Clip]]:
-    """Pairs with similar outlines; `clips` are sorted by length."""
-    outlines = np.array([clip.outline for clip in clips])
+    """Pairs with similar fingerprints; `clips` are sorted by length."""
+    fingerprints = np.array([clip.fingerprint for clip in clips])
     lengths = np.array([_length(clip) for clip in clips])
+    # Encoders add or cut some hundredths of a second; clips of other lengths cannot be copies.
     ends = np.searchsorted(lengths, 1.05 * lengths + 0.1, side="right")
     for start in range(0, len(clips), _BLOCK):
         last = min(start + _BLOCK, len(clips))
-        alike = outlines[start:last] @ outlines[: ends[last - 1]].T
+        alike = fingerprints[start:last] @ fingerprints[: ends[last - 1]].T
         for row in range(start, last):
             likeness = alike[row - start, row + 1 : ends[row]]
             for nearest in np.argsort(likeness)[::-1][:_NEAREST]:
@@ -94,7 +94,7 @@ def _compared(pairs: Sequence[tuple[Clip, Clip]], jobs: int) -> Sequence[bool]:
 
 
 def same_sound(pair: tuple[Utterance, Utterance]) -> bool | None:
-    """Whether two files hold one recording: moved along each other, their waveforms agree.
+    """Whether two files hold one recording: at some shift their waveforms correlate.
 
     They have to as a whole, and in half of their stretches of 0.1 s, where one long vowel of the
     same pitch is not enough. None where one is gone or was replaced since it was measured.
@@ -103,6 +103,7 @@ def same_sound(pair: tuple[Utterance, Utterance]) -> bool | None:
         one, other = (_listen(utterance) for utterance in pair)
     except AudioError:
         return None
+    # Room for both, so that the correlation of the FFT does not wrap around.
     size = 2 ** int(np.ceil(np.log2(one.size + other.size)))
     cross = np.fft.irfft(np.fft.rfft(one, size) * np.fft.rfft(other, size).conj(), size)
     lag = int(np.abs(cross).argmax())
@@ -114,7 +115,7 @@ def same_sound(pair: tuple[Utterance, Utterance]) -> bool | None:
 
 
 def _listen(utterance: Utterance) -> NDArray[np.float64]:
-    """The beginning of a recording at 6 kHz, without hum."""
+    """The beginning of a recording (T,) at 6 kHz, without frequencies below 150 Hz."""
     wave, rate = decode_again(utterance)
     speech: Wave = resample(wave[: int(_LONGEST * rate)], rate, _RATE)
     spectrum = np.fft.rfft(speech.astype(np.float64))
@@ -123,7 +124,7 @@ def _listen(utterance: Utterance) -> NDArray[np.float64]:
 
 
 def _by_stretches(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Median correlation of all stretches that are heard in either."""
+    """Median correlation of all stretches of 0.1 s that are loud enough in either."""
     count = min(one.size, other.size) // _STRETCH
     if not count:
         return 0.0

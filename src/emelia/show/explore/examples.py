@@ -1,15 +1,13 @@
-"""One recording of each emotion to look at and listen to, as alike in all else as there are."""
+"""Chooses one recording of each emotion to show, of one speaker and sentence if possible."""
 
 from __future__ import annotations
 
-import io
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-import soundfile
 
 from emelia.audio import Wave, resample
 from emelia.audio.mel import log_mel
@@ -26,7 +24,7 @@ _FORMAT = 2  # of the spectrograms that are kept
 
 @dataclass(frozen=True)
 class Example:
-    """A recording of one emotion."""
+    """A recording chosen to show an emotion."""
 
     clip: Clip
     wave: Wave  # 16 kHz
@@ -37,15 +35,9 @@ class Example:
         """Whether it is the beginning of a longer recording."""
         return self.clip.measures.seconds > self.wave.size / SAMPLE_RATE + 0.01
 
-    def sound(self) -> bytes:
-        """As a WAV file of 16 bit, which every browser plays."""
-        file = io.BytesIO()
-        soundfile.write(file, self.wave, SAMPLE_RATE, format="WAV", subtype="PCM_16")
-        return file.getvalue()
-
 
 def examples(exploration: Exploration, problems: Sequence[Problem]) -> list[Example]:
-    """One of each emotion: the same speaker and sentence where that is possible.
+    """Choose a recording of each emotion, of one speaker and sentence where that is possible.
 
     Clips with problems are left out where there are others.
     """
@@ -72,6 +64,7 @@ def _chosen(exploration: Exploration, doubtful: set[str]) -> list[Clip]:
         who, said, emotion = (
             getattr(clip.utterance, name) for name in ("speaker", "sentence", "emotion")
         )
+        # From one speaker saying one sentence to anybody: the closer, the better emotions compare.
         for group in ((who, said), (who,), ()):
             groups[group].setdefault(emotion, clip)
 
@@ -90,7 +83,7 @@ def _example(clip: Clip) -> Example:
 
 
 def _spectrogram(clip: Clip, speech: Wave) -> Array:
-    """Kept, so that a second look need not import librosa."""
+    """The spectrogram of a recording, from the cache if it can be, without importing librosa."""
     key = digest(["spectrogram", _FORMAT, LONGEST, clip.utterance.digest], length=64)
     found = cache().get(key)
     if found is None or found.shape != (FRONT_END.mels, 1 + speech.size // FRONT_END.hop):

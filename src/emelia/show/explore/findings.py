@@ -1,4 +1,4 @@
-"""What the figures of a corpus say, in sentences made from the figures and from nothing else."""
+"""Findings on a corpus as sentences, made from its measures alone."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 
 from emelia.config import Recipe
 from emelia.corpora.records import NO_LANGUAGE, UNKNOWN_SPEAKER, Corpus
-from emelia.show.describe import counted, listed
 from emelia.show.explore.data import Clip, Exploration, values
 from emelia.show.explore.problems import KINDS, Problem
 from emelia.show.explore.tables import COMPARED, minutes, share_of
+from emelia.text import counted, listed, percent
 
 # Ratio of the largest to the smallest class, and how to call it.
 _BALANCE = ((1.1, "even"), (1.5, "nearly even"), (3.0, "uneven"), (math.inf, "very uneven"))
@@ -21,7 +21,7 @@ _MATTERS = 0.06  # share of the variance that is worth a sentence; Cohen's mediu
 
 
 def headline(exploration: Exploration) -> str:
-    """How much there is of what."""
+    """One sentence: how many clips, of what, in how many emotions, by how many speakers."""
     corpus, clips = exploration.corpus, exploration.clips
     seconds = sum(clip.measures.seconds for clip in clips)
     long = f"{seconds / 3600:.1f} hours" if seconds >= 7200 else f"{minutes(clips)} minutes"
@@ -32,7 +32,7 @@ def headline(exploration: Exploration) -> str:
 
 
 def _kind(corpus: Corpus) -> str:
-    """Speech in which languages, or voices without words, or both."""
+    """Speech in which languages, or vocalisations without words, or both."""
     tongues = {s.spec.language for s in corpus.sources if s.spec}
     spoken = sorted(tongues - {NO_LANGUAGE})
     speech = f"{listed(spoken)} speech" if spoken else "speech"
@@ -48,7 +48,7 @@ def findings(exploration: Exploration, problems: Sequence[Problem]) -> list[str]
         _problems(problems),
         _balance(exploration),
         _by_speakers(exploration),
-        _by_sex(exploration),
+        _by_gender(exploration),
         _by_sentences(exploration),
         _durations(exploration),
         _frames(exploration),
@@ -95,12 +95,14 @@ def _by_speakers(exploration: Exploration) -> str:
     return f"{text}, and each has clips of every emotion."
 
 
-def _by_sex(exploration: Exploration) -> str:
+def _by_gender(exploration: Exploration) -> str:
     counts = Counter(clip.utterance.gender for clip in exploration.clips)
     if not (counts["female"] and counts["male"]):
-        return "" if counts["female"] or counts["male"] else "The sex of the speakers is not known."
+        return (
+            "" if counts["female"] or counts["male"] else "The gender of the speakers is not known."
+        )
     share = 100 * counts["female"] / (counts["female"] + counts["male"])
-    unknown = f"; of {counts['']} clips the sex is not known" if counts[""] else ""
+    unknown = f"; of {counts['']} clips the gender is not known" if counts[""] else ""
     return f"Women speak {counts['female']} clips, men {counts['male']} ({share:.0f} %){unknown}."
 
 
@@ -133,15 +135,16 @@ def _frames(exploration: Exploration) -> str:
     frames = values(exploration.clips, "frames")
     size = Recipe().model.frames
     longer = np.mean(frames > size)
+    share = percent(float(longer), 0)
     return (
         f"Their spectrograms have {frames.min():.0f} to {frames.max():.0f} frames of 32 ms, the "
-        f"median {np.median(frames):.0f}; {100 * longer:.0f} % are longer than the {size} frames "
+        f"median {np.median(frames):.0f}; {share} % are longer than the {size} frames "
         "to which resized networks bring every clip."
     )
 
 
 def _tells(exploration: Exploration) -> list[str]:
-    """Which measures differ between emotions, the most telling first."""
+    """Which measures differ between emotions, the largest difference first."""
     shares = {one: share_of(exploration, one[0], "emotion") for one in COMPARED}
     ranked = sorted(shares, key=lambda one: -np.nan_to_num(shares[one], nan=-1.0))
     return [
@@ -163,16 +166,16 @@ def _tell(
     text = (
         f"{title[0].upper()}{title[1:]} differs between emotions: its median goes from "
         f"{medians[low]:.{decimals}f} {unit} ({low}) to {medians[high]:.{decimals}f} {unit} "
-        f"({high}); {100 * share:.0f} % of its variance goes with the emotion"
+        f"({high}); {percent(share, 0)} % of its variance goes with the emotion"
     )
     speaker = share_of(exploration, name, "speaker")
     if not math.isnan(speaker):
-        text += f", {100 * speaker:.0f} % with the speaker"
+        text += f", {percent(speaker, 0)} % with the speaker"
     return f"{text}."
 
 
 def _stored(exploration: Exploration) -> str:
-    """Formats and rates, and whether they give the emotion away."""
+    """Formats and sampling rates, and whether they give the emotion away."""
     kinds = {
         emotion: {(clip.format, clip.measures.rate) for clip in exploration.of(emotion)}
         for emotion in exploration.emotions
@@ -181,6 +184,7 @@ def _stored(exploration: Exploration) -> str:
     if len(every) == 1:
         return ""
     text = f"The files are of {len(every)} kinds of format and rate"
+    # A format that only some emotions have can be learnt instead of the voice.
     if all(own == every for own in kinds.values()):
         return f"{text}, all of which occur in every emotion."
     return f"{text}, not all in every emotion: a network may learn the format instead of the voice."

@@ -7,7 +7,6 @@ where it stopped and a changed recording is drawn again.
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from emelia.show.explore.workers import work
 from emelia.show.page import file_name
 from emelia.show.style import INK, empty_figure, plain, png, words
 from emelia.storage import append_line, read_lines, write_atomically
+from emelia.text import csv_text
 
 _SECOND, _WIDEST = 1.6, 40.0  # inches
 _HEIGHT, _LEFT, _RIGHT, _BELOW, _ABOVE = 2.6, 0.55, 0.15, 0.5, 0.35  # inches
@@ -65,7 +65,7 @@ def write_images(
         if reason:
             failed[one.utterance.id] = reason
         elif _row(one) not in known:
-            append_line(index, _line(_row(one)))
+            append_line(index, csv_text([_row(one)]).removesuffix("\n"))
         done += 1
         on_progress(done, len(every))
     return failed
@@ -76,6 +76,7 @@ def _named(utterances: Sequence[Utterance]) -> list[tuple[Utterance, str]]:
     found, taken = [], set()
     for utterance in utterances:
         name = f"{file_name(utterance.emotion)}/{file_name(Path(utterance.id).stem)}.png"
+        # Some file systems do not tell capital letters from small ones.
         if name.lower() in taken:
             name = f"{file_name(utterance.emotion)}/{file_name(utterance.id)}.png"
         taken.add(name.lower())
@@ -85,12 +86,6 @@ def _named(utterances: Sequence[Utterance]) -> list[tuple[Utterance, str]]:
 
 def _row(one: _Wanted) -> tuple[str, ...]:
     return one.name, one.utterance.digest
-
-
-def _line(row: Sequence[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(row)
-    return text.getvalue()
 
 
 def _draw(one: _Wanted) -> str:

@@ -1,8 +1,8 @@
-"""What is measured of one recording, and kept by the digest of its sound.
+"""Measures one recording and caches the result by the digest of its sound.
 
-Spectrograms are the founding study's (128 mel bands of 16 kHz, a frame every 32 ms) in dB
-below the clip's loudest point, float32 (128, F). A portrait is the stretch that holds 99 %
-of the energy, brought to 64 bands and 48 columns whatever its length.
+Spectrograms are the founding study's (128 mel bands of 16 kHz, a frame every 32 ms) in dB below the
+clip's loudest point, float32 (128, F). A resized spectrogram is of the stretch that holds 99 % of
+the energy, brought to 64 bands and 48 columns whatever its length.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from emelia.errors import AudioError, StorageError
 from emelia.storage import ArrayCache
 
 FRONT_END = PRESETS["founding"]
-BANDS, COLUMNS = 64, 48  # of a portrait
+BANDS, COLUMNS = 64, 48  # of a resized
 _FORMAT = 2  # of what is kept; raised when what is measured changes
 _SEMITONES = 12  # in an octave
 Array = NDArray[np.float32]
@@ -33,7 +33,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """What a recording sounds like; NaN where it cannot be told."""
+    """What was measured of a recording; NaN where it could not be."""
 
     rate: float  # Hz, of the file
     seconds: float
@@ -54,12 +54,17 @@ _NUMBERS = len(fields(Measures))
 
 
 def remembered(utterance: Utterance) -> Array | None:
-    """What `measure` kept of a recording, or None."""
+    """The cached result of `measure`, or None."""
     return cache().get(_key(utterance))
 
 
 def measure(utterance: Utterance) -> Array | str:
-    """Measure a recording and keep it: numbers and portrait in one array, or why not."""
+    """Measure a recording and cache the result.
+
+    Returns:
+        Measures and resized spectrogram in one array, see `unpacked`; the reason as text where the
+        recording cannot be read.
+    """
     try:
         wave, rate = decode_again(utterance)
     except AudioError as error:
@@ -86,21 +91,21 @@ def measure(utterance: Utterance) -> Array | str:
         core=(last - first) * FRONT_END.hop / SAMPLE_RATE,
         clipped=sound.clipped(wave),
     )
-    portrait = _portrait(spectrogram, first, last)
-    made = np.concatenate([np.array(astuple(numbers), dtype=np.float32), portrait.ravel()])
+    resized = _resized(spectrogram, first, last)
+    made = np.concatenate([np.array(astuple(numbers), dtype=np.float32), resized.ravel()])
     with suppress(StorageError):  # a cache that cannot be written costs only time
         cache().put(_key(utterance), made)
     return made
 
 
 def unpacked(array: Array) -> tuple[Measures, Array]:
-    """Numbers and portrait (64, 48) of what `measure` made."""
+    """Split the array that `measure` made into measures and resized spectrogram (64, 48)."""
     numbers = [float(number) for number in array[:_NUMBERS]]
     return Measures(*numbers), array[_NUMBERS:].reshape(BANDS, COLUMNS)
 
 
 def cache() -> ArrayCache:
-    """Where figures of recordings are kept."""
+    """The cache of measures and comparisons."""
     return ArrayCache(cache_root() / "exploration")
 
 
@@ -125,10 +130,11 @@ def _core(spectrogram: Array) -> tuple[float, float]:
     return float(ends[0]), float(ends[1])
 
 
-def _portrait(spectrogram: Array, first: float, last: float) -> Array:
-    """A stretch in 64 bands and 48 columns, each the mean over its share of the stretch."""
+def _resized(spectrogram: Array, first: float, last: float) -> Array:
+    """A stretch of a spectrogram in 64 bands and 48 columns, each a mean over its share of it."""
     bands = spectrogram.reshape(BANDS, -1, spectrogram.shape[1]).mean(axis=1)
     sums = np.cumsum(np.pad(bands, ((0, 0), (1, 0))), axis=1)
+    # Differences of sums at fractional frames: clips of any length have the same columns.
     edges = np.linspace(first, last, COLUMNS + 1)
     read = np.array([np.interp(edges, np.arange(sums.shape[1]), line) for line in sums])
     return np.asarray(np.diff(read, axis=1) * (COLUMNS / (last - first)), dtype=np.float32)

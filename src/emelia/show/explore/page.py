@@ -1,7 +1,7 @@
-"""A corpus as a page: `explore.html`, one file that opens anywhere, with figures and tables beside.
+"""The page about a corpus, `explore.html`, with its figures and tables as files beside it.
 
-The page loads nothing. It carries a recording of each emotion to listen to, so whoever passes it
-on passes on a little of the corpus.
+The page is one file and loads nothing. It holds a recording of each emotion: whoever passes it on
+passes on a part of the corpus.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from emelia.show.explore.examples import Example, examples
 from emelia.show.explore.findings import findings, headline
 from emelia.show.explore.pictures import Drawn
 from emelia.show.explore.problems import Problem
-from emelia.show.page import Picture, check_extras, data_uri, file_name, render
-from emelia.show.style import png, svg
+from emelia.show.page import Figures, Picture, check_extras, data_uri, render, wav
 from emelia.show.tables import DEMO
 from emelia.storage import write_atomically
 
@@ -30,8 +29,8 @@ _SHOWN = 100  # problems on the page; all are in problems.csv
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A recording on the page: its picture, its sound, and what it is."""
+class Player:
+    """A recording on the page: its picture, its sound as data URI, and a line about it."""
 
     picture: Picture
     sound: str
@@ -41,7 +40,7 @@ class Heard:
 def write_exploration(
     exploration: Exploration, problems: Sequence[Problem], folder: Path, command: str = ""
 ) -> Path:
-    """Write tables as CSV, figures as PNG and SVG, and the page, which comes last.
+    """Write tables as CSV, figures as PNG and SVG, and the page last.
 
     Args:
         exploration: a corpus and what was measured of it.
@@ -54,11 +53,11 @@ def write_exploration(
         MissingExtraError: matplotlib, jinja2 or librosa is not installed.
     """
     check_extras()
-    files: dict[str, bytes] = {}
-    content = _content(exploration, problems, files)
+    figures = Figures()
+    content = _content(exploration, problems, figures)
     text = render("explore.html", command=command, **content)
-    for name, table in tables.all_csv(exploration, problems).items():
-        files[name] = table.encode()
+    rows = tables.all_csv(exploration, problems)
+    files = figures.files | {name: table.encode() for name, table in rows.items()}
     files["explore.html"] = text.encode()
     for name, data in files.items():
         write_atomically(folder / name, data)
@@ -66,12 +65,12 @@ def write_exploration(
 
 
 def _content(
-    exploration: Exploration, problems: Sequence[Problem], files: dict[str, bytes]
+    exploration: Exploration, problems: Sequence[Problem], figures: Figures
 ) -> dict[str, Any]:
-    """All that the page shows; the figures on it are added to `files`, too."""
+    """The values of the template; its figures are added to `figures`."""
     corpus = exploration.corpus
     found = examples(exploration, problems)
-    shown = [_saved(drawn, files) for drawn in pictures.of_examples(found)]
+    shown = _all(pictures.of_examples(found), figures)
     return {
         "name": corpus.name,
         "specs": [source.spec for source in corpus.sources if source.spec],
@@ -88,35 +87,28 @@ def _content(
         "sentences": tables.sentences(exploration),
         "storage": tables.storage(exploration),
         "explained": tables.explained(exploration),
-        "clip_pictures": _all(pictures.of_clips(exploration), files),
-        "length_pictures": _all(pictures.of_lengths(exploration), files),
-        "measure_pictures": _all(pictures.of_measures(exploration), files),
-        "mean_pictures": _all(pictures.of_means(exploration), files),
-        "heard": [_heard(one, picture) for one, picture in zip(found, shown, strict=True)],
+        "clip_pictures": _all(pictures.of_clips(exploration), figures),
+        "length_pictures": _all(pictures.of_lengths(exploration), figures),
+        "measure_pictures": _all(pictures.of_measures(exploration), figures),
+        "mean_pictures": _all(pictures.of_means(exploration), figures),
+        "players": [_player(one, picture) for one, picture in zip(found, shown, strict=True)],
         "digest": corpus.digest,
         "versions": f"emelia {__version__}, librosa {version('librosa')}",
     }
 
 
-def _all(drawn: Iterable[Drawn], files: dict[str, bytes]) -> list[Picture]:
-    return [_saved(one, files) for one in drawn]
+def _all(drawn: Iterable[Drawn], figures: Figures) -> list[Picture]:
+    return [figures.picture(one.figure, one.name, one.caption, one.alt) for one in drawn]
 
 
-def _saved(drawn: Drawn, files: dict[str, bytes]) -> Picture:
-    vector, name = svg(drawn.figure), file_name(drawn.name)
-    files[f"figures/{name}.svg"] = vector
-    files[f"figures/{name}.png"] = png(drawn.figure)
-    return Picture(drawn.caption, drawn.alt, data_uri("image/svg+xml", vector))
-
-
-def _heard(one: Example, picture: Picture) -> Heard:
+def _player(one: Example, picture: Picture) -> Player:
     utterance = one.clip.utterance
     known = {"speaker": utterance.speaker, "sentence": utterance.sentence}
     told = [f"{key} {name}" for key, name in known.items() if name not in ("", UNKNOWN_SPEAKER)]
     if one.cut:
         told.append(f"the first {one.wave.size / SAMPLE_RATE:.0f} s")
     about = ", ".join([Path(utterance.id).name, *told])
-    return Heard(picture, data_uri("audio/wav", one.sound()), about)
+    return Player(picture, data_uri("audio/wav", wav(one.wave, SAMPLE_RATE)), about)
 
 
 def _tiles(exploration: Exploration, problems: Sequence[Problem]) -> list[tuple[str, str]]:

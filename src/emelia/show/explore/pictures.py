@@ -1,4 +1,4 @@
-"""Every figure of a corpus page with its caption, and its content in words."""
+"""The figures of a corpus page with caption and text alternative."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure: the name of its files, what it shows in one line, and in words."""
+    """A figure with the name of its files, its caption and its text alternative."""
 
     name: str
     figure: Figure
@@ -31,11 +31,11 @@ class Drawn:
 
 
 def of_clips(exploration: Exploration) -> Iterator[Drawn]:
-    """How many clips there are of what."""
+    """Numbers of clips by emotion, gender and speaker."""
     counts = [f"{name} {len(exploration.of(name))}" for name in exploration.emotions]
-    sexes = " by sex" if any(c.utterance.gender for c in exploration.clips) else ""
-    alt = f"Clips of each emotion{sexes}: {', '.join(counts)}."
-    yield Drawn("emotions", plots.classes(exploration), f"Clips of each emotion{sexes}", alt)
+    genders = " by gender" if any(c.utterance.gender for c in exploration.clips) else ""
+    alt = f"Clips of each emotion{genders}: {', '.join(counts)}."
+    yield Drawn("emotions", plots.classes(exploration), f"Clips of each emotion{genders}", alt)
     figure = plots.speakers(exploration)
     if figure is not None:
         alt = "Clips of each speaker and emotion; the table by speaker has the same numbers."
@@ -43,7 +43,7 @@ def of_clips(exploration: Exploration) -> Iterator[Drawn]:
 
 
 def of_lengths(exploration: Exploration) -> Iterator[Drawn]:
-    """How long clips and their spectrograms are."""
+    """Durations of clips and frames of their spectrograms."""
     seconds, frames = (values(exploration.clips, name) for name in ("seconds", "frames"))
     figure = plots.histogram(seconds, "duration, s")
     yield Drawn("durations", figure, "Durations of all clips", _spread("duration", seconds, "s"))
@@ -54,7 +54,7 @@ def of_lengths(exploration: Exploration) -> Iterator[Drawn]:
 
 
 def of_measures(exploration: Exploration) -> Iterator[Drawn]:
-    """How each measure is spread in each emotion."""
+    """The distribution of each measure in each emotion."""
     for name, title, unit, decimals in COMPARED:
         groups = {
             emotion: found
@@ -85,12 +85,12 @@ def of_examples(found: Sequence[Example]) -> Iterator[Drawn]:
 
 
 def of_means(exploration: Exploration) -> Iterator[Drawn]:
-    """The mean spectrogram of each emotion, and against the mean of all emotions."""
-    every = np.mean(list(exploration.portraits.values()), axis=0)
-    gaps = {name: portrait - every for name, portrait in exploration.portraits.items()}
+    """The mean spectrogram of each emotion, and its difference from the mean of all emotions."""
+    every = np.mean(list(exploration.mean_spectrograms.values()), axis=0)
+    gaps = {name: resized - every for name, resized in exploration.mean_spectrograms.items()}
     most = max(1.0, float(np.percentile(np.abs(list(gaps.values())), 99.5)))
-    for name, portrait in exploration.portraits.items():
-        figure = plots.mean_spectrogram(portrait, gaps[name], most)
+    for name, resized in exploration.mean_spectrograms.items():
+        figure = plots.mean_spectrogram(resized, gaps[name], most)
         yield Drawn(f"mean-{name}", figure, name, _gap_in_words(name, gaps[name]))
 
 

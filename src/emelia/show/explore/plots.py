@@ -23,13 +23,14 @@ from emelia.show.style import (
     INK,
     OKABE_ITO,
     Values,
+    draw_wave,
     empty_figure,
-    envelope,
     legend,
     new_figure,
     plain,
     words,
 )
+from emelia.text import by_length
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,21 +39,21 @@ if TYPE_CHECKING:
 _WIDE, _NARROW = 4.6, 3.5  # inches: two or three beside each other
 _TICKS = (0, 500, 1000, 2000, 4000, 8000)  # Hz
 _RANGE = 80  # dB that are shown of a spectrogram
-_SEXES = {"female": OKABE_ITO[1], "male": OKABE_ITO[0], "": FAINT}
+_GENDERS = {"female": OKABE_ITO[1], "male": OKABE_ITO[0], "": FAINT}
 _MOST_SPEAKERS = 60  # rows that can still be read
 FRAME = FRONT_END.hop / SAMPLE_RATE  # s
 
 
 def classes(exploration: Exploration) -> Figure:
-    """Clips of each emotion, by sex where it is known."""
+    """Draw the number of clips of each emotion, by gender where it is known."""
     names = exploration.emotions[::-1]
     drawn, axes = new_figure(_WIDE, 0.9 + 0.36 * len(names))
-    sexes = [s for s in _SEXES if any(c.utterance.gender == s for c in exploration.clips)]
+    genders = [s for s in _GENDERS if any(c.utterance.gender == s for c in exploration.clips)]
     start = np.zeros(len(names))
-    for sex in sexes:
-        counts = [sum(c.utterance.gender == sex for c in exploration.of(n)) for n in names]
-        label = sex or "sex unknown"
-        colour = _SEXES[sex] if len(sexes) > 1 else OKABE_ITO[0]
+    for gender in genders:
+        counts = [sum(c.utterance.gender == gender for c in exploration.of(n)) for n in names]
+        label = gender or "gender unknown"
+        colour = _GENDERS[gender] if len(genders) > 1 else OKABE_ITO[0]
         axes.barh(range(len(names)), counts, left=start, color=colour, height=0.7, label=label)
         start += counts
     for place, count in enumerate(start):
@@ -60,14 +61,14 @@ def classes(exploration: Exploration) -> Figure:
     axes.set_yticks(range(len(names)), list(map(words, names)))
     axes.set_xlim(0, 1.12 * start.max())
     axes.set_xlabel("clips")
-    if len(sexes) > 1:
+    if len(genders) > 1:
         legend(axes, 3)
     return drawn
 
 
 def speakers(exploration: Exploration) -> Figure | None:
-    """Clips of each speaker and emotion; None where they are too many to be seen."""
-    names = sorted({c.utterance.speaker for c in exploration.clips}, key=lambda n: (len(n), n))
+    """Draw the clips of each speaker and emotion; None where there are too many speakers."""
+    names = by_length({c.utterance.speaker for c in exploration.clips})
     if not 1 < len(names) <= _MOST_SPEAKERS:
         return None
     counts = np.zeros((len(names), len(exploration.emotions)), dtype=int)
@@ -90,7 +91,7 @@ def speakers(exploration: Exploration) -> Figure | None:
 
 
 def histogram(values: Values, label: str, mark: float | None = None, named: str = "") -> Figure:
-    """How often values occur, with their median; `mark` is one to compare them with."""
+    """Draw a histogram of values with their median; `mark` is one to compare them with."""
     drawn, axes = new_figure(_WIDE, 2.6)
     axes.hist(values, bins=_bins(values).tolist(), color=OKABE_ITO[0])
     median = float(np.median(values))
@@ -106,11 +107,13 @@ def histogram(values: Values, label: str, mark: float | None = None, named: str 
 
 
 def ridges(groups: Mapping[str, Values], label: str, logarithmic: bool = False) -> Figure:
-    """The distribution in each group, with median, quartiles and range."""
+    """Draw the distribution in each group, with median, quartiles and range."""
     drawn, axes = new_figure(_NARROW, 0.8 + 0.4 * len(groups))
     bins = _bins(np.concatenate(list(groups.values())), logarithmic)
+    # On a logarithmic axis the middle of a bin is the geometric mean of its ends.
     middles = np.sqrt(bins[1:] * bins[:-1]) if logarithmic else (bins[1:] + bins[:-1]) / 2
     for place, values in zip(range(len(groups))[::-1], groups.values(), strict=True):
+        # Smoothed with the neighbouring bins, since the histogram of few clips is ragged.
         shape = np.convolve(np.histogram(values, bins)[0], [0.25, 0.5, 0.25], mode="same")
         height = place + 0.72 * shape / max(shape.max(), 1e-9)
         axes.fill_between(middles, place, height, color=OKABE_ITO[0], alpha=0.45, linewidth=0)
@@ -132,23 +135,20 @@ def example(one: Example, seconds: float, peak: float) -> Figure:
     """Waveform above spectrogram, on axes of `seconds` and `peak` that all examples share."""
     drawn = empty_figure(_NARROW, 3.1)
     above, below = drawn.subplots(2, 1, sharex=True, height_ratios=(1, 2.2))
-    for axes in (above, below):
-        plain(axes)
-    time, low, high = envelope(one.wave, SAMPLE_RATE)
-    above.fill_between(time, low, high, color=OKABE_ITO[0], linewidth=0.3)
-    above.set_ylim(-peak, peak)
+    draw_wave(above, one.wave, SAMPLE_RATE, peak)
     above.set_ylabel("amplitude")
+    plain(below)
     mel_image(below, one.spectrogram, (0, one.spectrogram.shape[1] * FRAME))
     below.set_xlim(0, seconds)
     below.set_xlabel("s")
     return drawn
 
 
-def mean_spectrogram(portrait: Array, difference: Array, most: float) -> Figure:
+def mean_spectrogram(resized: Array, difference: Array, most: float) -> Figure:
     """An emotion's mean spectrogram, and how far it lies above or below that of all clips.
 
     Args:
-        portrait: dB (64, 48) over the share of the clip that is gone.
+        resized: dB (64, 48) over the share of the clip that is gone.
         difference: dB (64, 48).
         most: dB at the ends of the colours of the difference.
     """
@@ -158,7 +158,7 @@ def mean_spectrogram(portrait: Array, difference: Array, most: float) -> Figure:
         {"cmap": "magma", "vmin": -60, "vmax": -10},
         {"cmap": "PuOr_r", "vmin": -most, "vmax": most},
     ]
-    for axes, values, shade in zip(both, (portrait, difference), shades, strict=True):
+    for axes, values, shade in zip(both, (resized, difference), shades, strict=True):
         plain(axes)
         image = mel_image(axes, values, (0, 100), **shade)
         axes.set_xlabel("% of the clip")
@@ -177,13 +177,13 @@ def mel_place(hertz: Values) -> Values:
 
 
 def hertz_of(band: int) -> float:
-    """Hz in the middle of a band of a portrait."""
+    """Hz at the centre of a band of a resized spectrogram."""
     hertz = np.arange(FRONT_END.fmin, FRONT_END.fmax)
     return float(np.interp((band + 0.5) / BANDS, mel_place(hertz), hertz))
 
 
 def mel_image(axes: Axes, values: Array, extent: tuple[float, float], **shade: Any) -> Any:
-    """Show a spectrogram from `extent` to `extent`, with its bands in kHz."""
+    """Draw a spectrogram from `extent` to `extent`, with its mel bands labelled in kHz."""
     options: dict[str, Any] = {"cmap": "magma", "vmin": -_RANGE, "vmax": 0} | shade
     options |= {"origin": "lower", "aspect": "auto", "interpolation": "none"}
     image = axes.imshow(values, extent=(*extent, 0, 1), **options)

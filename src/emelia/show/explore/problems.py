@@ -1,4 +1,4 @@
-"""What is wrong with the recordings of a corpus, the gravest first."""
+"""Finds faults in the recordings of a corpus: unreadable, silent, clipped, duplicated."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from emelia.corpora import Utterance
 from emelia.show.explore.data import Clip, Exploration
 from emelia.show.explore.duplicates import encoded_again, identical
+from emelia.text import percent
 
 QUIET = -60.0  # dB RMS, an amplitude of 0.001
 PAUSES = 0.3  # share of a clip that sounds, below which it is mostly silence
@@ -26,14 +27,14 @@ KINDS = {
     "identical": "the very same samples more than once",
     "encoded again": "the same recording in different samples",
     "very quiet": f"under {QUIET:g} dB RMS, an amplitude of 0.001",
-    "mostly silent": f"sounds for less than {100 * PAUSES:.0f} % of its length",
+    "mostly silent": f"sounds for less than {percent(PAUSES, 0)} % of its length",
     "clipped": f"{CLIPPED} samples or more in runs at its highest or lowest value",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, with the clips it is about."""
+    """One fault, with the clips that have it."""
 
     kind: str
     clips: tuple[str, ...]
@@ -41,7 +42,7 @@ class Problem:
 
 
 def problems(exploration: Exploration, jobs: int = 1) -> list[Problem]:
-    """Everything that is wrong with a corpus."""
+    """All faults of a corpus, the gravest first."""
     order = list(KINDS)
     found = [
         *_unread(exploration),
@@ -66,7 +67,7 @@ def _below(root: Path, path: Path) -> str:
 
 
 def _kind(reason: str) -> str:
-    """What the reader's words mean: it refuses files by their labels and by their sound."""
+    """The kind of fault that the reader's reason for refusing a file stands for."""
     if re.search(r"\bis empty\b|no samples", reason):
         return "empty"
     return "no label" if re.match("its name|lies in no folder|the folder", reason) else "unreadable"
@@ -95,6 +96,7 @@ def _copies(kind: str, groups: Iterable[Sequence[Utterance]]) -> Iterator[Proble
         names = tuple(utterance.id for utterance in ordered)
         labels = [utterance.emotion for utterance in ordered]
         yield Problem(kind, names, f"{len(names)} clips of {_listed(labels)}")
+        # One recording under two emotions is worse than a copy: one of its labels is wrong.
         if len(set(labels)) > 1:
             yield Problem("label conflict", names, _listed(labels))
 

@@ -1,9 +1,7 @@
-"""The tables of a corpus: for the terminal and the page as text, and as CSV with every figure."""
+"""The tables of a corpus, for the terminal, the page and CSV files."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +15,8 @@ from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.show.explore.data import Clip, Exploration, values
 from emelia.show.explore.measure import Measures
 from emelia.show.explore.problems import KINDS, Problem
-from emelia.show.tables import Table
+from emelia.table import Table
+from emelia.text import by_length, csv_text, percent
 
 # Measures that are compared between emotions: name, title, unit, decimals.
 COMPARED = (
@@ -34,7 +33,7 @@ _UTTERANCE = ("id", "corpus", "emotion", "speaker", "gender", "sentence", "take"
 
 
 def emotions(exploration: Exploration) -> Table:
-    """Clips, minutes and medians by emotion."""
+    """Clips, minutes and medians of each measure by emotion."""
     clips = exploration.clips
     units = [f"{title} {unit}" for _, title, unit, _ in COMPARED]
     rows = [_line(name, exploration.of(name), len(clips)) for name in exploration.emotions]
@@ -53,9 +52,9 @@ def speakers(exploration: Exploration) -> Table:
     if groups.keys() == {UNKNOWN_SPEAKER}:
         groups = {}
     for name, clips in groups.items():
-        sex = clips[0].utterance.gender or "–"
+        gender = clips[0].utterance.gender or "–"
         counts = _counts(clips, exploration)
-        rows.append((name, sex, *counts, minutes(clips), _median(clips, "pitch", 0)))
+        rows.append((name, gender, *counts, minutes(clips), _median(clips, "pitch", 0)))
     return Table("By speaker", columns, tuple(rows))
 
 
@@ -89,7 +88,7 @@ def storage(exploration: Exploration) -> Table:
 
 
 def explained(exploration: Exploration) -> Table:
-    """How much of the differences between clips goes with the emotion, how much with who speaks."""
+    """How much of each measure's variance the emotion, the speaker and the sentence explain."""
     rows = []
     for name, title, _, _ in COMPARED:
         shares = [_percent(share) for share in (share_of(exploration, name, by) for by in _BY)]
@@ -102,14 +101,14 @@ def explained(exploration: Exploration) -> Table:
 
 
 def found(problems: Sequence[Problem], most: int = 10_000) -> Table:
-    """What is wrong, the gravest first."""
+    """The faults, the gravest first, `most` at most."""
     rows = [(p.kind, " = ".join(p.clips), p.detail) for p in problems[:most]]
     more = f"And {len(problems) - most} more; all are in problems.csv." if problems[most:] else ""
     return Table("Problems", ("problem", "clips", "detail"), tuple(rows), more)
 
 
 def summary(problems: Sequence[Problem]) -> Table:
-    """How many of each kind were found, also of those that were not."""
+    """How many faults of each kind were found, also where there are none."""
     counts = Counter(problem.kind for problem in problems)
     rows = [(kind, str(counts[kind]), meaning) for kind, meaning in KINDS.items()]
     return Table("What was looked for", ("problem", "found", "meaning"), tuple(rows))
@@ -138,11 +137,13 @@ def all_csv(exploration: Exploration, problems: Sequence[Problem]) -> dict[str, 
         "sentences.csv": sentences(exploration),
         "problems.csv": found(problems, len(problems)),
     }
-    texts = {name: _csv((t.columns, *t.rows)) for name, t in tables.items() if t.rows}
-    texts.setdefault("problems.csv", _csv([found([]).columns]))
+    texts = {name: t.csv() for name, t in tables.items() if t.rows}
+    # Also where nothing is wrong: without the file one could not tell that from a page half
+    # written.
+    texts.setdefault("problems.csv", found([]).csv())
     measures = [field.name for field in fields(Measures)]
     head = (*_UTTERANCE, "format", "channels", *measures)
-    texts["clips.csv"] = _csv([head, *map(_figures, exploration.clips)])
+    texts["clips.csv"] = csv_text([head, *map(_figures, exploration.clips)])
     return texts
 
 
@@ -163,7 +164,7 @@ def _grouped(exploration: Exploration, key: Callable[[Clip], str]) -> dict[str, 
     groups: dict[str, list[Clip]] = {}
     for clip in exploration.clips:
         groups.setdefault(key(clip), []).append(clip)
-    return {name: groups[name] for name in sorted(groups, key=lambda name: (len(name), name))}
+    return {name: groups[name] for name in by_length(groups)}
 
 
 def _comparable(clips: Iterable[Clip], name: str) -> NDArray[np.float64]:
@@ -173,7 +174,7 @@ def _comparable(clips: Iterable[Clip], name: str) -> NDArray[np.float64]:
 
 def _line(name: str, clips: Sequence[Clip], among: int) -> tuple[str, ...]:
     medians = (_median(clips, measure, decimals) for measure, _, _, decimals in COMPARED)
-    return (name, str(len(clips)), f"{100 * len(clips) / among:.1f}", minutes(clips), *medians)
+    return (name, str(len(clips)), percent(len(clips) / among), minutes(clips), *medians)
 
 
 def _counts(clips: Sequence[Clip], exploration: Exploration) -> list[str]:
@@ -188,16 +189,10 @@ def _median(clips: Iterable[Clip], name: str, decimals: int) -> str:
 
 
 def _percent(share: float) -> str:
-    return "–" if math.isnan(share) else f"{100 * share:.0f}"
+    return "–" if math.isnan(share) else percent(share, 0)
 
 
 def _figures(clip: Clip) -> list[Any]:
     told = [getattr(clip.utterance, name) for name in _UTTERANCE]
     numbers = [f"{n:.6g}" if math.isfinite(n) else "" for n in astuple(clip.measures)]
     return [*told, clip.format, clip.channels or "", *numbers]
-
-
-def _csv(rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()

@@ -1,7 +1,7 @@
-"""Work on many recordings at once, in processes that leave quietly when nobody needs them.
+"""Runs a function on many recordings in processes that end quietly when nobody needs them.
 
-librosa takes seconds to import, so a few recordings are worked on here and now, and many
-in processes of one thread each.
+Importing librosa takes seconds, so a few recordings are worked on in this process; many are worked
+on in processes of one thread each.
 """
 
 from __future__ import annotations

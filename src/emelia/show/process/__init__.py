@@ -1,1 +1,1 @@
-"""The page about the steps of processing."""
+"""The page that `emelia process` writes about the steps before the network."""

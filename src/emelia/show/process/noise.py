@@ -1,7 +1,7 @@
-"""What noise reduction is worth where the truth is known: clean speech, noise added to it.
+"""Measures noise reduction where the truth is known: noise is added to clean speech.
 
 A gate lowers the background, so it raises any SNR that is estimated from its output alone, even
-when it takes speech away. Here the output is compared with the speech before noise was added.
+when it removes speech. Here the output is compared with the speech before noise was added.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Samples = NDArray[np.float64]
 
 
 class Task(NamedTuple):
-    """A clean recording, and others to make a noise of voices from."""
+    """A clean recording, and others from which babble noise is made."""
 
     clean: Utterance
     others: tuple[Utterance, ...]
@@ -46,7 +46,7 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """What a method did to a recording with noise of a kind, in dB."""
+    """What a noise reduction changed in a recording with added noise, in dB."""
 
     speaker: str
     noise: str
@@ -59,7 +59,7 @@ class Gain:
 def cleanest(
     utterances: Sequence[Utterance], snrs: Sequence[float], wanted: int
 ) -> list[Utterance]:
-    """The recordings with the least background, as many of each speaker as of the others.
+    """The recordings with the least background, equally many of each speaker.
 
     Args:
         snrs: estimated SNR of each, in dB.
@@ -76,7 +76,7 @@ def cleanest(
 
 
 def tasks(clips: Sequence[Utterance]) -> list[Task]:
-    """Each recording with some of other speakers, or of others where there is one speaker."""
+    """Each recording with some of other speakers; of any speaker where there is only one."""
     made = []
     for place, clip in enumerate(clips):
         rest = [*clips[place + 1 :], *clips[:place]]
@@ -87,7 +87,7 @@ def tasks(clips: Sequence[Utterance]) -> list[Task]:
 
 
 def gains(task: Task) -> list[Gain] | str:
-    """What each method does to a recording with each noise, or why it cannot be told."""
+    """Measure each method on a recording with each noise; the reason as text where that fails."""
     try:
         clean = _speech(task.clean)
         voices = [_speech(other) for other in task.others]
@@ -115,7 +115,7 @@ def gains(task: Task) -> list[Gain] | str:
 
 
 def mix(clean: Wave, noise: Samples, snr: float) -> Wave:
-    """Add noise so that the whole clip has an SNR of so many dB."""
+    """Add noise so that the whole clip has an SNR of `snr` dB."""
     scale = np.sqrt(np.mean(np.square(clean, dtype=np.float64)) / np.mean(noise**2))
     return np.asarray(clean + noise * scale * 10 ** (-snr / 20), dtype=np.float32)
 
@@ -123,7 +123,7 @@ def mix(clean: Wave, noise: Samples, snr: float) -> Wave:
 def made_noise(
     kind: str, size: int, rng: np.random.Generator, voices: Sequence[Wave] = ()
 ) -> Samples:
-    """Noise of a kind (T,): white, pink (power as 1 / f from 20 Hz on), or voices at once."""
+    """Noise (T,): white, pink (power as 1 / f from 20 Hz on), or six voices at once."""
     if kind == "voices":
         loops = (np.resize(np.roll(v, rng.integers(v.size)), size) / _rms(v) for v in voices)
         return np.asarray(sum(loops, np.zeros(size)), dtype=np.float64)

@@ -1,19 +1,16 @@
-"""Processing as a page: `processing.html`, one file that opens anywhere, figures and sound beside.
+"""The page about processing, `processing.html`, with its figures and sounds as files beside it.
 
-The page carries what was recorded before and after every step, to listen to.
+The page holds the recording before and after every step, to listen to.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from emelia import __version__
@@ -22,16 +19,13 @@ from emelia.config import AudioConfig
 from emelia.corpora import Corpus, Utterance
 from emelia.errors import CorpusError
 from emelia.show.explore.workers import work
-from emelia.show.page import Picture, check_extras, data_uri, file_name, render
+from emelia.show.page import Figures, Picture, check_extras, data_uri, file_name, render, wav
 from emelia.show.process import plots, tables
 from emelia.show.process.noise import CLEAN, Gain, cleanest, gains, tasks
 from emelia.show.process.stages import AT_16K, FOUNDING, Stage, changes, measured, plan, stages
-from emelia.show.style import png, svg
-from emelia.show.tables import Table
+from emelia.show.style import svg
 from emelia.storage import write_atomically
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from emelia.table import Table
 
 HEARD = 15.0  # s of each stage on the page, for a page has to carry it
 MIXED = 48  # recordings to which noise is added
@@ -42,7 +36,7 @@ OnProgress = Callable[[str, int, int], None]  # a task, recordings done, recordi
 
 @dataclass(frozen=True)
 class Shown:
-    """A recording on the page: its name, what it shows, and each stage with its sound."""
+    """A recording on the page: its name, why it was chosen, and each stage with its sound."""
 
     name: str
     why: str
@@ -52,7 +46,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was measured of a corpus."""
+    """What was measured of a corpus before and after every step."""
 
     corpus: Corpus
     config: AudioConfig
@@ -63,7 +57,7 @@ class Evidence:
 
 
 def listen_to(path: Path, config: AudioConfig) -> list[Stage]:
-    """Decode one recording and take all steps.
+    """Decode one recording and apply all steps.
 
     Raises:
         AudioError: it cannot be read, or is longer than ten minutes.
@@ -104,7 +98,7 @@ def gather(corpus: Corpus, config: AudioConfig, jobs: int, on_progress: OnProgre
 
 
 def corpus_tables(found: Evidence) -> list[Table]:
-    """Mean changes of each step, gains with known noise, harm to clean speech."""
+    """Tables: mean change of each step, gain with known noise, harm to clean speech."""
     speakers = [clip.speaker for clip in found.clips]
     made = [tables.of_changes(changes(found.figures, found.config), speakers)]
     if found.gains:
@@ -122,10 +116,12 @@ def write_recording(name: str, made: Sequence[Stage], folder: Path, command: str
         MissingExtraError: matplotlib, jinja2 or librosa is not installed.
     """
     check_extras()
-    files = _both("stages", plots.overview(made))
+    figures = Figures()
+    figures.picture(plots.overview(made), "stages", "", "")
     for number, stage in enumerate(made):
-        files[f"sound/{number}-{file_name(stage.name)}.wav"] = _wav(stage)
-    return _write(folder, files, name, "", [], [], [_shown(name, "", made)], command)
+        file = f"sound/{number}-{file_name(stage.name)}.wav"
+        figures.files[file] = wav(stage.wave, stage.rate)
+    return _write(folder, figures.files, name, "", [], [], [_shown(name, "", made)], command)
 
 
 def write_corpus(found: Evidence, folder: Path, command: str = "") -> Path:
@@ -134,7 +130,7 @@ def write_corpus(found: Evidence, folder: Path, command: str = "") -> Path:
     Raises: as `write_recording`.
     """
     check_extras()
-    files: dict[str, bytes] = {}
+    figures = Figures()
     pictures, headline = [], ""
     if found.gains:
         known = tables.means(found.gains)
@@ -145,22 +141,29 @@ def write_corpus(found: Evidence, folder: Path, command: str = "") -> Path:
             ("si-sdr", "si_sdr", "SI-SDR gained, dB"),
             ("segmental-snr", "segmental", "segmental SNR gained, dB"),
         ):
-            files |= _both(name, figure := plots.gained(noisy, measure, label))
             alt = f"{label} with each noise; the table has the numbers"
             alt += f": {told}." if measure == "si_sdr" else "."
-            pictures.append(Picture(label, alt, data_uri("image/svg+xml", svg(figure))))
+            drawn = plots.gained(noisy, measure, label)
+            pictures.append(figures.picture(drawn, name, label, alt))
     heard = []
     for number, (clip, why) in enumerate(_telling(found)):
         made = listen_to(clip.path, found.config)
-        files |= _both(f"stages-{number}", plots.overview(made))
+        figures.picture(plots.overview(made), f"stages-{number}", "", "")
         heard.append(_shown(clip.id, why, made))
     return _write(
-        folder, files, found.corpus.name, headline, corpus_tables(found), pictures, heard, command
+        folder,
+        figures.files,
+        found.corpus.name,
+        headline,
+        corpus_tables(found),
+        pictures,
+        heard,
+        command,
     )
 
 
 def _telling(found: Evidence) -> list[tuple[Utterance, str]]:
-    """The recording with most background, and the one that loses most to the founding study."""
+    """The recording with most background, and the one the founding study's gate harms most."""
     before = _place(found.config, next(s.before for s in plan(found.config) if s.name == FOUNDING))
     lost = (
         found.figures[:, before, _LEVEL] - found.figures[:, _place(found.config, FOUNDING), _LEVEL]
@@ -180,7 +183,7 @@ def _telling(found: Evidence) -> list[tuple[Utterance, str]]:
 
 
 def _place(config: AudioConfig, name: str) -> int:
-    """Where a stage stands in `measured`."""
+    """The index of a stage among those of `measured`."""
     return 1 + [step.name for step in plan(config)].index(name)
 
 
@@ -192,21 +195,11 @@ def _shown(name: str, why: str, made: Sequence[Stage]) -> Shown:
             f"{f.seconds:.2f} s, level {f.level:.1f} dB, peak {f.peak:.1f} dB, SNR {f.snr:.1f} dB"
         )
         alt = f"Waveform and mel spectrogram of {name}, {stage.name}: {told}."
+        beginning = wav(stage.wave[: round(HEARD * stage.rate)], stage.rate)
+        sound = data_uri("audio/wav", beginning)
         vector = data_uri("image/svg+xml", svg(plots.single(stage, made)))
-        parts.append((stage, Picture(told, alt, vector), data_uri("audio/wav", _wav(stage, HEARD))))
+        parts.append((stage, Picture(told, alt, vector), sound))
     return Shown(name, why, tables.of_stages(made), tuple(parts))
-
-
-def _wav(stage: Stage, seconds: float = LONGEST) -> bytes:
-    """A stage as a WAV file of 16 bit, which every player knows; no more than so much of it."""
-    file = io.BytesIO()
-    wave = np.clip(stage.wave[: round(seconds * stage.rate)], -1, 1)
-    soundfile.write(file, wave, stage.rate, format="WAV", subtype="PCM_16")
-    return file.getvalue()
-
-
-def _both(name: str, figure: Figure) -> dict[str, bytes]:
-    return {f"figures/{name}.svg": svg(figure), f"figures/{name}.png": png(figure)}
 
 
 def _write(

@@ -1,4 +1,4 @@
-"""The figures of processing: a recording after each step, and what noise reduction gains."""
+"""Figures of processing: a recording after each step, and the gain of noise reduction."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emelia import audio
-from emelia.audio import Wave
+from emelia.audio import resample
 from emelia.audio.mel import log_mel
 from emelia.config import SAMPLE_RATE
 from emelia.show.explore.measure import FRONT_END
@@ -21,8 +20,8 @@ from emelia.show.style import (
     GRID,
     INK,
     OKABE_ITO,
+    draw_wave,
     empty_figure,
-    envelope,
     legend,
     new_figure,
     plain,
@@ -38,7 +37,7 @@ _FRAME = FRONT_END.hop / SAMPLE_RATE  # s
 
 
 def overview(stages: Sequence[Stage]) -> Figure:
-    """All stages below each other: waveforms left, spectrograms right, on the same axes."""
+    """Draw all stages below each other: waveforms left, spectrograms right, on the same axes."""
     drawn = empty_figure(_WIDE, 0.4 + _ROW * len(stages))
     rows = drawn.subplots(len(stages), 2, sharex=True, squeeze=False)
     _draw([tuple(row) for row in rows], stages, stages)
@@ -52,7 +51,7 @@ def overview(stages: Sequence[Stage]) -> Figure:
 
 
 def single(stage: Stage, others: Sequence[Stage]) -> Figure:
-    """One stage, its waveform above its spectrogram, on the axes of all the others."""
+    """Draw one stage, waveform above spectrogram, on the axes of all others."""
     drawn = empty_figure(_NARROW, 3.1)
     above, below = drawn.subplots(2, 1, sharex=True, height_ratios=(1, 2.2))
     _draw([(above, below)], [stage], others)
@@ -61,13 +60,15 @@ def single(stage: Stage, others: Sequence[Stage]) -> Figure:
 
 
 def gained(means: Sequence[Mean], measure: str, label: str) -> Figure:
-    """What each method gains with each noise: means with their intervals, zero marked."""
+    """Draw the gain of each method with each noise: means with intervals, zero marked."""
     rows = list(dict.fromkeys((mean.noise, mean.snr) for mean in means))
     drawn, axes = new_figure(4.6, 1.2 + 0.36 * len(rows))
     axes.axvline(0, color=FAINT, linewidth=1)
     for number, method in enumerate(METHODS):
         colour, mark = OKABE_ITO[number], "os"[number]
         for mean in (m for m in means if m.method == method):
+            # Both methods lie on the line of their noise, one a little above and one a little
+            # below.
             place = len(rows) - 1 - rows.index((mean.noise, mean.snr)) + 0.12 - 0.24 * number
             value, span = getattr(mean, measure)
             axes.plot([span.low, span.high], [place, place], color=colour, linewidth=2)
@@ -87,17 +88,10 @@ def _draw(
     seconds = max(stage.wave.size / stage.rate for stage in others)
     peak = max(float(np.abs(stage.wave).max()) for stage in others) or 1.0
     for (left, right), stage in zip(places, stages, strict=True):
-        for axes in (left, right):
-            plain(axes)
-        time, low, high = envelope(stage.wave, stage.rate)
-        left.fill_between(time, low, high, color=OKABE_ITO[0], linewidth=0.3)
-        left.set_ylim(-peak, peak)
-        spectrogram = log_mel(_at_16k(stage), FRONT_END)
+        draw_wave(left, stage.wave, stage.rate, peak)
+        plain(right)
+        spectrogram = log_mel(resample(stage.wave, stage.rate), FRONT_END)
         mel_image(right, spectrogram, (0, spectrogram.shape[1] * _FRAME))
         right.set_xlim(0, seconds)
         right.yaxis.set_tick_params(labelleft=True)  # which belong to the outermost only
         right.set_ylabel("kHz", fontsize=9, color=INK)
-
-
-def _at_16k(stage: Stage) -> Wave:
-    return audio.resample(stage.wave, stage.rate)

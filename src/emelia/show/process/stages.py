@@ -1,6 +1,6 @@
-"""What each step of processing does to a recording: the waveforms in between, and numbers.
+"""The waveform before and after each step of processing, and measures of it.
 
-Both noise reductions are always tried; what comes after them goes on from the one that is set.
+Both noise reductions are always applied; later steps continue from the one that is set.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TINY = 1e-6  # a smaller peak is shown as -120 dB
 
 
 class Step(NamedTuple):
-    """One step: its name, that of what it is made from, and the step itself."""
+    """One step: its name, the name of the stage it starts from, and the function."""
 
     name: str
     before: str
@@ -40,7 +40,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a waveform sounds like; levels in dB below full scale."""
+    """Measures of a waveform; levels in dB below full scale."""
 
     seconds: float
     level: float  # RMS; -inf for silence
@@ -99,7 +99,7 @@ def stages(wave: Wave, rate: int, config: AudioConfig) -> list[Stage]:
 
 
 def measured(task: tuple[Utterance, AudioConfig]) -> NDArray[np.float32] | str:
-    """Figures of all stages of a recording (S, 4), kept for the next time; or why not."""
+    """Measures of all stages of a recording (S, 4), cached; the reason as text where it fails."""
     utterance, config = task
     key = digest([_FORMAT, utterance.digest, asdict(config)], length=64)
     cache = ArrayCache(cache_root() / "processing")

@@ -1,4 +1,4 @@
-"""The tables of processing, the same on the terminal and on the page."""
+"""The tables of processing, for the terminal and the page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from emelia import metrics
 from emelia.metrics import Interval
 from emelia.show.process.noise import CLEAN, METHODS, Gain
 from emelia.show.process.stages import Figures, Stage
-from emelia.show.tables import Table
+from emelia.table import Table
+from emelia.text import percent, with_ends
 
 BLIND = (
     "SNR is estimated from the recording alone: a gate lowers the background and so raises it, "
@@ -27,7 +28,7 @@ _NAMED = {"ours": "Our", "founding study's": "The founding study's"}
 
 @dataclass(frozen=True)
 class Mean:
-    """What a method gains with a noise, the mean over recordings with its interval, in dB."""
+    """Mean gain in dB of a method with a noise, with its interval over recordings."""
 
     noise: str
     snr: float
@@ -39,7 +40,7 @@ class Mean:
 
 
 def of_stages(stages: Sequence[Stage]) -> Table:
-    """A recording after each step, and what the step did to its SNR."""
+    """A recording after each step, with the change of its SNR."""
     known = {stage.name: stage.figures for stage in stages}
     rows = []
     for stage in stages:
@@ -90,7 +91,7 @@ def of_gains(found: Sequence[Mean], speakers: Sequence[str]) -> Table:
     """What each method gains where noise was added to clean speech."""
     rows = [
         (f"{m.noise}, {m.snr:g} dB", m.method, _span(*m.si_sdr), _span(*m.segmental),
-         f"{100 * m.harmed:.0f} %")
+         f"{percent(m.harmed, 0)} %")
         for m in found if m.noise != CLEAN
     ]  # fmt: skip
     columns = ("noise added", "method", "SI-SDR gained dB", "segmental SNR gained dB", "made worse")
@@ -103,7 +104,7 @@ def of_gains(found: Sequence[Mean], speakers: Sequence[str]) -> Table:
 
 
 def of_harm(found: Sequence[Mean]) -> Table:
-    """How far each method takes clean speech from itself."""
+    """How far each method's output is from clean speech that had no noise added."""
     rows = [
         (m.method, *(_span(*pair, sign="") for pair in (m.si_sdr, m.segmental)))
         for m in found
@@ -118,10 +119,11 @@ def of_harm(found: Sequence[Mean]) -> Table:
 
 
 def answer(found: Sequence[Mean]) -> str:
-    """What the gains say, in a sentence for each method."""
+    """A sentence for each method on what it gains with known noise."""
     told = []
     for method in METHODS:
         own = [m for m in found if m.method == method and m.noise != CLEAN]
+        # Only an interval that leaves zero out tells of a gain or a loss.
         better = sum(m.si_sdr[1].low > 0 for m in own)
         worse = sum(m.si_sdr[1].high < 0 for m in own)
         told.append(
@@ -132,18 +134,14 @@ def answer(found: Sequence[Mean]) -> str:
 
 
 def _span(value: float, span: Interval, sign: str = "+") -> str:
-    return f"{value:{sign}.1f} ({span.low:{sign}.1f} to {span.high:{sign}.1f})"
+    return with_ends(value, span.low, span.high, sign=sign)
 
 
 def _with_interval(values: NDArray[np.float64], speakers: Sequence[str], digits: int) -> str:
     if not values.size:
         return "–"
     span = metrics.mean_interval(values, speakers)
-    mean, low, high = (
-        f"{round(value, digits) + 0.0:+.{digits}f}"  # no minus before a zero
-        for value in (float(values.mean()), span.low, span.high)
-    )
-    return f"{mean} ({low} to {high})"
+    return with_ends(float(values.mean()), span.low, span.high, digits)
 
 
 def _narrow(speakers: Sequence[str]) -> str:

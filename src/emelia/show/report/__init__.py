@@ -1,1 +1,1 @@
-"""The report of a study."""
+"""The report of a study, as Markdown and HTML."""

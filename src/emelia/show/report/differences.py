@@ -1,11 +1,13 @@
-"""The table of a recipe's variants: what each change does to it, and how sure that is."""
+"""The table of a recipe's variants: what each change does to the UAR, with its interval."""
 
 from __future__ import annotations
 
 from emelia import metrics
 from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.results import Difference, Study, differences
-from emelia.show.tables import SIGNIFICANT, Table, p_value, titled, with_interval
+from emelia.show.tables import SIGNIFICANT, titled
+from emelia.table import Table
+from emelia.text import p_value, with_ends, with_interval
 
 
 def tables(study: Study) -> list[Table]:
@@ -14,10 +16,10 @@ def tables(study: Study) -> list[Table]:
 
 
 def points(one: Difference) -> str:
-    """Such as "-3.1 (-6.0 to -0.4)", starred where the interval is too narrow."""
+    """Such as "-3.1 (-6.0 to -0.4)", with a star where the interval is too narrow."""
     star = "*" if one.interval.too_narrow else ""
-    low, high = (f"{100 * end:+.1f}" for end in (one.interval.low, one.interval.high))
-    return f"{100 * one.points:+.1f} ({low} to {high}){star}"
+    low, high = one.interval.low, one.interval.high
+    return f"{with_ends(100 * one.points, 100 * low, 100 * high)}{star}"
 
 
 def _table(study: Study, group: list[Difference]) -> Table:

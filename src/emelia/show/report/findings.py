@@ -1,7 +1,7 @@
-"""What the figures of a study say, in sentences made from the figures and from nothing else.
+"""Findings of a study as sentences, made from its figures alone.
 
-Differences between recipes are called differences only where McNemar's test shows them
-after Holm's correction; shares are in percent, differences in points.
+Recipes are said to differ only where McNemar's test shows it after Holm's correction. Shares are in
+percent, differences in points.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 
 from emelia import metrics
 from emelia.results import Pair, Row, Study
-from emelia.show.describe import counted, listed
-from emelia.show.report import calibration as report_calibration
+from emelia.show.report import confidence_section
 from emelia.show.report.published import references
 from emelia.show.speakers import apart, heard_before, known_speakers, nameless, who
-from emelia.show.tables import SIGNIFICANT, flattened, p_value, percent, with_interval
+from emelia.show.tables import SIGNIFICANT, flattened
+from emelia.text import counted, listed, p_value, percent, with_interval
 
 # What one may want to know the effect of; other settings merely go along with these.
 _FACTORS = {
@@ -31,7 +31,7 @@ _MISTAKE = 0.15  # share of a class from which a confusion is worth a sentence
 
 
 def headline(study: Study) -> str:
-    """The best recipe and how sure that is, or what is missing to tell."""
+    """One sentence: the best recipe with its intervals, or what is missing to name one."""
     best = study.best
     if best is None:
         done = max(len(row.counted[0]) for row in study.rows)
@@ -48,7 +48,7 @@ def headline(study: Study) -> str:
 
 
 def findings(study: Study) -> list[str]:
-    """Conclusions, the most important first."""
+    """All findings, the most important first; none where no recipe is complete."""
     best = study.best
     if best is None:
         return []
@@ -61,7 +61,7 @@ def findings(study: Study) -> list[str]:
         *_effects(study),
         _by_speaker(best),
         _mistakes(best),
-        *report_calibration.conclusions(best),
+        *confidence_section.conclusions(best),
         _validation(best),
     ]
     return [sentence for sentence in told if sentence]
@@ -79,7 +79,7 @@ def _against_chance(best: Row) -> str:
 
 
 def _against_the_rest(study: Study, best: Row) -> str:
-    """Which recipes the best one beats, and which it cannot be told from."""
+    """From which recipes the best one differs, and from which no difference is shown."""
     beaten: list[str] = []
     equal: list[str] = []
     for pair in study.pairs:
@@ -95,7 +95,7 @@ def _against_the_rest(study: Study, best: Row) -> str:
 
 
 def _elsewhere(study: Study, best: Row) -> str:
-    """The interval among the figures others have published under like conditions."""
+    """Where published figures lie: above, inside or below the best recipe's interval."""
     sample = study.sample
     known = references(sample.corpus, apart=apart(study))
     if not known:
@@ -120,7 +120,7 @@ def _elsewhere(study: Study, best: Row) -> str:
 
 
 def _published(study: Study) -> list[str]:
-    """Published figures against ours: by their own rule where it was tried, or by ours."""
+    """Published figures beside ours, chosen by the published rule where that was tried."""
     told: dict[str, list[str]] = {}
     gaps = {}
     for row in study.complete:
@@ -161,12 +161,13 @@ def _peeking(study: Study) -> str:
 
 
 def _effects(study: Study) -> list[str]:
-    """For each factor, the pairs of recipes that have another value of it and of no other."""
+    """Pairs of recipes that differ in one factor only, grouped by factor."""
     effects: dict[tuple[str, str, str], list[Pair]] = {}
     rows = {row.recipe: row for row in study.complete}
     for pair in study.pairs:
         one, other = (_factors(rows[name]) for name in (pair.first, pair.second))
         changed = [key for key in _FACTORS if one[key] != other[key]]
+        # With two changes nobody could tell which of them made the difference.
         if len(changed) == 1:
             key = changed[0]
             effects.setdefault((key, one[key], other[key]), []).append(pair)

@@ -1,4 +1,4 @@
-"""What the figures of a study do not show, found from the study itself."""
+"""Limitations of a study as sentences, found from the study itself."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from emelia.learn.study.ablations import is_solved
 from emelia.metrics import FEWEST_SPEAKERS
 from emelia.results import Cell, Study
 from emelia.show import describe
-from emelia.show.describe import counted, listed
 from emelia.show.speakers import heard_before, known_speakers, nameless
 from emelia.show.tables import DEMO
+from emelia.text import counted, listed
 
 
 def limitations(study: Study) -> list[str]:
-    """What the figures do not show."""
+    """What the figures of a study do not show, a sentence each."""
     cells = [cell for row in study.rows for cell in row.cells]
     known = [
         DEMO if study.sample.demo else "",
@@ -29,6 +29,7 @@ def limitations(study: Study) -> list[str]:
         for cell in cells
         if cell.settings["train"].get("checkpoint", "best") == "best" and not _solved(cell)
     ]
+    # Where the last epoch was the best, validation was still improving.
     last = sum(cell.best_epoch == len(cell.history) for cell in chosen)
     if last:
         known.append(

@@ -1,13 +1,14 @@
-"""Studies as Markdown: every table, and under what terms the figures came about."""
+"""Studies as Markdown: every table, with protocol, audit and seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from emelia.results import Study
-from emelia.show.report import tables as report_tables
+from emelia.show.report import detail_tables
 from emelia.show.report.study_tables import all_tables
-from emelia.show.tables import audit, escaped, seeds
+from emelia.show.tables import audit, seeds
+from emelia.table import escaped
 
 
 def markdown(found: Sequence[Study]) -> str:
@@ -19,8 +20,8 @@ def markdown(found: Sequence[Study]) -> str:
 
 
 def comparison(found: Sequence[Study]) -> str:
-    """What random splits would have claimed; empty where these studies cannot tell."""
-    table = report_tables.random_against_apart(found)
+    """The table of random splits beside new speakers; empty where a study has only one of them."""
+    table = detail_tables.random_against_apart(found)
     return table.markdown() if table.rows else ""
 
 

@@ -1,8 +1,8 @@
-"""Studies as a page: `report.html`, one file that opens anywhere, `report.md`, and the figures.
+"""The report of studies: `report.html`, one file that opens anywhere, `report.md`, and figures.
 
-The page loads nothing: styles are inside, figures are SVG data URIs with their content in
-words beside them, and a policy in its head forbids the rest. Where the recordings are on this
-disk it carries a few of them, so whoever passes it on passes on a little of the corpus.
+The page loads nothing: styles are inside, figures are SVG data URIs with text alternatives, and a
+Content-Security-Policy in its head forbids everything else. Where the recordings are on this disk
+it holds a few of them: whoever passes it on passes on a part of the corpus.
 """
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ from emelia.results import Cell, Row, Study, read_results, studies
 from emelia.show import tables
 from emelia.show.describe import known
 from emelia.show.page import Figures, check_extras, render
-from emelia.show.report import findings, plots
-from emelia.show.report import tables as report_tables
+from emelia.show.report import detail_tables, findings, plots
 from emelia.show.report.limitations import limitations
-from emelia.show.report.recipe_section import portrait, processing
+from emelia.show.report.recipe_section import processing, recipe_section
 from emelia.show.report.recordings import recordings
-from emelia.show.report.sound import Example, Heard, example, heard
+from emelia.show.report.sound import Example, Mistake, example, mistakes_with_sound
 from emelia.show.report.study_tables import all_tables
 from emelia.show.speakers import known_speakers, nameless
-from emelia.show.tables import Table
 from emelia.storage import write_atomically
+from emelia.table import Table
 
 # Words about a recipe, which change no result.
 _WORDS = ("name", "group", "title", "published", "published_epoch")
@@ -37,10 +36,10 @@ _CLIPS = 8  # recordings a page carries at most
 
 @dataclass(frozen=True)
 class Sound:
-    """What a page lets hear and see of a study's recordings."""
+    """Recordings of a study on its page: an example, and mistakes to listen to."""
 
     example: Example | None
-    mistakes: tuple[Heard, ...]
+    mistakes: tuple[Mistake, ...]
     here: bool  # whether the recordings are on this disk
 
 
@@ -72,8 +71,10 @@ def write_report(
     check_extras()
     found, figures = studies(cells), Figures()
     values = {
-        "pages": [_page(study, figures, places, max(2, _CLIPS // len(found))) for study in found],
-        "kinds": report_tables.random_against_apart(found),
+        "sections": [
+            _section(study, figures, places, max(2, _CLIPS // len(found))) for study in found
+        ],
+        "random_splits": detail_tables.random_against_apart(found),
         "command": command,
     }
     written = {name: render(name, **values) for name in ("report.md", "report.html")}
@@ -83,8 +84,8 @@ def write_report(
     return [Path(folder) / name for name in written]
 
 
-def _page(study: Study, figures: Figures, places: Sequence[str], clips: int) -> dict[str, Any]:
-    """All that is shown of a study; its figures are added to `figures`."""
+def _section(study: Study, figures: Figures, places: Sequence[str], clips: int) -> dict[str, Any]:
+    """The values of one study for the template; its figures are added to `figures`."""
     sample, name = study.sample, f"{study.sample.corpus}-{study.sample.split}"
     cells = [cell for row in study.rows for cell in row.cells]
     return {
@@ -96,14 +97,14 @@ def _page(study: Study, figures: Figures, places: Sequence[str], clips: int) -> 
         "headline": findings.headline(study),
         "findings": findings.findings(study),
         "limitations": limitations(study),
-        "elsewhere": report_tables.elsewhere(study),
+        "elsewhere": detail_tables.elsewhere(study),
         "tables": all_tables(study),
-        "sexes": report_tables.sexes(study),
-        "specs": report_tables.specs(study),
-        "clips": report_tables.clips(study),
+        "genders": detail_tables.genders(study),
+        "specs": detail_tables.specs(study),
+        "clips": detail_tables.clips(study),
         "processing": processing(study.rows),
         "overview": _overview(study, figures, name),
-        "portraits": [portrait(row, figures, name) for row in study.rows],
+        "recipes": [recipe_section(row, figures, name) for row in study.rows],
         "sound": _sound(study, figures, places, clips, name),
         "settings": _settings(study),
         "audit": tables.audit(study),
@@ -129,17 +130,17 @@ def _overview(study: Study, figures: Figures, name: str) -> list[Any]:
 def _sound(
     study: Study, figures: Figures, places: Sequence[str], clips: int, name: str
 ) -> Sound | None:
-    """Examples of the best recipe; None where no recipe is complete."""
+    """Example and mistakes of the best recipe; None where no recipe is complete."""
     best = study.best
     if best is None:
         return None
     paths = recordings(study.sample, places)
     shown = example(best, paths, figures, name)
-    return Sound(shown, tuple(heard(best, paths, clips)), bool(paths))
+    return Sound(shown, tuple(mistakes_with_sound(best, paths, clips)), bool(paths))
 
 
 def _in_words(table: Table) -> str:
-    """A table's first figures, for those who cannot see the picture of them."""
+    """The first column of figures of a table, as text alternative of its picture."""
     lines = [", ".join((row[0], *row[1:2])) for row in table.rows]
     return f"{table.columns[1]} of {table.columns[0]}: " + "; ".join(lines) + "."
 
@@ -154,7 +155,7 @@ def _settings(study: Study) -> Table:
 
 
 def _all_settings(row: Row) -> Mapping[str, Any]:
-    """With those at their default that came after the training."""
+    """The settings of a row, with defaults for those that did not exist when it was trained."""
     settings = row.cells[0].settings
     recipe = known(settings)
     return asdict(recipe) if recipe else settings

@@ -1,7 +1,7 @@
-"""The figures of a study: data in, matplotlib Figure out.
+"""The figures of a study; each function takes rows of it and returns a matplotlib Figure.
 
-Every figure fits the width of a phone: one axes, text of 9 points. Where there are more lines
-than colours, they run through cividis. Shares are drawn in percent.
+Every figure fits the width of a phone: one axes, text of 9 points. Where there are more lines than
+colours, they are coloured by cividis. Shares are drawn in percent.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from emelia.show.style import (
     GRID,
     INK,
     OKABE_ITO,
+    draw_wave,
     empty_figure,
     legend,
     mel_band,
     new_figure,
     plain,
 )
+from emelia.text import by_length, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,12 +38,11 @@ if TYPE_CHECKING:
 _WIDE, _NARROW = 4.6, 3.9  # inches
 _MOST_NAMED = 8  # folds a legend can hold
 _MOST_FOLLOWED = 12  # lines an eye can follow
-_COLUMNS = 1200  # stretches in which a wave is drawn
 _TICKS = (250, 500, 1000, 2000, 4000)  # Hz
 
 
 def intervals(rows: Sequence[Row]) -> Figure:
-    """Accuracy of each recipe with its interval, beside what is published of it."""
+    """Draw the accuracy of each recipe with its interval, and what is published of it."""
     figure, axes = new_figure(_WIDE, 1.1 + 0.42 * len(rows))
     places = np.arange(len(rows))[::-1]
     for place, row in zip(places, rows, strict=True):
@@ -52,6 +53,7 @@ def intervals(rows: Sequence[Row]) -> Figure:
             _bar(axes, shifted, row.best_test_accuracy, row.best_test_interval, OKABE_ITO[1], "s")
         if row.published is not None:
             axes.plot(100 * row.published, place, "D", color=INK, fillstyle="none", markersize=6)
+    # What a network reaches that always answers the commonest class.
     chance = 100 * np.bincount(rows[0].truth).max() / len(rows[0].truth)
     axes.axvline(chance, color=FAINT, linewidth=1, linestyle=":")
     axes.set_yticks(places, [row.recipe for row in rows])
@@ -63,7 +65,7 @@ def intervals(rows: Sequence[Row]) -> Figure:
 
 
 def losses(row: Row) -> Figure:
-    """Loss on training and validation data over the epochs, one line a cell.
+    """Draw the loss on training and validation data over the epochs, a line for each cell.
 
     The chosen epoch is marked on the line of the validation data.
     """
@@ -78,7 +80,7 @@ def losses(row: Row) -> Figure:
 
 
 def progress(row: Row) -> Figure:
-    """UAR on validation data over the epochs, one line a cell, the chosen epoch marked."""
+    """Draw the UAR on validation data over the epochs, a line for each cell."""
     figure, axes = new_figure(_NARROW, 3.5)
     _draw(axes, row.cells, "validation_uar", "-", 100)
     _mark_chosen(axes, row.cells, "validation_uar", 100)
@@ -94,7 +96,7 @@ def progress(row: Row) -> Figure:
 
 
 def confusion(matrix: Labels, classes: Sequence[str]) -> Figure:
-    """Counts and shares of each true class, (C, C): rows true, columns predicted."""
+    """Draw counts and shares of each true class, (C, C): rows true, columns predicted."""
     size = len(classes)
     figure, axes = new_figure(_NARROW, 3.5)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
@@ -103,7 +105,7 @@ def confusion(matrix: Labels, classes: Sequence[str]) -> Figure:
         axes.text(
             j,
             i,
-            f"{100 * shares[i, j]:.0f} %\n{matrix[i, j]}" if matrix[i].any() else "–",
+            f"{percent(shares[i, j], 0)} %\n{matrix[i, j]}" if matrix[i].any() else "–",
             ha="center",
             va="center",
             color="#000000" if shares[i, j] > 0.5 else "#ffffff",
@@ -119,9 +121,9 @@ def confusion(matrix: Labels, classes: Sequence[str]) -> Figure:
 
 
 def speakers(rows: Sequence[Row]) -> Figure:
-    """Accuracy on each test speaker, a mark a recipe."""
+    """Draw the accuracy on each test speaker, a mark for each recipe."""
     people = [known_speakers(row) for row in rows]
-    names = sorted({n for own in people for n in own}, key=lambda n: (len(n), n))
+    names = by_length({name for own in people for name in own})
     figure, axes = new_figure(_WIDE, 1.3 + min(0.28, 3.4 / len(names)) * len(names))
     marks = "osD^vP*X<>"
     for number, (row, own) in enumerate(zip(rows, people, strict=True)):
@@ -204,15 +206,11 @@ def _coloured(cells: Sequence[Cell]) -> list[tuple[Cell, Any]]:
 
 
 def conversion(wave: Wave, values: NDArray[np.float32], features: FeatureConfig) -> Figure:
-    """A recording at 16 kHz (T,) above its mel spectrogram (M, F) in dB, on one time axis."""
+    """Draw a recording (T,) at 16 kHz above its mel spectrogram (M, F) in dB, on one time axis."""
     figure = empty_figure(4.6, 3.8)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[1, 2.4])
     seconds = len(wave) / SAMPLE_RATE
-    size = max(1, len(wave) // _COLUMNS)
-    parts = np.pad(wave, (0, -len(wave) % size)).reshape(-1, size)
-    times = (np.arange(len(parts)) + 0.5) * size / SAMPLE_RATE
-    top.fill_between(times, parts.min(axis=1), parts.max(axis=1), color=INK, linewidth=0.4)
-    top.set_ylim(-1, 1)
+    draw_wave(top, wave, SAMPLE_RATE, 1, INK)
     top.set_ylabel("wave")
     place: Any = (0, seconds, 0, len(values))  # left, right, bottom, top
     shade: Any = {"cmap": "magma", "aspect": "auto", "origin": "lower", "interpolation": "none"}
@@ -223,8 +221,7 @@ def conversion(wave: Wave, values: NDArray[np.float32], features: FeatureConfig)
     )
     bottom.set_ylabel("kHz")
     bottom.set_xlabel("s")
-    for axes in (top, bottom):
-        plain(axes)
+    plain(bottom)
     bar = figure.colorbar(image, ax=bottom, label="dB", pad=0.01, aspect=25)
     bar.ax.tick_params(labelsize=8, colors=INK)
     bar.ax.yaxis.label.set(fontsize=9, color=INK)

@@ -1,4 +1,4 @@
-"""The figures of confidence: reliability, and errors among the answers one accepts."""
+"""The figures of confidence: reliability diagram and risk-coverage curve."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Bins = Sequence[Mapping[str, float]]
 
 
 def reliability(bins: Bins, before: Bins = ()) -> Figure:
-    """How often answers of a confidence are right: on the line, confidence means what it says.
+    """Draw a reliability diagram: share of right answers over confidence; ideal is the diagonal.
 
     Args:
         bins: as `metrics.reliability` gives them.
@@ -52,7 +52,7 @@ def reliability(bins: Bins, before: Bins = ()) -> Figure:
 
 
 def risk_coverage(curve: RiskCoverage, answers: int) -> Figure:
-    """How many answers are wrong among the surest ones: falling to the left, confidence tells.
+    """Draw the share of wrong answers among the surest ones, over how many are accepted.
 
     Args:
         curve: as `metrics.risk_coverage` gives it.
@@ -83,6 +83,6 @@ def risk_coverage(curve: RiskCoverage, answers: int) -> Figure:
 
 
 def _line(bins: Bins) -> tuple[list[float], list[float]]:
-    """Confidence and share of right answers of the bins that hold some, in percent."""
+    """Mean confidence and share of right answers of the bins that are not empty, in percent."""
     filled = [one for one in bins if one["n"]]
     return [100 * one["confidence"] for one in filled], [100 * one["accuracy"] for one in filled]

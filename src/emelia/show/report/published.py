@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reference:
-    """One published figure."""
+    """One published figure with its conditions and source."""
 
     corpus: str
     system: str
@@ -58,7 +58,7 @@ REFERENCES = (
 
 
 def references(corpus: str, apart: bool) -> list[Reference]:
-    """Figures of a corpus measured with test speakers unheard, or heard; the highest first."""
+    """Figures of a corpus with test speakers unheard in training, or heard; highest first."""
     found = [r for r in REFERENCES if r.corpus == corpus and r.apart == apart]
     return sorted(found, key=lambda r: -r.accuracy)
 

@@ -1,4 +1,4 @@
-"""What a report shows of one recipe: its network, how it learnt, how well, and how sure it is."""
+"""The section of a report on one recipe: network, training, figures, confidence."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from emelia.config import Recipe
 from emelia.results import Row
 from emelia.show import describe, tables
 from emelia.show.page import Figures, Picture
-from emelia.show.report import calibration as report_calibration
-from emelia.show.report import plots
-from emelia.show.report import tables as report_tables
-from emelia.show.tables import Table, percent, titled
+from emelia.show.report import confidence_section, detail_tables, plots
+from emelia.show.tables import titled
+from emelia.table import Table
+from emelia.text import counted, listed, percent
 
 
 @dataclass(frozen=True)
-class Portrait:
-    """What a page shows of one recipe."""
+class RecipeSection:
+    """The values of the template for one recipe."""
 
     row: Row
     title: str
@@ -32,7 +32,7 @@ class Portrait:
     settings: str
 
 
-def portrait(row: Row, figures: Figures, name: str) -> Portrait:
+def recipe_section(row: Row, figures: Figures, name: str) -> RecipeSection:
     """Draw and describe one recipe.
 
     Args:
@@ -42,11 +42,11 @@ def portrait(row: Row, figures: Figures, name: str) -> Portrait:
     sample = row.cells[0]
     recipe = describe.known(sample.settings)
     flat = dict(tables.flattened(sample.settings))
-    return Portrait(
+    return RecipeSection(
         row,
         str(sample.settings.get("title", "")),
         _pictures(row, figures, f"{name}-{row.recipe}"),
-        (report_tables.overall(row), report_tables.classes(row)),
+        (detail_tables.overall(row), detail_tables.classes(row)),
         _layers(row, recipe) if recipe else None,
         _training(row, recipe) if recipe else (),
         _lines(describe.changed(recipe)) if recipe else "",
@@ -56,7 +56,7 @@ def portrait(row: Row, figures: Figures, name: str) -> Portrait:
 
 @dataclass(frozen=True)
 class Processing:
-    """How recipes turn recordings into spectrograms."""
+    """The steps from a recording to a spectrogram, with the recipes that share them."""
 
     recipes: str
     audio: str
@@ -64,21 +64,21 @@ class Processing:
 
 
 def processing(rows: Sequence[Row]) -> list[Processing]:
-    """The steps of all recipes in words, once for those that have them in common."""
+    """The steps of all recipes in words, once for recipes that share them."""
     groups: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         recipe = describe.known(row.cells[0].settings)
         if recipe:
             steps = describe.audio(recipe.audio), describe.features(recipe.features)
             groups.setdefault(steps, []).append(row.recipe)
-    return [Processing(describe.listed(names), *steps) for steps, names in groups.items()]
+    return [Processing(listed(names), *steps) for steps, names in groups.items()]
 
 
 def _layers(row: Row, recipe: Recipe) -> Table | None:
-    """The table of layers, if all of the network that was trained, the first of several."""
+    """The table of layers, where they were recorded of the whole network."""
     found = row.cells[0].architecture
     whole = found and found.parameters == row.parameters
-    return report_tables.layers(recipe, found) if found and whole else None
+    return detail_tables.layers(recipe, found) if found and whole else None
 
 
 def _training(row: Row, recipe: Recipe) -> tuple[tuple[str, str], ...]:
@@ -92,15 +92,13 @@ def _training(row: Row, recipe: Recipe) -> tuple[tuple[str, str], ...]:
 
 
 def _blocks(row: Row, recipe: Recipe) -> str:
-    """How many blocks of an encoder are used, and who chose that."""
+    """How many blocks of an encoder are used, and whether validation chose that."""
     counts = Counter(cell.blocks for cell in row.cells if cell.blocks)
     if not counts:
         return ""
-    told = [
-        f"{blocks} in {describe.counted(n, 'training')}" for blocks, n in sorted(counts.items())
-    ]
+    told = [f"{blocks} in {counted(n, 'training')}" for blocks, n in sorted(counts.items())]
     who = "" if recipe.model.blocks else ", chosen with speakers that were left out"
-    return f"{describe.listed(told)}{who}."
+    return f"{listed(told)}{who}."
 
 
 def _pictures(row: Row, figures: Figures, name: str) -> tuple[Picture, ...]:
@@ -115,7 +113,7 @@ def _pictures(row: Row, figures: Figures, name: str) -> tuple[Picture, ...]:
     stems = (*curves, "confusion", "reliability", "risk-coverage")
     matrix = plots.confusion(row.confusion, sample.classes)
     drawn.append((matrix, "Confusion matrix, all seeds", _confusion_in_words(row)))
-    drawn += report_calibration.pictures(row)
+    drawn += confidence_section.pictures(row)
     return tuple(
         figures.picture(figure, f"{name}-{stem}", titled(sample, caption), alt)
         for stem, (figure, caption, alt) in zip(stems, drawn, strict=False)

@@ -1,7 +1,7 @@
-"""The recordings behind a study's answers, where they are on this disk.
+"""Finds the recordings behind a study's answers on this disk.
 
-A run folder tells where the corpus lay. It counts only if what lies there now has the digest of
-the study: then an id names the very recording that was tested.
+A run folder tells where the corpus lay. That folder is used only if its corpus still has the digest
+of the study: then an id names the very recording that was tested.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ Recordings = Mapping[str, Path]  # by the id of a clip
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a network said of a clip."""
+class ClipAnswer:
+    """What a network answered to a test clip."""
 
     clip: str  # its id
     speaker: str
@@ -37,22 +37,25 @@ class Answer:
 
 
 def places_of(results: Iterable[Path]) -> list[str]:
-    """Where the corpora of studies lay, as the run folders beside their results tell."""
+    """Where the corpora of studies lay, from the run folders beside their results."""
     found: dict[str, None] = {}
     for file in results:
+        # One run is enough, since all runs of a study have one corpus.
         for run in sorted((file.parent / "cells").glob("*/run.json"))[:1]:
             try:
                 about = json.loads(run.read_text(encoding="utf-8"))
                 places, added = about.get("places", []), about.get("added", {})
             except (OSError, ValueError):  # a report does without
                 continue
+            # Places of corpora that were only added to the training come last; none of their clips
+            # is tested.
             if tested := places[: len(places) - len(added)]:
                 found["+".join(map(str, tested))] = None
     return list(found)
 
 
 def recordings(sample: Cell, places: Sequence[str]) -> dict[str, Path]:
-    """The recordings of a study by clip; none where no place holds just these."""
+    """Paths of the recordings of a study by clip id; none where no folder holds that corpus."""
     for place in places:
         try:
             corpus = read_corpus(place, None, sample.classes)
@@ -67,30 +70,32 @@ def _by_id(corpus: Corpus) -> dict[str, Path]:
     return {u.id: u.path for u in corpus.utterances}
 
 
-def mistakes(row: Row, most: int) -> list[Answer]:
-    """The wrong answers of the first seed, the surest first."""
+def mistakes(row: Row, most: int) -> list[ClipAnswer]:
+    """The wrong answers of the first seed, highest confidence first."""
     wrong = [one for one in _answers(row) if one.meant != one.said]
     return sorted(wrong, key=lambda one: (-one.confidence, one.clip))[:most]
 
 
-def surest(row: Row) -> Answer | None:
-    """The right answer a recipe is most certain of."""
+def surest(row: Row) -> ClipAnswer | None:
+    """The right answer with the highest confidence, or None."""
     right = [one for one in _answers(row) if one.meant == one.said]
     return min(right, key=lambda one: (-one.confidence, one.clip), default=None)
 
 
-def _answers(row: Row) -> Iterator[Answer]:
-    """All answers of the first seed but those of a training that diverged."""
+def _answers(row: Row) -> Iterator[ClipAnswer]:
+    """All answers of the first seed, without those of trainings that diverged."""
     for cell in row.counted[0]:
         answers = zip(cell.predictions, cell.truth, cell.predicted, strict=True)
         for (said, truth, guess), chances in zip(answers, cell.calibrated, strict=True):
             if not np.isnan(chances).any():
                 names = cell.classes[truth], cell.classes[guess]
-                yield Answer(str(said["id"]), str(said["speaker"]), *names, float(chances[guess]))
+                yield ClipAnswer(
+                    str(said["id"]), str(said["speaker"]), *names, float(chances[guess])
+                )
 
 
 def beginning(path: Path) -> tuple[Wave, bool]:
-    """The first seconds of a recording (T,) at 16 kHz, and whether there are more.
+    """The first seconds of a recording (T,) at 16 kHz, and whether it is longer.
 
     Raises:
         AudioError: it cannot be read.
@@ -101,7 +106,7 @@ def beginning(path: Path) -> tuple[Wave, bool]:
 
 
 def flac(speech: Wave) -> bytes:
-    """16 kHz speech as a FLAC file of 16 bit: half of a WAV file, and played by browsers, too."""
+    """A waveform (T,) at 16 kHz as a FLAC file of 16 bit, which browsers play."""
     file = io.BytesIO()
     soundfile.write(file, speech, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
     return file.getvalue()

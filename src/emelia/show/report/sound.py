@@ -1,4 +1,4 @@
-"""What a report lets hear and see of the recordings, for its best recipe."""
+"""Recordings in a report: an example of the best recipe, and its surest mistakes."""
 
 from __future__ import annotations
 
@@ -16,41 +16,42 @@ from emelia.show import describe
 from emelia.show.page import Figures, Picture, data_uri
 from emelia.show.report.plots import conversion
 from emelia.show.report.recordings import (
-    Answer,
+    ClipAnswer,
     Recordings,
     beginning,
     flac,
     mistakes,
     surest,
 )
-from emelia.show.tables import percent, titled
+from emelia.show.tables import titled
+from emelia.text import percent
 
 
 @dataclass(frozen=True)
 class Example:
-    """A recording on its way to a spectrogram."""
+    """A recording with the picture of its waveform and spectrogram."""
 
     picture: Picture
     text: str
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A mistake, and the recording to judge it by."""
+class Mistake:
+    """A wrong answer, with the recording to judge it by."""
 
-    answer: Answer
+    answer: ClipAnswer
     sound: str  # data URI; empty where the recording is not on this disk
     cut: bool  # whether the sound is the beginning of a longer recording
 
     @property
     def text(self) -> str:
-        """What was meant and what was said."""
+        """True emotion, answer and confidence."""
         sure = percent(self.answer.confidence)
         return f"{self.answer.meant} taken for {self.answer.said}, {sure} % sure"
 
 
 def example(row: Row, paths: Recordings, figures: Figures, name: str) -> Example | None:
-    """The surest right answer's recording as wave and spectrogram, if it can be had."""
+    """The surest right answer as waveform and spectrogram; None without its recording."""
     recipe, answer = describe.known(row.cells[0].settings), surest(row)
     if recipe is None or answer is None or answer.clip not in paths:
         return None
@@ -61,7 +62,7 @@ def example(row: Row, paths: Recordings, figures: Figures, name: str) -> Example
 
 
 def _example(
-    row: Row, recipe: Recipe, answer: Answer, path: Path, figures: Figures, name: str
+    row: Row, recipe: Recipe, answer: ClipAnswer, path: Path, figures: Figures, name: str
 ) -> Example:
     speech = prepare(*decode(path), recipe.audio)
     values = log_mel(speech, recipe.features)
@@ -81,12 +82,12 @@ def _example(
     return Example(figures.picture(drawn, f"{name}-mel", caption, alt), text)
 
 
-def heard(row: Row, paths: Recordings, most: int) -> Iterator[Heard]:
-    """The surest mistakes, with their sound where it is on this disk."""
+def mistakes_with_sound(row: Row, paths: Recordings, most: int) -> Iterator[Mistake]:
+    """The surest mistakes, with the sound where it is on this disk."""
     for answer in mistakes(row, most):
         sound, cut = "", False
         if answer.clip in paths:
             with suppress(AudioError):  # moved since
                 speech, cut = beginning(paths[answer.clip])
                 sound = data_uri("audio/flac", flac(speech))
-        yield Heard(answer, sound, cut)
+        yield Mistake(answer, sound, cut)

@@ -1,4 +1,4 @@
-"""All tables of a study, in their order."""
+"""All tables of a study in their order."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from dataclasses import replace
 from emelia.results import Study
 from emelia.results.rows import Row
 from emelia.show import tables
-from emelia.show.report import calibration, differences
-from emelia.show.tables import Table, label, titled, with_interval
+from emelia.show.report import confidence_section, differences
+from emelia.show.tables import label, titled
+from emelia.table import Table
+from emelia.text import with_interval
 
 NAMED_FOLDS = ("loco", "language")  # splits whose folds are corpora or languages
 
 
 def all_tables(study: Study) -> list[Table]:
-    """The main table and, where there is something to tell, the others."""
+    """The main table and all others that have rows."""
     found = (
         tables.main(study),
         folds(study),
         tables.speakers(study),
         tables.pairs(study),
-        calibration.table(study),
+        confidence_section.table(study),
         *differences.tables(study),
     )
     return [table for table in found if table.rows]

@@ -1,16 +1,15 @@
-"""What a search for settings has found: its trials as CSV, as a picture and in words."""
+"""What a search for settings found: its trials as CSV, a figure and a Markdown page."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from emelia.config import Recipe
 from emelia.learn.study.tune_space import Dimension, SearchResult, Trial, Values
 from emelia.show.style import FAINT, GRID, INK, OKABE_ITO, empty_figure, plain
-from emelia.show.tables import Table, escaped, percent
+from emelia.table import Table, escaped
+from emelia.text import csv_text, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,20 +20,18 @@ _COLUMNS = 3
 
 
 def trials_csv(found: SearchResult, dimensions: Sequence[Dimension]) -> str:
-    """One line a trial, in the order they were tried; UAR is a share of 1."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
+    """A CSV row for each trial, in the order they were tried; UAR is a share of 1."""
     keys = [dimension.key for dimension in dimensions]
-    writer.writerow(["trial", "state", "validation_uar", "seconds", *keys])
+    rows = [["trial", "state", "validation_uar", "seconds", *keys]]
     for trial in found.trials:
         score = "" if trial.uar is None else f"{trial.uar:.4f}"
         values = [_shown(trial.values[key]) for key in keys]
-        writer.writerow([trial.number, trial.state, score, f"{trial.seconds:.1f}", *values])
-    return file.getvalue()
+        rows.append([str(trial.number), trial.state, score, f"{trial.seconds:.1f}", *values])
+    return csv_text(rows)
 
 
 def picture(found: SearchResult, dimensions: Sequence[Dimension]) -> Figure:
-    """How much each setting mattered, and what every trial reached with it."""
+    """Draw the importance of each setting, and the UAR of every trial over its value."""
     lines = -(-(len(dimensions) + 1) // _COLUMNS)
     figure = empty_figure(_WIDE, _HIGH * lines)
     first, *others = figure.subplots(lines, _COLUMNS, squeeze=False).flat
@@ -69,7 +66,7 @@ def best_table(found: SearchResult, own: Values) -> Table:
 
 
 def page(recipe: Recipe, tables: Sequence[Table], protocol: Sequence[str], command: str) -> str:
-    """All of it in Markdown, beside the picture `tuning.png`."""
+    """The Markdown page of a search; the figure beside it is `tuning.png`."""
     facts = [
         "Search: speakers of the test part were never heard in it. Those of the training and "
         "validation parts were dealt into inner folds; each trial trained on all but one of them "
@@ -126,7 +123,7 @@ def _draw_slice(axes: Axes, found: SearchResult, dimension: Dimension) -> None:
 
 
 def _place(trial: Trial, dimension: Dimension) -> Any:
-    """Where a trial stands on the axis: its value, or the number of the option."""
+    """Where a trial stands on the axis: its value, or the index of the option."""
     value = trial.values[dimension.key]
     return dimension.options.index(value) if dimension.options else value
 

@@ -1,1 +1,1 @@
-"""Answers for many recordings, written row by row."""
+"""Scores collections of recordings into a table with a row for each."""

@@ -1,7 +1,8 @@
-"""What a scoring has finished, in an SQLite file beside its output: no kill loses it.
+"""The journal of a scoring: an SQLite file with every row that is finished.
 
-The journal stays when the output is written, so that the same command later scores only
-what is new or has changed. It names what the rows were made with and accepts no others.
+A run that was ended goes on from it. It stays when the table is written, so that the same command
+later scores only what is new or has changed. It holds the settings the rows were made with, and
+refuses others.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _REMEDIES = {
 
 
 class Journal:
-    """Rows by path; open it with `with`, one process at a time.
+    """Finished rows by path, to be used in a `with` statement by one process at a time.
 
     Raises:
         StorageError: another process has it open, it belongs to other settings, it is
@@ -66,7 +67,7 @@ class Journal:
             self._base.close()
 
     def has(self, path: str, mark: Mark) -> bool:
-        """Whether this recording, as it is now, has been scored."""
+        """Whether a recording, as it is now, has been scored."""
         with self._refusals():
             found = self._base.execute(
                 "SELECT size, changed FROM rows WHERE path = ?", (os.fsencode(path),)
@@ -74,7 +75,7 @@ class Journal:
             return bool(found.fetchone() == mark)
 
     def row(self, path: str) -> Row | None:
-        """The row of a recording that could be scored."""
+        """The row of a recording; None where it could not be scored."""
         with self._refusals():
             found = self._base.execute(
                 "SELECT row FROM rows WHERE path = ?", (os.fsencode(path),)
@@ -82,14 +83,14 @@ class Journal:
         return tuple(json.loads(found[0])) if found else None
 
     def reason(self, path: str) -> str | None:
-        """Why a recording could not be scored this time."""
+        """Why a recording could not be scored in this run; None where it could."""
         query = "SELECT reason FROM failures WHERE path = ?"
         with self._refusals():
             found = self._base.execute(query, (os.fsencode(path),)).fetchone()
         return found[0] if found else None
 
     def add(self, path: str, mark: Mark, row: Row) -> None:
-        """Keep a row."""
+        """Store the row of a recording."""
         with self._refusals():
             text = json.dumps(row, ensure_ascii=False)
             self._base.execute(
@@ -98,14 +99,14 @@ class Journal:
         self._commit_sometimes()
 
     def add_failure(self, path: str, reason: str) -> None:
-        """Note why there is no row; the next run tries again."""
+        """Store why a recording could not be scored; the next run tries again."""
         with self._refusals():
             self._base.execute("DELETE FROM rows WHERE path = ?", (os.fsencode(path),))
             self._base.execute("REPLACE INTO failures VALUES (?, ?)", (os.fsencode(path), reason))
         self._commit_sometimes()
 
     def commit(self) -> None:
-        """Make all that was added safe from now on."""
+        """Write everything added so far to the disk."""
         with self._refusals():
             if self._base.in_transaction:
                 self._base.execute("COMMIT")
@@ -121,6 +122,8 @@ class Journal:
         if found:
             self._compare(json.loads(found[0]), about)
         self._base.execute("REPLACE INTO about VALUES (1, ?)", (json.dumps(about),))
+        # What failed for want of memory or a disk may succeed now, so each run tries all of them
+        # again.
         self._base.execute("DELETE FROM failures")
         self.commit()
 
@@ -148,7 +151,7 @@ class Journal:
 
 
 def mark_of(path: str) -> Mark:
-    """Size and time of change; zeros where there is no such file, which decoding says better."""
+    """Size in bytes and time of change in ns of a file; zeros where there is none."""
     try:
         status = os.stat(path)
     except OSError:

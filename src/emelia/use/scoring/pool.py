@@ -1,7 +1,7 @@
-"""Processes that each score one chunk of recordings after the other.
+"""A pool of processes, each of which scores one chunk of recordings at a time.
 
-A process that is ended from outside, as for want of memory, costs at most one recording:
-what it had in hand is tried again one by one, and what ends a process alone is at fault.
+A process may be ended from outside, for example by the system when memory runs out. The recordings
+it was working on are then tried one by one, so that only one that ends its process again is lost.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from emelia.processes import one_thread_each
 from emelia.use.recognizer import Prediction, Recognizer, load
 from emelia.use.scoring.journal import Row
 
-Answer = tuple[str, Row | None, str]  # path, its row, or else the reason why there is none
+Outcome = tuple[str, Row | None, str]  # path, its row, or else the reason why there is none
 _SPAWN = get_context("spawn")  # a forked process could inherit a lock that is held for ever
 _NO_MEMORY = 12  # exit code, ENOMEM
 
 
 @dataclass
 class _Worker:
-    """A process, our end of its pipe, and what it has not answered yet."""
+    """A process, our end of its pipe, and the chunk it is working on."""
 
     process: SpawnProcess
     pipe: Connection
@@ -39,7 +39,7 @@ class _Worker:
 
 
 class Pool:
-    """`jobs` processes with a recogniser each, for as long as the `with` block."""
+    """`jobs` processes with a recognizer each; they end with the `with` block."""
 
     def __init__(self, model: str, emotions: Sequence[str] | None, jobs: int) -> None:
         self._options = (model, emotions)
@@ -58,8 +58,8 @@ class Pool:
             worker.process.join()
             worker.pipe.close()
 
-    def answers(self, chunks: Iterable[list[str]]) -> Iterator[list[Answer]]:
-        """Score chunks of paths; give what each came to, in the order they get done.
+    def answers(self, chunks: Iterable[list[str]]) -> Iterator[list[Outcome]]:
+        """Yield the answers to each chunk of paths, in the order they are finished.
 
         Raises:
             EmeliaError: no process lives long enough to begin.
@@ -75,16 +75,16 @@ class Pool:
             for pipe in connection.wait(list(busy)):
                 yield self._hear(busy[pipe], todo)  # type: ignore[index]
 
-    def _hear(self, worker: _Worker, todo: deque[list[str]]) -> list[Answer]:
+    def _hear(self, worker: _Worker, todo: deque[list[str]]) -> list[Outcome]:
         try:
-            answers: list[Answer] = worker.pipe.recv()
+            answers: list[Outcome] = worker.pipe.recv()
         except (EOFError, OSError):
             return self._replace(worker, todo)
         worker.ready, worker.chunk = True, []
         return answers
 
-    def _replace(self, dead: _Worker, todo: deque[list[str]]) -> list[Answer]:
-        """Go on without a process; one that never got ready has no successor."""
+    def _replace(self, dead: _Worker, todo: deque[list[str]]) -> list[Outcome]:
+        """Start another process for one that ended; not for one that never became ready."""
         dead.process.join()
         dead.pipe.close()
         self._workers.remove(dead)
@@ -110,10 +110,10 @@ class Pool:
 
 
 def _work(pipe: Connection, model: str, emotions: Sequence[str] | None) -> None:
-    """Be a worker: say that the model is loaded, then answer chunks until the pipe ends."""
+    """The work of a process: load the model, then answer chunks until the pipe is closed."""
     try:
         recognizer = load(model, emotions=emotions)
-        answers: list[Answer] = []
+        answers: list[Outcome] = []
         with contextlib.suppress(EOFError, ConnectionError):
             while True:
                 pipe.send(answers)
@@ -124,16 +124,10 @@ def _work(pipe: Connection, model: str, emotions: Sequence[str] | None) -> None:
         sys.exit(_NO_MEMORY)
 
 
-def _answer(path: str, told: Prediction | AudioError, by: Recognizer) -> Answer:
+def _answer(path: str, told: Prediction | AudioError, by: Recognizer) -> Outcome:
     if isinstance(told, AudioError):
         return path, None, str(told).removeprefix(f"{path}: ")
-    chances = told.probabilities or dict.fromkeys(by.emotions)
-    values = told.confidence, told.unsure, told.seconds, told.speech, *chances.values()
-    return path, (told.emotion, *map(_short, values)), ""
-
-
-def _short(value: float | None) -> float | None:
-    return round(value, 6) if isinstance(value, float) else value
+    return path, told.row(by.emotions, decimals=6), ""
 
 
 def _ending(process: SpawnProcess) -> str:
@@ -148,9 +142,10 @@ def _ending(process: SpawnProcess) -> str:
 
 @contextlib.contextmanager
 def _for_children() -> Iterator[None]:
-    """What processes started here inherit: one thread each, and no ear for Ctrl-C.
+    """Settings that new processes inherit: one thread each, and SIGINT ignored.
 
-    Ctrl-C reaches them too; they are ended by the one that started them.
+    Ctrl-C reaches every process of the terminal; the workers are ended by the process that started
+    them.
     """
     main = threading.current_thread() is threading.main_thread()
     heard = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None

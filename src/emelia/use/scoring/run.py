@@ -1,11 +1,11 @@
-"""Emotions of large collections: any number of files to one table, on all cores, resumable.
+"""Scores a collection of recordings into one table, on several processes; resumable.
 
     from emelia.use.scoring.run import score
 
     if __name__ == "__main__":  # the processes it starts import the script that starts them
         score("talks/", "scores.parquet", jobs=8)
 
-Memory: about 0.5 KB a file for its name, and what each process has in hand.
+Memory: about 0.5 KB for the name of each file, and the recordings each process works on.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ from typing import Any
 
 from emelia.errors import StorageError
 from emelia.storage import ensure_writable
+from emelia.use.answer import COLUMNS
 from emelia.use.bundled import find_model
 from emelia.use.inputs import recordings
 from emelia.use.recognizer import load
-from emelia.use.scoring import table as scores
+from emelia.use.scoring import score_files
 from emelia.use.scoring.journal import Journal, Mark, mark_of
 from emelia.use.scoring.pool import Pool
 
 _CHUNK_FILES = 16  # of like length, answered at once by one process
 _CHUNK_BYTES = 32_000_000  # or so many, of all its files
-_SECONDS = scores.COLUMNS.index("seconds") - 1  # its place in a row, which has no path
+_SECONDS = COLUMNS.index("seconds") - 1  # its place in a row, which has no path
 
 
 @dataclass
 class Tally:
-    """How far a scoring is."""
+    """Counts of a scoring while it runs."""
 
     total: int  # recordings asked for
     kept: int  # of them scored by an earlier run
@@ -53,7 +54,7 @@ class Tally:
         return max(time.perf_counter() - self.began, 1e-9)
 
     def facts(self) -> str:
-        """The pace in words."""
+        """The speed in words."""
         return (
             f"{(self.scored + self.failed) / self.seconds:.1f} clips/s, "
             f"{self.heard / 3600:.2f} h of audio, {self.heard / self.seconds:.0f} x real time"
@@ -89,11 +90,12 @@ def score(
         StorageError: `out` cannot be written, or has scores made with other settings.
     """
     out = Path(out)
-    write = scores.writer(out)
+    write = score_files.writer(out)
     recognizer = load(model, emotions=emotions)
     names = recordings(where)
     file = find_model(model)
     about = {
+        # With its digest: a model of the same name may have been trained again since.
         "model": f"{recognizer.card.name} ({sha256(file.read_bytes()).hexdigest()[:8]})",
         "emotions": ", ".join(recognizer.emotions),
         "input": os.path.normpath(where),
@@ -107,7 +109,7 @@ def score(
         )
     with Journal(journal_file, about) as journal:
         tally = _fill(journal, names, (str(file), emotions), jobs, on_progress)
-        write(out, scores.column_names(recognizer.emotions), _rows(names, journal))
+        write(out, score_files.column_names(recognizer.emotions), _rows(names, journal))
         _write_failures(out.with_suffix(".failures.csv"), names, journal)
     return tally
 
@@ -119,7 +121,7 @@ def _fill(
     jobs: int,
     on_progress: Callable[[Tally], None] | None,
 ) -> Tally:
-    """Score what the journal does not have."""
+    """Score the recordings that the journal does not have."""
     marks = {name: mark for name in names if not journal.has(name, mark := mark_of(name))}
     tally = Tally(len(names), len(names) - len(marks), time.perf_counter())
     tell = on_progress or (lambda _: None)
@@ -140,7 +142,7 @@ def _fill(
 
 
 def _chunks(marks: Mapping[str, Mark], jobs: int) -> list[list[str]]:
-    """Recordings of like length together, for batches without padding.
+    """Chunks of recordings of like length, so that batches need little padding.
 
     The length is not known before decoding; the bytes of files of one kind stand for it. The
     chunks are shuffled, or the short ones would be first and the time left told too short.
@@ -166,7 +168,7 @@ def _write_failures(path: Path, names: Iterable[str], journal: Journal) -> None:
     """List what could not be scored; no file where all could."""
     failures = [(_text(name), reason) for name in names if (reason := journal.reason(name))]
     if failures:
-        scores.write_csv(path, ("path", "reason"), failures)
+        score_files.write_csv(path, ("path", "reason"), failures)
     else:
         path.unlink(missing_ok=True)
 

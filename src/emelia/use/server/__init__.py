@@ -1,6 +1,6 @@
-"""The recognizer as a service: REST, live sound by WebSocket, and the page.
+"""The recognizer as an HTTP server: REST, live sound by WebSocket, and a web page.
 
-Uploads are held in bounded memory, decoded in processes of their own, and never kept.
+Uploads are held in bounded memory, decoded in separate processes, and never stored.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What can be asked of the server, as one page made from its OpenAPI description.
+"""An HTML page about the server's API, made from its OpenAPI description.
 
-It loads nothing, from here or elsewhere, and needs no script.
+It loads nothing and needs no script.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def csp() -> str:
 
 
 def page(openapi: Mapping[str, Any]) -> str:
-    """HTML for an OpenAPI description."""
+    """The HTML page of an OpenAPI description."""
     info = openapi["info"]
     title = f"{info['title']} {info['version']}"
     body = "".join(
@@ -77,7 +77,7 @@ def _row(name: str, text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Paragraphs; those that begin with four spaces are code."""
+    """A text as HTML paragraphs; those that begin with four spaces are code."""
     return "".join(
         f"<pre>{escape(part)}</pre>" if part.startswith("    ") else f"<p>{escape(part)}</p>"
         for part in text.split("\n\n")

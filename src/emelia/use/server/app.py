@@ -1,4 +1,4 @@
-"""The application: models loaded, routes in place, guarded."""
+"""Builds the FastAPI application: models, routes, middleware."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from emelia import __version__
-from emelia.use.server.errors import Problem, explain
+from emelia.use.server.errors import RequestError, as_request_error
 from emelia.use.server.live import router as live
-from emelia.use.server.middleware import Guard
-from emelia.use.server.routes import router
+from emelia.use.server.middleware import RequestChecks
+from emelia.use.server.routes import labels, router
 from emelia.use.server.service import Service
 from emelia.use.server.settings import ServerSettings
 from emelia.use.server.static import page_routes
@@ -34,7 +34,7 @@ Messages that come back are JSON: {"type": "window", start, end, probabilities},
 
 
 def create_app(settings: ServerSettings) -> FastAPI:
-    """Load the models and put together the application.
+    """Load the models and build the application.
 
     Raises:
         ModelError: a model is missing, damaged or foreign.
@@ -51,15 +51,15 @@ def create_app(settings: ServerSettings) -> FastAPI:
         exception_handlers={
             404: _no_page,
             405: _no_method,
-            RequestValidationError: _explain,
-            Problem: _explain,
+            RequestValidationError: _refuse,
+            RequestError: _refuse,
         },
     )
     app.state.service = service
     app.include_router(router)
     app.include_router(live)
     app.include_router(page_routes())
-    app.add_middleware(Guard, service=service)
+    app.add_middleware(RequestChecks, service=service, labels=labels())
     return app
 
 
@@ -74,12 +74,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _no_page(request: Request, error: Exception) -> JSONResponse:
-    return Problem(404, "nothing here; `GET /docs` lists what there is.").response
+    return RequestError(404, "nothing here; `GET /docs` lists what there is.").response
 
 
 async def _no_method(request: Request, error: Exception) -> JSONResponse:
-    return Problem(405, f"{request.method} is not for this; `GET /docs` lists what is.").response
+    return RequestError(
+        405, f"{request.method} is not for this; `GET /docs` lists what is."
+    ).response
 
 
-async def _explain(request: Request, error: Exception) -> JSONResponse:
-    return explain(error).response
+async def _refuse(request: Request, error: Exception) -> JSONResponse:
+    return as_request_error(error).response

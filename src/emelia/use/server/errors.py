@@ -1,4 +1,4 @@
-"""What the server says no to, and how: a status, and a sentence that helps."""
+"""Refusals of the server: an HTTP status, and a sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from emelia.errors import AudioError, ConfigError, FormatError, TooLongError
 
+# What metrics call each refusal.
 REASONS = {
     400: "malformed",
     401: "token",
@@ -28,8 +29,8 @@ _log = logging.getLogger("emelia.server")
 _PAGES = "`GET /docs` lists what there is."
 
 
-class Problem(Exception):
-    """A request that is refused, or could not be answered."""
+class RequestError(Exception):
+    """A request that is refused or cannot be answered."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -37,29 +38,29 @@ class Problem(Exception):
 
     @property
     def body(self) -> dict[str, object]:
-        """As clients get it."""
+        """The JSON body for the client."""
         return {"error": str(self), "status": self.status}
 
     @property
     def response(self) -> JSONResponse:
-        """As an answer by HTTP."""
+        """The HTTP response, with the headers its status needs."""
         headers = {429: {"Retry-After": "2"}, 401: {"WWW-Authenticate": "Bearer"}}
         return JSONResponse(self.body, self.status, headers.get(self.status))
 
 
-def explain(error: Exception) -> Problem:
-    """What to tell a client of an error; the log tells more of one that nobody foresaw."""
-    if isinstance(error, Problem):
+def as_request_error(error: Exception) -> RequestError:
+    """The refusal for an error; unforeseen errors are logged and become status 500."""
+    if isinstance(error, RequestError):
         return error
     if isinstance(error, RequestValidationError):
-        return Problem(422, "; ".join(_fault(fault) for fault in error.errors()))
+        return RequestError(422, "; ".join(_fault(fault) for fault in error.errors()))
     if isinstance(error, TimeoutError):
-        return Problem(504, "took longer than this server allows. Send a shorter recording.")
+        return RequestError(504, "took longer than this server allows. Send a shorter recording.")
     for kind, status in _STATUS.items():
         if isinstance(error, kind):
-            return Problem(status, str(error))
+            return RequestError(status, str(error))
     _log.error("a fault of the server", exc_info=error)
-    return Problem(500, "a fault of this server; its log tells more. Try again.")
+    return RequestError(500, "a fault of this server; its log tells more. Try again.")
 
 
 _STATUS: dict[type[Exception], int] = {
@@ -71,7 +72,7 @@ _STATUS: dict[type[Exception], int] = {
 
 
 def _fault(fault: dict[str, object]) -> str:
-    """One thing wrong with a parameter."""
+    """The sentence about one parameter that does not fit."""
     place = fault.get("loc")
     name = str(place[-1]) if isinstance(place, tuple | list) and place else "request"
     came = str(fault.get("input"))[:40]

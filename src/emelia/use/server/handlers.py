@@ -1,4 +1,4 @@
-"""From an upload to what the client gets: one answer, or the course of a long recording."""
+"""From an upload to the JSON for its client: one answer, or a timeline."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emelia.errors import TooLongError
 from emelia.use.recognizer import LONGEST, Prediction, Recognizer
 from emelia.use.server.jobs import Job
 from emelia.use.server.service import Service
-from emelia.use.timeline.envelope import Outline
+from emelia.use.timeline.envelope import Envelope
 from emelia.use.timeline.live import Event
 from emelia.use.timeline.timeline import TimelineBuilder
 from emelia.use.timeline.windows import Window
@@ -27,7 +27,7 @@ _PIECE = SAMPLE_RATE  # samples between two events of progress, and two looks fo
 def predict(
     service: Service, recognizer: Recognizer, name: str, data: bytearray, explain: bool, job: Job
 ) -> dict[str, Any]:
-    """The answer to an upload, ready for JSON; with what a page needs to draw it if `explain`.
+    """The answer to an upload, ready for JSON; with `explain` also what the page draws.
 
     Raises:
         AudioError: it cannot be decoded or used, or is too long.
@@ -54,7 +54,7 @@ def timeline(
     emit: Callable[[dict[str, Any]], None],
     job: Job,
 ) -> dict[str, Any]:
-    """The course of a long upload, ready for JSON; `emit` is told of what is found on the way.
+    """The timeline of an upload, ready for JSON; `emit` gets windows and progress on the way.
 
     Args:
         seconds: those of a window, and from one to the next.
@@ -72,7 +72,7 @@ def timeline(
             emit({"type": "progress", "done": round(builder.seconds, 3), "total": total})
     _tell(emit, builder.flush())
     found = builder.build()
-    told = found.to_dict() | {"model": name, "waveform": _drawn(found.outline[1], found.seconds)}
+    told = found.to_dict() | {"model": name, "waveform": _drawn(found.envelope[1], found.seconds)}
     del told["path"]  # there is none
     return {"type": "timeline", **told}
 
@@ -86,7 +86,7 @@ def _tell(emit: Callable[[dict[str, Any]], None], events: Iterable[Event]) -> No
 def _decoded(
     service: Service, data: bytearray, longest: float, job: Job
 ) -> Iterator[tuple[Wave, float]]:
-    """Decode an upload piece by piece as long as somebody waits; see `Sandbox.stream`."""
+    """Decode an upload piece by piece while its client waits; see `Sandbox.stream`."""
     for wave, expected in service.sandbox.stream(data, max_seconds=longest, deadline=job.deadline):
         service.metrics.decoded.inc(wave.size / SAMPLE_RATE)
         job.check()
@@ -94,19 +94,19 @@ def _decoded(
 
 
 def _picture(answer: Prediction, wave: Wave) -> dict[str, Any]:
-    """What a page needs to draw an answer: spectrogram, saliency and waveform."""
-    outline = Outline()
-    outline.feed(wave)
+    """What the page needs to draw an answer: spectrogram, saliency and waveform."""
+    envelope = Envelope()
+    envelope.feed(wave)
     return {
         "hop": answer.hop,
         "logmel": _grey(answer.logmel),
         "saliency": _rounded(answer.saliency),
-        "waveform": _drawn(outline.read()[1], answer.seconds),
+        "waveform": _drawn(envelope.read()[1], answer.seconds),
     }
 
 
 def _drawn(ranges: NDArray[np.float32], seconds: float) -> dict[str, Any]:
-    """An outline (N, 2) in at most 2000 points."""
+    """An envelope (N, 2) reduced to at most 2000 points."""
     starts = np.arange(0, len(ranges), -(-len(ranges) // _POINTS))
     return {
         "seconds": round(seconds, 3),

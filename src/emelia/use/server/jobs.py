@@ -1,8 +1,8 @@
-"""Work on recordings: so many at once, so many waiting, and no more.
+"""Limits how many recordings are worked on at once and how many may wait.
 
-The work itself runs in threads, since decoding waits and ONNX Runtime lets go of the
-interpreter. A thread cannot be stopped from outside: it looks at its `Job` now and then,
-and keeps its place until it has ended, so that there are never more than allowed.
+The work runs in threads, since decoding waits and ONNX Runtime releases the interpreter's lock. A
+thread cannot be stopped from outside: it checks its `Job` now and then, and keeps its place until
+it has ended, so that there are never more than allowed.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from emelia.use.server.errors import Problem
+from emelia.use.server.errors import RequestError
 from emelia.use.server.metrics import Metrics
 
 Result = TypeVar("Result")
 
 
 class Job:
-    """What a thread knows of its work: when to be done, and whether anybody still waits."""
+    """The deadline of a job, and whether its client still waits."""
 
     def __init__(self, seconds: float) -> None:
         self.deadline = time.monotonic() + seconds
@@ -34,11 +34,11 @@ class Job:
         return self.deadline - time.monotonic()
 
     def stop(self) -> None:
-        """Ask the thread to end."""
+        """Ask the thread to end at its next check."""
         self._stopped.set()
 
     def check(self) -> None:
-        """End here if nobody waits any more.
+        """Raise TimeoutError where nobody waits for the job any more.
 
         Raises:
             TimeoutError: the time is over, or somebody called `stop`.
@@ -48,7 +48,7 @@ class Job:
 
 
 class Jobs:
-    """The places of one server, and its threads. All methods belong to the event loop."""
+    """The threads of a server and their queue; all methods must be called in its event loop."""
 
     def __init__(self, most: int, queue: int, metrics: Metrics) -> None:
         self._pool = ThreadPoolExecutor(most, "job")
@@ -61,14 +61,14 @@ class Jobs:
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
-        """Hold one of the places, from before an upload is read until its answer is made.
+        """Hold a place in the queue, from before an upload is read until its answer is made.
 
         Raises:
-            Problem: 429, all are taken; 503, the server stops.
+            RequestError: 429, all are taken; 503, the server stops.
         """
         self.refuse_when_stopping()
         if self._taken >= self._places:
-            raise Problem(
+            raise RequestError(
                 429, f"{self._taken} recordings are being worked on or wait. Try again in 2 s."
             )
         self._taken += 1
@@ -83,7 +83,7 @@ class Jobs:
         """Do work in a thread as soon as one is free.
 
         Raises:
-            Problem: 504, waiting and working took too long; 503, the server stops.
+            RequestError: 504, waiting and working took too long; 503, the server stops.
         """
         await self._wait_for_thread(job)
         loop = asyncio.get_running_loop()
@@ -92,6 +92,7 @@ class Jobs:
         self._running[job] = stopped, future
         future.add_done_callback(lambda done: self._ended(job, done))
         self._show()
+        # Not `wait_for`, which would cancel the future and free its place while the thread goes on.
         await asyncio.wait({future, stopped}, timeout=job.left, return_when="FIRST_COMPLETED")
         if future.done():
             return future.result()
@@ -100,12 +101,12 @@ class Jobs:
         raise TimeoutError
 
     def finish(self, grace: float) -> None:
-        """Take no more work; give what runs `grace` seconds, and what waits none."""
+        """Accept no more work; running jobs get `grace` seconds, waiting ones none."""
         self.stopping = True
         asyncio.get_running_loop().call_later(grace, self._abandon)
 
     def close(self) -> None:
-        """Let the threads go; what still runs has nobody left to tell."""
+        """Stop all jobs and release the threads."""
         self._abandon()
         for _, future in self._running.values():
             future.cancel()
@@ -133,9 +134,9 @@ class Jobs:
                 stopped.set_result(None)
 
     def refuse_when_stopping(self) -> None:
-        """Raise a Problem, 503, if the server stops."""
+        """Raise a RequestError, 503, if the server stops."""
         if self.stopping:
-            raise Problem(503, "this server is being stopped. Try again in a minute.")
+            raise RequestError(503, "this server is being stopped. Try again in a minute.")
 
     def _show(self) -> None:
         self._metrics.running.set(len(self._running))

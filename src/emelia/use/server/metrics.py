@@ -1,4 +1,4 @@
-"""What the server counts, for Prometheus."""
+"""The server's counters for Prometheus."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
 
 
 class Metrics:
-    """Counters of one server, in a registry of its own."""
+    """The counters of one server, in a registry of its own."""
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
@@ -38,5 +38,5 @@ class Metrics:
         )
 
     def text(self) -> bytes:
-        """All of them in Prometheus's text format."""
+        """All counters in Prometheus's text format."""
         return generate_latest(self._registry)

@@ -1,8 +1,8 @@
-"""What every request passes: who may ask, what browsers must not do, counts and a log line.
+"""Checks every request and logs it: its host, its origin, its token; adds security headers.
 
-A browser runs pages of strangers on the machine where this server listens. So a request
-that names another host (a stranger's name that leads here) or comes from another page is
-refused, and the page itself may load nothing from elsewhere.
+A browser also runs pages of other sites, and these can send requests to a server on the same
+machine. So a request for another host name (one that an attacker points here: DNS rebinding), or
+from the page of another origin, is refused, and our own page may load nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ import asyncio
 import hmac
 import logging
 import time
+from collections.abc import Set
 from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi.datastructures import Headers
 
-from emelia.use.server.errors import REASONS, Problem, explain
+from emelia.use.server.errors import REASONS, RequestError, as_request_error
 from emelia.use.server.service import Service
 from emelia.use.server.settings import ServerSettings
 
+# The page handles recordings of people: no other site may frame it, script it or read from it.
 HEADERS = {
     "content-security-policy": (
         "default-src 'self'; media-src 'self' blob:; img-src 'self' data: blob:; "
@@ -31,17 +33,16 @@ HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
-# What logs and metrics name; a stranger's path goes into neither.
-_ROUTES = frozenset({"/v1/predict", "/v1/timeline", "/v1/models", "/healthz", "/metrics", "/docs"})
 
 _log = logging.getLogger("emelia.server")
 
 
-class Guard:
-    """Stands between the network and the application (an ASGI middleware)."""
+class RequestChecks:
+    """ASGI middleware between the network and the application."""
 
-    def __init__(self, app: Any, service: Service) -> None:
+    def __init__(self, app: Any, service: Service, labels: Set[str]) -> None:
         self._app = app
+        self._labels = labels
         self._settings = service.settings
         self._metrics = service.metrics
         self._stopping = service.stopping
@@ -49,8 +50,8 @@ class Guard:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             await self._answer(scope, receive, send)
-        elif scope["type"] == "websocket" and (problem := stranger(scope, self._settings)):
-            self._metrics.rejected.labels(REASONS[problem.status]).inc()
+        elif scope["type"] == "websocket" and (refusal := foreign_request(scope, self._settings)):
+            self._metrics.rejected.labels(REASONS[refusal.status]).inc()
             await send({"type": "websocket.close", "code": 1008})  # the handshake fails with 403
         else:
             await self._app(scope, receive, send)
@@ -66,12 +67,14 @@ class Guard:
             await send(message)
 
         try:
-            problem = stranger(scope, self._settings) or _without_token(scope, self._settings)
-            app = problem.response if problem else self._app
+            refusal = foreign_request(scope, self._settings) or _without_token(
+                scope, self._settings
+            )
+            app = refusal.response if refusal else self._app
             await app(scope, receive, watched)
         except Exception as error:
             if not status:
-                await explain(error).response(scope, receive, watched)
+                await as_request_error(error).response(scope, receive, watched)
         except asyncio.CancelledError:
             if not self._stopping.is_set():  # else a client that did not take its answer in time
                 raise
@@ -79,8 +82,9 @@ class Guard:
             self._note(scope, status, time.perf_counter() - begun)
 
     def _note(self, scope: Any, status: int, seconds: float) -> None:
+        # No other path: what clients ask for at random must not fill logs and metrics.
         found = "page" if status in (200, 304) else "other"
-        route = scope["path"] if scope["path"] in _ROUTES else found
+        route = scope["path"] if scope["path"] in self._labels else found
         self._metrics.requests.labels(route, str(status)).inc()
         self._metrics.latency.labels(route).observe(seconds)
         if status in REASONS:
@@ -90,19 +94,19 @@ class Guard:
         )
 
 
-def stranger(scope: Any, settings: ServerSettings) -> Problem | None:
-    """Refuse another name of this machine, and pages of others."""
+def foreign_request(scope: Any, settings: ServerSettings) -> RequestError | None:
+    """A refusal for another host name or another origin; None where both are right."""
     headers = Headers(scope=scope)
     host, origin = headers.get("host", ""), headers.get("origin")
     if settings.hosts and _name(host) not in settings.hosts:
-        return Problem(
+        return RequestError(
             421,
             f"host {host[:60]!r}: this server is called {settings.host}. Use that address, or "
             "start it with --name.",
         )
     reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
     if origin is not None and not reads and _address(origin) != host.lower():
-        return Problem(
+        return RequestError(
             403,
             f"origin {origin[:60]!r}: only the page of this server may ask it. Open "
             f"http://{host[:60]}/; behind a proxy, let it keep the Host header.",
@@ -111,7 +115,7 @@ def stranger(scope: Any, settings: ServerSettings) -> Problem | None:
 
 
 def _address(origin: str) -> str:
-    """Name and port of a page; nothing where it is no address at all."""
+    """Host name and port of an origin; empty where it is no address."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:
@@ -119,30 +123,32 @@ def _address(origin: str) -> str:
 
 
 def has_token(given: str, settings: ServerSettings) -> bool:
-    """Whether a token is the one, told in a time that does not depend on where they differ."""
+    """Whether a token is right; compared in constant time, so that timing tells nothing."""
     if settings.token is None:
         return True
     return hmac.compare_digest(given.encode(), settings.token.encode())
 
 
-def _without_token(scope: Any, settings: ServerSettings) -> Problem | None:
+def _without_token(scope: Any, settings: ServerSettings) -> RequestError | None:
     path = scope["path"]
     if not (path.startswith("/v1/") or path == "/metrics"):
         return None
     given = Headers(scope=scope).get("authorization", "").partition("Bearer ")[2]
     if has_token(given, settings):
         return None
-    return Problem(401, "no token, or another; expected the header `Authorization: Bearer TOKEN`.")
+    return RequestError(
+        401, "no token, or another; expected the header `Authorization: Bearer TOKEN`."
+    )
 
 
 def _name(host: str) -> str:
-    """A Host header without its port."""
+    """The name in a Host header, without the port."""
     end = host.find("]") + 1 if host.startswith("[") else host.rfind(":")
     return (host[:end] if end > 0 else host).lower()
 
 
 def _with_ours(headers: Any, path: str) -> list[tuple[bytes, bytes]]:
-    """Add what is missing of our headers."""
+    """The headers of a response with our security headers added."""
     there = {name.lower() for name, _ in headers}
     ours = HEADERS | ({"cache-control": "no-store"} if path.startswith("/v1/") else {})
     new = [(name.encode(), value.encode()) for name, value in ours.items()]

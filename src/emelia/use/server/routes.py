@@ -1,4 +1,4 @@
-"""What can be asked by HTTP."""
+"""The HTTP routes of the server."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
+from fastapi.routing import APIRoute
 
+from emelia.use.answer import Answer
 from emelia.use.server import api_docs, handlers
-from emelia.use.server.errors import Problem
-from emelia.use.server.events import Course, json_line
+from emelia.use.server.errors import RequestError
+from emelia.use.server.events import EventStream, json_line
 from emelia.use.server.jobs import Job
 from emelia.use.server.metrics import CONTENT_TYPE
 from emelia.use.server.service import Service
@@ -48,20 +50,12 @@ _ERROR = {
         }
     }
 }
-_SHARES = {"anger": 0.72, "sadness": 0.28}
+_EXAMPLE = Answer("anger", 0.72, {"anger": 0.72, "sadness": 0.28}, False)
 _ANSWER = {
     "description": "The answer; `no speech` is one, with no probabilities.",
     "content": {
         "application/json": {
-            "example": {
-                "emotion": "anger",
-                "confidence": 0.72,
-                "unsure": False,
-                "seconds": 3.1,
-                "speech": 0.5,
-                "probabilities": _SHARES,
-                "model": "default",
-            }
+            "example": {**_EXAMPLE.fields(seconds=3.1, speech=0.5), "model": "default"}
         }
     },
 }
@@ -123,7 +117,7 @@ async def predict(
 
 @router.post(
     "/v1/timeline",
-    summary="The course of a long recording",
+    summary="Emotions along a long recording",
     responses={200: _EVENTS, **_REFUSALS},
     openapi_extra=_UPLOAD,
 )
@@ -142,15 +136,15 @@ async def timeline(
         stack.enter_context(service.jobs.place())
         data = await read_upload(request, service)
         place = stack.pop_all()  # kept until the work is done, which may outlive this request
-    course = Course(service.settings.timeout)
+    stream = EventStream(service.settings.timeout)
     ask = partial(
         handlers.timeline, service, recognizer, service.name_of(model), (window, hop), data
     )
-    service.keep(course.work(service.jobs, place, ask))
-    first = await course.first()
+    service.keep(stream.work(service.jobs, place, ask))
+    first = await stream.first()
     afterwards = BackgroundTasks()
-    afterwards.add_task(course.stop)  # also for a client that left before the first line
-    lines = course.lines(first)
+    afterwards.add_task(stream.stop)  # also for a client that left before the first line
+    lines = stream.lines(first)
     return StreamingResponse(lines, media_type="application/x-ndjson", background=afterwards)
 
 
@@ -164,7 +158,7 @@ async def models(request: Request) -> dict[str, Any]:
 async def healthz(request: Request) -> dict[str, str]:
     """Answers ok, or 503 while it is being stopped."""
     if _service(request).stopping.is_set():
-        raise Problem(503, "this server is being stopped.")
+        raise RequestError(503, "this server is being stopped.")
     return {"status": "ok"}
 
 
@@ -179,6 +173,11 @@ async def documentation(request: Request) -> HTMLResponse:
     """This description, for people."""
     html = api_docs.page(request.app.openapi())
     return HTMLResponse(html, headers={"content-security-policy": api_docs.csp()})
+
+
+def labels() -> frozenset[str]:
+    """What logs and metrics call the routes above: by their paths."""
+    return frozenset(route.path for route in router.routes if isinstance(route, APIRoute))
 
 
 def _service(request: Request) -> Service:

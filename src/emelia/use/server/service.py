@@ -1,4 +1,4 @@
-"""What one server has at hand: models, places for work, decoders, counters."""
+"""What the requests of one server share: models, jobs, decoders, counters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emelia.errors import ConfigError
 from emelia.use.bundled import find_model
 from emelia.use.model import Model
 from emelia.use.recognizer import LONGEST, Recognizer
-from emelia.use.server.errors import Problem
+from emelia.use.server.errors import RequestError
 from emelia.use.server.jobs import Jobs
 from emelia.use.server.metrics import Metrics
 from emelia.use.server.settings import ServerSettings
@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 
 class Service:
-    """All that requests share.
+    """The shared state of a server.
 
     Raises:
         ModelError: a model is missing, damaged or foreign.
@@ -46,22 +46,23 @@ class Service:
     def recognizer(
         self, model: str | None, emotions: str, threshold: float | None = None
     ) -> Recognizer:
-        """A recognizer as asked for; it shares the model's network with all others.
+        """A recognizer with the options of a request; it shares the network of its model.
 
         Raises:
-            Problem: no such model.
+            RequestError: no such model.
             ConfigError: emotions or a threshold that the model does not have.
         """
         name = model or next(iter(self.models))
         if name not in self.models:
-            raise Problem(
+            raise RequestError(
                 404, f"model {name[:60]!r}: not served here; there are: {', '.join(self.models)}."
             )
+        # A recognizer is options around a network, so that one for each request costs nothing.
         wanted = [word.strip() for word in emotions.split(",") if word.strip()]
         return Recognizer(self.models[name], emotions=wanted or None, threshold=threshold)
 
     def name_of(self, model: str | None) -> str:
-        """The name of the model that answers if `model` is asked for."""
+        """The name of the model that answers where `model` is asked for."""
         return model or next(iter(self.models))
 
     def describe(self) -> dict[str, Any]:
@@ -84,14 +85,14 @@ class Service:
 
     @contextmanager
     def live_place(self) -> Iterator[None]:
-        """Hold the place of one live session.
+        """Hold one of the places of live sessions.
 
         Raises:
-            Problem: 429, there are as many as may be; 503, the server stops.
+            RequestError: 429, there are as many as may be; 503, the server stops.
         """
         self.refuse_when_stopping()
         if self._live >= self.settings.max_live:
-            raise Problem(429, f"{self._live} live sessions are open. Try again later.")
+            raise RequestError(429, f"{self._live} live sessions are open. Try again later.")
         self._live += 1
         self.metrics.live.set(self._live)
         try:
@@ -101,17 +102,17 @@ class Service:
             self.metrics.live.set(self._live)
 
     async def in_live_thread(self, work: Callable[..., Result], *given: Any) -> Result:
-        """Do a short piece of work for a live session off the event loop."""
+        """Run a short function for a live session outside the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._live_pool, work, *given)
 
     def keep(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let work go on that no request waits for."""
+        """Run a coroutine for which no request waits."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)  # the event loop itself would forget it
         task.add_done_callback(self._tasks.discard)
 
     def refuse_when_stopping(self) -> None:
-        """Raise a Problem, 503, if the server stops."""
+        """Raise a RequestError, 503, if the server stops."""
         self.jobs.refuse_when_stopping()
 
     @contextmanager
@@ -132,7 +133,7 @@ class Service:
                 patience.reschedule(asyncio.get_running_loop().time())
 
     def close(self) -> None:
-        """Let threads and decoders go."""
+        """Release threads and decoders."""
         self.jobs.close()
         self._live_pool.shutdown(wait=False, cancel_futures=True)
         self.sandbox.close()

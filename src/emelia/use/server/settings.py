@@ -1,4 +1,4 @@
-"""How a server is set up, and what it puts up with."""
+"""The settings of a server: address, models and limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """Where to listen, which models to offer, and limits on what strangers may ask.
+    """Where to listen, which models to offer, and limits on requests.
 
     Raises:
         ConfigError: a value that cannot be.
@@ -56,7 +56,7 @@ class ServerSettings:
 
     @property
     def max_bytes(self) -> int:
-        """Of one upload."""
+        """Bytes of one upload at most."""
         return round(self.max_mb * 1e6)
 
     @property
@@ -71,7 +71,7 @@ class ServerSettings:
 
     @property
     def hosts(self) -> frozenset[str]:
-        """What a Host header may say, without the port; empty: anything."""
+        """Names allowed in a Host header, without the port; empty: any."""
         if not (self.loopback or self.names):
             return frozenset()
         return _LOOPBACK_NAMES | {self.host, *(name.lower() for name in self.names)}

@@ -1,4 +1,4 @@
-"""The page: a few files, read once, so that no request ever names a path."""
+"""The files of the web page, read once at the start: no request can name another path."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ _KINDS = {
 def page_routes() -> APIRouter:
     """Routes for each file of the page, `index.html` as `/`."""
     router = APIRouter(include_in_schema=False)
+    # One route a file instead of a folder that is served: no request can lead out of it.
     for path in sorted(_FOLDER.rglob("*")):
         if path.suffix in _KINDS:
             name = path.relative_to(_FOLDER).as_posix()

@@ -1,4 +1,4 @@
-"""Uploads: one file of a form, in bounded memory, never on disk, and not for ever."""
+"""Reads the file of a form in bounded memory and bounded time, never to disk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from emelia.use.server.errors import Problem
+from emelia.use.server.errors import RequestError
 from emelia.use.server.service import Service
 from emelia.use.server.settings import ServerSettings
 
@@ -17,7 +17,7 @@ _EXPECTED = "expected a form (multipart/form-data) with the recording in the fie
 
 
 class _Form:
-    """Takes the content of the field `file` out of a form that comes in pieces."""
+    """Collects the field `file` of a form that comes in pieces."""
 
     def __init__(self, boundary: bytes) -> None:
         self.file: bytearray | None = None
@@ -62,15 +62,16 @@ class _Form:
 
 
 async def read_upload(request: Request, service: Service) -> bytearray:
-    """Read the file of a form.
+    """Read the recording in the form of a request.
 
     Raises:
-        Problem: 400 malformed, 408 too slow, 413 too large, 415 no form, 422 no file in it,
+        RequestError: 400 malformed, 408 too slow, 413 too large, 415 no form, 422 no file in it,
             503 the server stops.
     """
     settings = service.settings
     form = _form_of(request)
     most = settings.max_bytes + _FORM
+    # What is claimed is only a first check: `_fill` counts the bytes that do come.
     claimed = request.headers.get("content-length", "0")
     if claimed.isdecimal() and int(claimed) > most:
         raise _too_large(settings)
@@ -80,13 +81,13 @@ async def read_upload(request: Request, service: Service) -> bytearray:
                 await _fill(form, request, most, settings)
     except TimeoutError:
         service.refuse_when_stopping()
-        raise Problem(
+        raise RequestError(
             408,
             f"the upload did not arrive within {settings.upload_seconds:g} s, or stood still for "
             f"{settings.upload_pause:g} s. Try again.",
         ) from None
     if form.file is None:
-        raise Problem(422, f"the form has no field `file`; {_EXPECTED}.")
+        raise RequestError(422, f"the form has no field `file`; {_EXPECTED}.")
     if len(form.file) > settings.max_bytes:
         raise _too_large(settings)
     return form.file
@@ -95,21 +96,23 @@ async def read_upload(request: Request, service: Service) -> bytearray:
 def _form_of(request: Request) -> _Form:
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data":
-        raise Problem(415, f"the body is {kind.decode('latin-1')[:60] or 'untyped'}; {_EXPECTED}.")
+        raise RequestError(
+            415, f"the body is {kind.decode('latin-1')[:60] or 'untyped'}; {_EXPECTED}."
+        )
     try:
         return _Form(options[b"boundary"])
     except (KeyError, FormParserError):
-        raise Problem(400, f"the form has no usable boundary; {_EXPECTED}.") from None
+        raise RequestError(400, f"the form has no usable boundary; {_EXPECTED}.") from None
 
 
 async def _fill(form: _Form, request: Request, most: int, settings: ServerSettings) -> None:
-    """Feed a form with the body, which may be longer than it claims."""
+    """Feed a form with the body of a request, which may be longer than it claims."""
     read, more = 0, True
     try:
         while more:
             message = await asyncio.wait_for(request.receive(), settings.upload_pause)
             if message["type"] == "http.disconnect":
-                raise Problem(400, "the upload broke off. Try again.")
+                raise RequestError(400, "the upload broke off. Try again.")
             read += len(message["body"])
             if read > most:
                 raise _too_large(settings)
@@ -117,11 +120,11 @@ async def _fill(form: _Form, request: Request, most: int, settings: ServerSettin
             more = message["more_body"]
         form.finish()
     except FormParserError as error:
-        raise Problem(400, f"the form is damaged ({error}); {_EXPECTED}.") from None
+        raise RequestError(400, f"the form is damaged ({error}); {_EXPECTED}.") from None
 
 
-def _too_large(settings: ServerSettings) -> Problem:
-    return Problem(
+def _too_large(settings: ServerSettings) -> RequestError:
+    return RequestError(
         413,
         f"the upload is larger than {settings.max_mb:g} MB. "
         "Cut the recording, or compress it (FLAC, Opus, MP3).",

@@ -1,4 +1,9 @@
-"""Running a server until it is told to stop."""
+"""Runs a server with uvicorn until it is told to stop.
+
+uvicorn's own server has no time limit for the head of a request, and raises a signal again after it
+has ended. Both are changed here by overriding methods that are not documented: see
+tests/use/server/test_uvicorn_parts.py.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +34,7 @@ _SPARE = 3  # s between our own patience and uvicorn's, which ends with a traceb
 def serve(
     app: FastAPI, settings: ServerSettings, on_ready: Callable[[str], None] | None = None
 ) -> None:
-    """Serve until SIGINT or SIGTERM; what runs is finished, for a while.
+    """Serve until SIGINT or SIGTERM; running requests get some seconds to finish.
 
     Args:
         app: what `create_app` made.
@@ -73,13 +78,13 @@ def _listen(settings: ServerSettings) -> socket.socket:
 
 
 def _in_url(host: str) -> str:
-    """How this machine may call itself."""
+    """The host in the printed address: one that a browser on this machine can open."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # those are no addresses to open
     return f"[{host}]" if ":" in host else host
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready, and leaves without a trace of the signal that ended it."""
+    """A uvicorn server that reports when it is ready and does not raise the signal again."""
 
     def __init__(
         self, config: uvicorn.Config, service: Service, on_ready: Callable[[], object]
@@ -96,6 +101,7 @@ class _Server(uvicorn.Server):
         if self.force_exit:  # a second Ctrl-C; uvicorn would leave our threads and processes
             await self.lifespan.shutdown()
 
+    # Also ends without a signal, when the application itself stops the service.
     async def on_tick(self, counter: int) -> bool:
         return await super().on_tick(counter) or self._service.stopping.is_set()
 
@@ -105,7 +111,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """As uvicorn's, but the signals are not raised again once all is over."""
+        """As uvicorn's, but without raising the signals again at the end."""
         loop = asyncio.get_running_loop()
         here = threading.current_thread() is threading.main_thread()
         kinds = (signal.SIGINT, signal.SIGTERM) if here else ()
@@ -119,10 +125,10 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """HTTP for clients that come to the point.
+    """HTTP/1.1 with a time limit for idle connections and slow heads of requests.
 
-    A connection that waits for a request, or for the end of a body that nobody reads any
-    more, has so many seconds in all, however often it sends a byte.
+    A connection that waits for a request, or for the end of a body that nobody reads any more, is
+    closed after `_HEAD_SECONDS` in all, however often it sends a byte.
     """
 
     _patience: asyncio.TimerHandle | None = None

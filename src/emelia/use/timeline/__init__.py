@@ -1,1 +1,1 @@
-"""Long recordings and streams: speech, windows, segments."""
+"""Timelines of long recordings and live sound: speech, windows, segments."""

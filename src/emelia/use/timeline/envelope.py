@@ -1,4 +1,4 @@
-"""The outline of a waveform of any length in bounded memory, to be drawn."""
+"""The envelope of a waveform of any length, in bounded memory, for drawing it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _FINEST = 160  # samples of a step at first: 10 ms
 _MOST = 4_000  # steps kept; a power of two of them becomes one when there are more
 
 
-class Outline:
-    """Lowest and highest sample of each step; steps become coarser as the sound goes on."""
+class Envelope:
+    """Lowest and highest sample of each step; steps become longer as the sound goes on."""
 
     def __init__(self) -> None:
         self.samples = 0
@@ -32,12 +32,12 @@ class Outline:
             self._coarsen()
 
     def read(self) -> tuple[float, NDArray[np.float32]]:
-        """Return seconds of a step, and (N, 2): the lowest and highest sample of each."""
+        """Seconds of a step, and the lowest and highest sample of each, (N, 2)."""
         rest = self._rest.reshape(1, -1) if len(self._rest) else np.zeros((0, 1), np.float32)
         return self._step / SAMPLE_RATE, np.concatenate([self._ranges, _ranges(rest)])
 
     def _coarsen(self) -> None:
-        """Two steps become one; an odd last one goes back to the samples, as what it was."""
+        """Join pairs of steps; an odd last one becomes samples again, with the same extremes."""
         if len(self._ranges) % 2:
             low, high = self._ranges[-1]
             ends = np.full(self._step, low, np.float32)
@@ -50,5 +50,5 @@ class Outline:
 
 
 def _ranges(steps: Wave) -> NDArray[np.float32]:
-    """(N, S) -> (N, 2)."""
+    """Lowest and highest sample of each step: (N, S) -> (N, 2)."""
     return np.stack([steps.min(axis=1), steps.max(axis=1)], axis=1)

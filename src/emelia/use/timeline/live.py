@@ -1,4 +1,4 @@
-"""Sound that is still coming in: feed some, get some, flush.
+"""Recognises sound that is still coming in, fed in pieces.
 
 Events are windows, and segments as soon as they are over.
 """
@@ -17,7 +17,7 @@ Event = Window | Segment
 
 
 class Live:
-    """What is heard in sound that comes in pieces; it does not depend on the pieces.
+    """Recognises sound that comes in pieces; the result does not depend on the pieces.
 
     A window comes out when the last of its sound has come in and has been found to be speech,
     half a second later at most; a segment when it is over. For one thread at a time.
@@ -48,12 +48,12 @@ class Live:
 
     @property
     def seconds(self) -> float:
-        """Sound heard so far."""
+        """Seconds of sound fed so far."""
         return self._windows.heard
 
     @property
     def lag(self) -> float:
-        """Seconds of the sound heard that no event speaks of yet, silence apart."""
+        """Seconds of speech fed so far that no event covers yet."""
         return self._windows.heard - self._windows.settled
 
     def feed(self, wave: Wave) -> list[Event]:

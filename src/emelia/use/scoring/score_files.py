@@ -1,7 +1,7 @@
-"""Files of scores, written row by row: CSV, or Parquet with the extra `scale`.
+"""Writes tables of scores row by row: CSV, or Parquet with the extra `scale`.
 
-Columns: path, emotion, confidence, unsure, seconds, speech (both in seconds), then the
-probability of each label. Where there is no speech the probabilities are empty (null).
+Columns: path, emotion, confidence, unsure, seconds, speech (both in seconds), then the probability
+of each label. Where there is no speech the probabilities are empty (null).
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from typing import Any
 
 from emelia.errors import ConfigError, MissingExtraError
 from emelia.storage import open_atomically
+from emelia.text import csv_row
+from emelia.use.answer import COLUMNS
 
-COLUMNS = ("path", "emotion", "confidence", "unsure", "seconds", "speech")
 Write = Callable[[Path, Sequence[str], Iterable[Sequence[Any]]], None]
 _GROUP = 10_000  # rows of a Parquet row group
 
 
 def column_names(labels: Iterable[str]) -> tuple[str, ...]:
-    """All columns; a label that is called like one of ours gets `p_` in front."""
+    """Names of all columns; a label with the name of another column gets the prefix `p_`."""
     return (*COLUMNS, *(f"p_{label}" if label in COLUMNS else label for label in labels))
 
 
 def writer(path: Path) -> Write:
-    """Tell by a file's suffix how to write it, and whether that can be done here.
+    """The function that writes a file with this suffix.
 
     Raises:
         ConfigError: another suffix than .csv or .parquet.
@@ -45,7 +46,7 @@ def writer(path: Path) -> Write:
 
 
 def write_csv(path: Path, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write UTF-8 with a header; truth values are `true` and `false`.
+    """Write CSV in UTF-8 with a header; truth values are `true` and `false`.
 
     Raises:
         StorageError: it cannot be written; what was there before is untouched.
@@ -54,12 +55,12 @@ def write_csv(path: Path, names: Sequence[str], rows: Iterable[Sequence[Any]]) -
         text = io.TextIOWrapper(file, "utf-8", newline="")
         table = csv.writer(text, lineterminator="\n")
         table.writerow(names)
-        table.writerows([_plain(value) for value in row] for row in rows)
+        table.writerows(map(csv_row, rows))
         text.detach()  # flushes
 
 
 def write_parquet(path: Path, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write the same as `write_csv`, typed and compressed.
+    """Write Parquet with typed columns, compressed with zstd.
 
     Raises:
         StorageError: it cannot be written; what was there before is untouched.
@@ -80,7 +81,3 @@ def _groups(rows: Iterable[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
     left = iter(rows)
     while group := list(islice(left, _GROUP)):
         yield group
-
-
-def _plain(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else value

@@ -1,4 +1,4 @@
-"""What a report tells of confidence: a table, pictures of each recipe, sentences on the best."""
+"""Confidence in a report: a table, figures of each recipe, sentences on the best one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from emelia.results import Calibration, Row, Study
 from emelia.show.report import plots_calibration
-from emelia.show.tables import Table, label, percent, titled
+from emelia.show.tables import label, titled
+from emelia.table import Table
+from emelia.text import interval, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,7 +19,7 @@ _HALF = 0.5  # of the answers, the surest
 
 
 def pictures(row: Row) -> list[tuple[Figure, str, str]]:
-    """Figures with caption and content in words; none where a training diverged."""
+    """Figures of one recipe with caption and text alternative; none where a training diverged."""
     worth = row.calibration
     if worth is None:
         return []
@@ -41,13 +43,14 @@ def pictures(row: Row) -> list[tuple[Figure, str, str]]:
 
 
 def conclusions(row: Row) -> list[str]:
-    """Whether the confidence of an answer may be taken at its word, and what it tells."""
+    """Sentences: whether confidences match accuracy, and whether they tell right from wrong."""
     worth = row.calibration
     return [] if worth is None else [_sureness(row, worth), _selection(row, worth)]
 
 
 def _sureness(row: Row, worth: Calibration) -> str:
     word = "surer" if worth.sureness > row.accuracy else "less sure"
+    # On few clips even perfect confidences have some error: only more than that is an error shown.
     shown = worth.interval.low > worth.perfect
     verdict = "more than" if shown else "not shown to be more than"
     told = (
@@ -77,8 +80,8 @@ def _selection(row: Row, worth: Calibration) -> str:
 
 def _bins_in_words(worth: Calibration) -> str:
     told = [
-        f"{100 * one['low']:.0f} to {100 * one['high']:.0f} % sure, {percent(one['accuracy'])} % "
-        f"right ({one['n']})"
+        f"{percent(one['low'], 0)} to {percent(one['high'], 0)} % sure, "
+        f"{percent(one['accuracy'])} % right ({one['n']})"
         for one in worth.bins
         if one["n"]
     ]
@@ -87,14 +90,14 @@ def _bins_in_words(worth: Calibration) -> str:
 
 def _curve_in_words(worth: Calibration) -> str:
     told = [
-        f"{100 * share:.0f} % accepted, {percent(1 - worth.curve.accuracy_at(share))} % of them"
+        f"{percent(share, 0)} % accepted, {percent(1 - worth.curve.accuracy_at(share))} % of them"
         for share in (0.25, 0.5, 0.75, 1.0)
     ]
     return f"Wrong among the surest answers: {'; '.join(told)}."
 
 
 def table(study: Study) -> Table:
-    """What the confidence of each recipe is worth, and what its temperatures changed."""
+    """Calibration error, Brier score and risk-coverage of each recipe, with its temperatures."""
     found = [(row, row.calibration) for row in study.rows if row.calibration]
     fitted = any(worth.fitted for _, worth in found)
     columns = (
@@ -107,16 +110,16 @@ def table(study: Study) -> Table:
 
 
 def calibration_error(worth: Calibration) -> str:
-    """Such as "5.1 % (3.9–7.0; 2.9 would be perfect)", starred where that is too narrow."""
+    """Such as "5.1 % (3.9–7.0; 2.9 would be perfect)", with a star where that is too narrow."""
     perfect = percent(worth.perfect)
-    return f"{percent(worth.error)} % ({_ends(worth)}; {perfect} would be perfect)"
+    return f"{percent(worth.error)} % ({interval(worth.interval)}; {perfect} would be perfect)"
 
 
 def _line(row: Row, worth: Calibration, fitted: bool) -> tuple[str, ...]:
     own = (percent(worth.error_before), f"{worth.brier_before:.3f}") if worth.fitted else ("–", "–")
     return (
         label(row),
-        f"{percent(worth.error)} ({_ends(worth)}; {percent(worth.perfect)})",
+        f"{percent(worth.error)} ({interval(worth.interval)}; {percent(worth.perfect)})",
         f"{worth.brier:.3f}",
         *(own if fitted else ()),
         percent(worth.area),
@@ -125,11 +128,6 @@ def _line(row: Row, worth: Calibration, fitted: bool) -> tuple[str, ...]:
         percent(worth.curve.coverage_for(WANTED)),
         _temperatures(worth),
     )
-
-
-def _ends(worth: Calibration) -> str:
-    star = "*" if worth.interval.too_narrow else ""
-    return f"{percent(worth.interval.low)}–{percent(worth.interval.high)}{star}"
 
 
 def _temperatures(worth: Calibration) -> str:

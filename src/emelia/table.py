@@ -1,0 +1,74 @@
+"""Tables: built once, written for the terminal, Markdown, HTML and CSV."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from emelia import console
+from emelia.text import csv_text
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text in rows and columns, the first of them names.
+
+    Attributes:
+        title: above the table; none where it is empty.
+        columns: their names.
+        rows: as many texts each as there are columns.
+        note: below the table.
+        best: place of the row to set off in HTML.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+    best: int | None = None
+
+    def print(self) -> None:
+        """Print it on standard output, drawn by rich."""
+        console.table(self.title, self.columns, self.rows, self.note)
+
+    def markdown(self, figures: bool = True) -> str:
+        """The table as Markdown, with its title above and its note below.
+
+        Args:
+            figures: the columns after the first hold figures, and are aligned to the right.
+        """
+        title = [f"**{escaped(self.title)}**", ""] if self.title else []
+        rule = ["---", *["---:" if figures else "---"] * (len(self.columns) - 1)]
+        head, *rows = (map(escaped, row) for row in (self.columns, *self.rows))
+        lines = ["| " + " | ".join(row) + " |" for row in (head, rule, *rows)]
+        return "\n".join([*title, *lines, *(["", escaped(self.note)] if self.note else [])])
+
+    def html(self) -> str:
+        """The table as HTML that scrolls sideways on a narrow page, its note below."""
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns)
+        rows = "\n".join(map(self._html_row, range(len(self.rows))))
+        title = escape(self.title)
+        note = f'\n<p class="note">{escape(self.note)}</p>' if self.note else ""
+        return (
+            f'<div class="scroll" role="region" aria-label="{title}" tabindex="0">\n'
+            f"<table>\n<caption>{title}</caption>\n<thead><tr>{head}</tr></thead>\n"
+            f"<tbody>\n{rows}\n</tbody>\n</table>\n</div>{note}"
+        )
+
+    def csv(self) -> str:
+        """Columns and rows as CSV, without title and note."""
+        return csv_text([self.columns, *self.rows])
+
+    def _html_row(self, place: int) -> str:
+        name, *cells = map(escape, self.rows[place])
+        mark = ' class="best"' if place == self.best else ""
+        told = "".join(f"<td>{cell}</td>" for cell in cells)
+        return f'<tr{mark}><th scope="row">{name}</th>{told}</tr>'
+
+
+def escaped(text: str) -> str:
+    """Text for Markdown: names of people's own recipes and speakers must not become mark-up."""
+    plain = re.sub(r"([\\|*`])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", plain)

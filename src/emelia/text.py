@@ -1,0 +1,111 @@
+"""How figures, times, lists and hints are written: one spelling each, on every page.
+
+Shares from 0 to 1 become percent and their intervals have a dash between the ends. Differences
+and decibels may lie below zero, where a dash would read as a minus: theirs have "to".
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Protocol
+
+
+class HasEnds(Protocol):
+    """What is needed of a `metrics.Interval`; that stands on a layer above this one."""
+
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+    @property
+    def too_narrow(self) -> bool: ...
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """0.5607 -> "56.1"."""
+    return f"{100 * share:.{decimals}f}"
+
+
+def between(low: float, high: float) -> str:
+    """Both ends of an interval of shares: (0.503, 0.619) -> "50.3–61.9"."""
+    return f"{percent(low)}–{percent(high)}"
+
+
+def interval(ends: HasEnds) -> str:
+    """The ends of an interval of shares, "50.3–61.9", with a star where it is too narrow."""
+    return between(ends.low, ends.high) + "*" * ends.too_narrow
+
+
+def with_interval(share: float, ends: HasEnds) -> str:
+    """A share with its interval: "56.1 (50.3–61.9)", with a star where that is too narrow."""
+    return f"{percent(share)} ({between(ends.low, ends.high)})" + "*" * ends.too_narrow
+
+
+def with_ends(value: float, low: float, high: float, decimals: int = 1, sign: str = "+") -> str:
+    """A figure that may lie below zero, with its interval: "-3.1 (-6.0 to -0.4)".
+
+    Args:
+        sign: of the format: "+" writes one always, "" only below zero.
+    """
+    # Rounded first and 0 added, so that no "-0.0" appears.
+    told = [f"{round(one, decimals) + 0.0:{sign}.{decimals}f}" for one in (value, low, high)]
+    return "{} ({} to {})".format(*told)
+
+
+def p_value(p: float) -> str:
+    """A p value to three decimals, of which more would mean nothing; "<0.001" below that."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def duration(seconds: float) -> str:
+    """A time to the second: "0:07", "12:30" or "3:05:00"."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def clock(seconds: float) -> str:
+    """A time to the tenth of a second: "0:07.3" or "3:05:00.0"."""
+    whole, tenth = divmod(round(10 * seconds), 10)
+    return f"{duration(whole)}.{tenth}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """["a", "b", "c"] -> "a, b and c"; "" for no words."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def counted(count: int, what: str) -> str:
+    """(1, "clip") -> "1 clip"; (2000, "clip") -> "2,000 clips"."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def by_length(names: Iterable[str]) -> list[str]:
+    """Names in the order of numbers: ["1", "2", "10"]."""
+    return sorted(names, key=lambda name: (len(name), name))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known name that is spelt most like a word; "" where none is like it."""
+    return next(iter(get_close_matches(word, list(known), n=1)), "")
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
+    """The end of a message about an unknown name: "did you mean loso?", or `otherwise`."""
+    near = nearest(word, known)
+    return f"did you mean {near}?" if near else otherwise
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as CSV, each ended by a line feed; truth values are `true` and `false`."""
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows(map(csv_row, rows))
+    return file.getvalue()
+
+
+def csv_row(values: Iterable[object]) -> list[object]:
+    """Values as CSV holds them."""
+    return [str(value).lower() if isinstance(value, bool) else value for value in values]

@@ -1,0 +1,101 @@
+"""What a model answers: an emotion, how sure it is, and the probability of each emotion.
+
+`Prediction` is the answer to a recording, `timeline.segments.Segment` that to a stretch of one.
+Command line, server and tables write these two and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from emelia.text import percent
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+NO_SPEECH = "no speech"
+# Of a table with a row for each recording; the probability of each emotion follows.
+COLUMNS = ("path", "emotion", "confidence", "unsure", "seconds", "speech")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Answer:
+    """The most probable emotion, and how probable each one is.
+
+    Attributes:
+        emotion: a label of the model, or `no speech`.
+        confidence: its probability, calibrated; 0 where there is no speech.
+        probabilities: of all labels, adding up to 1; empty where there is no speech.
+        unsure: the confidence is below the recognizer's threshold.
+    """
+
+    emotion: str
+    confidence: float
+    probabilities: dict[str, float]
+    unsure: bool
+
+    def in_words(self) -> str:
+        """The answer for people: "anger 72 %", "not sure (anger 40 %)" or "no speech"."""
+        if self.emotion == NO_SPEECH:
+            return NO_SPEECH
+        words = f"{self.emotion} {percent(self.confidence, 0)} %"
+        return f"not sure ({words})" if self.unsure else words
+
+    def fields(self, **more: Any) -> dict[str, Any]:
+        """The answer ready for JSON, with more fields before the probabilities."""
+        return {
+            "emotion": self.emotion,
+            "confidence": round(self.confidence, 6),
+            "unsure": self.unsure,
+            **more,
+            "probabilities": rounded(self.probabilities),
+        }
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Prediction(Answer):
+    """The answer to one recording, with what the network saw of it.
+
+    Attributes:
+        seconds: length of the recording.
+        speech: seconds of speech in it, as a timeline counts them.
+        logmel: (M, F) M mel bands of F frames, as the network saw them; the lowest value where
+            it was given nothing; (M, 0) where there is no speech.
+        saliency: (F,) how far each frame speaks for the emotion (above 0) or against it.
+        hop: seconds from one frame to the next.
+    """
+
+    seconds: float
+    speech: float
+    logmel: NDArray[np.float32]
+    saliency: NDArray[np.float32]
+    hop: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the arrays, ready for JSON."""
+        return self.fields(seconds=round(self.seconds, 3), speech=round(self.speech, 3))
+
+    def row(self, emotions: Iterable[str], decimals: int) -> tuple[Any, ...]:
+        """Values of `COLUMNS` after the path, then a probability for each emotion.
+
+        Args:
+            emotions: all that the model may answer; None where there is no speech.
+            decimals: of the seconds.
+        """
+        chances = rounded(self.probabilities)
+        return (
+            self.emotion,
+            round(self.confidence, 6),
+            self.unsure,
+            round(self.seconds, decimals),
+            round(self.speech, decimals),
+            *(chances.get(emotion) for emotion in emotions),
+        )
+
+
+def rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
+    """Probabilities as they are written to files: six decimals."""
+    return {name: round(p, 6) for name, p in probabilities.items()}
