@@ -1,4 +1,4 @@
-"""Who speaks in recordings of one's own, and what they feel: told by folders and names, or not."""
+"""Finding speakers and emotions by the names of folders and files."""
 
 from __future__ import annotations
 

@@ -94,6 +94,7 @@ def open_url(url: str, headers: Mapping[str, str] | None = None) -> Iterator[HTT
         RetryableError: the connection or the server failed, perhaps temporarily.
         CorpusError: it failed permanently.
     """
+    # Uncompressed, since sizes and the bytes to resume from are those of the file itself.
     sent = {"User-Agent": f"emelia/{__version__}", "Accept-Encoding": "identity"}
     with translate_errors(url):
         try:

@@ -60,10 +60,11 @@ def _new(corpus: Corpus, earlier: Mapping[tuple[str, str], Utterance]) -> _New:
     """A corpus without the clips of earlier ones, with its shared speakers renamed as there."""
     pairs = [(own, _of(corpus.name, own)) for own in corpus.utterances]
     again = [clip for _, clip in pairs if _same(clip) in earlier]
-    if again and len(again) == len(pairs):
+    if again and len(again) == len(pairs):  # a copy of another, or part of it
         raise CorpusError(
             f"{corpus.name}: those before it have all of its recordings; join others."
         )
+    # One name for a speaker of both corpora, or a split could train and test on one voice.
     renamed = {clip.speaker: earlier[_same(clip)].speaker for clip in again}
     renamed = {one: other for one, other in renamed.items() if UNKNOWN_SPEAKER not in (one, other)}
     new = [(own, clip) for own, clip in pairs if _same(clip) not in earlier]
