@@ -1,6 +1,6 @@
 """HTTP requests that are repeated after temporary failures; others become one-line errors.
 
-Python's urllib is enough for this, and needs no package that `pip install emelia` would add.
+Python's urllib suffices, so that downloads need no further package.
 """
 
 from __future__ import annotations
