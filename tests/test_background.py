@@ -1,4 +1,4 @@
-"""Tests hold in a background job, too: a shell lets it ignore Ctrl-C, but not what it starts."""
+"""Tests work in a background job, too, where a shell lets programs ignore Ctrl-C."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A part of the installation that is lost or damaged: one line says which, and the way out."""
+"""A missing or damaged part of the installation: one line names it and the remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files around the code: nothing of one machine in them, nothing missing from the package."""
+"""The files around the code: no paths of one machine, nothing missing from the package."""
 
 from __future__ import annotations
 

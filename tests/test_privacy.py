@@ -1,4 +1,4 @@
-"""Nothing is sent and nobody looked up unless asked; nothing is left behind but caches of ours."""
+"""Nothing is sent and no name looked up unless asked; no files are left but caches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing is lost and nothing is half: with killed writers, full disks, closed folders, locks."""
+"""No data is lost or half written: killed writers, full disks, read-only folders, locks."""
 
 from __future__ import annotations
 

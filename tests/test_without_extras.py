@@ -1,4 +1,4 @@
-"""Every command without the extras: it works, or one line says which extra to install."""
+"""Every command without the extras: it works, or one line names the extra to install."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Without a home, and with nothing kept beside the packages: it works, or one line says so."""
+"""Without a writable home folder: commands work, or one line says why not."""
 
 from __future__ import annotations
 

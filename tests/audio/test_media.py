@@ -1,4 +1,4 @@
-"""What phones and browsers record is read like any other file, within the same limits."""
+"""M4A and WebM files are decoded like others, within the same limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long recordings come in pieces, and the pieces are the whole."""
+"""Long recordings are decoded block by block, with the samples of the whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures are the textbook's and scikit-learn's; intervals cover what they claim to."""
+"""Metrics equal scikit-learn's and textbook values; intervals have their coverage."""
 
 from __future__ import annotations
 

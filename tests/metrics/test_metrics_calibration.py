@@ -1,4 +1,4 @@
-"""What confidences are worth: textbook figures, intervals that cover, and what temperature does."""
+"""Calibration metrics: textbook values, coverage of intervals, temperature."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cells on disk, and the figures made of them, against scikit-learn, SciPy and arithmetic."""
+"""Cells on disk, and their figures compared with scikit-learn, SciPy and arithmetic."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def mix(block: NDArray[np.float32], name: str) -> Wave:
     Raises:
         AudioError: a sample is NaN or infinite.
     """
-    if not np.isfinite(block).all():
+    if not np.isfinite(block).all():  # float formats may hold NaN, which spreads to all features
         raise AudioError(f"{name}: has samples that are not numbers (NaN or infinite).")
     mono = (
         block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)

@@ -34,7 +34,7 @@ def resample(wave: Wave, rate: int, to: int = SAMPLE_RATE) -> Wave:
         return wave.copy()
     length = math.ceil(wave.size * (to / rate))
     out = np.zeros(length, np.float32)
-    made = soxr.resample(wave, rate, to, quality="HQ")[:length]
+    made = soxr.resample(wave, rate, to, quality="HQ")[:length]  # may differ by one sample
     out[: made.size] = made
     return out
 
@@ -140,6 +140,7 @@ def trim_silence(wave: Wave, rate: int, below_db: float) -> Wave:
     if not below_db > 0:
         raise ConfigError(f"trim_db: {below_db:g}; expected decibels below the peak, above 0.")
     size = max(1, round(0.02 * rate))
+    # Zeros fill the last frame, which only lowers its power.
     frames = np.pad(wave, (0, -wave.size % size)).reshape(-1, size)
     power = np.square(frames, dtype=np.float64).mean(axis=1)
     loud = np.flatnonzero(power >= power.max(initial=0.0) * 10 ** (-below_db / 10))
@@ -154,6 +155,7 @@ def prepare(wave: Wave, rate: int, config: AudioConfig) -> Wave:
     """
     if wave.ndim != 1 or not wave.size or not np.isfinite(wave).all():
         raise AudioError(f"array of shape {wave.shape}: expected finite samples of shape (T,).")
+    # Resampled first, so that all other steps work at one rate.
     wave = resample(wave.astype(np.float32, copy=False), rate)
     if config.dc:
         wave = remove_dc(wave)

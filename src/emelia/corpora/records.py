@@ -130,6 +130,11 @@ class CorpusSpec:
     # Speakers of the train, validation and test part of a split that others published figures on.
     published: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def foreign(self) -> str:
+        """The reason for leaving out a file whose name `parse` does not accept."""
+        return f"its name is not one of {self.name}'s ({self.names})"
+
 
 @dataclass(frozen=True)
 class Corpus:

@@ -59,7 +59,7 @@ class Zenodo:
     def files(self, get_json: GetJson) -> list[Remote]:
         """List the files of the record that match `names`."""
         url = f"{self.host}/api/records/{self.record}"
-        with _expecting(url):
+        with _checked(url):
             return [
                 Remote(
                     file["key"],
@@ -88,7 +88,7 @@ class GitHub:
     def files(self, get_json: GetJson) -> list[Remote]:
         """List the files of the repository's tree."""
         url = f"{self.host}/repos/{self.repository}/git/trees/{self.ref}?recursive=1"
-        with _expecting(url):
+        with _checked(url):
             return [
                 self._remote(entry)
                 for entry in get_json(url)["tree"]
@@ -114,7 +114,7 @@ class Dataverse:
     def files(self, get_json: GetJson) -> list[Remote]:
         """List the files of the latest version."""
         url = f"{self.host}/api/datasets/:persistentId/?persistentId={quote(self.doi)}"
-        with _expecting(url):
+        with _checked(url):
             return [self._remote(file) for file in get_json(url)["data"]["latestVersion"]["files"]]
 
     def _remote(self, file: Mapping[str, Any]) -> Remote:
@@ -139,7 +139,7 @@ class DagsHub:
         """List the files with a known checksum, in all folders of the repository."""
         url = f"{self.host}/{self.repository}"
         known, found = self.checksums(), dict[str, Remote]()
-        with _expecting(url):
+        with _checked(url):
             branch = get_json(url)["default_branch"]
             for entry in self._walk(get_json, f"{url}/content/{branch}", ""):
                 path = PurePosixPath(entry["path"])
@@ -170,7 +170,7 @@ class HuggingFace:
     def files(self, get_json: GetJson) -> list[Remote]:
         """List the files of the main branch, at the commit it has now."""
         url = f"{self.host}/api/datasets/{self.repository}/revision/main?blobs=true"
-        with _expecting(url):
+        with _checked(url):
             answer = get_json(url)
             place = f"{self.host}/datasets/{self.repository}/resolve/{answer['sha']}"
             return [
@@ -196,7 +196,7 @@ def stored_checksums(name: str) -> dict[str, str]:
 
 
 @contextmanager
-def _expecting(url: str) -> Iterator[None]:
+def _checked(url: str) -> Iterator[None]:
     """Turn the exceptions that a list of another form causes into a CorpusError."""
     try:
         yield

@@ -137,7 +137,7 @@ def _resampled(
     true, guesses = pairs[0][0], np.vstack([guess for _, guess in pairs])  # (N,), (S, N)
     names, speaker = np.unique(as_names(speakers, len(true), "speakers"), return_inverse=True)
     clustered = len(names) >= FEWEST_SPEAKERS
-    if not clustered:
+    if not clustered:  # as if all clips were of one speaker: only clips are drawn
         speaker = np.zeros_like(speaker)
     # Clips with the same speaker, truth and predictions are copies of one unit, so that the
     # cost depends on the number U of units, which is far smaller than N.

@@ -51,6 +51,7 @@ def confusion_matrix(truth: ArrayLike, predicted: ArrayLike, classes: int = 0) -
     size = classes or int(max(true.max(), guess.max())) + 1
     if max(true.max(), guess.max()) >= size:
         raise ValueError(f"class number {max(true.max(), guess.max())} given, with {size} classes.")
+    # Counting pairs as single numbers is far faster than np.add.at.
     return np.bincount(true * size + guess, minlength=size * size).reshape(size, size)
 
 

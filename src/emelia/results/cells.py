@@ -59,7 +59,7 @@ class Cell:
     def __post_init__(self) -> None:
         # By id, so that the same clips stand in the same places in every cell of a fold.
         ordered = tuple(sorted(self.predictions, key=lambda p: str(p["id"])))
-        object.__setattr__(self, "predictions", ordered)
+        object.__setattr__(self, "predictions", ordered)  # the class is frozen
         object.__setattr__(self, "history", tuple(self.history))
         object.__setattr__(self, "classes", tuple(self.classes))
         object.__setattr__(self, "layers", tuple(self.layers))

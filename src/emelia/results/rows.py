@@ -138,6 +138,7 @@ class Row:
     def per_speaker(self) -> dict[str, tuple[int, float]]:
         """Number of test clips of each speaker, and the accuracy on them, mean over seeds."""
         seeds = len(self.predicted)
+        # Pooled over seeds, which all have the same clips.
         truth, guesses = np.tile(self.truth, seeds), self.predicted.reshape(-1)
         table = metrics.per_group(truth, guesses, self.speakers * seeds)
         return {name: (int(own["n"]) // seeds, own["accuracy"]) for name, own in table.items()}

@@ -1,4 +1,4 @@
-"""Fetching corpora from a server on this machine that misbehaves in every way it can."""
+"""Downloading corpora from a local server that fails in many ways."""
 
 from __future__ import annotations
 

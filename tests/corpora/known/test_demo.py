@@ -1,4 +1,4 @@
-"""The embedded corpus: the same bytes every time, whole or not at all, neither trivial nor mute."""
+"""The embedded corpus: the same bytes every time, complete or absent, not trivial, not silent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Further corpora by their documented names: made trees, each read by its own reader alone."""
+"""Known corpora: file names are read as documented, each by its own reader alone."""
 
 from __future__ import annotations
 

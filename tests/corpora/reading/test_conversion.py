@@ -1,4 +1,4 @@
-"""Data sets kept as tables: Parquet, Arrow, audio folders, audformat; each made on the spot."""
+"""Reading data sets kept as tables: Parquet, Arrow, audio folders and audformat."""
 
 from __future__ import annotations
 

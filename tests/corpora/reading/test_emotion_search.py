@@ -1,4 +1,4 @@
-"""People, sentences and sessions that are called like an emotion: Joy speaks, and is no class."""
+"""Speakers, sentences and sessions with the name of an emotion are not taken for classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Other corpora added to training: nowhere else, never what is tested, and said everywhere."""
+"""Corpora added to training: to no other part, without test clips, and named in every result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several corpora as one: names stay apart, labels meet, large ones do not drown small ones."""
+"""Joining corpora: speakers stay separate, emotions are shared, large corpora do not dominate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who speaks in recordings of one's own, and what they feel: told by folders and names, or not."""
+"""Finding speakers and emotions by the names of folders and files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emelia.cli import app
 from emelia.corpora import CORPORA, read_corpus
 from emelia.corpora.known.english import ravdess
 from emelia.corpora.reading.folders import emotion_in, read_folders
-from emelia.corpora.reading.person_names import is_no_person, is_numbered_person, person_inside
+from emelia.corpora.reading.speaker_names import is_no_speaker, is_numbered_speaker, speaker_in
 from emelia.corpora.records import UNKNOWN_SPEAKER, Labels
 from emelia.corpora.splits.scheme import possible_splits
 from emelia.errors import CorpusError
@@ -182,7 +182,7 @@ def test_the_command_line_offers_splits_by_speaker(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_people_who_are_numbered_are_known_by_their_names(name: str, told: bool) -> None:
-    assert is_numbered_person(name) is told
+    assert is_numbered_speaker(name) is told
 
 
 @pytest.mark.parametrize(
@@ -191,12 +191,12 @@ def test_people_who_are_numbered_are_known_by_their_names(name: str, told: bool)
      ("angry_user", ""), ("spkX1", ""), ("spk1_spk2", "")],
 )  # fmt: skip
 def test_people_inside_names(stem: str, who: str) -> None:
-    assert person_inside(stem) == who
+    assert speaker_in(stem) == who
 
 
 def test_things_are_not_speakers() -> None:
-    assert all(map(is_no_person, ("train", "take1", "Session_2", "20260301", "2026-03-01", "REC")))
-    assert not any(map(is_no_person, ("anna", "1001", "s1", "001", "left handed")))
+    assert all(map(is_no_speaker, ("train", "take1", "Session_2", "20260301", "2026-03-01", "REC")))
+    assert not any(map(is_no_speaker, ("anna", "1001", "s1", "001", "left handed")))
 
 
 @pytest.mark.parametrize(

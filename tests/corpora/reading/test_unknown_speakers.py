@@ -1,4 +1,4 @@
-"""A corpus that does not tell who speaks: none is counted, and every figure says it flatters."""
+"""Corpora with unknown speakers: they are not counted, and every figure warns of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joined corpora: a whole corpus, or all of a language, is tested without having been heard."""
+"""Splits of joined corpora that test on an unseen corpus or language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Classes made unequal on purpose: only in training, the same for everybody, and said aloud."""
+"""Training classes made unequal: only in training, the same for all recipes, named in splits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Splits: who is where, that parts share nothing they must not, and the audit that tells."""
+"""Splits: which clips are in which part, what parts must not share, and the audit."""
 
 from __future__ import annotations
 

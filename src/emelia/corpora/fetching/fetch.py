@@ -53,13 +53,13 @@ def fetch(spec: CorpusSpec, folder: Path, on_progress: OnFetch | None = None) ->
     work = folder / f".{spec.name}.fetch"
     ensure_writable(work)
     with lock(work):
-        _check_space(folder, remotes)
+        _check_space(folder, remotes)  # before hours of downloading
         _download_all(remotes, work / "files", on_progress)
         tree = _unpack_all(remotes, work)
         count = _check_content(spec, tree) if spec.clips else 0
         mark = {"corpus": spec.name, "home": spec.homepage, "licence": spec.licence, "clips": count}
         write_atomically(tree / MARK, json.dumps(mark, indent=2).encode())
-        tree.rename(target)
+        tree.rename(target)  # only a complete corpus gets the name
     shutil.rmtree(work, ignore_errors=True)
     return target
 
@@ -110,6 +110,7 @@ def _download_all(remotes: Sequence[Remote], folder: Path, on_progress: OnFetch 
 
     with ThreadPoolExecutor(_PARALLEL) as pool:
         try:
+            # As they complete, so that the first error stops the others at once.
             for done in as_completed([pool.submit(one, remote) for remote in remotes]):
                 done.result()
         finally:

@@ -1,6 +1,6 @@
 """HTTP requests that are repeated after temporary failures; others become one-line errors.
 
-Python's urllib is enough for this, and needs no package that `pip install emelia` would add.
+Python's urllib suffices, so that downloads need no further package.
 """
 
 from __future__ import annotations
@@ -94,6 +94,7 @@ def open_url(url: str, headers: Mapping[str, str] | None = None) -> Iterator[HTT
         RetryableError: the connection or the server failed, perhaps temporarily.
         CorpusError: it failed permanently.
     """
+    # Uncompressed, since sizes and the bytes to resume from are those of the file itself.
     sent = {"User-Agent": f"emelia/{__version__}", "Accept-Encoding": "identity"}
     with translate_errors(url):
         try:

@@ -83,10 +83,11 @@ def _rows(
     contents = {name: _read(path) for name, path in tables.items()}
     labelled = _labelled(header, contents, options, root)
     known: dict[str, Record] = {}
+    # Tables with labels come first, so that their cells take precedence.
     for name in [*labelled, *(name for name in contents if name not in labelled)]:
         for record in contents[name]:
             cells = known.setdefault(record["file"], {})
-            for column, cell in record.items():
+            for column, cell in record.items():  # of the first table that has it
                 cells.setdefault(column, cell)
     columns = pick_columns(
         sorted({column for cells in known.values() for column in cells}),
@@ -98,6 +99,7 @@ def _rows(
     wanted = {record["file"] for name in labelled for record in contents[name]}
     for file in (file for file in known if file in wanted):
         cells = {role: known[file].get(column, "") for role, column in columns.items()}
+        # The gender may stand in the table, or in the header's description of the speaker.
         about = scheme.get(cells.get("speaker", ""))
         gender = cells.get("gender") or (str(about.get("gender", "")) if about else "")
         yield Row(

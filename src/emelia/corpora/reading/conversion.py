@@ -74,6 +74,7 @@ def pick_columns(
     Raises:
         CorpusError: a column that is asked for or needed is missing.
     """
+    # Reversed, so that of columns equal but for case the first is found.
     lower = {name.lower(): name for name in reversed(there)}
     picked = {}
     for role, usual in COLUMNS.items():
@@ -114,6 +115,7 @@ def convert(name: str, rows: Iterable[Row], identity: object) -> Path:
         CorpusError: no row can be used.
         StorageError: the cache cannot be written.
     """
+    # Hashed: the identity has paths and times, which make no folder name.
     key = sha256(json.dumps([_VERSION, name, identity]).encode()).hexdigest()[:12]
     folder = cache_root() / "datasets" / key / name
     if (folder / "manifest.csv").is_file():

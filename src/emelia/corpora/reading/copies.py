@@ -22,6 +22,7 @@ def without_copies(
     Of equal clips the one in the fewest folders is kept, the first by name among those.
     """
     found, first = list(utterances), dict[object, Utterance]()
+    # Copies often lie in a second folder inside the corpus, so the outer one is the original.
     for utterance in sorted(found, key=lambda u: (u.id.count("/"), u.id)):
         if utterance.digest:
             first.setdefault(_same(utterance), utterance)

@@ -55,6 +55,7 @@ class Tally:
     def weight(self, recordings: int) -> tuple[float, int]:
         """How well the position tells emotions, 0 to 1; then the number of emotions."""
         weight = self.share * self.recordings / recordings
+        # One word everywhere is rather the name of the corpus than its only emotion.
         return (weight / 2 if self.alike else weight), len(self.emotions)
 
 

@@ -24,7 +24,7 @@ from emelia.corpora.reading.emotion_search import (
     emotions_in,
     level_at,
 )
-from emelia.corpora.reading.person_names import is_no_person, is_numbered_person
+from emelia.corpora.reading.speaker_names import is_no_speaker, is_numbered_speaker
 from emelia.corpora.reading.speaker_search import EmotionSource, Sources, abridged, find_speakers
 from emelia.corpora.records import UNKNOWN_SPEAKER, Fields, Labels
 from emelia.emotions import EMOTIONS, canonical
@@ -91,19 +91,19 @@ def _beside(files: Sequence[Path], place: Place | None) -> dict[Path, int]:
     return {
         file: level
         for file, level in at.items()
-        if level is not None and not is_numbered_person(file.parts[level])
+        if level is not None and not is_numbered_speaker(file.parts[level])
     }
 
 
 def _by_folder(files: Sequence[Path]) -> dict[Path, int]:
     """Index of the innermost folder of each file that is not a speaker."""
     inner = {file: len(file.parts) - 2 for file in files if len(file.parts) > 1}
-    speakers = {file for file, i in inner.items() if is_numbered_person(file.parts[i])}
+    speakers = {file for file, i in inner.items() if is_numbered_speaker(file.parts[i])}
     around = {}
     for file in speakers:
         outer = [
             i for i, name in enumerate(file.parts[:-1])
-            if not is_numbered_person(name) and not is_no_person(name)
+            if not is_numbered_speaker(name) and not is_no_speaker(name)
         ]  # fmt: skip
         if outer:
             around[file] = outer[-1]
@@ -137,7 +137,7 @@ def _reason(file: Path) -> str:
         return f"{_NOWHERE}, and its name tells {emotion} only where others tell something else"
     if several := emotions_in(file.stem):
         return f"{_NOWHERE}, and its name tells several ({', '.join(several)})"
-    speakers = [name for name in file.parts[:-1] if is_numbered_person(name)]
+    speakers = [name for name in file.parts[:-1] if is_numbered_speaker(name)]
     if speakers:
         return f"the folder {speakers[-1]} names a speaker, and the file name no emotion"
     return f"{_NOWHERE}, and its name tells none" if len(file.parts) > 1 else _NOWHERE

@@ -76,6 +76,7 @@ def _tables(root: Path, split: str) -> list[Path]:
     """The files that hold rows: metadata, or else Parquet, or else Arrow files."""
     if root.is_file():
         return [root]
+    # Hidden folders are caches of tools that downloaded the data set.
     files = sorted(f for f in root.rglob("*") if f.is_file() and not _hidden(f.relative_to(root)))
     for kind in (
         [f for f in files if f.name in _METADATA],
@@ -115,7 +116,7 @@ def _rows(root: Path, table: Path, options: Mapping[str, str]) -> Iterator[Row]:
             cells = {role: record[column] for role, column in columns.items()}
             name, content = _audio(table, cells.pop("audio"))
             label = cells.pop("label")
-            if names and isinstance(label, int):
+            if names and isinstance(label, int):  # -1 stands for no label
                 label = names[label] if 0 <= label < len(names) else None
             texts = {role: _text(cell) for role, cell in cells.items()}
             yield Row(name, content, _text(label), **texts)

@@ -20,7 +20,7 @@ from emelia.text import did_you_mean
 
 
 @dataclass(frozen=True)
-class _New:
+class _Addition:
     """What a corpus adds to earlier ones."""
 
     part: Corpus
@@ -39,10 +39,10 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
     names = [corpus.name for corpus in corpora]
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise CorpusError(f"{'+'.join(names)}: {twice[0]} is named more than once; join others.")
-    found: list[_New] = []
+    found: list[_Addition] = []
     earlier: dict[tuple[str, str], Utterance] = {}
     for corpus in corpora:
-        found.append(new := _new(corpus, earlier))
+        found.append(new := _addition(corpus, earlier))
         earlier |= {_same(clip): clip for clip in new.clips}
     clips = tuple(clip for new in found for clip in new.clips)
     return Corpus(
@@ -56,14 +56,15 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
     )
 
 
-def _new(corpus: Corpus, earlier: Mapping[tuple[str, str], Utterance]) -> _New:
+def _addition(corpus: Corpus, earlier: Mapping[tuple[str, str], Utterance]) -> _Addition:
     """A corpus without the clips of earlier ones, with its shared speakers renamed as there."""
-    pairs = [(own, _of(corpus.name, own)) for own in corpus.utterances]
+    pairs = [(own, _prefixed(corpus.name, own)) for own in corpus.utterances]
     again = [clip for _, clip in pairs if _same(clip) in earlier]
-    if again and len(again) == len(pairs):
+    if again and len(again) == len(pairs):  # a copy of another, or part of it
         raise CorpusError(
             f"{corpus.name}: those before it have all of its recordings; join others."
         )
+    # One name for a speaker of both corpora, or a split could train and test on one voice.
     renamed = {clip.speaker: earlier[_same(clip)].speaker for clip in again}
     renamed = {one: other for one, other in renamed.items() if UNKNOWN_SPEAKER not in (one, other)}
     new = [(own, clip) for own, clip in pairs if _same(clip) not in earlier]
@@ -74,16 +75,16 @@ def _new(corpus: Corpus, earlier: Mapping[tuple[str, str], Utterance]) -> _New:
             f"{corpus.name}: {len(again)} of {len(pairs)} recordings are in those before it, with "
             f"the same emotion, and left out{who}."
         )
-    return _New(
+    return _Addition(
         replace(corpus, utterances=tuple(own for own, _ in new)),
         tuple(replace(clip, speaker=renamed.get(clip.speaker, clip.speaker)) for _, clip in new),
-        (*again, *(_of(corpus.name, copy) for copy in corpus.copies)),
+        (*again, *(_prefixed(corpus.name, copy) for copy in corpus.copies)),
         tuple(notes),
     )
 
 
 def _same(clip: Utterance) -> tuple[str, str]:
-    """A key equal for copies in different corpora, which name speakers and sentences apart."""
+    """A key that is equal for copies, whatever each corpus calls its speakers and sentences."""
     return clip.digest or clip.id, clip.emotion
 
 
@@ -96,7 +97,7 @@ def _contradictions(clips: Iterable[Utterance]) -> tuple[str, ...]:
     return tuple(duplicates([clip for group in groups for clip in group]))
 
 
-def _of(name: str, utterance: Utterance) -> Utterance:
+def _prefixed(name: str, utterance: Utterance) -> Utterance:
     known = utterance.speaker != UNKNOWN_SPEAKER
     return replace(
         utterance,

@@ -99,6 +99,7 @@ def _places(where: str | Path) -> Sequence[str | Path]:
 
 def _read_one(where: str | Path, on_progress: OnProgress | None) -> Corpus:
     reader, path = _resolve(where)
+    # Not resolved: the name of a link is the name of the corpus.
     root, spec, labels = _label(reader, Path(os.path.abspath(path)))
     _leave_out_bad_names(labels)
     if not labels.fields:
@@ -189,6 +190,7 @@ def _best_spec(files: Sequence[Path]) -> CorpusSpec | None:
     specs = [spec for spec in _readers().values() if spec is not None]
     fits = {spec.name: sum(spec.parse(file) is not None for file in files) for spec in specs}
     best = max(specs, key=lambda spec: fits[spec.name])
+    # A folder may hold other files, too; with fewer than half it is not this corpus.
     return best if 2 * fits[best.name] > len(files) else None
 
 
@@ -197,7 +199,7 @@ def _by_name(spec: CorpusSpec, _root: Path, files: Sequence[Path]) -> Labels:
     for file in files:
         fields = spec.parse(file)
         if fields is None:
-            labels.reasons[file] = f"its name is not one of {spec.name}'s ({spec.names})"
+            labels.reasons[file] = spec.foreign
         else:
             labels.fields[file] = fields
     if labels.reasons:

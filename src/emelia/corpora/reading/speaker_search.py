@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from emelia.corpora.reading.person_names import is_no_person, is_numbered_person, person_inside
+from emelia.corpora.reading.speaker_names import is_no_speaker, is_numbered_speaker, speaker_in
 from emelia.emotions import EMOTIONS, canonical
 
 _REMEDY = (
@@ -78,8 +78,8 @@ Doubts = Callable[[Names, Sources], str]
 
 def _candidates(sources: Sources) -> Iterator[tuple[str, Names, Doubts]]:
     """For each rule, where it looks, the name it finds for each file, and its check."""
-    yield "folders", _each(sources, _person_around), lambda *_: ""
-    yield "file names", _each(sources, lambda file, _: person_inside(file.stem)), lambda *_: ""
+    yield "folders", _each(sources, _speaker_around), lambda *_: ""
+    yield "file names", _each(sources, lambda file, _: speaker_in(file.stem)), lambda *_: ""
     sessions = _sessions(sources)
     above, below = partial(_above, sessions=sessions), partial(_below, sessions=sessions)
     yield "folders", _each(sources, above), _doubts_of_groups
@@ -91,9 +91,11 @@ def _each(sources: Sources, find: Callable[[Path, EmotionSource], str]) -> Names
     return {file: name for file, one in sources.items() if (name := find(file, one))}
 
 
-def _person_around(file: Path, one: EmotionSource) -> str:
-    people = [n for i, n in enumerate(file.parts[:-1]) if i != one.level and is_numbered_person(n)]
-    return people[-1] if people else ""
+def _speaker_around(file: Path, one: EmotionSource) -> str:
+    speakers = [
+        n for i, n in enumerate(file.parts[:-1]) if i != one.level and is_numbered_speaker(n)
+    ]
+    return speakers[-1] if speakers else ""
 
 
 def _sessions(sources: Sources) -> set[str]:
@@ -106,7 +108,7 @@ def _sessions(sources: Sources) -> set[str]:
     found = set()
     for names in levels.values():
         like = {name for name in names if canonical(name) in EMOTIONS}
-        if all(map(is_no_person, names - like)) and (len(like) == 1 or names - like):
+        if all(map(is_no_speaker, names - like)) and (len(like) == 1 or names - like):
             found |= like
     return found
 
@@ -124,8 +126,8 @@ def _below(file: Path, one: EmotionSource, sessions: set[str]) -> str:
 
 def _nearest(folders: Sequence[str], sessions: set[str]) -> str:
     """The first that may be a speaker (`anna` of `day1` and `anna`), or else the first."""
-    people = [name for name in folders if not is_no_person(name)]
-    return next((n for n in people if n not in sessions), next(iter([*people, *folders]), ""))
+    speakers = [name for name in folders if not is_no_speaker(name)]
+    return next((n for n in speakers if n not in sessions), next(iter([*speakers, *folders]), ""))
 
 
 def _prefix(file: Path, _one: EmotionSource) -> str:
@@ -161,8 +163,8 @@ def _doubts_of_names(names: Names, sources: Sources, where: str) -> str:
     for file, name in names.items():
         spoken[name].add(sources[file].emotion)
     emotions = _names_of_emotions(spoken)
-    wrong = next((n for n in spoken if is_no_person(n) or n in emotions), "")
-    dated = [file for file in names if where == "file names" and is_no_person(file.stem)]
+    wrong = next((n for n in spoken if is_no_speaker(n) or n in emotions), "")
+    dated = [file for file in names if where == "file names" and is_no_speaker(file.stem)]
     if wrong or dated:
         return f"The {where} do not tell who speaks ({wrong or dated[0].name} is not a speaker)"
     several = sum(len(emotions) > 1 for emotions in spoken.values())

@@ -69,7 +69,7 @@ def _audit(fold: Fold, classes: set[str], added: Sequence[str]) -> dict[str, Any
     if added:
         found["added"] = {name: heard[name] for name in added}
     if unknown := {part: n for part, clips in parts.items() if (n := _unknown(clips))}:
-        found["nameless"] = unknown
+        found["nameless"] = unknown  # the key of existing result files
     found["text"] = _text(found, fold)
     return found
 
@@ -77,7 +77,7 @@ def _audit(fold: Fold, classes: set[str], added: Sequence[str]) -> dict[str, Any
 def _shared(one: Sequence[Utterance], other: Sequence[Utterance]) -> dict[str, Any]:
     by_audio = defaultdict(list)
     for utterance in one:
-        if utterance.digest:
+        if utterance.digest:  # empty where a clip was not decoded
             by_audio[utterance.digest].append(utterance.id)
     return {
         "speakers": sorted(_speakers(one) & _speakers(other)),
@@ -122,7 +122,7 @@ def _unknown_speakers(fold: Fold) -> list[str]:
 
 def _compare(what: str, tested: set[str], found: Mapping[str, Any]) -> str:
     """Number of test speakers or sentences that are in training or validation, too."""
-    if not all(found[what].values()):
+    if not all(found[what].values()):  # a part without any cannot be called disjoint
         return f"{what} unknown"
     shared = {pair: set(lists[what]) for pair, lists in found["shared"].items()}
     heard = shared["train/test"] | shared["validation/test"]

@@ -171,7 +171,7 @@ def sentence(corpus: Corpus, name: str) -> Split:
     sizes = Counter(u.sentence for u in corpus.utterances)
     if len(sizes) < _SENTENCE_FOLDS:
         raise SplitError(f"{name} needs {_SENTENCE_FOLDS} sentences, got {len(sizes)}.")
-    order = sorted(sizes, key=lambda s: (-sizes[s], s))
+    order = sorted(sizes, key=lambda s: (-sizes[s], s))  # large ones first: better balanced
     folds = _rotate(corpus, _balanced(order, sizes, _SENTENCE_FOLDS), lambda u: u.sentence)
     protocol = (
         f"{_SENTENCE_FOLDS} folds with disjoint sentences; the next fold validates; "

@@ -61,6 +61,7 @@ def _thinned(fold: Fold, classes: Sequence[str], ratio: float) -> Fold:
 def _spread(clips: Iterable[Utterance]) -> list[Utterance]:
     """Clips in an order whose every beginning has about the same shares of speakers."""
     by_speaker = defaultdict(list)
+    # Each speaker's clips are spread evenly over the order, then merged.
     for clip in sorted(clips, key=lambda u: _drawn(u.id)):
         by_speaker[clip.speaker].append(clip)
     places = {

@@ -90,7 +90,7 @@ def _make(corpus: Corpus, name: str) -> Split:
             "expected two or more."
         )
     split = _maker(name)(corpus, name)
-    for fold in split.folds:
+    for fold in split.folds:  # before hours of training on a fold that tells nothing
         _check(fold, corpus)
     return split
 

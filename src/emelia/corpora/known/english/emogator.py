@@ -47,7 +47,7 @@ def label(_root: Path, files: Sequence[Path]) -> Labels:
     for file in files:
         fields = parse(file)
         if fields is None:
-            labels.reasons[file] = f"its name is not one of emogator's ({SPEC.names})"
+            labels.reasons[file] = SPEC.foreign
         elif fields.emotion:
             labels.fields[file] = fields
         else:

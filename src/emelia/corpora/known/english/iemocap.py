@@ -63,7 +63,7 @@ def label(root: Path, files: Sequence[Path]) -> Labels:
             continue
         fields = parse(file)
         if fields is None:
-            labels.reasons[file] = f"its name is not one of iemocap's ({SPEC.names})"
+            labels.reasons[file] = SPEC.foreign
             continue
         scene = _scene(root / file)
         if scene not in scenes:

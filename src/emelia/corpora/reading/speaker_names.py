@@ -36,17 +36,17 @@ _DATE = re.compile(
 )
 
 
-def is_numbered_person(name: str) -> bool:
+def is_numbered_speaker(name: str) -> bool:
     """Whether a name is that of a numbered speaker: `Actor_03`, `spk0`, `s01`, `F01`."""
     return bool(_NUMBERED.fullmatch(name) or _LETTERED.fullmatch(name))
 
 
-def person_inside(stem: str) -> str:
+def speaker_in(stem: str) -> str:
     """The numbered speaker in a file name, `angry_spk1_03` -> `spk1`; empty if none or several."""
     found = {match.group() for match in _INSIDE.finditer(stem)}
     return found.pop() if len(found) == 1 else ""
 
 
-def is_no_person(name: str) -> bool:
+def is_no_speaker(name: str) -> bool:
     """Whether a name is that of a part, session, take, date or the like: not of a speaker."""
     return bool(_THINGS.fullmatch(name) or _DATE.match(name))
