@@ -16,18 +16,7 @@ from pathlib import Path
 
 from emelia.audio.files import SUFFIXES
 from emelia.caches import cache_root
-from emelia.corpora.known import demo
-from emelia.corpora.known.asia_africa import ased, casia, esd, shemo, subesco, turev, urdu
-from emelia.corpora.known.english import (
-    cremad,
-    emogator,
-    iemocap,
-    ravdess,
-    ravdess_song,
-    savee,
-    tess,
-)
-from emelia.corpora.known.europe import aesdd, cafe, emodb, emovo, emozionalmente, mesd, nemo
+from emelia.corpora.known import CORPORA, demo
 from emelia.corpora.paths import corpus_folder
 from emelia.corpora.reading.audformat import read_audformat
 from emelia.corpora.reading.conversion import read_notes
@@ -44,11 +33,6 @@ from emelia.errors import CorpusError
 from emelia.storage import expanded
 from emelia.text import nearest
 
-_MODULES = (
-    aesdd, ased, cafe, casia, cremad, demo, emodb, emogator, emovo, emozionalmente, esd, iemocap,
-    mesd, nemo, ravdess, ravdess_song, savee, shemo, subesco, tess, turev, urdu,
-)  # fmt: skip
-CORPORA: dict[str, CorpusSpec] = {module.SPEC.name: module.SPEC for module in _MODULES}
 UNNAMED = ("manifest", "folders")  # readers of corpora that are not known by name
 TABLE_READERS = {
     "hf": read_hugging_face,
