@@ -112,7 +112,7 @@ def test_pooled_features_are_mean_and_deviation_over_each_clips_own_frames() -> 
         assert_near([torch.from_numpy(found[place])], [expected])
 
 
-def test_pooled_features_are_kept_by_clip_and_by_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pooled_features_are_cached_by_clip_and_by_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     network, some = encoder(), clips(5)
     first = linear_layer.pooled(network, some)
     asked: list[int] = []
