@@ -88,9 +88,7 @@ def test_training_gets_a_random_window_of_a_long_clip() -> None:
 
 
 @pytest.mark.parametrize("kind", ["logmel", "wave"])
-def test_a_loader_gives_clips_their_window(
-    kind: Any, small_corpus: Callable[..., Path]
-) -> None:
+def test_a_loader_gives_clips_their_window(kind: Any, small_corpus: Callable[..., Path]) -> None:
     corpus = read_corpus(small_corpus())
     features = FeatureConfig(kind=kind, hop=1 if kind == "wave" else 160)
     (clip,) = Loader(Recipe("r", features=features), corpus.emotions).load(corpus.utterances[:1])
@@ -100,7 +98,9 @@ def test_a_loader_gives_clips_their_window(
 # The check of an export
 
 
-def test_the_parity_check_takes_long_recordings_in_windows_and_counts_them_once(tmp_path: Path) -> None:
+def test_the_parity_check_takes_long_recordings_in_windows_and_counts_them_once(
+    tmp_path: Path,
+) -> None:
     for name, seconds in (("short", 2.0), ("long", 25.0)):
         soundfile.write(tmp_path / f"{name}.wav", voice(150, seconds, 0), RATE)
     run = cast(Run, SimpleNamespace(recipe=Recipe("r"), classes=("a", "b", "c"), network=NETWORK))

@@ -404,7 +404,9 @@ def test_a_run_that_is_not_whole_is_refused(
     assert told in answer.err
 
 
-def test_a_corpus_that_is_gone_is_reported(emelia: Emelia, traced: Finished, tmp_path: Path) -> None:
+def test_a_corpus_that_is_gone_is_reported(
+    emelia: Emelia, traced: Finished, tmp_path: Path
+) -> None:
     shutil.copytree(traced.run, tmp_path / "copy")
     path = tmp_path / "copy" / "run.json"
     about = json.loads(path.read_text(encoding="utf-8"))

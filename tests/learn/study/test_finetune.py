@@ -34,7 +34,7 @@ from emelia.learn.study.cell import run_cell
 from emelia.learn.study.finetuning import check_sizes, finetuning_recipe, unseen, usual_split
 from emelia.learn.study.tasks import tasks
 from emelia.learn.training import fit as training
-from emelia.learn.training import linear_layer
+from emelia.learn.training import linear_layer, pooled_features
 from emelia.learn.training.inference import predict
 from emelia.learn.training.runs import load_run
 
@@ -198,7 +198,7 @@ def test_the_benchmark_answers_as_the_network_whichever_layers_it_pools(all_laye
         )
         for i in range(24)
     ]
-    x = linear_layer.layer_features(linear_layer.pooled(network, clips), 3, all_layers)
+    x = pooled_features.layer_features(pooled_features.pooled(network, clips), 3, all_layers)
     linear_layer.set_linear_layer(
         linear_layer.FittingSet(x, clips, np.ones(len(clips)), 3).solve(
             [linear_layer.Hyperparameters(x.shape[1], 0.1)]

@@ -74,7 +74,9 @@ def follow(sink: Any, wanted: list[Task], out: Path) -> tuple[Tracker, Any]:
     return follower, run_study(wanted, out, follower.tell, 1, end=follower.end)
 
 
-def test_every_epoch_is_reported_once_and_then_the_result(wanted: list[Task], tmp_path: Path) -> None:
+def test_every_epoch_is_reported_once_and_then_the_result(
+    wanted: list[Task], tmp_path: Path
+) -> None:
     notes, (good, bad) = Notes(), wanted
     _, outcome = follow(notes, wanted, tmp_path)
     assert notes.epochs == [(good.key, n) for n in (1, 2, 3)]

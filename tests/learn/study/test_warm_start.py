@@ -163,7 +163,9 @@ def test_a_recipe_is_the_same_wherever_its_earlier_runs_lie(
 
 
 @pytest.mark.parametrize("broken", ["{", "[]", "{}"])
-def test_a_damaged_run_is_reported(broken: str, corpus: Corpus, split: Split, tmp_path: Path) -> None:
+def test_a_damaged_run_is_reported(
+    broken: str, corpus: Corpus, split: Split, tmp_path: Path
+) -> None:
     first, *_ = trained(corpus, split, tmp_path / "s")
     folder = cell_folder(tmp_path / "s", first)
     (folder / "run.json").write_text(broken)
