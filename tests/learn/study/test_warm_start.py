@@ -14,7 +14,7 @@ from tiny_encoder import NAME, SOLVED, make_known
 
 from emelia.config import ModelConfig, Recipe, TrainConfig
 from emelia.corpora import Corpus, read_corpus
-from emelia.corpora.splits.scheme import Split, make_split
+from emelia.corpora.splits.scheme import Split, audit, make_split
 from emelia.errors import ConfigError, ModelError, RunError
 from emelia.learn.study.ablations import with_variants
 from emelia.learn.study.runner import cell_folder, run_study
@@ -242,3 +242,12 @@ def test_the_cell_and_the_run_say_how_many_blocks_were_chosen(
     assert cell.blocks == run.recipe.model.blocks >= 1
     assert cell.settings["model"]["blocks"] == 0, "the recipe leaves it open"
     assert cell.recipe_digest == SOLVED.digest
+
+
+def test_a_split_that_was_audited_is_not_audited_again(
+    corpus: Corpus, split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, audits = tasks(corpus, split, [PLAIN], [0]), audit(split)
+    monkeypatch.setattr("emelia.learn.study.tasks.audit", lambda split: pytest.fail("again"))
+    given = tasks(corpus, split, [PLAIN], [0], audits=audits)
+    assert [task.audit for task in given] == [task.audit for task in plain] == audits
