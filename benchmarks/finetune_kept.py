@@ -32,7 +32,7 @@ from emelia.learn.study.cell import logit_records
 from emelia.learn.study.finetuning import finetuning_recipe, unseen
 from emelia.learn.study.keeping import Verdict, judge, restricted
 from emelia.learn.study.warm_start import EarlierRun, read
-from emelia.learn.training import linear_layer
+from emelia.learn.training import pooled_features
 from emelia.learn.training.hardware import CPU
 from emelia.learn.training.inference import logits
 from emelia.learn.training.runs import Run
@@ -133,9 +133,9 @@ def answers(network: Encoder, clips: Sequence[Clip]) -> Answers:
     """Of an encoder with even attention from cached features, else as usual."""
     if not isinstance(network, Encoder) or network.pool.score.weight.any():
         return answers_of(logit_records(clips, logits(network, clips)), network.classes)
-    pooled = linear_layer.pooled(network, clips)
+    pooled = pooled_features.pooled(network, clips)
     x = torch.from_numpy(
-        linear_layer.layer_features(pooled, pooled.shape[1] - 1, network.all_layers)
+        pooled_features.layer_features(pooled, pooled.shape[1] - 1, network.all_layers)
     )
     found = network.output((x - network.shift) * network.scale)
     return answers_of(logit_records(clips, found), network.classes)

@@ -45,7 +45,7 @@ def test_a_feature_that_never_changes_does_no_harm() -> None:
     assert found.weight[:, 1].abs().max() < 1e-4
 
 
-def test_what_is_shunned_is_penalised_by_its_variance_too() -> None:
+def test_nuisance_directions_are_penalised_by_their_variance_too() -> None:
     optimize = pytest.importorskip("scipy.optimize")
     rng = np.random.default_rng(2)
     labels = rng.integers(CLASSES, size=90)

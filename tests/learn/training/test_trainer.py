@@ -21,7 +21,7 @@ from emelia.learn.data.loader import Clip, Loader, training_batches
 from emelia.learn.model.encoders import load_weights
 from emelia.learn.model.network import Encoder, Network, build
 from emelia.learn.study.ablations import ALL_FROZEN
-from emelia.learn.training import linear_layer, trainer
+from emelia.learn.training import linear_layer, pooled_features, trainer
 from emelia.learn.training.checkpoints import Epoch, Progress
 from emelia.learn.training.fit import FitJob
 from emelia.learn.training.hardware import CPU
@@ -218,7 +218,7 @@ def test_a_recipe_of_one_epoch_is_solved_and_not_stepped(fold: Fold) -> None:
     assert same(network.encoder.state_dict(), fresh.encoder.state_dict())
 
     every = Loader(SOLVED, ("anger", "disgust")).load((*fold.train, *fold.validation))
-    x = linear_layer.pooled(network, every)[:, -1]
+    x = pooled_features.pooled(network, every)[:, -1]
     weights = np.ones(len(every))  # as many of each class here
     given = [
         linear_layer.FittingSet(x, every, weights, 2).solve(
@@ -262,7 +262,7 @@ def test_the_layer_has_the_nuisance_penalty_that_held_out_speakers_chose(
     network = trained(recipe, fold).network
     assert isinstance(network, Encoder)
     clips = Loader(recipe, ("anger", "disgust")).load((*fold.train, *fold.validation))
-    x = linear_layer.pooled(network, clips)[:, 1]  # the first of what is best
+    x = pooled_features.pooled(network, clips)[:, 1]  # the first of what is best
     layer = linear_layer.FittingSet(x, clips, np.ones(len(clips)), 2).solve(
         [linear_layer.Hyperparameters(WIDTH, 0.3, 5.0 if penalised else 0.0)]
     )
@@ -280,7 +280,7 @@ def test_the_layer_is_the_mean_over_all_penalties_where_the_recipe_averages(fold
     clips = Loader(recipe, ("anger", "disgust")).load((*fold.train, *fold.validation))
     assert isinstance(found.network, Encoder)
     block = found.recipe.model.blocks
-    x = linear_layer.pooled(found.network, clips)[:, block]
+    x = pooled_features.pooled(found.network, clips)[:, block]
     every = [
         linear_layer.Hyperparameters(c, p)
         for c in (WIDTH, 2 * WIDTH)

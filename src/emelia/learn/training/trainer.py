@@ -25,7 +25,7 @@ from emelia.learn.data.loader import Clip, Loader
 from emelia.learn.data.sampling import sampling_probabilities, target_corpora
 from emelia.learn.model.encoders import has_weights
 from emelia.learn.model.network import Encoder, Network
-from emelia.learn.training import linear_layer
+from emelia.learn.training import linear_layer, pooled_features
 from emelia.learn.training.checkpoints import Epoch, Progress
 from emelia.learn.training.distill import check_teacher, teacher_of
 from emelia.learn.training.fit import FitJob, fit
@@ -249,7 +249,7 @@ def _solve(
     """Give a network its linear layer; return the training loss of that."""
     assert isinstance(network, Encoder)
     pooled = _pooled(job, frozen.network, clips)
-    x = linear_layer.layer_features(pooled, frozen.choice.blocks, job.all_layers)
+    x = pooled_features.layer_features(pooled, frozen.choice.blocks, job.all_layers)
     weights = _weights(job, clips, target_corpora(validation))
     data = linear_layer.FittingSet(x, clips, weights, len(job.classes))
     solution = data.solve(frozen.choice.hyperparameters)
@@ -257,10 +257,10 @@ def _solve(
     return solution.loss
 
 
-def _pooled(job: TrainingJob, network: Encoder, clips: Sequence[Clip]) -> linear_layer.Array:
+def _pooled(job: TrainingJob, network: Encoder, clips: Sequence[Clip]) -> pooled_features.Array:
     """Pooled features (N, L, 2D), with progress."""
     epochs = job.recipe.train.epochs
-    return linear_layer.pooled(
+    return pooled_features.pooled(
         network, clips, lambda done: job.report(0, epochs, f"{done} clips encoded")
     )
 
