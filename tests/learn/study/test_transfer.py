@@ -204,12 +204,12 @@ def test_the_description_names_initial_weights_and_teacher() -> None:
     solved = replace(WHISPER, train=TrainConfig(1, refit=True))
     assert describe.origins(Recipe()) == ""
     assert "first blocks of whisper-base" in describe.origins(solved)
-    assert "It stays as it is" in describe.origins(solved)
+    assert "The encoder is frozen" in describe.origins(solved)
     every = replace(solved, model=replace(solved.model, pool_layers="all"))
     assert "the mean of the frames after each block" in describe.origins(every)
     assert "the mean of its frames" in describe.origins(solved)
     ours = replace(solved, model=replace(solved.model, encoder="mel"))
-    assert "Stands in for the first blocks of whisper-tiny.en" in describe.origins(ours)
+    assert "Initialised from the first blocks of whisper-tiny.en" in describe.origins(ours)
     imitating = replace(ours, train=TrainConfig(4, feature_distill=1.0, frozen=1))
     assert "The frames of the encoder that it stands in for are imitated" in describe.origins(
         imitating
@@ -233,7 +233,7 @@ def test_the_description_names_initial_weights_and_teacher() -> None:
     assert "The frames of a@1 are imitated, with a weight of 0.1" in told
     assert "for as many epochs as validation chose" in describe.training(WHISPER)
     begun = replace(RECIPES["emelia"], model=replace(RECIPES["emelia"].model, init="b@2"))
-    assert describe.origins(begun) == "Begins with the weights of b@2."
+    assert describe.origins(begun) == "Initial weights are those of b@2."
     assert "as Whisper takes it" in describe.features(replace(SOLVED.features))
 
 
