@@ -207,10 +207,11 @@ class TrainConfig:
         solved_only=True,
         finetune="speakers",
     )
-    penalty: Literal["chosen", "averaged"] = setting(
+    penalty: Literal["chosen", "averaged", "prior"] = setting(
         "chosen",
-        "L2 penalty of a solved linear layer: chosen by those left out, or the mean of the layers "
-        "with every penalty, with and without deviations",
+        "L2 penalty of a solved linear layer: chosen by those left out; or the mean of the layers "
+        "with every penalty, with and without deviations; or on the difference from the linear "
+        "layer of the initial run (maximum a posteriori)",
         without={"one penalty": "chosen"},
         solved=True,
         solved_only=True,

@@ -355,6 +355,10 @@ def test_the_recipe_is_that_of_the_model_but_gentler() -> None:
 def test_few_speakers_do_not_choose_a_penalty() -> None:
     encoder = replace(RECIPE, model=ModelConfig("encoder", encoder="whisper-tiny.en"))
     assert finetuning_recipe(encoder, "base", clips(calm=4)).train.penalty == "averaged"
+    drawn = finetuning_recipe(encoder, "base", clips(calm=4), prior=True)
+    assert drawn.train.penalty == "prior", "where there is a layer for the same labels"
+    plain = finetuning_recipe(replace(encoder, model=ModelConfig()), "b", clips(calm=4), prior=True)
+    assert plain.train.penalty == "chosen", "a CNN has no layer that is solved"
     chosen = finetuning_recipe(encoder, "base", clips(calm=4), ["train.penalty=chosen"])
     assert chosen.train.penalty == "chosen"
 

@@ -283,3 +283,59 @@ def test_no_fold_has_a_speaker_on_both_sides(speakers: int) -> None:
 
 def who(some: Sequence[Clip], held_out: np.ndarray) -> set[str]:
     return {c.utterance.speaker for c, out in zip(some, held_out, strict=True) if out}
+
+
+# Drawn towards a layer that is there
+
+
+def apart(number: int, *, turned: bool = False) -> tuple[list[Clip], NDArray[np.float32]]:
+    """Clips whose class one feature tells, and their features (N, 2, 4); turned: another class."""
+    some = clips(number)
+    x = np.random.default_rng(7).standard_normal((number, 2, 4)).astype(np.float32)
+    wanted = (linear_layer.labels(some) + turned) % CLASSES
+    x[:, 1, :CLASSES] += 3 * np.eye(CLASSES, dtype=np.float32)[wanted]
+    return some, x
+
+
+def prior_layer() -> logistic.Solution:
+    some, x = apart(90)
+    return logistic.solve(x[:, 1], linear_layer.labels(some), np.ones(90), 0.03, CLASSES, 4)
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["of the same kind", "of another kind"])
+def test_a_layer_is_drawn_towards_one_that_is_there_as_far_as_held_out_clips_agree(
+    turned: bool,
+) -> None:
+    prior = prior_layer()
+    few, x = apart(15, turned=turned)
+    folds = linear_layer.speaker_folds(few, {"home"})
+    weights = np.ones(len(few))
+    found = linear_layer.choose(x, few, weights, folds, CLASSES, blocks=1, prior=prior)
+    (one,) = found.hyperparameters
+    assert (one.prior == 0) == turned
+    data = linear_layer.FittingSet(x[:, 1], few, weights, CLASSES, prior)
+    many, others = apart(60, turned=turned)
+    answered = data.solve(found.hyperparameters)(torch.from_numpy(others[:, 1])).argmax(1)
+    assert (answered.numpy() == linear_layer.labels(many)).mean() > 0.8
+
+
+def test_the_largest_penalty_leaves_the_layer_that_is_there_but_for_its_bias() -> None:
+    prior = prior_layer()
+    few, x = apart(15)
+    data = linear_layer.FittingSet(x[:, 1], few, np.ones(15), CLASSES, prior)
+    found = data.solve([Hyperparameters(4, max(linear_layer.PRIOR_PENALTIES), prior=1.0)])
+    change = found(torch.from_numpy(x[:, 1])) - prior(torch.from_numpy(x[:, 1]))
+    assert change.std(0).max() < 0.01
+
+
+def test_the_layer_of_a_network_is_what_it_answers_by() -> None:
+    network = encoder()
+    some = clips(6)
+    x = pooled_features.layer_features(pooled_features.pooled(network, some), 1, False)
+    given = logistic.solve(x, linear_layer.labels(some), np.ones(6), 0.1, CLASSES, x.shape[1])
+    linear_layer.set_linear_layer(given, network)
+    found = linear_layer.linear_layer_of(network)
+    assert found is not None
+    torch.testing.assert_close(found(torch.from_numpy(x)), given(torch.from_numpy(x)))
+    nn.init.ones_(network.pool.score.weight)
+    assert linear_layer.linear_layer_of(network) is None, "attention weighs frames"

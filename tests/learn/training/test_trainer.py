@@ -421,3 +421,39 @@ def test_our_own_encoder_gets_a_linear_layer_once_it_is_trained(fold: Fold) -> N
     assert isinstance(found, Encoder) and isinstance(first.network, Encoder)
     assert same(found.encoder.state_dict(), first.network.encoder.state_dict())
     assert not same(found.output.state_dict(), first.network.output.state_dict())
+
+
+# A linear layer drawn towards that of the initial run
+
+DRAWN = replace(SOLVED, train=replace(SOLVED.train, penalty="prior", refit=True))
+
+
+def test_a_solved_layer_may_be_drawn_towards_that_of_the_initial_run(
+    fold: Fold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = trained(SOLVED, fold)
+    monkeypatch.setattr(linear_layer, "PRIOR_PENALTIES", (1e7,))
+    monkeypatch.setattr(linear_layer, "PRIOR_SHARES", (1.0,))
+    found = trained(DRAWN, fold, init=as_run(first))
+    clips = list(found.checked)
+    change = logits(found.network, clips) - logits(first.network, clips)
+    assert change.std(0).max() < 0.01 and found.training.best_epoch == 1
+    # Its classes may be some of the initial run's, in another order.
+    other = trained(DRAWN, fold, ("disgust", "anger"), init=as_run(first))
+    turned = logits(other.network, clips) - logits(first.network, clips)[:, [1, 0]]
+    assert turned.std(0).max() < 0.01
+
+
+@pytest.mark.parametrize("why", ["no run", "other classes", "other layers", "attention"])
+def test_without_such_a_layer_there_is_none_to_be_drawn_towards(why: str, fold: Fold) -> None:
+    first = as_run(trained(SOLVED, fold))
+    classes, recipe = ("anger", "disgust"), DRAWN
+    if why == "other classes":
+        first = replace(first, classes=("anger", "calm"))
+    elif why == "other layers":
+        recipe = replace(DRAWN, model=replace(DRAWN.model, pool_layers="all"))
+    elif why == "attention":
+        assert isinstance(first.network, Encoder)
+        torch.nn.init.ones_(first.network.pool.score.weight)
+    with pytest.raises(ConfigError, match=r'train\.penalty: "prior" needs an initial run'):
+        trained(recipe, fold, classes, init=None if why == "no run" else first)

@@ -4,6 +4,9 @@ N clips, L layers (the input of the first block and the output of each), D featu
 It is a logistic regression on the mean, or mean and deviation, of each clip's frames. Chosen are
 the block, the pooling and the penalty that answer held-out speakers best, whose answers also serve
 calibration; or the layers of all poolings and penalties are averaged.
+
+A layer may be drawn towards one that is there already (maximum a posteriori, with a Gaussian prior
+around its weights): then only the difference from a share of it is penalised.
 """
 
 from __future__ import annotations
@@ -21,12 +24,14 @@ from torch.nn import functional as F
 from emelia.learn.data.loader import Clip
 from emelia.learn.model.network import Encoder
 from emelia.learn.training import nuisance_penalty
-from emelia.learn.training.logistic import STEPS, Solution, Weights, average, solve
+from emelia.learn.training.logistic import STEPS, Solution, Weights, average, combine, solve
 from emelia.learn.training.pooled_features import Array, layer_features
 from emelia.metrics import uar
 
 PENALTIES = (0.3, 0.1, 0.03)  # on squared weights of standardised features, to choose from
 AVERAGED_PENALTIES = (1.0, *PENALTIES, 0.01)
+# On the difference from a layer that is there, and of that layer: all of it, half, nothing.
+PRIOR_PENALTIES, PRIOR_SHARES = (3000.0, 300.0, 30.0, 3.0, 0.3), (1.0, 0.5, 0.0)
 QUICK_STEPS = 25  # of L-BFGS to compare candidates; 30 answer within 0.2 points of 100
 GROUPS = 6  # of speakers that are held out in turn, at most
 Mask = NDArray[np.bool_]
@@ -39,6 +44,7 @@ class Hyperparameters:
     columns: int  # D: the mean alone; 2D: the deviation too
     penalty: float  # on squared weights
     nuisance: float = 0.0  # weight of the penalty on differences between speakers and corpora
+    prior: float = 0.0  # share of the layer that is there already
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class FittingSet:
     clips: Sequence[Clip]
     weights: Weights  # (N,)
     classes: int
+    prior: Solution | None = None  # a layer that is there already
 
     def solve(self, candidates: Sequence[Hyperparameters], steps: int = STEPS) -> Solution:
         """The linear layer for these clips, the mean of those of all candidates."""
@@ -70,14 +77,17 @@ class FittingSet:
             utterances = [clip.utterance for clip in self.clips]
             strength = np.float32(one.nuisance**0.5)  # it acts on squared offsets
             offsets = nuisance_penalty.offsets(self.x, truth, utterances) * strength
-        return solve(
-            self.x, truth, self.weights, one.penalty, self.classes, one.columns, steps, offsets
-        )
+        given = self.prior(torch.from_numpy(self.x)) if self.prior and one.prior else None
+        found = solve(
+            self.x, truth, self.weights, one.penalty, self.classes, one.columns, steps, offsets,
+            None if given is None else one.prior * given,
+        )  # fmt: skip
+        return combine(found, self.prior, one.prior) if self.prior and one.prior else found
 
     def only(self, kept: Mask) -> FittingSet:
         """The clips that are marked (N,)."""
         clips = [clip for clip, keep in zip(self.clips, kept, strict=True) if keep]
-        return FittingSet(self.x[kept], clips, self.weights[kept], self.classes)
+        return FittingSet(self.x[kept], clips, self.weights[kept], self.classes, self.prior)
 
 
 def choose(
@@ -91,6 +101,7 @@ def choose(
     all_layers: bool = False,
     strengths: Sequence[float] = (),
     averaged: bool = False,
+    prior: Solution | None = None,
 ) -> Choice:
     """Choose the block and the hyperparameters by cross-validation.
 
@@ -103,11 +114,18 @@ def choose(
         strengths: candidates, besides 0, for the weight of the nuisance penalty.
         averaged: whether the layers of all penalties and poolings are averaged instead of one of
             them chosen; few speakers choose by chance, and the wrong one for the next.
+        prior: a layer to draw towards; how much is chosen then, by the loss, and nothing else.
     """
     best = []
     for block in [blocks] if blocks else range(1, x.shape[1]):
-        data = FittingSet(layer_features(x, block, all_layers), clips, weights, classes)
+        data = FittingSet(layer_features(x, block, all_layers), clips, weights, classes, prior)
         folds, width = _CrossValidation(block, data, held_out), data.x.shape[1]
+        if prior:
+            each = product(PRIOR_PENALTIES, PRIOR_SHARES)
+            return min(
+                (folds.run((Hyperparameters(width, p, prior=share),)) for p, share in each),
+                key=_best_loss,
+            )
         penalties = AVERAGED_PENALTIES if averaged else PENALTIES
         every = tuple(starmap(Hyperparameters, product((width // 2, width), penalties)))
         groups = [every] if averaged else [(one,) for one in every]
@@ -149,6 +167,16 @@ def _score(choice: Choice) -> tuple[float, float]:
     return uar(truth, choice.answers.argmax(1)), -loss.item()
 
 
+def _best_loss(choice: Choice) -> float:
+    """Cross-entropy at the temperature that is best for it, all classes alike."""
+    answers, truth = torch.from_numpy(choice.answers), torch.from_numpy(labels(choice.clips))
+    alike = truth.bincount(minlength=answers.shape[1]).clamp(min=1).float().reciprocal()
+    return min(
+        F.cross_entropy(answers / temperature, truth, weight=alike).item()
+        for temperature in np.geomspace(0.25, 8, 16)
+    )
+
+
 def labels(clips: Sequence[Clip]) -> NDArray[np.int64]:
     """Class numbers (N,)."""
     return np.array([clip.label for clip in clips])
@@ -171,6 +199,14 @@ def corpus_folds(clips: Sequence[Clip]) -> list[Mask]:
     """Masks (N,) of what each fold holds out: one corpus, as where an unseen one is tested."""
     corpora = np.array([clip.utterance.corpus for clip in clips])
     return [corpora == corpus for corpus in np.unique(corpora)]
+
+
+def linear_layer_of(network: Encoder) -> Solution | None:
+    """The linear layer of a network; None where attention makes it another function of frames."""
+    if any(parameter.any() for parameter in network.pool.score.parameters()):
+        return None
+    weight, bias = network.output.weight.detach(), network.output.bias.detach()
+    return Solution(network.shift, 1 / network.scale, weight, bias, 0.0)
 
 
 def set_linear_layer(solution: Solution, network: Encoder) -> None:
