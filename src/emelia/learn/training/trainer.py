@@ -110,7 +110,7 @@ class FrozenEncoder:
 
 @dataclass
 class TrainingClips:
-    """The training clips of a job, loaded when they are first by_corpus for."""
+    """The training clips of a job, loaded when they are first asked for."""
 
     job: TrainingJob
     loader: Loader
