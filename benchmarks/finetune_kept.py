@@ -3,7 +3,7 @@
     python benchmarks/finetune_kept.py [CORPORA] [--model NAME] [--sizes 5,10,20] [--draws 5]
         [--into FILE] [--name BLOCK]
 
-CORPORA are names or folders, with commas between them, of what the model has not heard. For each
+CORPORA are names or folders, with commas between them, of what the model has not seen. For each
 draw up to four speakers are drawn, one at least left for the test, and so many clips of each
 emotion from them, shared out among the speakers. The model learns from these as `emelia finetune`
 does, and is kept or left as it was by the same rule: only clips that are learnt from have a say in
@@ -229,13 +229,13 @@ def main() -> None:
 
 
 def prepare(model: str, name: str, settings: Sequence[str]) -> Bench:
-    """Read a model and a corpus that it has not heard."""
+    """Read a model and a corpus that it has not seen."""
     place = Path(find_model(model))
     start, card = read(place), read_card(place)
     merged = list(CORPORA[name].merges) if name in CORPORA else []  # `calm` would count as neutral
     corpus = read_corpus(name, emotions=card.labels, complete=False, apart=merged)
     if unseen(corpus, start.seen) != corpus:
-        raise SystemExit(f"{model}: has heard clips of {name}. Take another model.")
+        raise SystemExit(f"{model}: has seen clips of {name}. Take another model.")
     run = restricted(start.run(), corpus.emotions)
     loaded = Loader(run.recipe, corpus.emotions).load(corpus.utterances)
     clips = {clip.utterance.id: clip for clip in loaded}

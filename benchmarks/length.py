@@ -3,7 +3,7 @@
     python benchmarks/length.py [CORPUS ...] [--models default,best] [--lengths 3,10,30,60]
         [--clips 60] [--seed 0] [--whole] [--into FILE] [--name BLOCK]
 
-CORPORA are ones that the models have not heard. For each length clips of one speaker and one
+CORPORA are ones that the models have not seen. For each length clips of one speaker and one
 emotion, drawn at random, are joined until they last as long; speakers and emotions take turns.
 Pauses of zeros and of noise at -60 dB are put before and after single clips. `--whole` asks the
 network about the single clips as they are, in one piece, too, as models are trained and cards

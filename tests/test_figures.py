@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FIGURE = r"(?<![\w.-])\d+\.\d+(?![\w.])"
-UNHEARD = "corpora never heard"
+UNHEARD = "corpora never seen"
 
 
 def _make_results() -> ModuleType:

@@ -519,7 +519,7 @@ def test_ctrl_c_before_the_first_epoch_promises_nothing(
 
 @pytest.fixture
 def trained(run: Run, corpus: Path, tmp_path: Path) -> Path:
-    """A run that has heard two of the three speakers."""
+    """A run that has seen two of the three speakers."""
     train = ("train", "variable-3", corpus, *TINY[:-2], "--fold", "1", "--out", tmp_path / "run")
     answer = run(*train)
     assert answer.code == 0, answer.err

@@ -201,7 +201,7 @@ class TrainConfig:
     selection_groups: Literal["speakers", "corpora"] = setting(
         "speakers",
         "who is left out in turn to choose and calibrate a solved linear layer that is refitted; "
-        "corpora: for recordings of sources never heard",
+        "corpora: for recordings of sources never seen",
         without={"selected by speakers": "speakers", "no refit": "speakers"},
         solved=True,
         solved_only=True,

@@ -43,5 +43,5 @@ def heard_before(study: Study) -> bool:
 
 
 def apart(study: Study) -> bool:
-    """Whether no test speaker was heard before; False where that is not known."""
+    """Whether no test speaker was seen before; False where that is not known."""
     return not heard_before(study) and not nameless(study)

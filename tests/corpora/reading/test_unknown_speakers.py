@@ -86,7 +86,7 @@ def test_unknown_speakers_are_not_counted(anonymous: Study) -> None:
 def test_unknown_speakers_are_not_compared_with_unseen_ones(anonymous: Study) -> None:
     others = detail_tables.elsewhere(anonymous)
     here = next(row for row in others.rows if "(here)" in row[0])
-    assert here[2] == "unknown" and not any(row[2] == "unheard" for row in others.rows)
+    assert here[2] == "unknown" and not any(row[2] == "unseen" for row in others.rows)
     (known,) = studies(study(loso(utterances())))
     assert apart(known) and not nameless(known)
     assert not detail_tables.random_against_apart([anonymous, known]).rows
@@ -202,7 +202,7 @@ def test_every_command_says_that_the_figures_flatter(own: Path) -> None:
         said = run(*command, *TINY)
         assert UNKNOWN_SPEAKERS in said and "1 speaker" not in said
     again = run("evaluate", "runs/own-variable-3", own)
-    assert "training may have heard the same voices" in again
+    assert "training may have seen the same voices" in again
     assert "other clips of these speakers" not in again
 
 

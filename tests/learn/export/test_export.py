@@ -604,9 +604,9 @@ def test_the_page_says_that_validation_clips_were_not_trained_on(who: str) -> No
     card = Card("b", ("a", "b", "c"), SHORT, AudioConfig(), 1.0, 0.5, settings={"train": train})
     text = to_markdown(replace(card, metrics={"validation": found}))
     assert "| validation, aesdd | 200 |" in text and "| validation, nemo | 200 |" in text
-    assert ("had not heard the clip's corpus, as" in text) == (who == "corpora")
+    assert ("had not seen the clip's corpus, as" in text) == (who == "corpora")
     assert ("every corpus has the same say" in text) == (who == "corpora")
-    assert ("had not heard the clip." in text) == (who == "speakers")
+    assert ("had not seen the clip." in text) == (who == "speakers")
     told = f"On validation clips confidence and accuracy are {100 * found['ece'][1]:.1f} points"
     assert (told in text) == (who == "corpora")
     own = ", ".join(

@@ -1,4 +1,4 @@
-"""A model file is enough to go on from: the network comes back, and so does what it has heard."""
+"""A model file is enough to go on from: the network comes back, and so does what it has seen."""
 
 from __future__ import annotations
 

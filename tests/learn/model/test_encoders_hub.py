@@ -542,7 +542,7 @@ def test_waveforms_are_standardised_as_transformers_does(
     front_end: type[FrontEnd], wave: Array
 ) -> None:
     sounds = [0.1 * wave + 0.02, wave[:9000], np.zeros(100, np.float32), np.ones(1, np.float32)]
-    batch = torch.full((4, len(wave)), 9.0)  # what lies past a clip's end is not heard
+    batch = torch.full((4, len(wave)), 9.0)  # what lies past a clip's end is not seen
     for row, sound in zip(batch, sounds, strict=True):
         row[: len(sound)] = torch.from_numpy(sound)
     samples = torch.tensor([len(s) for s in sounds])

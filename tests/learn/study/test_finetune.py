@@ -215,7 +215,7 @@ def test_a_model_file_is_fine_tuned_as_its_run_is(
     finetuned: Answer, rooms: Path, tmp_path: Path
 ) -> None:
     more = record(tmp_path / "more", ("tired", "stressed"), ("u", "v", "w"), 3)
-    record(more, ("tired", "stressed"), ("x", "y", "z"), 2)  # of whom it has heard two
+    record(more, ("tired", "stressed"), ("x", "y", "z"), 2)  # of whom it has seen two
     heard = set(about(rooms / "new")["heard"])
     known = [u for u in read_corpus(more).utterances if u.digest in heard]
     assert len(known) == 8
@@ -223,7 +223,7 @@ def test_a_model_file_is_fine_tuned_as_its_run_is(
     for name, place in places.items():
         answer = emelia("finetune", place, more, *QUICK, "--out", tmp_path / name)
         assert answer.code == 0, answer.err
-        assert f"{len(known)} clips left out: new has heard them before" in answer.err
+        assert f"{len(known)} clips left out: new has seen them before" in answer.err
         assert "new before and after" in answer.out
     run, file = (load_run(tmp_path / name).network.state_dict() for name in places)
     assert same(run, file)
@@ -247,15 +247,15 @@ def test_clips_that_the_model_has_seen_are_left_out(rooms: Path, tmp_path: Path)
     assert known
     answer = emelia("finetune", rooms / "model", mixed, *QUICK, "--out", tmp_path / "new")
     assert answer.code == 0, answer.err
-    assert f"{len(known)} clips left out: model has heard them before" in answer.err
-    assert "has heard other clips of these speakers: the figures flatter" in answer.err
+    assert f"{len(known)} clips left out: model has seen them before" in answer.err
+    assert "has seen other clips of these speakers: the figures flatter" in answer.err
     after = about(tmp_path / "new")["parts"]
     assert not {u.id for u in known} & {id for part in after.values() for id in part}
 
 
 def test_nothing_new_is_an_error_with_a_remedy(rooms: Path, tmp_path: Path) -> None:
     corpus = read_corpus(rooms / "acted")
-    with pytest.raises(CorpusError, match=r"has heard all of its 18 clips.*other recordings"):
+    with pytest.raises(CorpusError, match=r"has seen all of its 18 clips.*other recordings"):
         unseen(corpus, {u.digest for u in corpus.utterances})
 
 

@@ -102,7 +102,7 @@ def warning(answer: Answer) -> str:
 def test_what_answers_held_out_clips_no_better_is_not_kept(rooms: Rooms) -> None:
     assert rooms.answer.code == 0, rooms.answer.err
     answers = read_answers(rooms.out, 2)["validation"]
-    assert set(answers.speakers) == set(SPEAKERS[1:]), "each answered by what had not heard it"
+    assert set(answers.speakers) == set(SPEAKERS[1:]), "each answered by what had not seen it"
     right = int((answers.logits.argmax(1) == answers.truth).sum())
     before = as_before(rooms, *SPEAKERS[1:])
     was_right = int((before.logits.argmax(1) == before.truth).sum())

@@ -78,13 +78,13 @@ def test_a_run_that_has_seen_test_clips_is_refused(
     first, second, _ = trained(corpus, split, tmp_path / "s")
     folder = cell_folder(tmp_path / "s", first)
     assert find_run(folder, "loso", first.fold) is not None
-    with pytest.raises(RunError, match=r"has heard 4 clips that fold 2 tests with, .* among them"):
+    with pytest.raises(RunError, match=r"has seen 4 clips that fold 2 tests with, .* among them"):
         find_run(folder, "loso", second.fold)
-    with pytest.raises(RunError, match="has heard"):
+    with pytest.raises(RunError, match="has seen"):
         tasks(corpus, split, [PLAIN], [0], init=folder)
     (one,) = tasks(corpus, split, [PLAIN], [0], init=folder, only=first.fold.name)
     assert (one.fold, one.data.folds) == (first.fold, 3)
-    with pytest.raises(RunError, match="has heard"):
+    with pytest.raises(RunError, match="has seen"):
         tasks(corpus, split, [STUDENT], [0], teacher=folder)
 
 
@@ -195,7 +195,7 @@ def test_errors_tell_places_that_are_no_run_apart(
     about = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps({**about, "heard": []}))
     (folder / "model.safetensors").write_bytes(b"")
-    with pytest.raises(RunError, match="does not say which clips it has heard"):
+    with pytest.raises(RunError, match="does not say which clips it has seen"):
         find_run(folder, "loso", fold)
 
 

@@ -53,7 +53,7 @@ def test_the_squares_of_offsets_are_the_variances_between_speakers_and_corpora()
 def test_classes_that_some_speakers_lack_do_not_count_as_theirs() -> None:
     some = people({"a": 3}, 8)
     x, labels = drawn(some)
-    labels[:8] = 1  # the first speaker is never heard in the other class
+    labels[:8] = 1  # the first speaker is never seen in the other class
     x[:8, 0] = 5
     assert np.abs(nuisance_penalty.offsets(x, labels, some)[:, 0]).max() < 1e-5
 

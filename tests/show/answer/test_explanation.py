@@ -139,7 +139,7 @@ def silenced(wave: NDArray[np.float32], frames: NDArray[np.int64], hop: int) -> 
 def test_silencing_salient_frames_takes_away_more_than_others(
     corpora: Callable[[str], Path],
 ) -> None:
-    """The deletion test, on clips of speakers whom the model has not heard."""
+    """The deletion test, on clips of speakers whom the model has not seen."""
     recognizer, rng = load("aesdd"), np.random.default_rng(0)
     paths = [
         p for p in sorted(corpora("aesdd").rglob("*")) if (f := parse(p)) and f.speaker in "15"

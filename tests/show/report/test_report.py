@@ -263,7 +263,7 @@ def test_the_commonest_mistake_is_the_largest_confusion(study: Study) -> None:
 
 def test_limits_follow_from_the_study(study: Study) -> None:
     heard = " ".join(limitations(studies(fake_study.study(RANDOM, seeds=[0]))[0]))
-    assert "also heard before the test" in heard
+    assert "also seen before the test" in heard
     assert "One seed only for variable-3 and emelia" in heard
     unheard = " ".join(limitations(study))
     assert "also heard" not in unheard

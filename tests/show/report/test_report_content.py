@@ -113,11 +113,9 @@ def test_a_study_stands_among_the_figures_of_its_own_kind() -> None:
     assert table.best == sum(figure > 100 * study.best.accuracy for figure in unheard)
     assert table.rows[table.best][0] == "emelia (here)"
     kinds = [row[2] for row in table.rows]
-    assert kinds == ["unheard"] * (len(unheard) + 1) + ["heard in training"] * len(
-        founding("aesdd")
-    )
+    assert kinds == ["unseen"] * (len(unheard) + 1) + ["seen in training"] * len(founding("aesdd"))
     (random,) = studies(RANDOM)
-    assert {row[2] for row in detail_tables.elsewhere(random).rows} == {"heard in training"}
+    assert {row[2] for row in detail_tables.elsewhere(random).rows} == {"seen in training"}
 
 
 def test_a_corpus_nobody_has_published_on_has_no_such_table() -> None:

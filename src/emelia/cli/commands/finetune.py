@@ -128,11 +128,11 @@ def _usable(corpus: Corpus, start: EarlierRun) -> Corpus:
 
     data = unseen(corpus, start.seen)
     if known := len(corpus.utterances) - len(data.utterances):
-        console.warn(f"{known} clips left out: {start.name} has heard them before.")
+        console.warn(f"{known} clips left out: {start.name} has seen them before.")
         trained = {u.speaker for u in corpus.utterances if u.digest in start.seen}
         if trained & set(data.speakers) - {UNKNOWN_SPEAKER}:
             console.warn(
-                f"{start.name} has heard other clips of these speakers: the figures flatter."
+                f"{start.name} has seen other clips of these speakers: the figures flatter."
             )
     if few := check_sizes(data):
         console.warn(f"few clips: {', '.join(few)}. The figures will tell little.")

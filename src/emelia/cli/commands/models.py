@@ -107,7 +107,7 @@ def _facts(card: Card, path: Path) -> list[tuple[str, str]]:
         ("recipe", f"{card.recipe} ({card.recipe_digest})"),
         ("split", f"{split.get('protocol') or split.get('name', '')} {clips}"),
         ("unchanged", card.unchanged),
-        ("validation", "by layers that had heard nothing of the clip's corpus; every corpus has "
+        ("validation", "by layers that had seen nothing of the clip's corpus; every corpus has "
                        "the same say in temperature and threshold" if card.for_strangers else ""),
         ("temperature", f"{card.temperature:.3f}"),
         ("made", f"{card.created} {card.commit[:12]}"),

@@ -94,11 +94,11 @@ def study(
 ) -> None:
     """Train and compare networks on a corpus, and write a report.
 
-    Speakers of the test clips are never heard in training unless you ask for a random
+    Speakers of the test clips are never seen in training unless you ask for a random
     split. Finished trainings are kept: the same command goes on where it stopped.
 
     Of corpora joined by + you may test on one in turn, or on one language, that training has
-    not heard: --split loco, --split language. --with adds corpora to training alone.
+    not seen: --split loco, --split language. --with adds corpora to training alone.
 
     Examples: emelia study · emelia study recordings/ --split folds-5 --seeds 3 ·
     emelia study aesdd --with ravdess+emodb · emelia study aesdd+emodb+nemo --split loco ·

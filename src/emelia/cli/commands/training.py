@@ -66,7 +66,7 @@ def train(
     teacher: TeacherOption = None,
     track: TrackOption = "",
 ) -> None:
-    """Train one network and test it once on speakers it has not heard.
+    """Train one network and test it once on speakers it has not seen.
 
     Ctrl-C keeps the best epoch so far in the run folder; --resume goes on from there.
 
@@ -134,10 +134,10 @@ def evaluate(
     for emotion, count in found.foreign.items():
         console.warn(f"{count} clips of {emotion} left out: the run does not know it.")
     if found.shared_speakers:
-        console.warn("training heard other clips of these speakers: the figures flatter.")
+        console.warn("training has seen other clips of these speakers: the figures flatter.")
     if any(answer["speaker"] == UNKNOWN_SPEAKER for answer in found.answers):
         console.warn(
-            "who speaks is not known of every clip: training may have heard the same voices, so "
+            "who speaks is not known of every clip: training may have seen the same voices, so "
             "that the figures flatter."
         )
     show_figures(

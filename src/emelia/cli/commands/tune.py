@@ -72,7 +72,7 @@ def tune(
     """Search better settings for a recipe, and test them once.
 
     Learning rate, schedule, weight decay, dropout, width, masks, mixup and the strength of
-    changed copies are searched. The test speakers of the fold are never heard in it: each
+    changed copies are searched. The test speakers of the fold are never seen in it: each
     trial is judged on inner folds of the others. At the end the best settings and the
     recipe itself are trained and tested on the fold. Ctrl-C keeps finished trials: the same
     command goes on.

@@ -1,6 +1,6 @@
 """Audit a split: which speakers, sentences and identical recordings its parts share.
 
-A test is easier for a network that has heard its speakers or sentences in training. So the audit
+A test is easier for a network that has seen its speakers or sentences in training. So the audit
 is shown beside every figure.
 """
 

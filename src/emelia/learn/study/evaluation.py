@@ -32,7 +32,7 @@ def evaluate(run: Run, corpus: Corpus) -> Evaluation:
     """
     digests = run.seen
     if not digests:
-        raise RunError("this run does not say which clips it has heard. Train it again.")
+        raise RunError("this run does not say which clips it has seen. Train it again.")
     unseen = [u for u in corpus.utterances if u.digest not in digests]
     known = [u for u in unseen if u.emotion in run.classes]
     if not known:

@@ -87,7 +87,7 @@ def unseen(corpus: Corpus, seen: Collection[str]) -> Corpus:
     kept = _without(corpus, seen)
     if not kept.utterances:
         raise CorpusError(
-            f"{corpus.name}: the model has heard all of its {len(corpus.utterances)} clips, so "
+            f"{corpus.name}: the model has seen all of its {len(corpus.utterances)} clips, so "
             "there is nothing new to learn. Give it other recordings, or train on these anew "
             "with `emelia train`."
         )

@@ -77,7 +77,7 @@ def inner_folds(corpus: Corpus, outer: Fold, count: int = 3) -> tuple[Fold, ...]
     speakers = {u.speaker for u in clips}
     if shared := sorted(speakers & {u.speaker for u in outer.test}):
         raise SplitError(
-            f"fold {outer.name}: its test speakers {', '.join(shared)} are also heard in "
+            f"fold {outer.name}: its test speakers {', '.join(shared)} are also in "
             "training, so a search would meet them. Choose a split with disjoint speakers."
         )
     if len(speakers) < FEWEST_SPEAKERS:

@@ -117,7 +117,7 @@ def find_run(place: Path, split: str, fold: Fold) -> EarlierRun:
     found = read(place if single else _of_fold(place, split, fold.name))
     if leaked := [u.id for u in fold.test if u.digest in found.seen]:
         raise RunError(
-            f"{found.place}: has heard {len(leaked)} clips that fold {fold.name} tests with, "
+            f"{found.place}: has seen {len(leaked)} clips that fold {fold.name} tests with, "
             f"{leaked[0]} among them. Take a run that was trained on other speakers."
         )
     return found
@@ -143,7 +143,7 @@ def read(place: Path) -> EarlierRun:
         raise RunError(f"{place}: not a whole run folder ({error}).") from None
     seen = seen_clips(about)
     if not seen:
-        raise RunError(f"{place}: does not say which clips it has heard. Train it again.")
+        raise RunError(f"{place}: does not say which clips it has seen. Train it again.")
     return EarlierRun(
         name, place, sha256(weights).hexdigest()[:16], seen, recipe, corpora_of(about)
     )

@@ -30,9 +30,9 @@ def _refitted(card: Card) -> str:
         return ""
     told = (
         "Made once more on training and validation clips; validation figures are of networks "
-        "that had not heard the clip"
+        "that had not seen the clip"
     )
-    own = "'s corpus, as this one has not heard that of a new recording"
+    own = "'s corpus, as this one has not seen that of a new recording"
     return f"{told}{own if card.for_strangers else ''}."
 
 

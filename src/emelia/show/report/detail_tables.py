@@ -137,7 +137,7 @@ def elsewhere(study: Study) -> Table:
         )
     lines += [_reference(one) for one in others]
     note = (
-        "± is the deviation over runs. Where test speakers were heard in training, a figure says "
+        "± is the deviation over runs. Where test speakers were seen in training, a figure says "
         "nothing about new people. Splits differ, so a few points tell nothing."
     )
     columns = ("system", "accuracy %", "test speakers", "split", "source")
@@ -145,27 +145,27 @@ def elsewhere(study: Study) -> Table:
 
 
 def random_against_apart(found: Sequence[Study]) -> Table:
-    """Each way of training where test speakers were heard before, beside where they were not."""
+    """Each way of training where test speakers were seen before, beside where they were not."""
     lines = []
     for corpus in grouped(found, lambda s: (s.sample.corpus, s.sample.classes)).values():
         heard = [(s, r) for s in corpus if heard_before(s) for r in s.complete]
-        unheard = [(s, r) for s in corpus if apart(s) for r in s.complete]
+        unseen = [(s, r) for s in corpus if apart(s) for r in s.complete]
         lines += [
             _difference(one, other, row, twin)
             for one, row in heard
-            for other, twin in unheard
+            for other, twin in unseen
             if _same(row, twin)
         ]
     columns = (
-        "recipe", "heard before", "best test epoch %", "accuracy %",
-        "unheard", "accuracy % (95 %)", "claimed too much", "epochs run",
+        "recipe", "seen before", "best test epoch %", "accuracy %",
+        "unseen", "accuracy % (95 %)", "claimed too much", "epochs run",
     )  # fmt: skip
     gaps = [float(line[-2]) for line in lines]
     over = sum(gap > 0 for gap in gaps)
     note = (
         f"In {over} of {len(gaps)} pairs the random split claims more than new speakers get, "
         f"{np.mean(gaps or [0]):+.1f} points on average. "
-        "A pair is one recipe, but for how long it trains, tested on speakers it has heard and on "
+        "A pair is one recipe, but for how long it trains, tested on speakers it has seen and on "
         "speakers it has not. Claimed too much: points from what the random split gives, by its "
         "best test epoch where that was recorded, to what new speakers get."
     )
@@ -207,7 +207,7 @@ def _of_study(study: Study) -> str:
 
 
 def _heard(apart: bool) -> str:
-    return "unheard" if apart else "heard in training"
+    return "unseen" if apart else "seen in training"
 
 
 def _by_gender(row: Row) -> dict[str, dict[str, float]]:

@@ -110,7 +110,7 @@ def _elsewhere(study: Study, best: Row) -> str:
         for where, names in places
         if names
     ]
-    kind = "unheard in training" if apart(study) else "heard in training, too"
+    kind = "unseen in training" if apart(study) else "seen in training, too"
     if nameless(study) and not heard_before(study):
         kind += ", as here they may be"
     return (

@@ -48,8 +48,8 @@ def _heard(study: Study) -> str:
     if not heard_before(study):
         return ""
     return (
-        "Test speakers are also heard before the test, so these figures say nothing about people "
-        "the network has never heard."
+        "Test speakers are also seen before the test, so these figures say nothing about people "
+        "the network has never seen."
     )
 
 

@@ -20,7 +20,7 @@ class Reference:
     corpus: str
     system: str
     accuracy: float  # percent
-    apart: bool  # test speakers unheard in training
+    apart: bool  # test speakers unseen in training
     protocol: str
     source: str
     spread: float | None = None  # standard deviation over runs
@@ -58,11 +58,11 @@ REFERENCES = (
 
 
 def references(corpus: str, apart: bool) -> list[Reference]:
-    """Figures of a corpus with test speakers unheard in training, or heard; highest first."""
+    """Figures of a corpus with test speakers unseen in training, or heard; highest first."""
     found = [r for r in REFERENCES if r.corpus == corpus and r.apart == apart]
     return sorted(found, key=lambda r: -r.accuracy)
 
 
 def founding(corpus: str) -> list[Reference]:
-    """The founding study's figures of a corpus, whose test speakers were heard in training."""
+    """The founding study's figures of a corpus, whose test speakers were seen in training."""
     return [r for r in references(corpus, apart=False) if r.source == _FOUNDING]

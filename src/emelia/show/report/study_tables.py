@@ -29,14 +29,14 @@ def all_tables(study: Study) -> list[Table]:
 
 
 def folds(study: Study) -> Table:
-    """UAR of each recipe on each corpus or language that training had not heard."""
+    """UAR of each recipe on each corpus or language that training had not seen."""
     split = study.sample.split
     names = dict.fromkeys(cell.fold for row in study.rows for cell in row.cells)
     named = split.partition("+")[0] in NAMED_FOLDS
     lines = [
         (name, *(_of_fold(row, name) for row in study.rows)) for name in (names if named else ())
     ]
-    columns = ("not heard in training", *map(label, study.rows))
+    columns = ("not seen in training", *map(label, study.rows))
     return Table(titled(study.sample, "UAR % (95 %) by test part"), columns, tuple(lines))
 
 

@@ -68,7 +68,7 @@ def best_table(found: SearchResult, own: Values) -> Table:
 def page(recipe: Recipe, tables: Sequence[Table], protocol: Sequence[str], command: str) -> str:
     """The Markdown page of a search; the figure beside it is `tuning.png`."""
     facts = [
-        "Search: speakers of the test part were never heard in it. Those of the training and "
+        "Search: speakers of the test part were never seen in it. Those of the training and "
         "validation parts were dealt into inner folds; each trial trained on all but one of them "
         "and was judged on that one, in turn.",
         "Test: the recipe and the best settings, trained on the outer training part, their epoch "
