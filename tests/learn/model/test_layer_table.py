@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from emelia.show.report.tables import layers, seconds_seen
 
 from emelia.config import PRESETS, FeatureConfig, ModelConfig, Recipe
 from emelia.learn.model import layer_table as recorded
@@ -15,7 +16,6 @@ from emelia.learn.model.network import Encoder, Network, parameters
 from emelia.learn.study.recipes import all_recipes
 from emelia.learn.training.runs import new_network
 from emelia.results import Architecture
-from emelia.show.report.tables import layers, seconds_seen
 
 OTHERS = (
     Recipe("odd bands", features=FeatureConfig(mels=37), model=ModelConfig("emelia", width=7)),

@@ -243,7 +243,7 @@ def test_blocks_of_any_size_make_the_same_timeline(
     recording: Path, found: Timeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for size in (1_000, 77_777):
-        monkeypatch.setattr("emelia.audio.decoding._BLOCK", size)
+        monkeypatch.setattr("emelia.audio.sndfile._BLOCK", size)
         monkeypatch.setattr(timelines, "_BLOCK", 3_333)
         assert timeline(Loudness(), recording) == found
 
@@ -251,7 +251,7 @@ def test_blocks_of_any_size_make_the_same_timeline(
 def test_progress_goes_up_to_the_whole_length(
     recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emelia.audio.decoding._BLOCK", 16_000)
+    monkeypatch.setattr("emelia.audio.sndfile._BLOCK", 16_000)
     told: list[tuple[float, float]] = []
     timeline(Loudness(), recording, on_progress=lambda done, total: told.append((done, total)))
     done = [d for d, _ in told]
