@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
 from emelia.audio.heard import Heard
 from emelia.audio.limits import Wave
-from emelia.errors import AudioError
+from emelia.errors import AudioError, ConfigError
 
 MIX, EACH = "mix", "each"
+OneChannel = Literal["mix", "left", "right"]
+Channel = Literal["mix", "left", "right", "each"]
 CHANNELS = (MIX, "left", "right", EACH)  # what people may ask for
 # Power of the mean, relative to that of channels which have nothing in common. It is 2 for two
 # equal channels, and 0 where one is the other with its sign turned.
@@ -21,10 +25,26 @@ _FAINT = 1e-4  # of the loudest channel's energy: only crosstalk or noise
 
 
 def channel_names(count: int) -> tuple[str, ...]:
-    """Names of so many channels: left and right, or numbers; one has no name."""
+    """Names of so many channels: mono, left and right, or numbers."""
     if count == 1:
-        return ("",)
+        return ("mono",)
     return ("left", "right") if count == 2 else tuple(str(n + 1) for n in range(count))
+
+
+def named(path: str, channel: str) -> str:
+    """What the answer to a channel is called: "call.wav [left]", or as the recording."""
+    return f"{path} [{channel}]" if channel not in ("", "mono") else path
+
+
+def check_channel(channel: str) -> str:
+    """Refuse what is no channel one may ask for.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if channel not in CHANNELS:
+        raise ConfigError(f"channel: {channel!r}; expected {', '.join(CHANNELS)}.")
+    return channel
 
 
 class Mixer:
@@ -41,7 +61,7 @@ class Mixer:
         self._products = np.zeros((0, 0))  # sums over time of each channel times each other
         self._energy = self._alone = np.zeros(0)
 
-    def __call__(self, block: NDArray[np.float32], rate: int) -> Wave:
+    def __call__(self, block: NDArray[np.floating], rate: int) -> Wave:
         """One channel of a block (T, channels) at `rate` (Hz).
 
         Raises:
@@ -87,7 +107,7 @@ class Mixer:
             raise AudioError(f"{self._name}: has {has}, and no channel {self._channel}.")
         return place
 
-    def _compare(self, block: NDArray[np.float32], rate: int) -> None:
+    def _compare(self, block: NDArray[np.floating], rate: int) -> None:
         count = block.shape[1]
         if len(self._energy) != count:  # the first block, or a joined file of another kind
             self._products = np.zeros((count, count))

@@ -31,7 +31,7 @@ Blocks = Iterator[tuple[NDArray[np.float32], int]]  # (T, channels) and the rate
 
 
 def decode(
-    source: str | Path | bytes,
+    source: str | Path | bytes | BinaryIO,
     *,
     max_seconds: float = 3600.0,
     channel: str = MIX,
@@ -40,7 +40,7 @@ def decode(
     """Decode a recording and average its channels, or take one of them; see `channels.Mixer`.
 
     Args:
-        source: a path, or the bytes of a file.
+        source: a path, the bytes of a file, or a file that is open for reading.
         max_seconds: the longest recording that is taken.
         channel: `mix`, `left`, `right` or a number from 1.
         heard: takes what is to be told beside the sound.

@@ -37,8 +37,8 @@ _CODECS = (
     "adpcm_ima_qt", "adpcm_ima_wav", "adpcm_ms", "adpcm_swf", "adpcm_yamaha", "amr_nb", "amr_wb",
     "ape", "atrac3", "atrac3p", "cook", "dss_sp", "dts", "eac3", "g723_1", "g729", "gsm", "gsm_ms",
     "ilbc", "mace3", "mace6", "mp1", "mp2", "musepack7", "musepack8", "nellymoser", "qcelp",
-    "qdm2", "qdmc", "ra_144", "ra_288", "shorten", "sipr", "speex", "truehd", "truespeech", "tta", "wavpack",
-    "wmalossless", "wmapro", "wmav1", "wmav2", "wmavoice",
+    "qdm2", "qdmc", "ra_144", "ra_288", "shorten", "sipr", "speex", "truehd", "truespeech", "tta",
+    "wavpack", "wmalossless", "wmapro", "wmav1", "wmav2", "wmavoice",
 )  # fmt: skip
 # FFmpeg's names for decoders of these codecs that differ from theirs; no other decoder is tried.
 _ALSO = ("aac_fixed", "libopus", "libvorbis", "mp3float")

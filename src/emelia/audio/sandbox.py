@@ -224,7 +224,7 @@ def _packed(heard: Heard) -> bytes:
     return "\n".join([str(heard.channels), *heard.warnings]).encode()
 
 
-def _unpack(body: bytes, heard: Heard) -> None:
+def _unpack(body: bytearray, heard: Heard) -> None:
     """Take what a child tells of a recording; only text, and little of it.
 
     Raises:

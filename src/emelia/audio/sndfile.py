@@ -1,4 +1,4 @@
-"""Decode by libsndfile, which is always there: WAV, FLAC, Ogg, MP3, AIFF, CAF, AU and their like."""
+"""Decode by libsndfile, which is always there: WAV, FLAC, Ogg, MP3, AIFF, CAF, AU and others."""
 
 from __future__ import annotations
 
@@ -130,7 +130,10 @@ def _ogg(file: BinaryIO, start: int, heard: Heard) -> Iterator[Any]:
             raise Refused(f"Ogg with {chain.codec}")
         heard.declared += chain.declared
         heard.failed = heard.failed or chain.cut
-    yield from [chain.part(file) for chain in found] or [behind(file, start)]
+    if not found:
+        yield behind(file, start)
+    for chain in found:
+        yield chain.part(file)
 
 
 def _head(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from emelia.audio.channels import CHANNELS
 
 ModelOption = Annotated[
     str, typer.Option(help="A model that comes with emelia, see `emelia models`, or a file.")
@@ -26,6 +29,16 @@ ThresholdOption = Annotated[
         show_default=False,
     ),
 ]  # fmt: skip
+
+Channel = StrEnum("Channel", list(CHANNELS))  # type: ignore[misc]
+MIX = Channel("mix")
+ChannelOption = Annotated[
+    Channel,
+    typer.Option(
+        "--channel",
+        help="Of a recording with several: their mean, one of them, or an answer for each.",
+    ),
+]
 
 # Of commands that learn
 

@@ -429,7 +429,9 @@ def with_rate(rate: int) -> bytes:
 
 NO_RECORDINGS: dict[str, tuple[Callable[[], bytes], int, str]] = {
     "text": (lambda: b"these are notes, not sound", 415, "not a known format; expected WAV"),
-    "codec": (lambda: encoded(speech(), codec="ULAW"), 415, "WAV with codec 0x0007"),
+    "codec": (lambda: encoded(speech(), codec="GSM610"), 415, "WAV with GSM 6.10 is not taken"),
+    "ADTS": (lambda: b"\xff\xf1\x60\x40\x42\x5f\xfc" + bytes(99), 415, r"AAC \(ADTS\)"),
+    "AMR": (lambda: b"#!AMR\n" + bytes(99), 415, "AMR is not taken as an upload.*ffmpeg -i"),
     "a head": (lambda: b"\x1aE\xdf\xa3" + bytes(99), 422, "cannot be decoded|no sound"),
     "nothing": (lambda: b"", 422, "is empty"),
     "cut wav": (lambda: encoded(speech())[:30], 422, "damaged or cut short"),

@@ -34,8 +34,12 @@ class Frame(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """One of joined files: its place in bytes, the seconds that its own header promises or 0, and
-    that header mended, or nothing.
+    """One of joined files.
+
+    Attributes:
+        start, end: its place in bytes.
+        declared: seconds that its own header promises; 0 where it has none.
+        head: that header mended; empty where it may stay.
     """
 
     start: int
@@ -84,8 +88,10 @@ def _row(data: bytes, at: int) -> bool:
 
 
 def stretches(file: BinaryIO, start: int, end: int) -> list[Stretch]:
-    """Divide MPEG audio where its rate changes, where a file with a tag or header of its own
-    begins, and where there is more junk than a decoder passes over.
+    """Divide MPEG audio into the files that are joined in it.
+
+    A new one begins where the rate changes, where a header of its own stands, and behind more junk
+    than a decoder passes over.
     """
     begins = list(_begins(file, start, end))
     if not begins:  # no bit rate that is usual; the decoder may know better

@@ -10,6 +10,7 @@ from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.routing import APIRoute
 
+from emelia.audio.channels import Channel
 from emelia.use.answer import Answer
 from emelia.use.server import api_docs, handlers
 from emelia.use.server.errors import RequestError
@@ -86,6 +87,13 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 
 Model = Annotated[str | None, Query(description="A name from /v1/models; else the first of them.")]
 Emotions = Annotated[str, Query(description="Only these may be answered, between commas.")]
+ChannelWord = Annotated[
+    Channel,
+    Query(
+        description="Of several channels: mix, their mean; left; right; or each, with a list "
+        "`channels` of answers."
+    ),
+]
 Threshold = Annotated[
     float | None,
     Query(ge=0, le=1, description="Confidence below which an answer is unsure; else the model's."),
@@ -103,6 +111,7 @@ async def predict(
     model: Model = None,
     emotions: Emotions = "",
     threshold: Threshold = None,
+    channel: ChannelWord = "mix",
     explain: Annotated[bool, Query(description="Add what a page needs to draw it.")] = False,
 ) -> Response:
     """At most five minutes; `/v1/timeline` takes longer ones."""
@@ -110,7 +119,8 @@ async def predict(
     recognizer = service.recognizer(model, emotions, threshold)
     with service.jobs.place():
         data = await read_upload(request, service)
-        ask = partial(handlers.predict, service, recognizer, service.name_of(model), data, explain)
+        name = service.name_of(model)
+        ask = partial(handlers.predict, service, recognizer, name, data, explain, channel)
         found = await service.jobs.run(ask, Job(service.settings.timeout))
     return Response(json_line(found), media_type="application/json")
 
@@ -126,6 +136,7 @@ async def timeline(
     model: Model = None,
     emotions: Emotions = "",
     threshold: Threshold = None,
+    channel: ChannelWord = "mix",
     window: Annotated[float, Query(ge=0.5, le=30, description="Seconds heard at once.")] = 3.0,
     hop: Annotated[float, Query(ge=0.1, le=30, description="Seconds between windows.")] = 1.0,
 ) -> Response:
@@ -138,7 +149,7 @@ async def timeline(
         place = stack.pop_all()  # kept until the work is done, which may outlive this request
     stream = EventStream(service.settings.timeout)
     ask = partial(
-        handlers.timeline, service, recognizer, service.name_of(model), (window, hop), data
+        handlers.timeline, service, recognizer, service.name_of(model), (window, hop), data, channel
     )
     service.keep(stream.work(service.jobs, place, ask))
     first = await stream.first()
