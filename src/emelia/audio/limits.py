@@ -21,9 +21,8 @@ MOST_CHANNELS = 32
 def unknown_format(name: str, what: str, upload: bool = False) -> FormatError:
     """The error for a container or codec that is not decoded, or not where it is an upload."""
     here = " is not taken as an upload" if upload else ""
-    return FormatError(
-        f"{name}: {what}{here}; expected {ACCEPTED}. Convert it: `{conversion(name)}`"
-    )
+    remedy = f"Convert it: `{conversion(name)}`"
+    return FormatError(f"{name}: {what}{here}; expected {ACCEPTED}. {remedy}")
 
 
 def conversion(name: str) -> str:

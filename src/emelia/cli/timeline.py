@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from emelia import console
-from emelia.audio.channels import EACH, Channel
+from emelia.audio.channels import Channel
 from emelia.errors import AudioError, ConfigError, MissingExtraError
 from emelia.table import Table
 from emelia.text import clock, counted, duration
@@ -153,7 +153,7 @@ def _timelines(
 
     with console.Progress() as progress:
         options = {"window": window, "hop": hop}
-        if channel == EACH:
+        if channel == "each":
             found = recognizer.timeline(name, channel="each", on_progress=tell, **options)
             timelines = list(found.values())
         else:

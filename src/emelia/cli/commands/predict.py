@@ -18,6 +18,7 @@ from emelia.cli.options import (
     ModelOption,
     OnlyOption,
     ThresholdOption,
+    channel_word,
     split_names,
 )
 from emelia.errors import AudioError, ConfigError
@@ -108,7 +109,8 @@ def predict(
 
     of_timelines = {"--window": window, "--hop": hop, "--out": out, "--picture": picture}
     _check(timeline, format_, explain, of_timelines)
-    if channel == EACH and (explain or picture):
+    word = channel_word(channel)
+    if word == EACH and (explain or picture):
         raise ConfigError("a picture shows one channel; --channel each answers for several.")
     words = None if emotions is None else split_names(emotions)
     recognizer = load(model, emotions=words, threshold=threshold, threads=threads)
@@ -116,9 +118,9 @@ def predict(
     if explain and len(names) + failures != 1:
         raise ConfigError(f"--explain draws one recording; {len(names) + failures} were given.")
     if timeline and names:
-        failures += _follow(recognizer, names, window, hop, format_, out, picture, channel.value)
+        failures += _follow(recognizer, names, window, hop, format_, out, picture, word)
     elif names:
-        failures += _answer(recognizer, names, format_, explain, threads, channel.value)
+        failures += _answer(recognizer, names, format_, explain, threads, word)
     if failures:
         raise typer.Exit(1)
 

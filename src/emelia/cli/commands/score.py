@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.cli.options import MIX, ChannelOption, ModelOption, OnlyOption, split_names
+from emelia.cli.options import (
+    MIX,
+    ChannelOption,
+    ModelOption,
+    OnlyOption,
+    channel_word,
+    split_names,
+)
 from emelia.errors import AudioError
 
 if TYPE_CHECKING:
@@ -63,7 +70,7 @@ def score(
             out,
             model=model,
             emotions=labels,
-            channel=channel.value,
+            channel=channel_word(channel),
             jobs=jobs or cores(),
             on_progress=_teller(progress),
         )

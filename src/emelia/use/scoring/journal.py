@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS rows
     (path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, row TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS failures (path BLOB PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
 """
+_MIX = "mix"  # the channel, where none is noted
 _COMMIT_EVERY = 1.0  # s of work a kill can cost at most
 _REMEDIES = {
     "SQLITE_BUSY": "another process is working here. Wait until it has finished.",
@@ -134,7 +135,8 @@ class Journal:
         for key in {**before, **now}:
             if before.get(key) != now.get(key):
                 raise StorageError(
-                    f"{self.path}: begun with {key} {before.get(key)}, now it is {now.get(key)}. "
+                    f"{self.path}: begun with {key} {before.get(key, _MIX)}, "
+                    f"now it is {now.get(key, _MIX)}. "
                     "Choose another output, or delete this file and the output to start anew."
                 )
 
