@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from emelia.audio.channels import MIX, Mixer
 from emelia.audio.containers.kinds import kind_of
 from emelia.audio.heard import Heard
-from emelia.audio.limits import ACCEPTED, Wave, check_length, unknown_format
+from emelia.audio.limits import ACCEPTED, Wave, check_length, no_recording, unknown_format
 from emelia.audio.media import installed, read_media
 from emelia.audio.sndfile import Refused, behind, read_sndfile
 from emelia.errors import AudioError, FormatError, MissingExtraError, TooLongError
@@ -138,7 +138,9 @@ def _raw(file: BinaryIO, name: str, most: float, heard: Heard, upload: bool) -> 
         file.seek(0)
         if not file.read(1):
             raise AudioError(f"{name}: is empty; expected {ACCEPTED}.")
-        raise unknown_format(name, "not a known format")
+        raise no_recording(name, "not a known format")
+    if kind.other:
+        raise no_recording(name, f"not a known format ({kind.name})")
     if (upload and not kind.upload) or not (kind.sndfile or kind.demuxer):
         raise unknown_format(name, kind.name, upload and bool(kind.sndfile or kind.demuxer))
     if not kind.sndfile:

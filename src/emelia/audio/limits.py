@@ -25,6 +25,11 @@ def unknown_format(name: str, what: str, upload: bool = False) -> FormatError:
     return FormatError(f"{name}: {what}{here}; expected {ACCEPTED}. {remedy}")
 
 
+def no_recording(name: str, what: str) -> FormatError:
+    """The error for a file that no program would take for a recording."""
+    return FormatError(f"{name}: {what}; expected {ACCEPTED}.")
+
+
 def conversion(name: str) -> str:
     """The command that makes a WAV file of any recording."""
     path = "recording" if name in ("upload", "") else name

@@ -16,7 +16,7 @@ from emelia.audio.containers.mp3 import stretches
 from emelia.audio.containers.ogg import chains
 from emelia.audio.containers.part import Part
 from emelia.audio.heard import Heard
-from emelia.audio.limits import check_length, check_shape, unknown_format
+from emelia.audio.limits import check_length, check_shape, no_recording
 from emelia.errors import AudioError
 
 Block = NDArray[np.float32]  # (T, channels)
@@ -52,7 +52,7 @@ _BLOCK_SECONDS = 30  # and most seconds: a block at a low rate grows when it is 
 _CAREFUL = 1024  # samples read at once where the decoder failed, so that few are lost
 _UNKNOWN = 2**62  # frames: a stream whose header gives no length counts at least this many
 # In libsndfile's words for what is no damage.
-_NOT_KNOWN = ("unsupported", "not supported", "unimplemented", "not implemented", "not recognised")
+_NOT_KNOWN = ("unsupported", "not supported", "unimplemented", "not implemented")
 
 
 class Refused(Exception):
@@ -157,7 +157,7 @@ def _head(
 def _check_tag(header: Header, name: str, upload: bool) -> None:
     tag = header.codec
     if not tag:
-        raise unknown_format(name, "WAV with no codec")
+        raise no_recording(name, "WAV with no codec")
     if tag not in (_UPLOAD_TAGS if upload else _WAVE_TAGS):
         raise Refused(f"WAV with {WAVE_CODECS.get(tag, f'codec 0x{tag:04x}')}")
 
@@ -208,7 +208,8 @@ def _salvaged(part: Any, done: int) -> Iterator[tuple[Block, int]]:
 
 def _error(error: soundfile.LibsndfileError, kind: Kind, name: str) -> Exception:
     text = error.error_string.rstrip(".")
-    if any(word in text.lower() for word in _NOT_KNOWN):
+    whole = kind not in (FLAC, OGG, MPEG)  # which have no codec that libsndfile lacks
+    if whole and any(word in text.lower() for word in _NOT_KNOWN):
         return Refused(f"{kind.name} with this codec")
     return AudioError(
         f"{name}: cannot be decoded ({text}). It is damaged or cut short; use an intact copy."

@@ -21,12 +21,14 @@ class Kind(NamedTuple):
         demuxer: FFmpeg's name for it; empty where PyAV is not asked.
         sndfile: libsndfile reads it, if not with every codec.
         upload: taken as an upload.
+        other: no recording, whoever reads it.
     """
 
     name: str
     demuxer: str = ""
     sndfile: bool = False
     upload: bool = False
+    other: bool = False
 
 
 WAV = Kind("WAV", "wav", True, True)
@@ -68,14 +70,14 @@ _FIRST: tuple[tuple[int, bytes, Kind], ...] = (  # place, bytes, kind
     (0, b"#!SILK_V3", Kind("SILK")),
     (0, b"#!EVRC", Kind("EVRC")),
     (0, b"#!EVS_MC1.0", Kind("EVS")),
-    (0, b"MThd", Kind("MIDI, notes without sound")),
-    (0, b"PK\3\4", Kind("a ZIP archive")),
-    (0, b"Rar!", Kind("a RAR archive")),
-    (0, b"\x1f\x8b", Kind("a gzip archive")),
-    (0, b"7z\xbc\xaf", Kind("a 7z archive")),
-    (0, b"%PDF", Kind("a PDF document")),
-    (0, b"\x89PNG", Kind("a picture")),
-    (0, b"\xff\xd8\xff", Kind("a picture")),
+    (0, b"MThd", Kind("MIDI, notes without sound", other=True)),
+    (0, b"PK\3\4", Kind("a ZIP archive", other=True)),
+    (0, b"Rar!", Kind("a RAR archive", other=True)),
+    (0, b"\x1f\x8b", Kind("a gzip archive", other=True)),
+    (0, b"7z\xbc\xaf", Kind("a 7z archive", other=True)),
+    (0, b"%PDF", Kind("a PDF document", other=True)),
+    (0, b"\x89PNG", Kind("a picture", other=True)),
+    (0, b"\xff\xd8\xff", Kind("a picture", other=True)),
 )
 _RIFF = {
     b"WAVE": WAV,

@@ -198,7 +198,7 @@ def _recordings(paths: Sequence[str]) -> tuple[list[str], int]:
     failures = 0
     for path in paths:
         try:
-            found += [path] if path == _STDIN else recordings(path)
+            found += [path] if path == _STDIN else recordings(path, console.warn)
         except AudioError as error:
             console.fail(str(error))
             failures += 1

@@ -96,7 +96,8 @@ def score(
     out = Path(out)
     write = score_files.writer(out)
     recognizer = load(model, emotions=emotions)
-    names = recordings(where)
+    passed: list[str] = []
+    names = recordings(where, passed.append)
     file = find_model(model)
     about = {
         # With its digest: a model of the same name may have been trained again since.
@@ -115,6 +116,7 @@ def score(
         )
     with Journal(journal_file, about) as journal:
         tally = _fill(journal, names, (str(file), emotions, channel), jobs, on_progress)
+        tally.warnings[:0] = passed
         write(out, score_files.column_names(recognizer.emotions), _rows(names, journal))
         _write_failures(out.with_suffix(".failures.csv"), names, journal)
     return tally
