@@ -20,11 +20,11 @@ import soxr
 from numpy.typing import NDArray
 
 from emelia.audio.channels import MIX, Mixer
-from emelia.audio.containers.kinds import kind_of
+from emelia.audio.containers.kinds import OGG, kind_of
 from emelia.audio.heard import Heard
 from emelia.audio.limits import ACCEPTED, Wave, check_length, no_recording, unknown_format
 from emelia.audio.media import installed, read_media
-from emelia.audio.sndfile import Refused, behind, read_sndfile
+from emelia.audio.sndfile import Refused, behind, read_sndfile, whole_ogg
 from emelia.errors import AudioError, FormatError, MissingExtraError, TooLongError
 
 Blocks = Iterator[tuple[NDArray[np.float32], int]]  # (T, channels) and the rate in Hz
@@ -153,11 +153,15 @@ def _raw(file: BinaryIO, name: str, most: float, heard: Heard, upload: bool) -> 
             raise unknown_format(name, str(refused), True) from None
         if not installed():
             raise MissingExtraError(f"reading {refused}", "PyAV", "media") from None
+        given = whole_ogg(file, start, heard) if kind is OGG else behind(file, start)
         try:
-            yield from read_media(behind(file, start), kind, name, most, heard, upload)
+            yield from read_media(given, kind, name, most, heard, upload)
         except (FormatError, TooLongError):
             raise
-        except AudioError:  # with a codec that neither knows nothing tells whether it is damaged
+        except AudioError:
+            if kind is OGG:
+                raise
+            # Of a codec that neither reads nothing tells whether it is damaged.
             raise unknown_format(name, str(refused)) from None
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from emelia.audio.containers.headers import promised_length
 from emelia.audio.containers.kinds import Kind
 from emelia.audio.heard import Heard
 from emelia.audio.limits import check_length, check_shape, unknown_format
@@ -47,7 +48,7 @@ _MORE = (
     "libgsm_ms", "libilbc", "libopencore_amrnb", "libopencore_amrwb", "libspeex", "mp1float",
     "mp2float", "mpc7", "mpc8", "real_144", "real_288",
 )  # fmt: skip
-_TRUE_LENGTHS = ("mov", "matroska", "asf", "avi", "flv")  # demuxers that do not guess the length
+_TRUE_LENGTHS = ("mov", "matroska", "flv")  # demuxers that do not guess the length
 _BLOCK = 2**16  # samples per channel in a block, about
 
 
@@ -74,12 +75,14 @@ def read_media(
     except ImportError:
         raise MissingExtraError(f"reading {kind.name}", "PyAV", "media") from None
     codecs = _UPLOADS if upload else _CODECS
+    promised = promised_length(file, kind.demuxer)
+    file.seek(0)
     try:
         with av.open(
             file, "r", format=kind.demuxer, options=_options(upload), metadata_errors="ignore"
         ) as media:
             stream = _sound(media.streams.audio, kind, name, codecs, upload)
-            heard.declared += _declared(media, stream, kind.demuxer)
+            heard.declared = heard.declared or promised or _declared(media, stream, kind.demuxer)
             if stream.duration and stream.time_base:  # not trusted: _blocks checks again
                 seconds = float(stream.duration * stream.time_base)
                 check_length(round(seconds * stream.rate), stream.rate, name, max_seconds)

@@ -104,6 +104,15 @@ def behind(file: BinaryIO, start: int, head: bytes = b"") -> BinaryIO:
     return Part(file, start, head=head) if start or head else file  # type: ignore[return-value]
 
 
+def whole_ogg(file: BinaryIO, start: int, heard: Heard) -> BinaryIO:
+    """An Ogg file from `start` on, with a last page that is whole."""
+    found = chains(file, start)
+    heard.failed = any(chain.cut for chain in found)
+    if len(found) == 1 and found[0].cut:
+        return found[0].part(file)  # type: ignore[return-value]
+    return behind(file, start)
+
+
 def _parts(
     file: BinaryIO, kind: Kind, start: int, name: str, heard: Heard, upload: bool
 ) -> Iterator[Any]:
@@ -141,9 +150,9 @@ def _head(
 ) -> bytes:  # fmt: skip
     """The head of a file where its own misleads; checks the codec of WAV."""
     header = read_header(file, start)
+    heard.declared = header.declared
     if kind is WAV:
         _check_tag(header, name, upload)
-    heard.declared = header.declared
     if header.unfinished:
         heard.warn(
             "its header was never finished, as of a recording that broke off; what is there was "

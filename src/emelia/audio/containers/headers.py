@@ -6,6 +6,7 @@ A recorder that crashes leaves sizes of 0; a copy that broke off has less than t
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
@@ -22,6 +23,7 @@ WAVE_CODECS = {
     0x0162: "WMA Pro", 0x0163: "WMA lossless", 0x2000: "AC-3", 0x674F: "Vorbis", 0xA109: "Speex",
     0xF1AC: "FLAC",
 }  # fmt: skip
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}  # of a sample, by encoding
 
 
@@ -51,7 +53,9 @@ class _Chunk(NamedTuple):
 def read_header(file: BinaryIO, start: int) -> Header:
     """The header of a WAV, RF64, W64, AIFF, CAF or AU file that begins at `start`."""
     file.seek(start)
-    head = file.read(40)
+    head = file.read(1024)
+    if head[:7] == b"NIST_1A":
+        return _nist(head)
     if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64"):
         return _wave(file, start, head)
     if head[:4] == b"FORM":
@@ -61,6 +65,33 @@ def read_header(file: BinaryIO, start: int) -> Header:
     if head[:4] == b".snd":
         return _au(file, start, head)
     return _wave64(file, start) if head[:4] == b"riff" else Header()
+
+
+def promised_length(file: BinaryIO, demuxer: str) -> float:
+    """Seconds of sound that the header of a WMA or AVI file promises; 0 where it does not.
+
+    FFmpeg guesses them from the size of the file, which is that of what is left.
+    """
+    file.seek(0)
+    head = file.read(_MOST_HEAD // 8)
+    if demuxer == "asf" and (at := head.find(_ASF_PROPERTIES)) >= 0 and len(head) > at + 88:
+        lasts, _, preroll = struct.unpack_from("<3Q", head, at + 64)
+        return float(max(0.0, lasts / 1e7 - preroll / 1000))
+    at = head.find(b"auds") if demuxer == "avi" else -1
+    if at >= 8 and head[at - 8 : at - 4] == b"strh" and len(head) > at + 36:
+        scale, rate, _, length = struct.unpack_from("<4I", head, at + 20)
+        return float(length * scale / rate) if rate else 0.0
+    return 0.0
+
+
+def _nist(head: bytes) -> Header:
+    """NIST SPHERE: a header of lines such as `sample_count -i 32000`."""
+    found = {
+        key: int(value)
+        for key, value in re.findall(rb"(sample_count|sample_rate) -i (\d+)", head[:1024])
+    }
+    rate = found.get(b"sample_rate")
+    return Header(0, found.get(b"sample_count", 0) / rate if rate else 0.0)
 
 
 def _chunks(file: BinaryIO, at: int, sizes: struct.Struct, even: bool) -> Iterator[_Chunk]:
