@@ -6,14 +6,15 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.routing import APIRoute
 
 from emelia.audio.channels import Channel
+from emelia.text import nearest
 from emelia.use.answer import Answer
 from emelia.use.server import api_docs, handlers
-from emelia.use.server.errors import RequestError
+from emelia.use.server.errors import PAGES, RequestError
 from emelia.use.server.events import EventStream, json_line
 from emelia.use.server.jobs import Job
 from emelia.use.server.metrics import CONTENT_TYPE
@@ -100,8 +101,23 @@ Threshold = Annotated[
 ]
 
 
+def _known_words(request: Request) -> None:
+    """Refuse words of the query that would be ignored, as where one is misspelt."""
+    route: APIRoute = request.scope["route"]
+    known = {parameter.alias for parameter in route.dependant.query_params}
+    for word in request.query_params:
+        if word not in known:
+            near = nearest(word, known)
+            hint = f" Did you mean {near}?" if near else ""
+            raise RequestError(
+                422, f"{word[:40]}: no word of this query; expected {', '.join(sorted(known))}."
+                f"{hint} {PAGES}",
+            )  # fmt: skip
+
+
 @router.post(
     "/v1/predict",
+    dependencies=[Depends(_known_words)],
     summary="The emotion of a recording",
     responses={200: _ANSWER, **_REFUSALS},
     openapi_extra=_UPLOAD,
@@ -127,6 +143,7 @@ async def predict(
 
 @router.post(
     "/v1/timeline",
+    dependencies=[Depends(_known_words)],
     summary="Emotions along a long recording",
     responses={200: _EVENTS, **_REFUSALS},
     openapi_extra=_UPLOAD,
