@@ -270,7 +270,7 @@ def test_predict_names_each_and_answers_the_rest(
     answered = {Path(row["path"]).name for row in csv.DictReader(io.StringIO(run.stdout))}
     named = [line for line in run.stderr.splitlines() if line.startswith("emelia: ")]
     others = set(run.stderr.splitlines()) - set(named)
-    assert all("Xing" in line for line in others), others  # libmpg123's own, of a cut MP3
+    assert all("could be read" in line for line in others), others  # those that are cut
     for path in zoo.iterdir():
         if path.name != "list.txt":
             error = [line for line in named if f"{path}: " in line]

@@ -1,9 +1,9 @@
 """Decode recordings to waveforms: float32 (T,), mono, full scale at 1, with their rate in Hz.
 
-Files may be damaged or made to do harm. So the format is recognised by the first bytes, only WAV
-(PCM, float), FLAC, Ogg (Vorbis, Opus), MP3 and, with the extra `media`, M4A and WebM are given to
-a decoder, and the length is limited, whatever the header says. Messages begin with the path, or
-with `upload` where a recording comes as bytes.
+Files may be damaged or made to do harm. So the format is recognised by the first bytes, only kinds
+and codecs of a list are given to a decoder (docs/formats.md; fewer of uploads), and the length is
+limited, whatever the header says. Of what is damaged or cut short all that can be read is given,
+with a warning. Messages begin with the path, or with `upload` where a recording comes as bytes.
 """
 
 from __future__ import annotations
@@ -16,41 +16,51 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import soundfile
+import soxr
+from numpy.typing import NDArray
 
-from emelia.audio.limits import ACCEPTED, Wave, check_length, check_shape, mix, unknown_format
-from emelia.audio.media import container_of, read_media
-from emelia.errors import AudioError
+from emelia.audio.channels import MIX, Mixer
+from emelia.audio.containers.kinds import OGG, kind_of
+from emelia.audio.heard import Heard
+from emelia.audio.limits import ACCEPTED, Wave, check_length, no_recording, unknown_format
+from emelia.audio.media import installed, read_media
+from emelia.audio.sndfile import Refused, behind, read_sndfile, whole_ogg
+from emelia.errors import AudioError, FormatError, MissingExtraError, TooLongError
 
-_PCM = {"PCM_U8", "PCM_S8", "PCM_16", "PCM_24", "PCM_32"}
-_CODECS = {
-    "WAV": {*_PCM, "FLOAT", "DOUBLE"},
-    "WAVEX": {*_PCM, "FLOAT", "DOUBLE"},
-    "FLAC": _PCM,
-    "OGG": {"VORBIS", "OPUS"},
-    "MP3": {"MPEG_LAYER_III"},
-}
-_BLOCK = 2**20  # most samples, of all channels together, read at once
-_BLOCK_SECONDS = 30  # and most seconds: a block at a low rate grows when it is resampled
-_UNKNOWN = 2**62  # frames: a stream whose header gives no length counts at least this many
+Blocks = Iterator[tuple[NDArray[np.float32], int]]  # (T, channels) and the rate in Hz
 
 
-def decode(source: str | Path | bytes, *, max_seconds: float = 3600.0) -> tuple[Wave, int]:
-    """Decode a recording and average its channels.
+def decode(
+    source: str | Path | bytes | BinaryIO,
+    *,
+    max_seconds: float = 3600.0,
+    channel: str = MIX,
+    heard: Heard | None = None,
+) -> tuple[Wave, int]:
+    """Decode a recording and average its channels, or take one of them; see `channels.Mixer`.
+
+    Args:
+        source: a path, the bytes of a file, or a file that is open for reading.
+        max_seconds: the longest recording that is taken.
+        channel: `mix`, `left`, `right` or a number from 1.
+        heard: takes what is to be told beside the sound.
 
     Returns:
         The waveform (T,) at the recording's own rate, and that rate.
 
     Raises:
-        AudioError: the recording is missing, no regular file, of another format, damaged, empty,
-            longer than `max_seconds`, or has samples that are NaN or infinite.
-        MissingExtraError: it is M4A or WebM, and PyAV is not installed.
+        AudioError: the recording is missing, no regular file, of another format, so damaged that
+            nothing can be read, empty, longer than `max_seconds`, has samples that are NaN or
+            infinite, or lacks the channel.
+        MissingExtraError: it needs PyAV, which is not installed.
     """
     with opened(BytesIO(source) if isinstance(source, bytes) else source) as (file, name):
         try:
-            return _decode(file, name, max_seconds)
+            blocks = read_blocks(file, name, max_seconds, channel=channel, heard=heard)
+            waves, rates = zip(*blocks, strict=True)
         except OSError as error:
             raise unreadable(name, error) from None
+    return np.concatenate(waves), rates[0]
 
 
 @contextmanager
@@ -79,23 +89,40 @@ def unreadable(name: str, error: OSError) -> AudioError:
     return AudioError(f"{name}: cannot be read ({error.strerror or error}).")
 
 
-def read_blocks(file: BinaryIO, name: str, max_seconds: float) -> Iterator[tuple[Wave, int]]:
+def read_blocks(
+    file: BinaryIO,
+    name: str,
+    max_seconds: float,
+    *,
+    channel: str = MIX,
+    heard: Heard | None = None,
+    upload: bool = False,
+) -> Iterator[tuple[Wave, int]]:
     """Decode a recording block by block: mono float32 (T,) and the rate in Hz, always the same.
+
+    Args:
+        file: open for reading.
+        name: of the recording, for messages.
+        max_seconds: the longest recording that is taken.
+        channel: see `decode`.
+        heard: filled at the end.
+        upload: take only what is taken of uploads.
 
     Raises:
         AudioError, MissingExtraError: see `decode`; some only after several blocks.
     """
-    container = container_of(file)
-    if container:
-        blocks = read_media(file, container, name, max_seconds)
-    else:
-        blocks = _read_soundfile(file, name, max_seconds)
-    frames = 0
-    for block, rate in blocks:
-        frames += len(block)
-        yield block, rate
+    heard = Heard() if heard is None else heard
+    mixer = Mixer(channel, name, heard)
+    frames, rate = 0, 1
+    mixed = ((mixer(b, r), r) for b, r in _raw(file, name, max_seconds, heard, upload) if len(b))
+    for wave, rate in _at_one_rate(mixed, heard):
+        frames += len(wave)
+        check_length(frames, rate, name, max_seconds, so_far=True)
+        yield wave, rate
     if not frames:
         raise AudioError(f"{name}: holds no samples (0 s); expected a recording.")
+    mixer.finish()
+    heard.end(frames / rate)
 
 
 def content_digest(wave: Wave, rate: int) -> str:
@@ -104,92 +131,62 @@ def content_digest(wave: Wave, rate: int) -> str:
     return sha256(f"{rate} Hz\n".encode() + samples).hexdigest()
 
 
-class _Sequential(soundfile.SoundFile):  # type: ignore[misc]
-    """A file read without seeking, which fails in streams of unknown length."""
-
-    def seekable(self) -> bool:
-        return False
-
-
-def _decode(file: BinaryIO, name: str, max_seconds: float) -> tuple[Wave, int]:
-    blocks, rates = zip(*read_blocks(file, name, max_seconds), strict=True)
-    return np.concatenate(blocks), rates[0]
-
-
-def _read_soundfile(file: BinaryIO, name: str, max_seconds: float) -> Iterator[tuple[Wave, int]]:
-    _check_container(file, name)
-    file.seek(0)
+def _raw(file: BinaryIO, name: str, most: float, heard: Heard, upload: bool) -> Blocks:
+    """All channels of a recording, by the library that reads its kind."""
+    kind, start = kind_of(file)
+    if kind is None:
+        file.seek(0)
+        if not file.read(1):
+            raise AudioError(f"{name}: is empty; expected {ACCEPTED}.")
+        raise no_recording(name, "not a known format")
+    if kind.other:
+        raise no_recording(name, f"not a known format ({kind.name})")
+    if (upload and not kind.upload) or not (kind.sndfile or kind.demuxer):
+        raise unknown_format(name, kind.name, upload and bool(kind.sndfile or kind.demuxer))
+    if not kind.sndfile:
+        yield from read_media(behind(file, start), kind, name, most, heard, upload)
+        return
     try:
-        with _Sequential(file) as sound:
-            _check_header(sound, name, max_seconds)
-            for block in _read(sound, name, max_seconds):
-                yield block, int(sound.samplerate)
-    except soundfile.LibsndfileError as error:
-        raise AudioError(
-            f"{name}: cannot be decoded ({error.error_string.rstrip('.')}). "
-            "It is damaged or cut short; use an intact copy."
-        ) from None
+        yield from read_sndfile(file, kind, start, name, most, heard, upload)
+    except Refused as refused:
+        if upload:
+            raise unknown_format(name, str(refused), True) from None
+        if not installed():
+            raise MissingExtraError(f"reading {refused}", "PyAV", "media") from None
+        given = whole_ogg(file, start, heard) if kind is OGG else behind(file, start)
+        try:
+            yield from read_media(given, kind, name, most, heard, upload)
+        except (FormatError, TooLongError):
+            raise
+        except AudioError:
+            if kind is OGG:
+                raise
+            # Of a codec that neither reads nothing tells whether it is damaged.
+            raise unknown_format(name, str(refused)) from None
+
+
+def _at_one_rate(blocks: Iterator[tuple[Wave, int]], heard: Heard) -> Iterator[tuple[Wave, int]]:
+    """Bring sound whose rate changes on the way, as of joined files, to that of its beginning."""
+    first = now = 0
+    converter: soxr.ResampleStream | None = None
+    nothing = np.zeros(0, np.float32)
+    for wave, rate in blocks:
+        first = first or rate
+        if rate != (now or rate):
+            heard.warn(f"its rate changes from {now} to {rate} Hz, as of joined files.")
+        if rate != now:
+            if converter:
+                yield converter.resample_chunk(nothing, last=True), first
+            converter = None
+            if rate != first:
+                converter = soxr.ResampleStream(rate, first, 1, dtype="float32", quality="HQ")
+        now = rate
+        yield (converter.resample_chunk(wave) if converter else wave), first
+    if converter:
+        yield converter.resample_chunk(nothing, last=True), first
 
 
 def _why_no_file(path: Path) -> str:
     if path.is_dir():
         return "is a folder; expected one recording."
     return "is not a regular file." if path.exists() else "no such file."
-
-
-def _check_container(file: BinaryIO, name: str) -> None:
-    """Raise FormatError for a format that is not decoded, by the first bytes."""
-    head = file.read(12)
-    while head[:3] == b"ID3" and len(head) == 12:  # a tag before the sound; its size is 4 x 7 bits
-        size = sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-        file.seek(size - 2, 1)
-        head = file.read(12)
-    mpeg = head[:1] == b"\xff" and head[1:2] >= b"\xe0"
-    if not head:
-        raise AudioError(f"{name}: is empty; expected {ACCEPTED}.")
-    if not (mpeg or head[:4] in (b"fLaC", b"OggS") or _is_wave(head)):
-        raise unknown_format(name, "not a known format")
-    if _is_wave(head) and (tag := _wave_codec(file)) not in (1, 3):
-        codec = "no codec" if tag is None else f"codec 0x{tag:04x}"
-        raise unknown_format(name, f"WAV with {codec}")
-
-
-def _is_wave(head: bytes) -> bool:
-    return head[:4] == b"RIFF" and head[8:12] == b"WAVE"
-
-
-def _wave_codec(file: BinaryIO) -> int | None:
-    """The format tag of a WAV file: 1 is PCM, 3 float. `file` stands after `WAVE`."""
-    for _ in range(100):  # chunks; more than a few only in a file made to waste time
-        marker = file.read(8)
-        size = int.from_bytes(marker[4:8], "little")
-        if marker[:4] == b"fmt ":
-            fields = file.read(min(size, 26))
-            tag = int.from_bytes(fields[:2], "little")
-            return int.from_bytes(fields[24:26], "little") if tag == 0xFFFE else tag
-        if len(marker) < 8:
-            break
-        file.seek(size + size % 2, 1)
-    return None
-
-
-def _check_header(sound: soundfile.SoundFile, name: str, max_seconds: float) -> None:
-    if sound.subtype not in _CODECS.get(sound.format, ()):
-        raise unknown_format(name, f"{sound.format} with {sound.subtype}")
-    check_shape(sound.samplerate, sound.channels, name)
-    if sound.frames < _UNKNOWN:
-        check_length(sound.frames, sound.samplerate, name, max_seconds)
-
-
-def _read(sound: soundfile.SoundFile, name: str, max_seconds: float) -> Iterator[Wave]:
-    """Read block by block, so that a false length in the header costs at most one block."""
-    most = min(max(1, _BLOCK // sound.channels), _BLOCK_SECONDS * sound.samplerate)
-    frames = 0
-    while True:
-        block = sound.read(most, dtype="float32", always_2d=True)
-        frames += len(block)
-        check_length(frames, sound.samplerate, name, max_seconds, so_far=True)
-        if len(block):
-            yield mix(block, name)
-        if len(block) < most:  # the end; libsndfile would slowly fill one more block with zeros
-            return

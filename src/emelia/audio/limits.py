@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import PurePath
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,14 +12,31 @@ from emelia.errors import AudioError, FormatError, TooLongError
 
 Wave = NDArray[np.float32]  # (T,)
 
+# Of uploads; and of files, which more decoders read: see docs/formats.md.
 ACCEPTED = "WAV (PCM or float), FLAC, Ogg (Vorbis or Opus), MP3, M4A and WebM"
 _RATES = (1_000, 384_000)  # Hz
-_CHANNELS = 32
+MOST_CHANNELS = 32
 
 
-def unknown_format(name: str, what: str) -> FormatError:
-    """The error for a container or codec that is not decoded."""
+def unknown_format(name: str, what: str, upload: bool = False) -> FormatError:
+    """The error for a container or codec that is not decoded, or not where it is an upload."""
+    here = " is not taken as an upload" if upload else ""
+    remedy = f"Convert it: `{conversion(name)}`"
+    return FormatError(f"{name}: {what}{here}; expected {ACCEPTED}. {remedy}")
+
+
+def no_recording(name: str, what: str) -> FormatError:
+    """The error for a file that no program would take for a recording."""
     return FormatError(f"{name}: {what}; expected {ACCEPTED}.")
+
+
+def conversion(name: str) -> str:
+    """The command that makes a WAV file of any recording."""
+    path = "recording" if name in ("upload", "") else name
+    new = PurePath(path).with_suffix(".wav")
+    if str(new) == path:  # it would be read and written at once
+        new = new.with_name(f"{new.stem}-pcm.wav")
+    return f"ffmpeg -i {shlex.quote(path)} {shlex.quote(str(new))}"
 
 
 def check_shape(rate: int, channels: int, name: str) -> None:
@@ -24,8 +44,8 @@ def check_shape(rate: int, channels: int, name: str) -> None:
     low, high = _RATES
     if not low <= rate <= high:
         raise AudioError(f"{name}: {rate} Hz; expected a rate of {low} to {high} Hz.")
-    if not 1 <= channels <= _CHANNELS:
-        raise AudioError(f"{name}: {channels} channels; expected 1 to {_CHANNELS}.")
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise AudioError(f"{name}: {channels} channels; expected 1 to {MOST_CHANNELS}.")
 
 
 def check_length(
@@ -48,17 +68,3 @@ def check_length(
         known = seconds > max_seconds and not so_far
         lasts = f"{seconds:.1f}" if known else f"more than {max_seconds:g}"
         raise TooLongError(f"{name}: lasts {lasts} s; the limit is {max_seconds:g} s. Cut it.")
-
-
-def mix(block: NDArray[np.float32], name: str) -> Wave:
-    """Average the channels: (T, channels) -> (T,).
-
-    Raises:
-        AudioError: a sample is NaN or infinite.
-    """
-    if not np.isfinite(block).all():  # float formats may hold NaN, which spreads to all features
-        raise AudioError(f"{name}: has samples that are not numbers (NaN or infinite).")
-    mono = (
-        block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
-    )  # ten times as fast as the mean
-    return np.asarray(mono, dtype=np.float32)

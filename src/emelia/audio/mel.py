@@ -33,6 +33,18 @@ def mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(mel < knee, mel * _LINEAR, above)
 
 
+def empty_bands(config: FeatureConfig) -> int:
+    """How many mel bands hold no frequency of the Fourier transform, and are always silent."""
+    if config.kind == "wave" or config.fmax <= config.fmin:
+        return 0
+    mels = np.linspace(hz_to_mel(config.fmin), hz_to_mel(config.fmax), config.mels + 2)
+    edges = mel_to_hz(mels)
+    frequencies = np.arange(config.n_fft // 2 + 1) * SAMPLE_RATE / config.n_fft
+    # A band is a triangle from one edge to the next but one; its ends weigh nothing.
+    first = np.searchsorted(frequencies, edges[:-2], side="right")
+    return int((first >= np.searchsorted(frequencies, edges[2:], side="left")).sum())
+
+
 def log_mel(speech: Wave, config: FeatureConfig) -> NDArray[np.float32]:
     """The mel spectrogram of 16 kHz speech (mels, F), in dB relative to its maximum.
 

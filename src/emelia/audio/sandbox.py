@@ -24,14 +24,18 @@ from io import BytesIO
 import numpy as np
 import soundfile
 
-from emelia.audio.limits import Wave
+from emelia.audio.channels import MIX
+from emelia.audio.heard import Heard
+from emelia.audio.limits import MOST_CHANNELS, Wave
 from emelia.audio.streaming import stream
 from emelia.config import SAMPLE_RATE
 from emelia.errors import AudioError, ConfigError, EmeliaError, FormatError, TooLongError
 
-_REQUEST = struct.Struct("<dd")  # longest recording and time to decode it, in s; then the file
+# Longest recording and time to decode it, in s, and the channel; then the file.
+_REQUEST = struct.Struct("<dd8s")
 _REPLY = struct.Struct("<cId")  # kind, bytes that follow, seconds expected in all
-_WAVE, _END = b"w", b"z"
+_WAVE, _HEARD, _END = b"w", b"h", b"z"
+_MOST_HEARD = 4096  # bytes of what a child tells of a recording
 _ERRORS: dict[bytes, type[AudioError]] = {b"l": TooLongError, b"f": FormatError, b"a": AudioError}
 _MOST = 2**26  # bytes of one reply
 _GRACE = 1.0  # s that a child may run too long, so that the parent's TimeoutError comes first
@@ -69,7 +73,13 @@ class Sandbox:
             self._start()
 
     def stream(
-        self, data: bytes | bytearray, *, max_seconds: float, deadline: float
+        self,
+        data: bytes | bytearray,
+        *,
+        max_seconds: float,
+        deadline: float,
+        channel: str = MIX,
+        heard: Heard | None = None,
     ) -> Iterator[tuple[Wave, float]]:
         """Decode a file block by block: mono float32 (T,) at 16 kHz.
 
@@ -79,6 +89,8 @@ class Sandbox:
             data: content of the file.
             max_seconds: the longest recording that is decoded.
             deadline: when to give up, in s of `time.monotonic()`.
+            channel: see `decode`.
+            heard: takes what is to be told beside the sound, at the end.
 
         Raises:
             AudioError: see `decode`; also where the decoder crashes.
@@ -89,10 +101,10 @@ class Sandbox:
             self._give(theirs)
             try:
                 left = _until(ours, deadline)
-                ours.sendall(_REQUEST.pack(max_seconds, left))
+                ours.sendall(_REQUEST.pack(max_seconds, left, channel.encode()))
                 ours.sendall(data)
                 ours.shutdown(socket.SHUT_WR)
-                yield from _replies(ours, max_seconds, deadline)
+                yield from _replies(ours, max_seconds, deadline, heard or Heard())
             except (ConnectionError, EOFError):
                 raise AudioError(_CRASHED) from None
 
@@ -170,9 +182,9 @@ def _child(descriptor: int, most_bytes: int) -> None:
     try:
         os.dup2(1, 2)  # decoders write warnings to standard error; discard them
         with socket.socket(fileno=descriptor) as connection, connection.makefile("rb") as file:
-            max_seconds, seconds = _REQUEST.unpack(file.read(_REQUEST.size))
+            max_seconds, seconds, channel = _REQUEST.unpack(file.read(_REQUEST.size))
             _confine(most_bytes, seconds)
-            _answer(connection, file.read(), max_seconds)
+            _answer(connection, file.read(), max_seconds, channel.rstrip(b"\0").decode())
     finally:
         os._exit(0)
 
@@ -195,11 +207,12 @@ def _confine(most_bytes: int, seconds: float) -> None:
         resource.setrlimit(kind, (most, most))
 
 
-def _answer(connection: socket.socket, data: bytes, max_seconds: float) -> None:
+def _answer(connection: socket.socket, data: bytes, max_seconds: float, channel: str) -> None:
     try:
-        with stream(BytesIO(data), max_seconds=max_seconds) as blocks:
+        with stream(BytesIO(data), max_seconds=max_seconds, channel=channel, upload=True) as blocks:
             for block in blocks:
                 _reply(connection, _WAVE, np.asarray(block, "<f4").tobytes(), blocks.expected)
+            _reply(connection, _HEARD, _packed(blocks.heard))
     except EmeliaError as error:
         kinds = [kind for kind, error_type in _ERRORS.items() if isinstance(error, error_type)]
         _reply(connection, kinds[0] if kinds else b"f", str(error).encode())  # or a missing extra
@@ -207,12 +220,30 @@ def _answer(connection: socket.socket, data: bytes, max_seconds: float) -> None:
         _reply(connection, _END, b"")
 
 
+def _packed(heard: Heard) -> bytes:
+    return "\n".join([str(heard.channels), *heard.warnings]).encode()
+
+
+def _unpack(body: bytearray, heard: Heard) -> None:
+    """Take what a child tells of a recording; only text, and little of it.
+
+    Raises:
+        EOFError: it cannot be.
+    """
+    channels, *warnings = body.decode(errors="replace").split("\n")
+    if len(body) > _MOST_HEARD or channels not in map(str, range(1, MOST_CHANNELS + 1)):
+        raise EOFError
+    heard.channels = int(channels)
+    for text in warnings:
+        heard.warn("".join(letter for letter in text if letter.isprintable()))
+
+
 def _reply(connection: socket.socket, kind: bytes, body: bytes, expected: float = 0.0) -> None:
     connection.sendall(_REPLY.pack(kind, len(body), expected) + body)
 
 
 def _replies(
-    connection: socket.socket, max_seconds: float, deadline: float
+    connection: socket.socket, max_seconds: float, deadline: float, heard: Heard
 ) -> Iterator[tuple[Wave, float]]:
     """Yield what a child sends, checking everything: its decoder may have been taken over."""
     left = math.ceil(max_seconds * SAMPLE_RATE) + SAMPLE_RATE
@@ -223,6 +254,9 @@ def _replies(
         body = _receive(connection, size, deadline)
         if kind == _END:
             return
+        if kind == _HEARD:
+            _unpack(body, heard)
+            continue
         if kind in _ERRORS:
             raise _ERRORS[kind](body.decode(errors="replace"))
         if kind != _WAVE or size % 4 or size // 4 > left:

@@ -15,7 +15,9 @@ from typing import BinaryIO
 import numpy as np
 import soxr
 
+from emelia.audio.channels import MIX
 from emelia.audio.decoding import opened, read_blocks, unreadable
+from emelia.audio.heard import Heard
 from emelia.audio.limits import Wave, check_shape
 from emelia.config import SAMPLE_RATE
 
@@ -62,10 +64,15 @@ class Stream:
 
     Attributes:
         seconds: of sound yielded so far.
+        heard: what is to be told of it; complete at the end.
     """
 
-    def __init__(self, file: BinaryIO, name: str, max_seconds: float) -> None:
+    def __init__(
+        self, file: BinaryIO, name: str, max_seconds: float, channel: str, upload: bool
+    ) -> None:
         self._file, self._name, self._max_seconds = file, name, max_seconds
+        self._channel, self._upload = channel, upload
+        self.heard = Heard()
         self._size = file.seek(0, os.SEEK_END)
         self.seconds = 0.0
         file.seek(0)
@@ -79,7 +86,11 @@ class Stream:
     def __iter__(self) -> Iterator[Wave]:
         resampler = None
         try:
-            for block, rate in read_blocks(self._file, self._name, self._max_seconds):
+            blocks = read_blocks(
+                self._file, self._name, self._max_seconds,
+                channel=self._channel, heard=self.heard, upload=self._upload,
+            )  # fmt: skip
+            for block, rate in blocks:
                 resampler = resampler or Resampler(rate)
                 yield self._counted(resampler.feed(block))
         except OSError as error:
@@ -93,12 +104,24 @@ class Stream:
 
 
 @contextmanager
-def stream(source: str | Path | BinaryIO, *, max_seconds: float) -> Iterator[Stream]:
+def stream(
+    source: str | Path | BinaryIO,
+    *,
+    max_seconds: float,
+    channel: str = MIX,
+    upload: bool = False,
+) -> Iterator[Stream]:
     """Open a recording to read it block by block.
+
+    Args:
+        source: a path, or a file that is open for reading.
+        max_seconds: the longest recording that is taken.
+        channel: see `decode`.
+        upload: take only the formats that are taken of uploads.
 
     Raises:
         AudioError, MissingExtraError: see `decode`; damage and excess length are found only
             when reading has reached them.
     """
     with opened(source) as (file, name):
-        yield Stream(file, name, max_seconds)
+        yield Stream(file, name, max_seconds, channel, upload)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from emelia import console
+from emelia.audio.mel import empty_bands
 from emelia.cli.options import split_names
+from emelia.config import Recipe
 from emelia.corpora import Corpus, read_corpus
 from emelia.corpora.reading.extra_training import add_to_training
 from emelia.corpora.records import UNKNOWN_SPEAKER
@@ -84,6 +86,18 @@ def divide(
     if any("nameless" in one for one in audits):
         console.warn(UNKNOWN_SPEAKERS)
     return parts, audits
+
+
+def warn_of_bands(recipes: Iterable[Recipe]) -> None:
+    """Warn of recipes with more mel bands than their Fourier transform fills."""
+    for recipe in recipes:
+        if empty := empty_bands(recipe.features):
+            mels, n_fft = recipe.features.mels, recipe.features.n_fft
+            console.warn(
+                f"{recipe.name}: {empty} of {mels} mel bands are empty, since n_fft {n_fft} has "
+                "too few frequencies for them. Take fewer features.mels, or a larger "
+                "features.n_fft."
+            )
 
 
 def usual_split(corpus: Corpus) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
+
+from emelia.audio.channels import CHANNELS, Channel
 
 ModelOption = Annotated[
     str, typer.Option(help="A model that comes with emelia, see `emelia models`, or a file.")
@@ -26,6 +29,16 @@ ThresholdOption = Annotated[
         show_default=False,
     ),
 ]  # fmt: skip
+
+Channels = StrEnum("Channels", list(CHANNELS))  # type: ignore[misc]
+MIX = Channels("mix")
+ChannelOption = Annotated[
+    Channels,
+    typer.Option(
+        "--channel",
+        help="Of a recording with several: their mean, one of them, or an answer for each.",
+    ),
+]
 
 # Of commands that learn
 
@@ -112,6 +125,11 @@ ThreadsOption = Annotated[
     int, typer.Option(min=1, help="Cores for one training; figures may differ in the last digits.")
 ]
 DeviceOption = Annotated[str, typer.Option(help="Device to train on: cpu, cuda, mps or auto.")]
+
+
+def channel_word(choice: Channels) -> Channel:
+    """What --channel says, as recognizers take it."""
+    return cast("Channel", choice.value)
 
 
 def split_names(text: str) -> list[str]:

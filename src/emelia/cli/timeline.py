@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from emelia import console
+from emelia.audio.channels import Channel
 from emelia.errors import AudioError, ConfigError, MissingExtraError
 from emelia.table import Table
 from emelia.text import clock, counted, duration
@@ -28,6 +29,7 @@ def run_timeline(
     format_: str = "text",
     out: Path | None = None,
     picture: Path | None = None,
+    channel: Channel = "mix",
 ) -> int:
     """Follow recordings over time; print what is found, or write it.
 
@@ -39,6 +41,7 @@ def run_timeline(
         format_: one of `FORMATS`, or text for a table on the screen.
         out: a file, or a folder for a file a recording; printed where there is none.
         picture: a .png, .svg or .pdf of the one recording.
+        channel: see `Recognizer.timeline`.
 
     Returns:
         How many recordings could not be used; each has been told of.
@@ -52,14 +55,17 @@ def run_timeline(
     try:
         for name in names:
             try:
-                found = _timeline(recognizer, name, window, hop)
+                timelines = _timelines(recognizer, name, window, hop, channel)
             except (AudioError, MissingExtraError) as error:
                 console.fail(str(error))
                 failures += 1
                 continue
-            output.add(found)
-            if picture:
-                _draw(found, picture)
+            for found in timelines:
+                output.add(found)
+                if picture:
+                    _draw(found, picture)
+            for text in dict.fromkeys(text for found in timelines for text in found.warnings):
+                console.warn(f"{name}: {text}")
     finally:  # what was found before an end that came early is kept
         output.finish()
     return failures
@@ -130,10 +136,10 @@ def _is_folder(out: Path, names: Sequence[str]) -> bool:
     return out.is_dir() or (len(names) > 1 and not out.suffix)
 
 
-def _timeline(recognizer: Recognizer, name: str, window: float, hop: float) -> Timeline:
-    """Follow one recording; a bar for a long one."""
-    from emelia.use.timeline.timeline import timeline
-
+def _timelines(
+    recognizer: Recognizer, name: str, window: float, hop: float, channel: Channel
+) -> list[Timeline]:
+    """Follow one recording, or each of its channels; a bar for a long one."""
     title, started = PurePath(name).name, False
 
     def tell(done: float, total: float) -> None:
@@ -146,10 +152,15 @@ def _timeline(recognizer: Recognizer, name: str, window: float, hop: float) -> T
             progress.step(title, int(100 * done / total), facts)
 
     with console.Progress() as progress:
-        found = timeline(recognizer, name, window=window, hop=hop, on_progress=tell)
+        options = {"window": window, "hop": hop}
+        if channel == "each":
+            found = recognizer.timeline(name, channel="each", on_progress=tell, **options)
+            timelines = list(found.values())
+        else:
+            timelines = [recognizer.timeline(name, channel=channel, on_progress=tell, **options)]
         if started:
-            progress.finish(title, _summary(found))
-    return found
+            progress.finish(title, _summary(timelines[0]))
+    return timelines
 
 
 def _summary(timeline: Timeline) -> str:

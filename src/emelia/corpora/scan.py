@@ -21,16 +21,18 @@ from typing import Any
 import soundfile
 
 from emelia.audio import Wave, content_digest, decode
-from emelia.audio.files import files_below
+from emelia.audio.files import FILMS, find_recordings
+from emelia.audio.heard import Heard
 from emelia.caches import cache_root
 from emelia.corpora.records import Utterance
 from emelia.errors import AudioError, CorpusError, MissingExtraError, StorageError
 from emelia.storage import file_stamp, write_atomically
+from emelia.text import counted
 
 OnProgress = Callable[[int, int], None]  # files done, files in all
 
 # Another decoder may give other samples of a lossy file, and so another digest.
-_MADE_BY = f"2 {soundfile.__libsndfile_version__}"
+_MADE_BY = f"3 {soundfile.__libsndfile_version__}"
 
 
 @dataclass
@@ -39,22 +41,36 @@ class Scan:
 
     digests: dict[Path, str] = field(default_factory=dict)
     reasons: dict[Path, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
-def audio_files(root: Path) -> list[Path]:
+def audio_files(root: Path, notes: list[str] | None = None) -> list[Path]:
     """Recordings in a folder and its subfolders, as sorted paths relative to it.
 
-    Links are followed, but each folder is entered once; hidden files and folders are skipped.
+    A film is left out where its sound lies there, too, as a file of the same name.
+
+    Args:
+        root: the folder, searched as by `find_recordings`.
+        notes: takes a line for each kind of recording that is passed over.
 
     Raises:
         CorpusError: a folder cannot be listed.
     """
     try:
-        return sorted(Path(name).relative_to(root) for name in files_below(root))
+        found = find_recordings(root)
     except OSError as error:
         raise CorpusError(
             f"{error.filename}: this folder cannot be read ({error.strerror})."
         ) from None
+    files = sorted(Path(name).relative_to(root) for name in found.files)
+    heard = {file.stem for file in files if file.suffix.lower() not in FILMS}
+    twice = {f for f in files if f.suffix.lower() in FILMS and f.stem in heard}
+    if notes is not None:
+        notes += found.lines()
+        if twice:
+            count = counted(len(twice), "film")
+            notes.append(f"{count} passed over: the sound lies there in files of the same name.")
+    return [file for file in files if file not in twice]
 
 
 def scan(root: Path, files: Iterable[Path], on_progress: OnProgress | None = None) -> Scan:
@@ -71,7 +87,14 @@ def scan(root: Path, files: Iterable[Path], on_progress: OnProgress | None = Non
         _decode_all(root, fresh, done, on_progress)
     finally:  # an interrupted scan keeps what it has
         # If a file was replaced during the scan, the digest may be of the old content.
-        good = [f for f in fresh if f in done.digests and stamps.get(f) == _stamp(root / f)]
+        told = {line.partition(": ")[0] for line in done.notes}  # are to be told of each time
+        good = [
+            file
+            for file in fresh
+            if file in done.digests
+            and file.as_posix() not in told
+            and stamps.get(file) == _stamp(root / file)
+        ]
         if good:
             entries = {file.as_posix(): [*stamps[file], done.digests[file]] for file in good}
             _save(root, {**known, **entries})
@@ -81,7 +104,9 @@ def scan(root: Path, files: Iterable[Path], on_progress: OnProgress | None = Non
 def _decode_all(root: Path, files: list[Path], done: Scan, on_progress: OnProgress | None) -> None:
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # libsndfile works outside the GIL
         results = pool.map(_digest, (root / file for file in files))
-        for number, (file, (digest, reason)) in enumerate(zip(files, results, strict=True), 1):
+        told = zip(files, results, strict=True)
+        for number, (file, (digest, reason, warnings)) in enumerate(told, 1):
+            done.notes += [f"{file.as_posix()}: {text}" for text in warnings]
             if digest:
                 done.digests[file] = digest
             else:
@@ -90,12 +115,17 @@ def _decode_all(root: Path, files: list[Path], done: Scan, on_progress: OnProgre
                 on_progress(number, len(files))
 
 
-def _digest(path: Path) -> tuple[str, str]:
-    """The digest and no reason; or no digest, and the reason why."""
+def _digest(path: Path) -> tuple[str, str, list[str]]:
+    """The digest and no reason, or no digest and the reason why; and warnings."""
+    heard = Heard()
     try:
-        return content_digest(*decode(path)), ""
+        wave, rate = decode(path, heard=heard)
     except (AudioError, MissingExtraError, OSError) as error:
-        return "", str(error).removeprefix(f"{path}: ")
+        told = str(error).removeprefix(f"{path}: ").replace(str(path.parent) + os.sep, "")
+        return "", told, []
+    if heard.failed:  # half a clip may lack what its label is about
+        return "", heard.warnings[0], []
+    return content_digest(wave, rate), "", heard.warnings
 
 
 def decode_again(utterance: Utterance) -> tuple[Wave, int]:

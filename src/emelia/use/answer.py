@@ -7,7 +7,7 @@ Command line, server and tables write these two and nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from emelia.text import percent
@@ -67,17 +67,23 @@ class Prediction(Answer):
             it was given nothing; (M, 0) where there is no speech.
         saliency: (F,) how far each frame speaks for the emotion (above 0) or against it.
         hop: seconds from one frame to the next.
+        warnings: what was amiss with the recording, one sentence each.
     """
 
     seconds: float
     speech: float
-    logmel: NDArray[np.float32]
-    saliency: NDArray[np.float32]
+    logmel: NDArray[np.float32] = field(repr=False)
+    saliency: NDArray[np.float32] = field(repr=False)
     hop: float
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.in_words()}, {self.speech:.1f} of {self.seconds:.1f} s speech"
 
     def to_dict(self) -> dict[str, Any]:
-        """All but the arrays, ready for JSON."""
-        return self.fields(seconds=round(self.seconds, 3), speech=round(self.speech, 3))
+        """All but the arrays, ready for JSON; warnings only where there are any."""
+        told = {"warnings": list(self.warnings)} if self.warnings else {}
+        return self.fields(seconds=round(self.seconds, 3), speech=round(self.speech, 3), **told)
 
     def row(self, emotions: Iterable[str], decimals: int) -> tuple[Any, ...]:
         """Values of `COLUMNS` after the path, then a probability for each emotion.

@@ -6,9 +6,10 @@ import csv
 import glob
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 
-from emelia.audio.files import SUFFIXES, files_below
+from emelia.audio.files import EXPECTED, Found, find_recordings
 from emelia.errors import AudioError
 from emelia.storage import expanded
 
@@ -16,20 +17,24 @@ _LISTS = (".txt", ".csv")
 _COLUMNS = ("path", "file")  # of a CSV list; the first that is there
 
 
-def recordings(where: str | Path) -> list[str]:
+def recordings(where: str | Path, warn: Callable[[str], None] | None = None) -> list[str]:
     """Paths of all recordings that a path, list or pattern stands for, each once.
 
     Args:
         where: a folder, searched with those inside it, sorted by path; a .txt file with a path
             a line or a .csv file with a column `path` or `file`, in their order, relative paths
             from the list's folder; a pattern such as `talks/**/*.mp3`, sorted; one recording.
+        warn: is told of what looks like a recording in a folder and cannot be read, a line a kind.
 
     Raises:
         AudioError: there is no such place, or no recording in it.
     """
     path = expanded(where)
+    lines: list[str] = []
     if os.path.isdir(path):
-        found = _below(path)
+        inside = _below(path)
+        found = inside.files
+        lines = [f"{where}: {line}" for line in inside.lines()]
     elif path.suffix.lower() in _LISTS and os.path.isfile(path):
         found = [str(path.parent / name) for name in _listed(path)]
     elif os.path.lexists(path):
@@ -39,14 +44,17 @@ def recordings(where: str | Path) -> list[str]:
     else:
         raise AudioError(f"{where}: no such file or folder. Check the path.")
     if not found:
-        raise AudioError(f"{where}: no recordings here; expected {', '.join(SUFFIXES)} files.")
+        raise AudioError(" ".join([f"{where}: no recordings here; expected {EXPECTED}.", *lines]))
+    for line in lines:
+        if warn:
+            warn(line)
     # A list may name a file twice, and one file needs one answer.
     return list(dict.fromkeys(found))
 
 
-def _below(folder: Path) -> list[str]:
+def _below(folder: Path) -> Found:
     try:
-        return sorted(files_below(folder))
+        return find_recordings(folder)
     except OSError as error:
         raise AudioError(
             f"{error.filename}: this folder cannot be read ({error.strerror})."

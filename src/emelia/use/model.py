@@ -50,10 +50,14 @@ class Model:
             ModelError: missing, damaged, foreign, of a later version, or in need of other files.
         """
         data = _read(path)
-        self.path = path
+        self.path, self._threads = path, threads
         self.card = _card(path, data)
         self._session = _session(path, data, threads)
         self._check_contract()
+
+    def __reduce__(self) -> tuple[type[Model], tuple[Path, int]]:
+        """Pickled as its path: another process opens the file again."""
+        return Model, (self.path.absolute(), self._threads)
 
     def run(self, waves: Sequence[Wave]) -> list[NetworkOutput]:
         """Run the network on waveforms (T,) at 16 kHz, zero-padded into one batch.

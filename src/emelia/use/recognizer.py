@@ -12,24 +12,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emelia.audio import Wave, prepare, resample
+from emelia.audio import Wave, prepare
+from emelia.audio.channels import EACH, Channel, OneChannel, check_channel
 from emelia.config import SAMPLE_RATE, Card
 from emelia.emotions import canonical
-from emelia.errors import AudioError, ConfigError, MissingExtraError
+from emelia.errors import AudioError, ConfigError
 from emelia.text import nearest
 from emelia.use.answer import NO_SPEECH, Prediction
 from emelia.use.batching import batches, groups, in_order
 from emelia.use.bundled import find_model
+from emelia.use.clips import Clip, clips_in, read_clips, samples_in, try_to_read
 from emelia.use.model import Model, NetworkOutput
-from emelia.use.pooling import SHORTEST, Speech, find_speech, pool
+from emelia.use.pooling import SHORTEST, pool
 from emelia.use.timeline.windows import HOP, WINDOW
-from emelia.use.waveforms import LONGEST, Source, read
+from emelia.use.waveforms import LONGEST, Source
 
 if TYPE_CHECKING:
     from emelia.use.timeline.live import Live
@@ -40,13 +43,6 @@ __all__ = ["LONGEST", "NO_SPEECH", "Prediction", "Recognizer", "load"]
 _BATCH = 8 * SAMPLE_RATE  # samples, padding included; larger ones leave the processor's cache
 _GROUP = 64  # recordings looked at together, to find those of like length
 _GROUP_SAMPLES = 600 * SAMPLE_RATE  # and how much sound they may hold: 38 MB
-
-
-class _Clip(NamedTuple):
-    """A decoded recording at 16 kHz: its speech, and its length in seconds."""
-
-    speech: Speech
-    seconds: float
 
 
 class Recognizer:
@@ -74,55 +70,103 @@ class Recognizer:
         if not 0 <= self.threshold <= 1:  # nor is NaN
             raise ConfigError(f"threshold: {self.threshold}; expected a number from 0 to 1.")
 
-    def predict(self, source: Source, rate: int | None = None) -> Prediction:
+    @overload
+    def predict(
+        self, source: Source, rate: int | None = None, *, channel: OneChannel = "mix"
+    ) -> Prediction: ...
+    @overload
+    def predict(
+        self, source: Source, rate: int | None = None, *, channel: Literal["each"]
+    ) -> dict[str, Prediction]: ...
+    def predict(
+        self, source: Source, rate: int | None = None, *, channel: Channel = "mix"
+    ) -> Prediction | dict[str, Prediction]:
         """Recognise the emotion of a recording of at most five minutes.
 
         Its speech is heard in windows of 4 s, whose answers are averaged: see `use.pooling`.
 
         Args:
-            source: a path, the bytes of a file, or samples: int16, int32 or float of shape
-                (T,), (T, channels) or (channels, T).
+            source: a path, the bytes of a file, an open file; or samples: int16, int32 or float
+                of shape (T,), (T, channels) or (channels, T), with `rate`, as a pair with it, or
+                in a dict as of Hugging Face `datasets`.
             rate: of samples, in Hz; only and always with them.
+            channel: `mix` for the mean of all, `left`, `right`, or `each` for an answer a
+                channel, by its name: left and right, numbers from 1, or mono.
 
         Raises:
-            AudioError: it cannot be decoded or used, or is too long.
+            AudioError: it cannot be decoded or used, is too long, or lacks the channel.
             ConfigError: samples without a rate, or a rate without samples.
         """
-        (answer,) = self._answers([self._read(source, rate)])
-        return answer
+        clips = read_clips(source, rate, channel, self.card.features.hop)
+        answers = dict(zip(clips, self._answers(list(clips.values())), strict=True))
+        return answers if channel == EACH else answers[""]
 
+    @overload
     def predict_many(
-        self, sources: Iterable[str | Path | bytes], *, threads: int = 1
-    ) -> Iterator[Prediction | AudioError]:
+        self, sources: Iterable[Source], *, threads: int = 1, channel: OneChannel = "mix"
+    ) -> Iterator[Prediction | AudioError]: ...
+    @overload
+    def predict_many(
+        self, sources: Iterable[Source], *, threads: int = 1, channel: Literal["each"]
+    ) -> Iterator[dict[str, Prediction] | AudioError]: ...
+    def predict_many(
+        self, sources: Iterable[Source], *, threads: int = 1, channel: Channel = "mix"
+    ) -> Iterator[Prediction | AudioError] | Iterator[dict[str, Prediction] | AudioError]:
         """Recognise many recordings, in the order given, in bounded memory.
 
         Args:
-            sources: paths or the bytes of files; taken as they are needed.
+            sources: see `predict`; taken as they are needed.
             threads: how many decode at the same time, while the network computes.
+            channel: see `predict`.
 
         Yields:
             An answer for each, equal to that of `predict` to rounding, since several are
             computed at once; in place of a recording that cannot be used, the error.
         """
+        told = self.by_channel(sources, threads=threads, channel=channel)
+        if channel == EACH:
+            return told
+        return (one if isinstance(one, AudioError) else one[""] for one in told)
+
+    def by_channel(
+        self, sources: Iterable[Source], *, threads: int, channel: Channel
+    ) -> Iterator[dict[str, Prediction] | AudioError]:
+        """As `predict_many`, but a dict for each recording: its only answer is called ""."""
+        read_one = partial(try_to_read, channel=channel, hop=self.card.features.hop)
         with ThreadPoolExecutor(threads) as pool:
             # Twice as many as threads are read ahead, so that none waits for the network.
-            read = in_order(pool, self._try_to_read, sources, 2 * threads)
-            for group in groups(read, _samples_in, _GROUP, _GROUP_SAMPLES):
-                answers = iter(self._answers([clip for clip in group if isinstance(clip, _Clip)]))
-                yield from (c if isinstance(c, AudioError) else next(answers) for c in group)
+            read = in_order(pool, read_one, sources, 2 * threads)
+            for group in groups(read, samples_in, _GROUP, _GROUP_SAMPLES):
+                clips = [clip for one in group for clip in clips_in(one)]
+                answers = iter(self._answers(clips))
+                for one in group:
+                    if isinstance(one, AudioError):
+                        yield one
+                    else:
+                        yield {name: next(answers) for name in one}
 
+    @overload
     def timeline(
-        self,
-        source: str | Path | bytes | BinaryIO,
-        *,
-        window: float = WINDOW,
-        hop: float = HOP,
-        on_progress: Callable[[float, float], None] | None = None,
-    ) -> Timeline:
+        self, source: Source, *, window: float = WINDOW, hop: float = HOP,
+        channel: OneChannel = "mix", on_progress: Callable[[float, float], None] | None = None,
+    ) -> Timeline: ...  # fmt: skip
+    @overload
+    def timeline(
+        self, source: Source, *, window: float = WINDOW, hop: float = HOP,
+        channel: Literal["each"], on_progress: Callable[[float, float], None] | None = None,
+    ) -> dict[str, Timeline]: ...  # fmt: skip
+    def timeline(
+        self, source: Source, *, window: float = WINDOW, hop: float = HOP,
+        channel: Channel = "mix", on_progress: Callable[[float, float], None] | None = None,
+    ) -> Timeline | dict[str, Timeline]:  # fmt: skip
         """Follow the emotions along a recording of up to a day; see `use.timeline`."""
-        from emelia.use.timeline.timeline import timeline
+        from emelia.use.timeline.timeline import timeline, timelines
 
-        return timeline(self, source, window=window, hop=hop, on_progress=on_progress)
+        if check_channel(channel) == EACH:
+            return timelines(self, source, window=window, hop=hop, on_progress=on_progress)
+        return timeline(
+            self, source, window=window, hop=hop, channel=channel, on_progress=on_progress
+        )
 
     def live(self, *, rate: int = SAMPLE_RATE, window: float = WINDOW, hop: float = HOP) -> Live:
         """Recognise sound that comes in pieces at `rate` (Hz); see `emelia.use.timeline.live`."""
@@ -140,28 +184,11 @@ class Recognizer:
         rows = [self._restricted(h.probabilities) for h in heard]
         return np.array(rows, np.float32).reshape(len(rows), len(self.emotions))
 
-    def _read(self, source: Source, rate: int | None) -> _Clip:
-        """Decode a recording or take its samples, and find the speech in it."""
-        wave, rate = read(source, rate)
-        wave = resample(wave, rate)
-        peak = max(wave.max(initial=0.0), -wave.min(initial=0.0))
-        wave /= max(peak, 1.0)  # float files may go beyond full scale
-        return _Clip(find_speech(wave, self.card.features.hop), wave.size / SAMPLE_RATE)
-
-    def _try_to_read(self, source: str | Path | bytes) -> _Clip | AudioError:
-        try:
-            return self._read(source, None)
-        except AudioError as error:
-            return error
-        except MissingExtraError as error:  # others may need no extra
-            name = "upload" if isinstance(source, bytes) else source
-            return AudioError(f"{name}: {error}")
-
     def _prepared(self, wave: Wave) -> Wave:
         """Do what the graph leaves to us. DC and peak it does itself; twice changes nothing."""
         return prepare(wave, SAMPLE_RATE, self.card.audio.outside_graph())
 
-    def _answers(self, clips: Sequence[_Clip]) -> list[Prediction]:
+    def _answers(self, clips: Sequence[Clip]) -> list[Prediction]:
         windows = [clip.speech.windows() for clip in clips]
         heard = iter(self._hear([window for own in windows for window in own]))
         return [
@@ -179,7 +206,7 @@ class Recognizer:
             heard.update(zip(places, results, strict=True))
         return [heard[place] for place in range(len(waves))]
 
-    def _answer(self, clip: _Clip, heard: NetworkOutput) -> Prediction:
+    def _answer(self, clip: Clip, heard: NetworkOutput) -> Prediction:
         probabilities = self._restricted(heard.probabilities)
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
@@ -193,9 +220,10 @@ class Recognizer:
             heard.logmel,
             heard.saliency[self._kept[best]],
             self.card.features.hop / SAMPLE_RATE,
+            clip.warnings,
         )
 
-    def _no_speech(self, clip: _Clip) -> Prediction:
+    def _no_speech(self, clip: Clip) -> Prediction:
         features = self.card.features
         return Prediction(
             NO_SPEECH,
@@ -207,6 +235,7 @@ class Recognizer:
             np.zeros((features.rows, 0), np.float32),
             np.zeros(0, np.float32),
             features.hop / SAMPLE_RATE,
+            clip.warnings,
         )
 
     def _restricted(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -239,10 +268,6 @@ def load(
     if threads < 1:
         raise ConfigError(f"threads: {threads}; expected 1 or more.")
     return Recognizer(Model(find_model(model), threads), emotions=emotions, threshold=threshold)
-
-
-def _samples_in(clip: _Clip | AudioError) -> int:
-    return clip.speech.sound.size if isinstance(clip, _Clip) else 0
 
 
 def _places(labels: Sequence[str], emotions: Iterable[str] | None) -> list[int]:

@@ -429,7 +429,9 @@ def with_rate(rate: int) -> bytes:
 
 NO_RECORDINGS: dict[str, tuple[Callable[[], bytes], int, str]] = {
     "text": (lambda: b"these are notes, not sound", 415, "not a known format; expected WAV"),
-    "codec": (lambda: encoded(speech(), codec="ULAW"), 415, "WAV with codec 0x0007"),
+    "codec": (lambda: encoded(speech(), codec="GSM610"), 415, "WAV with GSM 6.10 is not taken"),
+    "ADTS": (lambda: b"\xff\xf1\x60\x40\x42\x5f\xfc" + bytes(99), 415, r"AAC \(ADTS\)"),
+    "AMR": (lambda: b"#!AMR\n" + bytes(99), 415, "AMR is not taken as an upload.*ffmpeg -i"),
     "a head": (lambda: b"\x1aE\xdf\xa3" + bytes(99), 422, "cannot be decoded|no sound"),
     "nothing": (lambda: b"", 422, "is empty"),
     "cut wav": (lambda: encoded(speech())[:30], 422, "damaged or cut short"),
@@ -457,12 +459,48 @@ def test_what_is_no_recording_is_refused_with_the_reason(client: httpx.Client, n
         ({"emotions": "boredom"}, 422, "boredom"),
         ({"threshold": "2"}, 422, "threshold: '2'"),
         ({"explain": "perhaps"}, 422, "explain: 'perhaps'"),
+        ({"channel": "middle"}, 422, "channel: 'middle'"),
+        ({"treshold": "0.5"}, 422, r"^treshold: no word of this query.*Did you mean threshold\?"),
     ],
 )
 def test_wrong_parameters_are_named(
     client: httpx.Client, query: dict[str, str], status: int, text: str
 ) -> None:
     refused(upload(client, encoded(speech()), **query), status, text)
+
+
+def test_fields_that_would_be_ignored_are_named(client: httpx.Client) -> None:
+    data = encoded(speech())
+    two = [("file", ("a.wav", data)), ("file", ("b.wav", data))]
+    refused(client.post("/v1/predict", files=two), 422, "several fields `file`")
+    more = client.post("/v1/predict", files={"file": ("a.wav", data)}, data={"model": "aesdd"})
+    refused(more, 422, "^form field 'model': would be ignored")
+
+
+def test_each_channel_of_a_call_is_answered(client: httpx.Client) -> None:
+    wave = speech()
+    call = encoded(
+        np.stack([np.concatenate([wave, 0 * wave]), np.concatenate([0 * wave, wave])], 1)
+    )
+    mixed = upload(client, call).json()
+    assert mixed["warnings"] == [
+        "its 2 channels differ, as of a call with a party a channel, and were mixed; "
+        "ask for the channel left, right or each."
+    ]
+    told = upload(client, call, channel="each").json()
+    assert [one["channel"] for one in told["channels"]] == ["left", "right"]
+    left = upload(client, call, channel="left").json()
+    assert left == {k: v for k, v in told["channels"][0].items() if k != "channel"}
+    assert "warnings" not in left
+    last = lines(upload(client, call, "/v1/timeline", channel="each"))[-1]
+    starts = [one["segments"][0]["start"] for one in last["channels"]]
+    assert last["type"] == "timeline" and starts[0] < 2.5 < starts[1]
+
+
+def test_an_upload_that_is_cut_short_is_answered_with_a_warning(client: httpx.Client) -> None:
+    data = encoded(speech())
+    (warning,) = upload(client, data[: len(data) // 2]).json()["warnings"]
+    assert warning.endswith(" of 3.00 s could be read; the file is damaged or cut short.")
 
 
 def test_what_is_no_form_is_refused(client: httpx.Client) -> None:

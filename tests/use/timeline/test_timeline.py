@@ -25,7 +25,7 @@ from vowels import vowels
 from emelia import load
 from emelia.cli import timeline as command
 from emelia.cli.timeline import run_timeline
-from emelia.errors import AudioError, ConfigError, StorageError
+from emelia.errors import ConfigError, StorageError
 from emelia.show.answer.explanation import picture
 from emelia.show.answer.timeline import timeline_figure
 from emelia.use.formats import FORMATS, timestamp
@@ -243,7 +243,7 @@ def test_blocks_of_any_size_make_the_same_timeline(
     recording: Path, found: Timeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for size in (1_000, 77_777):
-        monkeypatch.setattr("emelia.audio.decoding._BLOCK", size)
+        monkeypatch.setattr("emelia.audio.sndfile._BLOCK", size)
         monkeypatch.setattr(timelines, "_BLOCK", 3_333)
         assert timeline(Loudness(), recording) == found
 
@@ -251,7 +251,7 @@ def test_blocks_of_any_size_make_the_same_timeline(
 def test_progress_goes_up_to_the_whole_length(
     recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emelia.audio.decoding._BLOCK", 16_000)
+    monkeypatch.setattr("emelia.audio.sndfile._BLOCK", 16_000)
     told: list[tuple[float, float]] = []
     timeline(Loudness(), recording, on_progress=lambda done, total: told.append((done, total)))
     done = [d for d, _ in told]
@@ -267,11 +267,15 @@ def test_a_recording_of_hardly_anything_is_a_timeline_too(tmp_path: Path, second
     assert empty.seconds == seconds and not empty.windows and not empty.segments
 
 
-def test_a_recording_damaged_half_way_gives_no_half_timeline(tmp_path: Path) -> None:
+def test_a_recording_damaged_half_way_is_followed_so_far_with_a_warning(tmp_path: Path) -> None:
     path = write(tmp_path / "cut.flac", talk(1, 30))
+    whole = timeline(Loudness(), path).seconds
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(AudioError, match="cut short"):
-        timeline(Loudness(), path)
+    found = timeline(Loudness(), path)
+    assert 5 < found.seconds < whole - 5
+    (warning,) = found.warnings
+    assert warning.startswith(f"{found.seconds:.2f} of {whole:.2f} s could be read")
+    assert found.to_dict()["warnings"] == [warning]
 
 
 def test_a_real_model_answers_for_windows_as_for_clips(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import typer
 
 from emelia import console, metrics
-from emelia.cli.common import divide, fold_of, open_corpus, settings
+from emelia.cli.common import divide, fold_of, open_corpus, settings, warn_of_bands
 from emelia.cli.model_output import warn_of, write_model
 from emelia.cli.options import (
     CorpusArgument,
@@ -100,6 +100,7 @@ def finetune(
     run = start.run()
     prior = initial_linear_layer(run.recipe, data.emotions, run) is not None
     recipe = finetuning_recipe(run.recipe, start.recipe, chosen.train, changes, prior=prior)
+    warn_of_bands([recipe])
     (task,) = tasks(data, parts, [recipe], [seed], start.place, only=chosen.name, audits=audits)
     folder = out or Path("runs") / f"{data.name}-{start.name}"
     cell = _finished(task, folder) if resume else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emelia import console
-from emelia.cli.options import ModelOption, OnlyOption, ThresholdOption, split_names
+from emelia.audio.channels import EACH, Channel, named
+from emelia.cli.options import (
+    MIX,
+    ChannelOption,
+    ModelOption,
+    OnlyOption,
+    ThresholdOption,
+    channel_word,
+    split_names,
+)
 from emelia.errors import AudioError, ConfigError
 from emelia.use.formats import FORMATS
 
@@ -84,6 +93,7 @@ def predict(
         Path | None,
         typer.Option(help="Draw a timeline as .png, .svg or .pdf.", show_default=False),
     ] = None,
+    channel: ChannelOption = MIX,
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
 ) -> None:  # fmt: skip
     """Tell the emotion of recordings.
@@ -99,15 +109,18 @@ def predict(
 
     of_timelines = {"--window": window, "--hop": hop, "--out": out, "--picture": picture}
     _check(timeline, format_, explain, of_timelines)
+    word = channel_word(channel)
+    if word == EACH and (explain or picture):
+        raise ConfigError("a picture shows one channel; --channel each answers for several.")
     words = None if emotions is None else split_names(emotions)
     recognizer = load(model, emotions=words, threshold=threshold, threads=threads)
     names, failures = _recordings(paths)
     if explain and len(names) + failures != 1:
         raise ConfigError(f"--explain draws one recording; {len(names) + failures} were given.")
     if timeline and names:
-        failures += _follow(recognizer, names, window, hop, format_, out, picture)
+        failures += _follow(recognizer, names, window, hop, format_, out, picture, word)
     elif names:
-        failures += _answer(recognizer, names, format_, explain, threads)
+        failures += _answer(recognizer, names, format_, explain, threads, word)
     if failures:
         raise typer.Exit(1)
 
@@ -129,7 +142,7 @@ def _check(
 
 def _follow(
     recognizer: Recognizer, names: Sequence[str], window: float | None, hop: float | None,
-    format_: Format, out: Path | None, picture: Path | None,
+    format_: Format, out: Path | None, picture: Path | None, channel: Channel,
 ) -> int:  # fmt: skip
     """Follow recordings over time; return how many could not be used."""
     from emelia.cli.timeline import run_timeline
@@ -140,12 +153,13 @@ def _follow(
     return run_timeline(
         recognizer, names, window=WINDOW if window is None else window,
         hop=HOP if hop is None else hop, format_=format_, out=out, picture=picture,
+        channel=channel,
     )  # fmt: skip
 
 
 def _answer(
     recognizer: Recognizer, names: Sequence[str], format_: Format, explain: Path | None,
-    threads: int,
+    threads: int, channel: Channel,
 ) -> int:  # fmt: skip
     """Give each recording one answer; return how many could not be used."""
     if explain:
@@ -154,17 +168,26 @@ def _answer(
         check_picture(explain)
     write = _writer(format_, names, recognizer.emotions)
     failures = 0
-    for name, answer in zip(names, _answers(recognizer, names, threads), strict=True):
-        if isinstance(answer, AudioError):
-            console.fail(_named(name, answer))
+    for name, told in zip(names, _answers(recognizer, names, threads, channel), strict=True):
+        if isinstance(told, AudioError):
+            console.fail(_named(name, told))
             failures += 1
             continue
-        write(name, answer)
-        if explain:
-            _draw(explain, name, answer, recognizer)
-            if format_ is _TEXT:
-                console.say(f"Picture: {explain}")
+        for own, answer in told.items():
+            write(named(name, own), answer)
+            if explain:
+                _draw(explain, name, answer, recognizer)
+                if format_ is _TEXT:
+                    console.say(f"Picture: {explain}")
+        _warn(name, told.values())
     return failures
+
+
+def _warn(name: str, answers: Iterable[Prediction]) -> None:
+    """Print what was amiss with a recording, once for all its channels."""
+    shown = "standard input" if name == _STDIN else name
+    for text in dict.fromkeys(text for answer in answers for text in answer.warnings):
+        console.warn(f"{shown}: {text}")
 
 
 def _recordings(paths: Sequence[str]) -> tuple[list[str], int]:
@@ -175,7 +198,7 @@ def _recordings(paths: Sequence[str]) -> tuple[list[str], int]:
     failures = 0
     for path in paths:
         try:
-            found += [path] if path == _STDIN else recordings(path)
+            found += [path] if path == _STDIN else recordings(path, console.warn)
         except AudioError as error:
             console.fail(str(error))
             failures += 1
@@ -183,10 +206,10 @@ def _recordings(paths: Sequence[str]) -> tuple[list[str], int]:
 
 
 def _answers(
-    recognizer: Recognizer, names: Sequence[str], threads: int
-) -> Iterator[Prediction | AudioError]:
+    recognizer: Recognizer, names: Sequence[str], threads: int, channel: Channel
+) -> Iterator[dict[str, Prediction] | AudioError]:
     sources = (_standard_input() if name == _STDIN else name for name in names)
-    return recognizer.predict_many(sources, threads=threads)
+    return recognizer.by_channel(sources, threads=threads, channel=channel)
 
 
 def _standard_input() -> bytes:

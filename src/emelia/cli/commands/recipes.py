@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from emelia import console
+from emelia.cli.common import warn_of_bands
 from emelia.config import Recipe, all_settings
 from emelia.config.fields import Setting
 from emelia.learn.study.recipes import all_recipes
@@ -33,6 +34,7 @@ def recipes(
     if settings:
         _show_settings()
         return
+    warn_of_bands(all_recipes().values())
     rows = [
         [r.name, r.group, r.title, f"{r.train.epochs}", f"{r.train.batch_size}", f"{r.train.lr:g}"]
         for r in all_recipes().values()

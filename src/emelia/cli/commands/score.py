@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.cli.options import ModelOption, OnlyOption, split_names
+from emelia.cli.options import (
+    MIX,
+    ChannelOption,
+    ModelOption,
+    OnlyOption,
+    channel_word,
+    split_names,
+)
 from emelia.errors import AudioError
 
 if TYPE_CHECKING:
     from emelia.use.scoring.run import Tally
 
 _TASK = "scoring"
+_WARNINGS = 20  # printed at most
 
 
 def score(
@@ -36,6 +44,7 @@ def score(
     ],
     model: ModelOption = "default",
     emotions: OnlyOption = None,
+    channel: ChannelOption = MIX,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -61,6 +70,7 @@ def score(
             out,
             model=model,
             emotions=labels,
+            channel=channel_word(channel),
             jobs=jobs or cores(),
             on_progress=_teller(progress),
         )
@@ -84,6 +94,10 @@ def _teller(progress: console.Progress) -> Callable[[Tally], None]:
 
 
 def _tell(tally: Tally, out: Path) -> None:
+    for text in tally.warnings[:_WARNINGS]:
+        console.warn(text)
+    if (more := len(tally.warnings) - _WARNINGS) > 0:
+        console.warn(f"{more} further warnings of this kind")
     kept = f", {tally.kept} of them before" if tally.kept else ""
     console.say(f"{tally.total - tally.failed} of {tally.total} recordings{kept}: {out}")
     if tally.failed:

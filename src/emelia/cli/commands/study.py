@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.cli.common import cores, divide, open_corpus, settings
+from emelia.cli.common import cores, divide, open_corpus, settings, warn_of_bands
 from emelia.cli.options import (
     CorpusArgument,
     DeviceOption,
@@ -107,6 +107,7 @@ def study(
     """
     usual = "emelia" if ablate or remedies else ",".join(QUICK) if quick else "founding,emelia"
     chosen = find_recipes(recipes or usual, settings(set_, epochs))
+    warn_of_bands(chosen)
     data = open_corpus(corpus, emotions)
     parts, audits = divide(data, split or ("folds-3" if quick else "loso"), imbalance, with_)
     if quick:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.cli.common import divide, fold_of, open_corpus, settings, usual_split
+from emelia.cli.common import divide, fold_of, open_corpus, settings, usual_split, warn_of_bands
 from emelia.cli.confidence import tell_confidence
 from emelia.cli.options import (
     CorpusArgument,
@@ -75,6 +75,7 @@ def train(
     emelia train joint aesdd --with ravdess+emodb --set train.target_share=0.5
     """
     chosen = find_recipes(recipe, settings(set_, epochs))
+    warn_of_bands(chosen)
     if len(chosen) != 1:
         raise ConfigError(
             f"{recipe!r} names {len(chosen)} recipes; train takes one. "

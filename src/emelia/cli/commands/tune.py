@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.cli.common import divide, fold_of, open_corpus, settings, usual_split
+from emelia.cli.common import divide, fold_of, open_corpus, settings, usual_split, warn_of_bands
 from emelia.cli.options import CorpusArgument, DeviceOption, EmotionsOption, EpochsOption, SetOption
 from emelia.cli.progress import Bars
 from emelia.config import Recipe, recipe_toml
@@ -81,6 +81,7 @@ def tune(
     emelia study aesdd/ --recipes emelia,runs/aesdd-emelia-tuned/best.toml
     """
     chosen = find_recipes(recipe, settings(set_, epochs))
+    warn_of_bands(chosen)
     if len(chosen) != 1:
         raise ConfigError(f"{recipe!r} names {len(chosen)} recipes; tune takes one.")
     data = open_corpus(corpus, emotions)

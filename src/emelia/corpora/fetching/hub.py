@@ -6,7 +6,7 @@ The hub's file list is one JSON answer, so the package huggingface_hub, which on
 
 from __future__ import annotations
 
-from emelia.audio.files import SUFFIXES
+from emelia.audio.files import MEDIA, SOUND
 from emelia.corpora.fetching.http import get_json
 from emelia.corpora.paths import folder_name
 from emelia.corpora.records import CorpusSpec
@@ -14,7 +14,7 @@ from emelia.corpora.sources import HuggingFace
 from emelia.errors import CorpusError
 
 _TABLES = ("*.parquet", "*.arrow", "*dataset_info.json", "*metadata.csv", "*metadata.jsonl")
-_WANTED = (*_TABLES, *(f"*{suffix}" for suffix in SUFFIXES))
+_WANTED = (*_TABLES, *(f"*{suffix}" for suffix in (*SOUND, *MEDIA)))
 
 
 def hub_spec(name: str, host: str = "https://huggingface.co") -> CorpusSpec:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from emelia.audio.files import SUFFIXES
+from emelia.audio.files import EXPECTED
 from emelia.caches import cache_root
 from emelia.corpora.known import CORPORA, demo
 from emelia.corpora.paths import corpus_folder
@@ -38,7 +38,6 @@ TABLE_READERS = {
     "hf": read_hugging_face,
     "audformat": read_audformat,
 }  # of data sets kept as tables
-_FORMATS = ", ".join(suffix[1:] for suffix in SUFFIXES)
 
 
 def read_corpus(
@@ -153,20 +152,27 @@ def _label(reader: str, path: Path) -> tuple[Path, CorpusSpec | None, Labels]:
         labels = read_manifest(path / "manifest.csv")
         labels.notes += read_notes(path)
         return path, None, labels
-    files = audio_files(path)
+    passed: list[str] = []
+    files = audio_files(path, passed)
     spec = _readers()[reader] if reader else _best_spec(files)
     if files and spec is not None:
         label = spec.label or partial(_by_name, spec)
-        return path, spec, label(path, files)
+        return path, spec, _noted(label(path, files), passed)
     manifest = path / "manifest.csv"  # may list files outside the folder
     if reader == "manifest" or (not reader and manifest.is_file()):
         return path, None, read_manifest(manifest)
     if not files:
         raise CorpusError(
-            f"{path}: no recordings in this folder or those inside it; expected {_FORMATS} files. "
-            f"A data set in Parquet or Arrow files is read as hf:{path}"
+            f"{path}: no recordings in this folder or those inside it; expected {EXPECTED}. "
+            + "".join(f"{line}. " for line in passed)
+            + f"A data set in Parquet or Arrow files is read as hf:{path}"
         )
-    return path, None, read_folders(files)
+    return path, None, _noted(read_folders(files), passed)
+
+
+def _noted(labels: Labels, passed: Sequence[str]) -> Labels:
+    labels.notes += passed
+    return labels
 
 
 def _best_spec(files: Sequence[Path]) -> CorpusSpec | None:
@@ -226,6 +232,7 @@ def _assemble(
     rejected = tuple(Rejected(root / file, reason) for file, reason in reasons)
     notes = [
         *labels.notes,
+        *found.notes,
         *describe_copies(utterances, copies),
         *differences(spec, utterances),
         *duplicates(utterances),

@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS rows
     (path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, row TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS failures (path BLOB PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
 """
+_MIX = "mix"  # the channel, where none is noted
 _COMMIT_EVERY = 1.0  # s of work a kill can cost at most
 _REMEDIES = {
     "SQLITE_BUSY": "another process is working here. Wait until it has finished.",
@@ -74,13 +75,16 @@ class Journal:
             )
             return bool(found.fetchone() == mark)
 
-    def row(self, path: str) -> Row | None:
-        """The row of a recording; None where it could not be scored."""
+    def rows(self, path: str) -> dict[str, Row]:
+        """The rows of a recording by channel; none where it could not be scored."""
         with self._refusals():
             found = self._base.execute(
                 "SELECT row FROM rows WHERE path = ?", (os.fsencode(path),)
             ).fetchone()
-        return tuple(json.loads(found[0])) if found else None
+        told = json.loads(found[0]) if found else {}
+        # A list is the row of the whole recording.
+        rows = told if isinstance(told, dict) else {"": told}
+        return {channel: tuple(row) for channel, row in rows.items()}
 
     def reason(self, path: str) -> str | None:
         """Why a recording could not be scored in this run; None where it could."""
@@ -89,10 +93,10 @@ class Journal:
             found = self._base.execute(query, (os.fsencode(path),)).fetchone()
         return found[0] if found else None
 
-    def add(self, path: str, mark: Mark, row: Row) -> None:
-        """Store the row of a recording."""
+    def add(self, path: str, mark: Mark, rows: Mapping[str, Row]) -> None:
+        """Store the rows of a recording by channel; the only one is called ""."""
         with self._refusals():
-            text = json.dumps(row, ensure_ascii=False)
+            text = json.dumps(rows.get("", rows), ensure_ascii=False)
             self._base.execute(
                 "REPLACE INTO rows VALUES (?, ?, ?, ?)", (os.fsencode(path), *mark, text)
             )
@@ -128,10 +132,11 @@ class Journal:
         self.commit()
 
     def _compare(self, before: dict[str, str], now: dict[str, str]) -> None:
-        for key in now:
-            if before.get(key) != now[key]:
+        for key in {**before, **now}:
+            if before.get(key) != now.get(key):
                 raise StorageError(
-                    f"{self.path}: begun with {key} {before.get(key)}, now it is {now[key]}. "
+                    f"{self.path}: begun with {key} {before.get(key, _MIX)}, "
+                    f"now it is {now.get(key, _MIX)}. "
                     "Choose another output, or delete this file and the output to start anew."
                 )
 

@@ -16,14 +16,24 @@ from dataclasses import dataclass, field
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from typing import Self
+from typing import NamedTuple, Self
 
+from emelia.audio.channels import Channel
 from emelia.errors import AudioError, EmeliaError
 from emelia.processes import one_thread_each
 from emelia.use.recognizer import Prediction, Recognizer, load
 from emelia.use.scoring.journal import Row
 
-Outcome = tuple[str, Row | None, str]  # path, its row, or else the reason why there is none
+
+class Outcome(NamedTuple):
+    """What became of a recording: a row for each channel, or the reason why there is none."""
+
+    path: str
+    rows: dict[str, Row]  # by channel; the only one is called ""
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+
+
 _SPAWN = get_context("spawn")  # a forked process could inherit a lock that is held for ever
 _NO_MEMORY = 12  # exit code, ENOMEM
 
@@ -41,8 +51,10 @@ class _Worker:
 class Pool:
     """`jobs` processes with a recognizer each; they end with the `with` block."""
 
-    def __init__(self, model: str, emotions: Sequence[str] | None, jobs: int) -> None:
-        self._options = (model, emotions)
+    def __init__(
+        self, model: str, emotions: Sequence[str] | None, channel: Channel, jobs: int
+    ) -> None:
+        self._options = (model, emotions, channel)
         self._workers: list[_Worker] = []
         with _for_children():
             for _ in range(jobs):
@@ -97,7 +109,8 @@ class Pool:
                 "Free some memory, or ask for fewer --jobs."
             )
         if len(dead.chunk) == 1:
-            return [(dead.chunk[0], None, f"the process that read it {_ending(dead.process)}")]
+            reason = f"the process that read it {_ending(dead.process)}"
+            return [Outcome(dead.chunk[0], {}, reason)]
         todo.extend([path] for path in dead.chunk)
         return []
 
@@ -109,7 +122,7 @@ class Pool:
         self._workers.append(_Worker(process, ours))
 
 
-def _work(pipe: Connection, model: str, emotions: Sequence[str] | None) -> None:
+def _work(pipe: Connection, model: str, emotions: Sequence[str] | None, channel: Channel) -> None:
     """The work of a process: load the model, then answer chunks until the pipe is closed."""
     try:
         recognizer = load(model, emotions=emotions)
@@ -118,16 +131,18 @@ def _work(pipe: Connection, model: str, emotions: Sequence[str] | None) -> None:
             while True:
                 pipe.send(answers)
                 paths: list[str] = pipe.recv()
-                told = recognizer.predict_many(paths)
+                told = recognizer.by_channel(paths, threads=1, channel=channel)
                 answers = [_answer(*two, recognizer) for two in zip(paths, told, strict=True)]
     except MemoryError:
         sys.exit(_NO_MEMORY)
 
 
-def _answer(path: str, told: Prediction | AudioError, by: Recognizer) -> Outcome:
+def _answer(path: str, told: dict[str, Prediction] | AudioError, by: Recognizer) -> Outcome:
     if isinstance(told, AudioError):
-        return path, None, str(told).removeprefix(f"{path}: ")
-    return path, told.row(by.emotions, decimals=6), ""
+        return Outcome(path, {}, str(told).removeprefix(f"{path}: "))
+    rows = {name: answer.row(by.emotions, decimals=6) for name, answer in told.items()}
+    warnings = dict.fromkeys(text for answer in told.values() for text in answer.warnings)
+    return Outcome(path, rows, "", tuple(warnings))
 
 
 def _ending(process: SpawnProcess) -> str:

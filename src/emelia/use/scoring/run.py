@@ -14,11 +14,12 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from emelia.audio.channels import MIX, Channel, check_channel, named
 from emelia.errors import StorageError
 from emelia.storage import ensure_writable
 from emelia.use.answer import COLUMNS
@@ -44,6 +45,7 @@ class Tally:
     scored: int = 0  # by this run
     failed: int = 0
     heard: float = 0.0  # s of sound, by this run
+    warnings: list[str] = field(default_factory=list)  # of recordings scored by this run
 
     @property
     def done(self) -> int:
@@ -67,6 +69,7 @@ def score(
     *,
     model: str | Path = "default",
     emotions: Sequence[str] | None = None,
+    channel: Channel = "mix",
     jobs: int = 1,
     on_progress: Callable[[Tally], None] | None = None,
 ) -> Tally:
@@ -81,6 +84,7 @@ def score(
         where: see `inputs.recordings`.
         out: a .csv or .parquet file; see `scores`.
         model, emotions: see `load`.
+        channel: see `Recognizer.predict`; with `each` there is a row a channel.
         jobs: processes of one thread each.
         on_progress: called now and then, and before the first recording.
 
@@ -92,7 +96,8 @@ def score(
     out = Path(out)
     write = score_files.writer(out)
     recognizer = load(model, emotions=emotions)
-    names = recordings(where)
+    passed: list[str] = []
+    names = recordings(where, passed.append)
     file = find_model(model)
     about = {
         # With its digest: a model of the same name may have been trained again since.
@@ -100,6 +105,8 @@ def score(
         "emotions": ", ".join(recognizer.emotions),
         "input": os.path.normpath(where),
     }
+    if check_channel(channel) != MIX:
+        about["channel"] = channel
     ensure_writable(out.parent)
     journal_file = out.with_name(f"{out.name}.journal")
     if out.exists() and not journal_file.exists():
@@ -108,7 +115,8 @@ def score(
             "Choose another name, or delete it."
         )
     with Journal(journal_file, about) as journal:
-        tally = _fill(journal, names, (str(file), emotions), jobs, on_progress)
+        tally = _fill(journal, names, (str(file), emotions, channel), jobs, on_progress)
+        tally.warnings[:0] = passed
         write(out, score_files.column_names(recognizer.emotions), _rows(names, journal))
         _write_failures(out.with_suffix(".failures.csv"), names, journal)
     return tally
@@ -117,7 +125,7 @@ def score(
 def _fill(
     journal: Journal,
     names: Sequence[str],
-    recognizer: tuple[str, Sequence[str] | None],
+    recognizer: tuple[str, Sequence[str] | None, Channel],
     jobs: int,
     on_progress: Callable[[Tally], None] | None,
 ) -> Tally:
@@ -129,14 +137,15 @@ def _fill(
     chunks = _chunks(marks, jobs)
     with Pool(*recognizer, min(jobs, len(chunks))) as pool:
         for answers in pool.answers(chunks):
-            for path, row, reason in answers:
-                if row is None:
+            for path, rows, reason, warnings in answers:
+                tally.warnings += [f"{path}: {text}" for text in warnings]
+                if not rows:
                     journal.add_failure(path, reason)
                     tally.failed += 1
                 else:
-                    journal.add(path, marks[path], row)
+                    journal.add(path, marks[path], rows)
                     tally.scored += 1
-                    tally.heard += row[_SECONDS]
+                    tally.heard += next(iter(rows.values()))[_SECONDS]
             tell(tally)
     return tally
 
@@ -161,7 +170,11 @@ def _chunks(marks: Mapping[str, Mark], jobs: int) -> list[list[str]]:
 
 
 def _rows(names: Iterable[str], journal: Journal) -> Iterator[Sequence[Any]]:
-    return ((_text(name), *row) for name in names if (row := journal.row(name)))
+    return (
+        (_text(named(name, channel)), *row)
+        for name in names
+        for channel, row in journal.rows(name).items()
+    )
 
 
 def _write_failures(path: Path, names: Iterable[str], journal: Journal) -> None:

@@ -26,7 +26,7 @@ REASONS = {
     504: "time",
 }
 _log = logging.getLogger("emelia.server")
-_PAGES = "`GET /docs` lists what there is."
+PAGES = "`GET /docs` lists what there is."
 
 
 class RequestError(Exception):
@@ -76,4 +76,4 @@ def _fault(fault: dict[str, object]) -> str:
     place = fault.get("loc")
     name = str(place[-1]) if isinstance(place, tuple | list) and place else "request"
     came = str(fault.get("input"))[:40]
-    return f"{name}: {came!r}; {fault.get('msg')}. {_PAGES}"
+    return f"{name}: {came!r}; {fault.get('msg')}. {PAGES}"

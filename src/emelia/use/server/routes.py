@@ -6,13 +6,15 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.routing import APIRoute
 
+from emelia.audio.channels import Channel
+from emelia.text import nearest
 from emelia.use.answer import Answer
 from emelia.use.server import api_docs, handlers
-from emelia.use.server.errors import RequestError
+from emelia.use.server.errors import PAGES, RequestError
 from emelia.use.server.events import EventStream, json_line
 from emelia.use.server.jobs import Job
 from emelia.use.server.metrics import CONTENT_TYPE
@@ -86,14 +88,36 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 
 Model = Annotated[str | None, Query(description="A name from /v1/models; else the first of them.")]
 Emotions = Annotated[str, Query(description="Only these may be answered, between commas.")]
+ChannelWord = Annotated[
+    Channel,
+    Query(
+        description="Of several channels: mix, their mean; left; right; or each, with a list "
+        "`channels` of answers."
+    ),
+]
 Threshold = Annotated[
     float | None,
     Query(ge=0, le=1, description="Confidence below which an answer is unsure; else the model's."),
 ]
 
 
+def _known_words(request: Request) -> None:
+    """Refuse words of the query that would be ignored, as where one is misspelt."""
+    route: APIRoute = request.scope["route"]
+    known = {parameter.alias for parameter in route.dependant.query_params}
+    for word in request.query_params:
+        if word not in known:
+            near = nearest(word, known)
+            hint = f" Did you mean {near}?" if near else ""
+            raise RequestError(
+                422, f"{word[:40]}: no word of this query; expected {', '.join(sorted(known))}."
+                f"{hint} {PAGES}",
+            )  # fmt: skip
+
+
 @router.post(
     "/v1/predict",
+    dependencies=[Depends(_known_words)],
     summary="The emotion of a recording",
     responses={200: _ANSWER, **_REFUSALS},
     openapi_extra=_UPLOAD,
@@ -103,6 +127,7 @@ async def predict(
     model: Model = None,
     emotions: Emotions = "",
     threshold: Threshold = None,
+    channel: ChannelWord = "mix",
     explain: Annotated[bool, Query(description="Add what a page needs to draw it.")] = False,
 ) -> Response:
     """At most five minutes; `/v1/timeline` takes longer ones."""
@@ -110,13 +135,15 @@ async def predict(
     recognizer = service.recognizer(model, emotions, threshold)
     with service.jobs.place():
         data = await read_upload(request, service)
-        ask = partial(handlers.predict, service, recognizer, service.name_of(model), data, explain)
+        name = service.name_of(model)
+        ask = partial(handlers.predict, service, recognizer, name, data, explain, channel)
         found = await service.jobs.run(ask, Job(service.settings.timeout))
     return Response(json_line(found), media_type="application/json")
 
 
 @router.post(
     "/v1/timeline",
+    dependencies=[Depends(_known_words)],
     summary="Emotions along a long recording",
     responses={200: _EVENTS, **_REFUSALS},
     openapi_extra=_UPLOAD,
@@ -126,6 +153,7 @@ async def timeline(
     model: Model = None,
     emotions: Emotions = "",
     threshold: Threshold = None,
+    channel: ChannelWord = "mix",
     window: Annotated[float, Query(ge=0.5, le=30, description="Seconds heard at once.")] = 3.0,
     hop: Annotated[float, Query(ge=0.1, le=30, description="Seconds between windows.")] = 1.0,
 ) -> Response:
@@ -138,7 +166,7 @@ async def timeline(
         place = stack.pop_all()  # kept until the work is done, which may outlive this request
     stream = EventStream(service.settings.timeout)
     ask = partial(
-        handlers.timeline, service, recognizer, service.name_of(model), (window, hop), data
+        handlers.timeline, service, recognizer, service.name_of(model), (window, hop), data, channel
     )
     service.keep(stream.work(service.jobs, place, ask))
     first = await stream.first()

@@ -8,7 +8,7 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from emelia.use.server.errors import RequestError
+from emelia.use.server.errors import PAGES, RequestError
 from emelia.use.server.service import Service
 from emelia.use.server.settings import ServerSettings
 
@@ -17,10 +17,11 @@ _EXPECTED = "expected a form (multipart/form-data) with the recording in the fie
 
 
 class _Form:
-    """Collects the field `file` of a form that comes in pieces."""
+    """Collects the field `file` of a form that comes in pieces, and the names of other fields."""
 
     def __init__(self, boundary: bytes) -> None:
         self.file: bytearray | None = None
+        self.others: list[str] = []
         self._field = bytearray()
         self._value = bytearray()
         self._ours = False
@@ -53,8 +54,11 @@ class _Form:
     def _end_header(self) -> None:
         if self._field.lower() == b"content-disposition":
             _, options = parse_options_header(bytes(self._value))
-            if options.get(b"name") == b"file" and self.file is None:
+            name = options.get(b"name", b"")
+            if name == b"file" and self.file is None:
                 self.file, self._ours = bytearray(), True
+            else:
+                self.others.append(name.decode("latin-1")[:40])
 
     def _add_data(self, data: bytes, start: int, end: int) -> None:
         if self._ours and self.file is not None:
@@ -88,6 +92,14 @@ async def read_upload(request: Request, service: Service) -> bytearray:
         ) from None
     if form.file is None:
         raise RequestError(422, f"the form has no field `file`; {_EXPECTED}.")
+    if "file" in form.others:
+        raise RequestError(422, "the form has several fields `file`; send a request for each.")
+    if form.others:
+        raise RequestError(
+            422,
+            f"form field {form.others[0]!r}: would be ignored; {_EXPECTED} alone, and all else in "
+            f"the query, as in ?model=. {PAGES}",
+        )
     if len(form.file) > settings.max_bytes:
         raise _too_large(settings)
     return form.file

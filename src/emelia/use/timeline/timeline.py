@@ -9,20 +9,27 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emelia.audio import resample
+from emelia.audio.channels import MIX, channel_names, named
+from emelia.audio.heard import Heard
 from emelia.audio.limits import Wave
-from emelia.audio.streaming import stream
+from emelia.audio.streaming import Stream, stream
 from emelia.use.timeline.envelope import Envelope
 from emelia.use.timeline.live import Event, Live
 from emelia.use.timeline.segments import Segment
 from emelia.use.timeline.windows import HOP, WINDOW, Asked, Window
+from emelia.use.waveforms import Source, plain, read
+
+OnProgress = Callable[[float, float], None]  # seconds done, and about how many in all
 
 LONGEST = 24 * 3600.0  # s of one recording
 _BLOCK = 10 * 16_000  # samples between two calls of `on_progress`, at most
@@ -78,6 +85,7 @@ class Timeline:
         model: name of the model.
         emotions: all it may answer.
         envelope: seconds of a step, and the lowest and highest sample of each, (N, 2).
+        warnings: what was amiss with the recording, one sentence each.
     """
 
     path: str
@@ -87,6 +95,7 @@ class Timeline:
     model: str
     emotions: tuple[str, ...]
     envelope: tuple[float, NDArray[np.float32]] = field(repr=False, compare=False)
+    warnings: tuple[str, ...] = ()
 
     @property
     def speech(self) -> float:
@@ -94,7 +103,7 @@ class Timeline:
         return sum(segment.end - segment.start for segment in self.segments)
 
     def to_dict(self) -> dict[str, Any]:
-        """All but the envelope, ready for JSON."""
+        """All but the envelope, ready for JSON; warnings only where there are any."""
         return {
             "path": self.path,
             "seconds": round(self.seconds, 3),
@@ -103,6 +112,7 @@ class Timeline:
             "emotions": list(self.emotions),
             "segments": [segment.to_dict() for segment in self.segments],
             "windows": [window.to_dict() for window in self.windows],
+            **({"warnings": list(self.warnings)} if self.warnings else {}),
         }
 
 
@@ -139,11 +149,11 @@ class TimelineBuilder:
         """Return what is left, at the end of the sound."""
         return self._keep(self._live.flush())
 
-    def build(self, path: str = "") -> Timeline:
+    def build(self, path: str = "", warnings: Sequence[str] = ()) -> Timeline:
         """The timeline of all that was fed, after `flush`."""
         return Timeline(
             path, self.seconds, self._windows, tuple(self._segments), self._model,
-            self._windows.emotions, self._envelope.read(),
+            self._windows.emotions, self._envelope.read(), tuple(warnings),
         )  # fmt: skip
 
     def _keep(self, events: list[Event]) -> list[Event]:
@@ -157,37 +167,87 @@ class TimelineBuilder:
 
 def timeline(
     recognizer: Asked,
-    source: str | Path | bytes | BinaryIO,
+    source: Source,
     *,
     window: float = WINDOW,
     hop: float = HOP,
-    on_progress: Callable[[float, float], None] | None = None,
+    channel: str = MIX,
+    on_progress: OnProgress | None = None,
 ) -> Timeline:
     """Recognise the emotions along a recording of up to a day.
 
     Args:
         recognizer: what is asked about each window.
-        source: a path, the bytes of a file, or a file open for reading.
+        source: a path, the bytes of a file, a file open for reading, or samples with their rate:
+            see `Recognizer.predict`.
         window: seconds heard at once, 0.5 to 30.
         hop: seconds from one window to the next, 0.1 to `window`.
+        channel: `mix`, `left`, `right` or a number from 1.
         on_progress: is told now and then of the seconds done, and of about how many there are.
 
     Raises:
-        AudioError: it cannot be decoded or used; a recording that is damaged half way gives
-            no half timeline.
+        AudioError: it cannot be decoded or used; of a recording that is damaged half way the
+            timeline goes as far as it can be read, and has a warning.
         ConfigError: a window or hop that does not fit.
     """
+    return _follow(recognizer, source, window, hop, channel, on_progress)[0]
+
+
+def timelines(
+    recognizer: Asked,
+    source: Source,
+    *,
+    window: float = WINDOW,
+    hop: float = HOP,
+    on_progress: OnProgress | None = None,
+) -> dict[str, Timeline]:
+    """A timeline of each channel by its name, left and right; see `timeline`."""
+    first, count = _follow(recognizer, source, window, hop, "1", on_progress)
+    others = (
+        _follow(recognizer, source, window, hop, str(place), on_progress)[0]
+        for place in range(2, count + 1)
+    )
+    found = zip(channel_names(count), (first, *others), strict=True)
+    return {name: replace(one, path=named(one.path, name)) for name, one in found}
+
+
+def _follow(
+    recognizer: Asked, source: Source, window: float, hop: float, channel: str,
+    on_progress: OnProgress | None,
+) -> tuple[Timeline, int]:  # fmt: skip
+    """The timeline of a channel, and how many channels the recording has."""
     builder = TimelineBuilder(recognizer, window=window, hop=hop)
     path = str(source) if isinstance(source, str | Path) else ""
-    opened = BytesIO(source) if isinstance(source, bytes) else source
-    with stream(opened, max_seconds=LONGEST) as blocks:
+    with _opened(source, channel) as blocks:
         for block in blocks:
             for piece in _pieces(block):
                 builder.feed(piece)
                 if on_progress:
                     on_progress(builder.seconds, max(blocks.expected, builder.seconds))
     builder.flush()
-    return builder.build(path)
+    return builder.build(path, blocks.heard.warnings), blocks.heard.channels
+
+
+@contextmanager
+def _opened(source: Source, channel: str) -> Iterator[Stream | _Samples]:
+    """The blocks of a recording at 16 kHz."""
+    found, rate = plain(source)
+    if isinstance(found, np.ndarray):
+        heard = Heard()
+        wave, rate = read(found, rate, channel=channel, heard=heard, longest=LONGEST)
+        yield _Samples([resample(wave, rate)], heard)
+        return
+    file = BytesIO(found) if isinstance(found, bytes) else found
+    with stream(file, max_seconds=LONGEST, channel=channel) as blocks:
+        yield blocks
+
+
+class _Samples(list[Wave]):
+    """Samples that need no decoding, as blocks."""
+
+    def __init__(self, blocks: list[Wave], heard: Heard) -> None:
+        super().__init__(blocks)
+        self.heard, self.expected = heard, 0.0
 
 
 def _pieces(block: Wave) -> Iterator[Wave]:
