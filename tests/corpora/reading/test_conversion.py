@@ -389,7 +389,8 @@ def test_what_a_database_does_not_have_is_told(database: Make, query: str, messa
     [
         ("", "names no tables"),
         ("tables: [", "not a header of audformat"),
-        ("tables:\n  a: {type: segmented}\n", "no table of whole files"),
+        ("tables:\n  a: {type: misc}\n", "no table of files or segments"),
+        ("tables:\n  a: {type: segmented}\n", "neither as CSV nor as Parquet"),
         ("tables:\n  a: {type: filewise}\n", "neither as CSV nor as Parquet"),
         ("!!python/object/apply:os.system ['true']", "not a header of audformat"),
     ],

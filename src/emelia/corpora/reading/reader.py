@@ -41,6 +41,7 @@ from emelia.corpora.records import Corpus, CorpusSpec, Labels, Rejected, Utteran
 from emelia.corpora.scan import OnProgress, Scan, audio_files, scan
 from emelia.emotions import canonical
 from emelia.errors import CorpusError
+from emelia.listing.finding import as_on_disk
 from emelia.storage import expanded
 from emelia.text import nearest
 
@@ -109,7 +110,7 @@ def _read_one(where: str | Path, on_progress: OnProgress | None) -> Corpus:
             f"({file}: {reason}). Put them into a folder per emotion, or write a manifest.csv "
             "with the columns file, emotion, speaker."
         )
-    found = scan(root, labels.fields, on_progress)
+    found = scan(root, labels.fields, on_progress, labels.spans)
     if not found.digests:
         file, reason = next(iter(found.reasons.items()))
         raise CorpusError(
@@ -135,6 +136,8 @@ def _resolve(where: str | Path) -> tuple[str, Path]:
     path = expanded(text)
     if os.path.exists(path):
         return "", path
+    if isinstance(where, str) and os.path.exists(as_on_disk(path)):
+        return "", as_on_disk(path)
     head, colon, rest = text.partition(":")
     if colon and head in TABLE_READERS and isinstance(where, str):
         return head, TABLE_READERS[head](rest)
@@ -227,16 +230,19 @@ def _assemble(
     utterances, copies = without_copies(
         Utterance(
             id=file.as_posix(),
-            path=root / file,
+            path=root / recording,
             emotion=fields.emotion,
             speaker=fields.speaker,
             sentence=fields.sentence,
             take=fields.take,
             gender=fields.gender,
             digest=found.digests[file],
+            span=span,
+            part=fields.part,
         )
         for file, fields in sorted(labels.fields.items(), key=lambda item: item[0].as_posix())
         if file in found.digests
+        for recording, span in [labels.spans.get(file, (file, None))]
     )
     reasons = sorted({**labels.reasons, **found.reasons}.items())
     rejected = tuple(Rejected(root / file, reason) for file, reason in reasons)
