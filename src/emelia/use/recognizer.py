@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emelia.audio import Wave, prepare, resample
+from emelia.audio.limits import check_length
 from emelia.config import SAMPLE_RATE, Card
 from emelia.emotions import canonical
 from emelia.errors import AudioError, ConfigError, MissingExtraError
@@ -26,6 +27,7 @@ from emelia.text import nearest
 from emelia.use.answer import NO_SPEECH, Prediction
 from emelia.use.batching import batches, groups, in_order
 from emelia.use.bundled import find_model
+from emelia.use.inputs import Excerpt, read_excerpt
 from emelia.use.model import Model, NetworkOutput
 from emelia.use.pooling import Speech, find_speech, pool
 from emelia.use.timeline.windows import HOP, WINDOW
@@ -91,12 +93,12 @@ class Recognizer:
         return answer
 
     def predict_many(
-        self, sources: Iterable[str | Path | bytes], *, threads: int = 1
+        self, sources: Iterable[str | Path | bytes | Excerpt], *, threads: int = 1
     ) -> Iterator[Prediction | AudioError]:
         """Recognise many recordings, in the order given, in bounded memory.
 
         Args:
-            sources: paths or the bytes of files; taken as they are needed.
+            sources: paths, the bytes of files, or excerpts; taken as they are needed.
             threads: how many decode at the same time, while the network computes.
 
         Yields:
@@ -139,15 +141,19 @@ class Recognizer:
         rows = [self._restricted(h.probabilities) for h in heard]
         return np.array(rows, np.float32).reshape(len(rows), len(self.emotions))
 
-    def _read(self, source: Source, rate: int | None) -> _Clip:
+    def _read(self, source: Source | Excerpt, rate: int | None) -> _Clip:
         """Decode a recording or take its samples, and find the speech in it."""
-        wave, rate = read(source, rate)
+        if isinstance(source, Excerpt):
+            wave, rate = read_excerpt(source)
+            check_length(wave.size, rate, str(source), LONGEST)
+        else:
+            wave, rate = read(source, rate)
         wave = resample(wave, rate)
         peak = max(wave.max(initial=0.0), -wave.min(initial=0.0))
         wave /= max(peak, 1.0)  # float files may go beyond full scale
         return _Clip(find_speech(wave, self.card.features.hop), wave.size / SAMPLE_RATE)
 
-    def _try_to_read(self, source: str | Path | bytes) -> _Clip | AudioError:
+    def _try_to_read(self, source: str | Path | bytes | Excerpt) -> _Clip | AudioError:
         try:
             return self._read(source, None)
         except AudioError as error:

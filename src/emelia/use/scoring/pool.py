@@ -20,10 +20,13 @@ from typing import Self
 
 from emelia.errors import AudioError, EmeliaError
 from emelia.processes import one_thread_each
+from emelia.use.inputs import Recording, path_of
 from emelia.use.recognizer import Prediction, Recognizer, load
 from emelia.use.scoring.journal import Row
 
-Outcome = tuple[str, Row | None, str]  # path, its row, or else the reason why there is none
+Outcome = tuple[
+    Recording, Row | None, str
+]  # what was asked, its row, or else the reason why there is none
 _SPAWN = get_context("spawn")  # a forked process could inherit a lock that is held for ever
 _NO_MEMORY = 12  # exit code, ENOMEM
 
@@ -35,7 +38,7 @@ class _Worker:
     process: SpawnProcess
     pipe: Connection
     ready: bool = False  # its model is loaded
-    chunk: list[str] = field(default_factory=list)
+    chunk: list[Recording] = field(default_factory=list)
 
 
 class Pool:
@@ -58,8 +61,8 @@ class Pool:
             worker.process.join()
             worker.pipe.close()
 
-    def answers(self, chunks: Iterable[list[str]]) -> Iterator[list[Outcome]]:
-        """Yield the answers to each chunk of paths, in the order they are finished.
+    def answers(self, chunks: Iterable[list[Recording]]) -> Iterator[list[Outcome]]:
+        """Yield the answers to each chunk of recordings, in the order they are finished.
 
         Raises:
             EmeliaError: no process lives long enough to begin.
@@ -75,7 +78,7 @@ class Pool:
             for pipe in connection.wait(list(busy)):
                 yield self._hear(busy[pipe], todo)  # type: ignore[index]
 
-    def _hear(self, worker: _Worker, todo: deque[list[str]]) -> list[Outcome]:
+    def _hear(self, worker: _Worker, todo: deque[list[Recording]]) -> list[Outcome]:
         try:
             answers: list[Outcome] = worker.pipe.recv()
         except (EOFError, OSError):
@@ -83,7 +86,7 @@ class Pool:
         worker.ready, worker.chunk = True, []
         return answers
 
-    def _replace(self, dead: _Worker, todo: deque[list[str]]) -> list[Outcome]:
+    def _replace(self, dead: _Worker, todo: deque[list[Recording]]) -> list[Outcome]:
         """Start another process for one that ended; not for one that never became ready."""
         dead.process.join()
         dead.pipe.close()
@@ -98,7 +101,7 @@ class Pool:
             )
         if len(dead.chunk) == 1:
             return [(dead.chunk[0], None, f"the process that read it {_ending(dead.process)}")]
-        todo.extend([path] for path in dead.chunk)
+        todo.extend([one] for one in dead.chunk)
         return []
 
     def _start(self) -> None:
@@ -117,17 +120,17 @@ def _work(pipe: Connection, model: str, emotions: Sequence[str] | None) -> None:
         with contextlib.suppress(EOFError, ConnectionError):
             while True:
                 pipe.send(answers)
-                paths: list[str] = pipe.recv()
-                told = recognizer.predict_many(paths)
-                answers = [_answer(*two, recognizer) for two in zip(paths, told, strict=True)]
+                asked: list[Recording] = pipe.recv()
+                told = recognizer.predict_many(asked)
+                answers = [_answer(*two, recognizer) for two in zip(asked, told, strict=True)]
     except MemoryError:
         sys.exit(_NO_MEMORY)
 
 
-def _answer(path: str, told: Prediction | AudioError, by: Recognizer) -> Outcome:
+def _answer(asked: Recording, told: Prediction | AudioError, by: Recognizer) -> Outcome:
     if isinstance(told, AudioError):
-        return path, None, str(told).removeprefix(f"{path}: ")
-    return path, told.row(by.emotions, decimals=6), ""
+        return asked, None, str(told).removeprefix(f"{path_of(asked)}: ")
+    return asked, told.row(by.emotions, decimals=6), ""
 
 
 def _ending(process: SpawnProcess) -> str:

@@ -24,7 +24,7 @@ from typing import Any
 
 from emelia.audio.encoding import wav_of
 from emelia.corpora.paths import corpus_folder, folder_name
-from emelia.corpora.reading.conversion import (
+from emelia.corpora.reading.datasets.conversion import (
     TIED,
     Row,
     convert,

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from emelia.corpora.reading.conversion import (
+from emelia.corpora.reading.datasets.conversion import (
     Row,
     convert,
     parse_place,
