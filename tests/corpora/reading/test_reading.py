@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import time
+import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -600,3 +601,22 @@ def test_the_same_audio_under_two_emotions_of_two_corpora_is_reported(tmp_path: 
     assert len(corpus.utterances) == 5
     assert any("one/angry/1.wav = two/sad/3.wav" in w and "different emotions" in w
                for w in corpus.warnings)  # fmt: skip
+
+
+# Words of other languages
+
+
+def test_folders_in_another_language_are_emotions_and_it_is_said(tree: Make) -> None:
+    corpus = read_corpus(tree("anna/wütend/1.wav", "anna/traurig/1.wav", "ben/Wut/1.wav"))
+    assert corpus.counts() == {"anger": 2, "sadness": 1}
+    assert corpus.warnings[0] == "Wut counts as anger, traurig as sadness, wütend as anger."
+
+
+def test_accents_of_macos_are_those_of_other_systems(tmp_path: Path) -> None:
+    names = [f"{e}/{s}_{n}.wav" for e in ("θυμός", "χαρά") for s in ("jörg", "zoë") for n in "12"]
+    for seed, name in enumerate(names):
+        form = ("NFC", "NFD")[seed % 2]
+        write(tmp_path / "corpus" / unicodedata.normalize(form, name), seed)
+    corpus = read_corpus(tmp_path / "corpus")
+    assert corpus.counts() == {"anger": 4, "happiness": 4}
+    assert corpus.speakers == ("jörg", "zoë")

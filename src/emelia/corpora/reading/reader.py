@@ -27,7 +27,7 @@ from emelia.corpora.reading.registry import TABLE_READERS, files_of, readers
 from emelia.corpora.reading.warnings import differences, duplicates
 from emelia.corpora.records import Corpus, CorpusSpec, Labels, Rejected, Utterance
 from emelia.corpora.scan import OnProgress, Scan, audio_files, scan
-from emelia.emotions import canonical
+from emelia.emotions import canonical, renamed
 from emelia.errors import CorpusError
 
 _FORMATS = ", ".join(suffix[1:] for suffix in SUFFIXES)
@@ -213,6 +213,7 @@ def _assemble(
     reasons = sorted({**labels.reasons, **found.reasons}.items())
     rejected = tuple(Rejected(root / file, reason) for file, reason in reasons)
     notes = [
+        *filter(None, [renamed(labels.words)]),
         *labels.notes,
         *describe_copies(utterances, copies),
         *differences(spec, utterances),
