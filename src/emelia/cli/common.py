@@ -27,21 +27,29 @@ _MANY_ALIKE = 5  # files left out for one reason; more are told of in one line
 _SHOWN = 3  # of them
 
 
-def open_corpus(where: str, emotions: str = "", apart: Sequence[str] = ()) -> Corpus:
+def open_corpus(
+    where: str, emotions: str = "", apart: Sequence[str] = (), speakers_from: str = ""
+) -> Corpus:
     """Read a corpus with a progress bar and print its warnings.
 
     Args:
         emotions: the classes to keep, separated by commas; all where empty.
         apart: classes that are known, which the corpus is not to count as others.
+        speakers_from: see `read_corpus`.
     """
-    corpus = _read(where, split_names(emotions), apart=apart)
+    corpus = _read(where, split_names(emotions), apart=apart, speakers_from=speakers_from)
     if corpus.parts:
         _show_parts("Joined corpora", corpus.parts, corpus.emotions)
     return corpus
 
 
 def _read(
-    where: str, emotions: Sequence[str], *, complete: bool = True, apart: Sequence[str] = ()
+    where: str,
+    emotions: Sequence[str],
+    *,
+    complete: bool = True,
+    apart: Sequence[str] = (),
+    speakers_from: str = "",
 ) -> Corpus:
     with console.Progress() as progress:
         started = False
@@ -53,7 +61,9 @@ def _read(
                 started = True
             progress.step("reading", done)
 
-        corpus = read_corpus(where, tell, emotions, complete=complete, apart=apart)
+        corpus = read_corpus(
+            where, tell, emotions, complete=complete, apart=apart, speakers_from=speakers_from
+        )
         if started:
             progress.finish("reading", f"{len(corpus.utterances)} clips")
     _tell_left_out(corpus)

@@ -154,6 +154,13 @@ def test_a_manifest_needs_no_speakers(table: Make) -> None:
     assert "No column tells who speaks" in corpus.warnings[0]
 
 
+def test_paths_may_tell_who_speaks_where_the_table_does_not(table: Make) -> None:
+    path = table("file,emotion,speaker\na.wav,angry,\nb.wav,sad,ben\n")
+    corpus = read_corpus(path, speakers_from=r"(\w)\.wav")
+    assert said(corpus) == [("a.wav", "anger", "a"), ("b.wav", "sadness", "ben")]
+    assert "a in a.wav" in corpus.warnings[0]
+
+
 def test_genders_are_read_in_other_words(table: Make) -> None:
     rows = "a.wav,sad,1,Weiblich\nb.wav,sad,2,m\nc.wav,angry,3,männlich\nd.wav,angry,4,robot\n"
     corpus = read_corpus(table(f"file,emotion,speaker,sex\n{rows}"))

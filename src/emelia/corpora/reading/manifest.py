@@ -19,8 +19,10 @@ from pathlib import Path
 
 from emelia.audio.excerpts import Span
 from emelia.audio.files import SUFFIXES
+from emelia.corpora.reading.speaker_rules import speakers_by_rule
+from emelia.corpora.reading.speaker_search import EmotionSource
 from emelia.corpora.records import GENDERS, PART_WORDS, UNKNOWN_SPEAKER, Fields, Labels
-from emelia.emotions import canonical
+from emelia.emotions import EMOTIONS, canonical
 from emelia.errors import CorpusError
 from emelia.listing.columns import pick
 from emelia.listing.finding import find_file
@@ -34,11 +36,14 @@ OPTIONAL = ("speaker", "sentence", "take", "gender")
 _ROLES = (*REQUIRED, *OPTIONAL, "part", "start", "end", "duration")
 
 
-def read_manifest(path: Path, chosen: Mapping[str, str] | None = None) -> Labels:
+def read_manifest(
+    path: Path, chosen: Mapping[str, str] | None = None, speakers_from: str = ""
+) -> Labels:
     """Label the files a manifest lists.
 
     Args:
         chosen: columns by role, where the usual names do not tell them.
+        speakers_from: the rule of `speaker_rules` for clips without a speaker in the table.
 
     Raises:
         CorpusError: it is not CSV, a column is missing, or no row can be used.
@@ -56,7 +61,7 @@ def read_manifest(path: Path, chosen: Mapping[str, str] | None = None) -> Labels
             reader.refuse(line.number, line.problem)
         else:
             reader.add(line.number, line.cells)
-    return reader.finish()
+    return reader.finish(speakers_from)
 
 
 class _Reader:
@@ -88,7 +93,7 @@ class _Reader:
                 return
             self._rows.setdefault(self._clip(row["file"], span), []).append(self._fields(row))
 
-    def finish(self) -> Labels:
+    def finish(self, speakers_from: str) -> Labels:
         """The labels of all clips, with notes on rows that do not count.
 
         Raises:
@@ -101,7 +106,9 @@ class _Reader:
             else:
                 told = sorted({row.emotion for row in rows})
                 self._labels.reasons[clip] = f"its rows disagree ({listed(told)} alike)"
-        self._labels.notes += self._notes()
+        if speakers_from:
+            self._fill_in_speakers(speakers_from)
+        self._labels.notes += self._notes(speakers_from)
         if not self._labels.fields:
             raise self._nothing()
         return self._labels
@@ -128,12 +135,22 @@ class _Reader:
         sentence, take = row.get("sentence", ""), row.get("take", "")
         return Fields(emotion, speaker, sentence, take, gender, part)
 
-    def _notes(self) -> list[str]:
+    def _fill_in_speakers(self, rule: str) -> None:
+        fields = self._labels.fields
+        nameless = [clip for clip, told in fields.items() if told.speaker == UNKNOWN_SPEAKER]
+        sources = {clip: EmotionSource(fields[clip].emotion, _level(clip)) for clip in nameless}
+        if sources:
+            found = speakers_by_rule(sources, rule)
+            self._labels.notes.append(found.note)
+            for clip, speaker in found.speakers.items():
+                fields[clip] = replace(fields[clip], speaker=speaker)
+
+    def _notes(self, speakers_from: str) -> list[str]:
         notes = []
-        if "speaker" not in self._columns:
+        if "speaker" not in self._columns and not speakers_from:
             notes.append(
                 "No column tells who speaks, so speaker-independent splits are impossible; if one "
-                f"does, say which: '{self._path.name}?speaker=NAME'."
+                f"does, say which: '{self._path.name}?speaker=NAME'; paths may: --speakers-from."
             )
         if self._unlabelled:
             rows = counted(self._unlabelled, "row")
@@ -160,6 +177,12 @@ class _Reader:
         else:
             why = "lists no files; expected a row for each recording"
         return CorpusError(f"{self._path}: {why}.")
+
+
+def _level(clip: Path) -> int | None:
+    """Index of the folder with the name of an emotion; None where there is none."""
+    levels = [i for i, name in enumerate(clip.parts[:-1]) if canonical(name) in EMOTIONS]
+    return levels[-1] if levels else None
 
 
 def _sheet(path: Path) -> Sheet:

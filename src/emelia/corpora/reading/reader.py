@@ -40,6 +40,7 @@ def read_corpus(
     *,
     complete: bool = True,
     apart: Sequence[str] = (),
+    speakers_from: str = "",
 ) -> Corpus:
     """Read a corpus: `demo`, a name, a folder, a manifest, `READER:PATH`, or several with `+`.
 
@@ -50,14 +51,17 @@ def read_corpus(
             one, such as RAVDESS's calm as neutral, stays a class if it is named here.
         complete: raise an error where the corpus lacks one of these classes.
         apart: further emotions that stay classes, without leaving out others.
+        speakers_from: `folder`, `none` or a regular expression on paths, which tells the speakers
+            of clips of which neither a known corpus nor a table does; empty: found by names.
 
     Raises:
         CorpusError: there is no such place, or no recording in it can be used.
+        ConfigError: `speakers_from` tells no speaker.
         MissingExtraError: `demo` needs eSpeak NG, which is not installed.
     """
     wanted = [canonical(name) for name in emotions]
     apart = [*wanted, *map(canonical, apart)]
-    found = [_read_place(place, on_progress) for place in divided(where)]
+    found = [_read_place(place, on_progress, speakers_from) for place in divided(where)]
     corpora = [merge(corpus, apart) for read, _ in found for corpus in read]
     corpus = join(corpora) if len(corpora) > 1 else corpora[0]
     notes = [note for _, some in found for note in some]
@@ -66,7 +70,7 @@ def read_corpus(
 
 
 def _read_place(
-    where: str | Path, on_progress: OnProgress | None
+    where: str | Path, on_progress: OnProgress | None, speakers_from: str
 ) -> tuple[list[Corpus], Sequence[str]]:
     """The corpora at a place, and notes on them all; several where a folder holds several."""
     place = resolve(where)
@@ -75,7 +79,8 @@ def _read_place(
     files = audio_files(path) if path.is_dir() and place.reader not in TABLE_READERS else []
     mixture = mixture_in(path, files) if not place.reader else None
     if mixture is None:
-        return [_read_one(path, *_label(replace(place, path=path), files), on_progress)], ()
+        labelled = _label(replace(place, path=path), files, speakers_from)
+        return [_read_one(path, *labelled, on_progress)], ()
     return [
         _read_one(part.root, part.root, part.spec, _labels_of(part.spec, part.root, part.files),
                   on_progress)
@@ -114,15 +119,17 @@ def _none(recordings: int, is_so: str, is_not: str) -> str:
     return f"its only recording {is_not}" if one else f"none of its {recordings} recordings {is_so}"
 
 
-def _label(place: Place, files: Sequence[Path]) -> tuple[Path, CorpusSpec | None, Labels]:
+def _label(
+    place: Place, files: Sequence[Path], speakers_from: str
+) -> tuple[Path, CorpusSpec | None, Labels]:
     """Corpus folder, spec and labels, by the reader asked for or the one that fits best."""
     reader, path = place.reader, place.path
     if path.is_file():
         if reader in ("", "manifest"):
-            return path.parent, None, read_manifest(path, place.columns)
+            return path.parent, None, read_manifest(path, place.columns, speakers_from)
         raise CorpusError(f"{path}: a file; the reader {reader!r} expects a folder.")
     if reader in TABLE_READERS:
-        labels = read_manifest(path / "manifest.csv")
+        labels = read_manifest(path / "manifest.csv", None, speakers_from)
         labels.notes += read_notes(path)
         return path, None, labels
     spec = readers()[reader] if reader else _best_spec(files)
@@ -130,13 +137,13 @@ def _label(place: Place, files: Sequence[Path]) -> tuple[Path, CorpusSpec | None
         return path, spec, _labels_of(spec, path, files)
     manifest = path / "manifest.csv"  # may list files outside the folder
     if reader == "manifest" or (not reader and manifest.is_file()):
-        return path, None, read_manifest(manifest, place.columns)
+        return path, None, read_manifest(manifest, place.columns, speakers_from)
     if not files:
         raise CorpusError(
             f"{path}: no recordings in this folder or those inside it; expected {_FORMATS} files. "
             f"A data set in Parquet or Arrow files is read as hf:{path}"
         )
-    return path, None, _labels_of_folders(path, files)
+    return path, None, _labels_of_folders(path, files, speakers_from)
 
 
 def _best_spec(files: Sequence[Path]) -> CorpusSpec | None:
@@ -151,8 +158,8 @@ def _labels_of(spec: CorpusSpec, root: Path, files: Sequence[Path]) -> Labels:
     return (spec.label or partial(_by_name, spec))(root, files)
 
 
-def _labels_of_folders(root: Path, files: Sequence[Path]) -> Labels:
-    labels = read_folders(files)
+def _labels_of_folders(root: Path, files: Sequence[Path], speakers_from: str) -> Labels:
+    labels = read_folders(files, speakers_from)
     for name, found in kinds_of(files).items():
         labels.notes.append(
             f"{len(found)} recordings have names of {name}'s. To read them as what they are, join "
