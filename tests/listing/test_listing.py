@@ -88,6 +88,12 @@ def test_columns_are_found_by_usual_names_or_as_they_are_called() -> None:
         {"file": "file", "start": "offset", "duration": "duration"}
     )
     assert found("file,duration") == {"file": "file"}
+    assert found("Wav File,StartTime,End (s)") == (
+        {"file": "Wav File", "start": "StartTime", "end": "End (s)"}
+    )
+    assert found("file,start,end", start="", end="") == {"file": "file"}
+    with pytest.raises(ValueError, match="the column start_sample counts samples"):
+        found("file,start_sample")
     with pytest.raises(ValueError, match="no column who; there are file, label"):
         found("file,label", speaker="who")
 
@@ -126,6 +132,11 @@ def test_a_row_tells_a_span_or_the_whole_recording() -> None:
     assert span("", "NaT") is None
     with pytest.raises(ValueError, match="ends at 1 s, not after its start at 2 s"):
         span("2", "1")
+
+
+def test_milliseconds_are_told_by_the_name_of_the_column() -> None:
+    columns = {"start": "start_ms", "end": "End (ms)"}
+    assert span_of({"start_ms": "500", "End (ms)": "1500"}, columns) == (0.5, 1.5)
 
 
 def test_a_column_without_any_time_tells_no_segments() -> None:

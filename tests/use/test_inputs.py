@@ -69,6 +69,8 @@ Run = Callable[..., tuple[int, str, str]]
         ("trailing.txt", "a/0.wav  \r\n\n b c.wav \r\n"),
         ("windows.txt", "\ufeffa\\0.wav\r\nb c.wav\r\n"),
         ("header.txt", "path\na/0.wav\nb c.wav\n"),
+        ("bare.txt", "a/0.wav\t1\nb c.wav\t2\n"),
+        ("comment.txt", "# mine\na/0.wav\nb c.wav\n"),
         ("tabs.txt", "wav\tspeaker\na/0.wav\t1\nb c.wav\t2\n"),
     ],
 )

@@ -5,35 +5,38 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-# By role; of several that are there the first counts.
+_UNITS = ("", "time", "s", "sec", "secs", "seconds", "ms", "msec", "milliseconds")
+_MILLISECONDS = ("ms", "msec", "milliseconds")
+_SAMPLES = re.compile(r"(?:start|begin|onset|end|stop)(?:sample|frame|index|idx)s?")
+
+
+def _timed(*names: str) -> tuple[str, ...]:
+    """Names of times with the units that may follow them: `start`, `start_ms`."""
+    return tuple(name + unit for unit in _UNITS for name in names)
+
+
+# By role, without what separates words; of several that are there the first counts.
 USUAL = {
     "file": (
-        "file", "path", "filename", "file_name", "filepath", "file_path", "fname", "audio",
-        "audio_path", "audio_file", "audio_filepath", "wav", "wav_path", "wav_file", "wavfile",
-        "fullpath", "full_path", "recording", "clip", "clip_path", "name",
+        "file", "path", "filename", "filepath", "fname", "audio", "audiopath", "audiofile",
+        "audiofilename", "audiofilepath", "wav", "wavpath", "wavfile", "wavname", "fullpath",
+        "recording", "clip", "clippath", "datei", "dateiname", "pfad", "name",
     ),
     "emotion": (
-        "emotion", "label", "labels", "emotion_label", "emotion_expressed", "category", "emotions",
-        "emotion_name", "emotion_class", "class", "class_name", "emoclass", "emo", "target",
+        "emotion", "label", "labels", "emotionlabel", "emotionexpressed", "category", "emotions",
+        "emotionname", "emotionclass", "class", "classname", "emoclass", "emo", "target",
     ),
     "speaker": (
-        "speaker_id", "speaker", "speakers", "spk", "spk_id", "actor", "actor_id", "speakerid",
-        "speaker_name", "spkid", "spkrid", "spkr", "actorid", "subject", "subject_id",
-        "participant", "participant_id",
+        "speakerid", "speaker", "speakers", "spk", "spkid", "actor", "actorid", "speakername",
+        "spkrid", "spkr", "subject", "subjectid", "participant", "participantid", "sprecher",
     ),
-    "sentence": ("sentence", "sentence_id", "transcription", "transcript", "text", "raw_text"),
+    "sentence": ("sentence", "sentenceid", "transcription", "transcript", "text", "rawtext"),
     "take": ("take", "repetition"),
-    "gender": ("gender", "sex"),
-    "part": ("split", "partition", "subset", "set", "split_set"),
-    "start": (
-        "start", "onset", "begin", "start_time", "begin_time", "start_s", "start_sec",
-        "start_seconds", "t_start", "tmin",
-    ),
-    "end": (
-        "end", "offset", "stop", "end_time", "stop_time", "end_s", "end_sec", "end_seconds",
-        "t_end", "tmax",
-    ),
-    "duration": ("duration", "dur", "duration_s", "duration_sec"),
+    "gender": ("gender", "sex", "geschlecht"),
+    "part": ("split", "partition", "subset", "set", "splitset"),
+    "start": _timed("start", "onset", "begin", "segmentstart", "tstart", "tmin"),
+    "end": _timed("end", "offset", "stop", "segmentend", "tend", "tmax"),
+    "duration": _timed("duration", "dur"),
 }  # fmt: skip
 # Other words for the roles, as users write them: those of Hugging Face and of lists.
 ROLES = {
@@ -54,17 +57,19 @@ def pick(
 
     Args:
         there: names of the columns; case, blanks and hyphens do not count.
-        chosen: by role, columns that the user names.
+        chosen: by role, columns that the user names; empty for a role that none has.
         roles: those to look for.
         first: by role, a usual name that comes before all others.
 
     Raises:
-        ValueError: a chosen column is not there.
+        ValueError: a chosen column is not there, or times are counted in samples.
     """
+    if odd := [name for name in there if _SAMPLES.fullmatch(_plain(name)) and "start" in roles]:
+        raise ValueError(f"the column {odd[0]} counts samples; expected start and end in seconds")
     # Reversed, so that of columns equal but for case the first is found.
     plain = {_plain(name): name for name in reversed(there)}
     picked = {}
-    for role in roles:
+    for role in (role for role in roles if chosen.get(role, "-")):
         if wanted := chosen.get(role):
             name = wanted if wanted in there else plain.get(_plain(wanted), "")
             if not name:
@@ -93,4 +98,10 @@ def _settle_offset(
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[\s_-]+", "_", name.strip().lower())
+    """A name without case and all that separates words: `Start (s)` -> `starts`."""
+    return re.sub(r"[\W_]+", "", name.lower())
+
+
+def seconds_per(column: str) -> float:
+    """The unit of a column of times, by its name: 0.001 for milliseconds, else 1."""
+    return 0.001 if _plain(column).endswith(_MILLISECONDS) else 1.0

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from emelia.audio.excerpts import Span
+from emelia.listing.columns import seconds_per
 from emelia.listing.sheet import Line, is_missing
 
 _TIMES = ("start", "end", "duration")
@@ -42,7 +43,7 @@ def span_of(cells: Mapping[str, str], columns: Mapping[str, str]) -> Span | None
         ValueError: it has a cell that is no time, or ends before it starts.
     """
     told = {
-        role: seconds(cells[columns[role]])
+        role: seconds(cells[columns[role]]) * seconds_per(columns[role])
         for role in _TIMES
         if role in columns and not is_missing(cells.get(columns[role], ""))
     }

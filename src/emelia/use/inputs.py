@@ -124,7 +124,7 @@ def _place(where: str | Path) -> tuple[Path, dict[str, str]]:
     path = as_on_disk(expanded(where))
     if not os.path.lexists(path):
         name, mark, query = str(where).rpartition("?")
-        options = dict(parse_qsl(query))
+        options = dict(parse_qsl(query, keep_blank_values=True))
         listed = expanded(name)
         known = options and all(ROLES.get(role) in _ROLES for role in options)
         if mark and known and listed.suffix.lower() in _LISTS and os.path.isfile(listed):
@@ -146,7 +146,7 @@ def _listed(path: Path, chosen: Mapping[str, str]) -> list[Recording]:
     try:
         text = read_text(path)
         columns = pick(first_row(text), chosen, _ROLES, {"file": "path"})
-        if path.suffix.lower() not in _TABLES and "file" not in columns:
+        if path.suffix.lower() not in _TABLES and "file" not in columns and not _has_cells(text):
             return [*_lines(text, path.parent)]
         sheet = read_sheet(text)
     except OSError as error:
@@ -160,10 +160,18 @@ def _listed(path: Path, chosen: Mapping[str, str]) -> list[Recording]:
     return [row for row in rows if row is not None]
 
 
+def _has_cells(text: str) -> bool:
+    """Whether lines are paths with something behind them, separated by tabs."""
+    first = first_row(text)
+    return len(first) > 1 and "\t" in text.lstrip().partition("\n")[0]
+
+
 def _lines(text: str, folder: Path) -> Iterable[str]:
     """The paths of a list without columns, which may stand in quotes with blanks around."""
     for line in text.split("\n"):
-        if name := line.strip():
+        name = line.strip()
+        comment = name.startswith("#") and not name.lower().endswith(SUFFIXES)
+        if name and not comment:
             exact = folder / line  # a name may end with a blank
             plain = name[1:-1] if name[0] == name[-1] and name[0] in "\"'" else name
             yield str(exact if os.path.lexists(exact) else find_file(folder, plain))

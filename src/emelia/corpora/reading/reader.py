@@ -30,6 +30,7 @@ from emelia.corpora.scan import OnProgress, Scan, audio_files, scan
 from emelia.emotions import canonical, renamed
 from emelia.errors import CorpusError
 
+_HINT = " If the files hold the segments alone, say so: 'manifest.csv?start=&end=&duration='."
 _FORMATS = ", ".join(suffix[1:] for suffix in SUFFIXES)
 
 
@@ -108,7 +109,7 @@ def _read_one(
         file, reason = next(iter(found.reasons.items()))
         raise CorpusError(
             f"{path}: {_none(len(found.reasons), 'can be used', 'cannot be used')} "
-            f"({file}: {reason.rstrip('.')})."
+            f"({file}: {reason.rstrip('.')}).{_HINT if labels.spans else ''}"
         )
     own = path.stem if path.is_file() and path.stem != "manifest" else root.name
     return _assemble(spec.name if spec else own, root, spec, labels, found)

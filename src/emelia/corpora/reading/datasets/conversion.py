@@ -78,7 +78,9 @@ def pick_columns(
         CorpusError: a column that is asked for or needed is missing.
     """
     try:
-        picked = pick(there, options, _ROLES, _FIRST)
+        # Audio of data sets is cut already; its times are those of what it was cut from.
+        times = {role: options.get(role, "") for role in ("start", "end", "duration")}
+        picked = pick(there, {**options, **times}, _ROLES, _FIRST)
     except ValueError as error:
         raise CorpusError(f"{where}: {error}. {_SAY_WHICH}") from None
     for role in needed:
