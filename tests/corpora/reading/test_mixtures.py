@@ -75,9 +75,9 @@ def test_other_recordings_are_told_of_in_one_line(
 
 
 def test_a_few_names_that_fit_by_chance_are_no_corpus(tmp_path: Path) -> None:
-    root = write(tmp_path / "ravdess", [*RAVDESS, *CREMA[:3]])
+    root = write(tmp_path / "ravdess", [*RAVDESS, *CREMA[::9]])
     corpus = read_corpus(root)
-    assert corpus.name == "ravdess" and len(corpus.rejected) == 3
+    assert corpus.name == "ravdess" and len(corpus.rejected) == 2
 
 
 def test_songs_of_the_same_actors_are_no_further_speakers(tmp_path: Path) -> None:

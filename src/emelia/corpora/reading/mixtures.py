@@ -11,7 +11,7 @@ from emelia.corpora.reading.registry import CORPORA, files_of
 from emelia.corpora.records import CorpusSpec
 from emelia.text import counted, listed
 
-_FEWEST = 4  # recordings, and of two emotions: fewer may be named so by chance
+_FEWEST = 2  # recordings, and of two emotions: one may be named so by chance
 
 
 @dataclass(frozen=True)
