@@ -93,7 +93,7 @@ _OTHER_WORDS = {
 _NUMBER = re.compile(r"\d+[\s._-]+(?=\D)")  # of `01_angry`
 _ACCENTS = re.compile("[\u0300-\u036f]")  # of Latin and Greek letters; other scripts need theirs
 _LETTERS = str.maketrans({"ł": "l", "ı": "i", "ß": "ss", "ي": "ی", "ك": "ک", "ς": "σ"})
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+_UMLAUTS = str.maketrans({mark: f"{vowel}e" for mark, vowel in zip("äöü", "aou", strict=True)})
 
 
 def _key(word: str) -> str:

@@ -61,7 +61,7 @@ def test_text_is_read_in_the_encodings_of_excel(data: bytes, tmp_path: Path) -> 
     assert read_text(tmp_path / "list.csv") == "path\nχαρά.ogg\n"
 
 
-@pytest.mark.parametrize("data", [b"caf\xe9\n", b"a\0b\n", codecs.BOM_UTF16_LE + b"\x00\xd8"])
+@pytest.mark.parametrize("data", [b"\xe9t\xe9\n", b"a\0b\n", codecs.BOM_UTF16_LE + b"\x00\xd8"])
 def test_other_encodings_are_refused(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_bytes(data)
     with pytest.raises(ValueError, match="not UTF-8"):
