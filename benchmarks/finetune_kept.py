@@ -32,9 +32,10 @@ from emelia.learn.study.cell import logit_records
 from emelia.learn.study.finetuning import finetuning_recipe, unseen
 from emelia.learn.study.keeping import Verdict, judge, restricted
 from emelia.learn.study.warm_start import EarlierRun, read
-from emelia.learn.training import linear_layer
+from emelia.learn.training import pooled_features
 from emelia.learn.training.hardware import CPU
 from emelia.learn.training.inference import logits
+from emelia.learn.training.init import initial_linear_layer
 from emelia.learn.training.runs import Run
 from emelia.learn.training.trainer import TrainingJob, train
 from emelia.metrics import uar
@@ -56,6 +57,7 @@ class Bench:
     limits: tuple[float, float]  # its own temperature and threshold
     corpus: Corpus
     clips: Mapping[str, Clip]  # by id
+    settings: Sequence[str] = ()  # changes of the recipe
 
     def of(self, utterances: Sequence[Utterance]) -> list[Clip]:
         return [self.clips[u.id] for u in utterances]
@@ -103,7 +105,11 @@ def _dealt(
 
 def teach(bench: Bench, fold: Fold) -> Draw:
     """Teach the model on a fold, judge it by what is held out of that, and ask both on the test."""
-    recipe = finetuning_recipe(bench.start.run().recipe, bench.start.name, fold.train)
+    run = bench.start.run()
+    prior = initial_linear_layer(run.recipe, bench.corpus.emotions, run) is not None
+    recipe = finetuning_recipe(
+        run.recipe, bench.start.name, fold.train, bench.settings, prior=prior
+    )
     job = TrainingJob(recipe, fold, bench.corpus.emotions, 0, CPU.fabric(), init=bench.start.run())
     loader = Loader(recipe, bench.corpus.emotions)
     trained = train(job, loader, bench.of(fold.validation))
@@ -133,9 +139,9 @@ def answers(network: Encoder, clips: Sequence[Clip]) -> Answers:
     """Of an encoder with even attention from cached features, else as usual."""
     if not isinstance(network, Encoder) or network.pool.score.weight.any():
         return answers_of(logit_records(clips, logits(network, clips)), network.classes)
-    pooled = linear_layer.pooled(network, clips)
+    pooled = pooled_features.pooled(network, clips)
     x = torch.from_numpy(
-        linear_layer.layer_features(pooled, pooled.shape[1] - 1, network.all_layers)
+        pooled_features.layer_features(pooled, pooled.shape[1] - 1, network.all_layers)
     )
     found = network.output((x - network.shift) * network.scale)
     return answers_of(logit_records(clips, found), network.classes)
@@ -206,11 +212,12 @@ def main() -> None:
     options.add_argument("--draws", type=int, default=5)
     options.add_argument("--into", help="also write the table into this Markdown file")
     options.add_argument("--name", default="finetune-kept", help="block of that file")
+    options.add_argument("--set", action="append", default=[], help="a setting, KEY=VALUE")
     chosen = options.parse_args()
     torch.set_num_threads(1)
     lines = []
     for name in chosen.corpora.split(","):
-        bench = prepare(chosen.model, name)
+        bench = prepare(chosen.model, name, chosen.set)
         for size in map(int, chosen.sizes.split(",")):
             drawn = [teach(bench, draw(bench.corpus, size, n)) for n in range(chosen.draws)]
             lines.append(line(bench.corpus.name, size, drawn))
@@ -221,7 +228,7 @@ def main() -> None:
         write_block(Path(chosen.into), chosen.name, found.markdown())
 
 
-def prepare(model: str, name: str) -> Bench:
+def prepare(model: str, name: str, settings: Sequence[str]) -> Bench:
     """Read a model and a corpus that it has not heard."""
     place = Path(find_model(model))
     start, card = read(place), read_card(place)
@@ -232,7 +239,7 @@ def prepare(model: str, name: str) -> Bench:
     run = restricted(start.run(), corpus.emotions)
     loaded = Loader(run.recipe, corpus.emotions).load(corpus.utterances)
     clips = {clip.utterance.id: clip for clip in loaded}
-    return Bench(start, run, (card.temperature, card.threshold), corpus, clips)
+    return Bench(start, run, (card.temperature, card.threshold), corpus, clips, settings)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def _by_length(
 ) -> Table:
     rows = []
     for corpus, seconds in itertools.product(corpora, lengths):
-        sounds = list(_joined(corpus, asked, seconds, chosen.clips, chosen.seed))
+        sounds = list(joined(corpus, asked, seconds, chosen.clips, chosen.seed))
         rows.append(
             [corpus.name, f"{seconds:g}", *_figures(_answers(asked, sounds), sounds, asked)]
         )
@@ -92,7 +92,7 @@ def _by_length(
 def _by_pause(asked: Recognizer, corpora: Sequence[Corpus], chosen: argparse.Namespace) -> Table:
     rows = []
     for corpus in corpora:
-        sounds = list(_joined(corpus, asked, 0, chosen.clips, chosen.seed))
+        sounds = list(joined(corpus, asked, 0, chosen.clips, chosen.seed))
         plain = _answers(asked, sounds)
         rows.append([corpus.name, "none", *_compared(plain, plain, sounds)])
         if chosen.whole:
@@ -113,7 +113,7 @@ def _by_pause(asked: Recognizer, corpora: Sequence[Corpus], chosen: argparse.Nam
                  f"Noise is white, at {20 * np.log10(NOISE):.0f} dB of full scale.")  # fmt: skip
 
 
-def _joined(
+def joined(
     corpus: Corpus, asked: Recognizer, seconds: float, count: int, seed: int
 ) -> Iterator[Sound]:
     """Recordings that each have one speaker and one emotion; emotions take turns."""
@@ -187,7 +187,7 @@ def _memory(models: Sequence[str], corpus: Corpus, seed: int) -> Table:
     with tempfile.TemporaryDirectory() as folder:
         for model, seconds in itertools.product(models, MEMORY):
             path = Path(folder) / f"{seconds}.flac"
-            ((wave, _, _),) = _joined(corpus, load(model), seconds, 1, seed)
+            ((wave, _, _),) = joined(corpus, load(model), seconds, 1, seed)
             soundfile.write(path, wave[: seconds * RATE], RATE)
             told = subprocess.run(
                 [sys.executable, "-c", code, model, str(path)],

@@ -536,7 +536,7 @@ def test_evaluating_leaves_out_what_was_heard(
     out = tmp_path / "answers.json"
     answer = run("evaluate", trained, corpus, "--out", out)
     assert answer.code == 0, answer.err
-    assert "8 clips left out: training or for_calibration the epoch has heard them." in answer.err
+    assert "8 clips left out: training or the choice of the epoch has seen them." in answer.err
     assert "variable-3 on corpus: 4 clips" in answer.out
     written = json.loads(out.read_text())
     assert written["classes"] == ["anger", "disgust"]
@@ -573,7 +573,7 @@ def test_evaluating_counts_emotions_the_run_does_not_know_and_clips_under_other_
         clip.rename(clip.with_stem(clip.stem.replace("_0", "_1")))
     answer = run("evaluate", trained, other)
     assert answer.code == 0, answer.err
-    assert "8 clips left out: training or for_calibration the epoch has heard them." in answer.err
+    assert "8 clips left out: training or the choice of the epoch has seen them." in answer.err
     assert "12 clips of fear left out: the run does not know it." in answer.err
     assert "variable-3 on other: 16 clips" in answer.out  # 36 - 8 - 12
     assert "other clips of these speakers: the figures flatter" in answer.err

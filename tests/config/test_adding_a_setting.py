@@ -14,7 +14,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from emelia.config import AugmentConfig, Recipe, load_recipe, reading, settings
+from emelia.config import AugmentConfig, Recipe, load_recipe, reading
+from emelia.config import recipe as recipe_module
 from emelia.config.fields import setting
 from emelia.corpora import Utterance
 from emelia.errors import ConfigError
@@ -48,8 +49,8 @@ class WithEcho(Recipe):
 
 @pytest.fixture(autouse=True)
 def _one_more_setting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Put it where it would stand, in config/settings.py."""
-    for module in (settings, reading, ablations, finetuning):
+    """Put it where it would stand, in config/learning.py."""
+    for module in (recipe_module, reading, ablations, finetuning):
         monkeypatch.setattr(module, "Recipe", WithEcho)
     yield
 

@@ -458,3 +458,19 @@ def test_shipped_recipes_keep_the_names_of_their_results(name: str, expected: st
     # Committed results are found by these. One that differs starts a study anew.
     folder = Path(__file__).resolve().parents[2] / "src" / "emelia" / "learn" / "recipes"
     assert load_recipe(folder / f"{name}.toml").digest == expected
+
+
+@pytest.mark.parametrize(
+    ("audio", "outside"),
+    [
+        (AudioConfig(), AudioConfig(dc=False, level="none")),
+        (AudioConfig(dc=False, level="none"), AudioConfig(dc=False, level="none")),
+        *((audio, audio) for audio in (
+            AudioConfig(denoise="quiet"), AudioConfig(trim_db=40), AudioConfig(level="loudness"),
+        )),
+    ],
+)  # fmt: skip
+def test_steps_are_outside_the_graph_where_it_cannot_do_all_of_them(
+    audio: AudioConfig, outside: AudioConfig
+) -> None:
+    assert audio.outside_graph() == outside

@@ -9,7 +9,9 @@ from __future__ import annotations
 import inspect
 import re
 import tomllib
+from concurrent.futures import ProcessPoolExecutor
 from functools import reduce
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +101,9 @@ def test_torch_averages_weights_in_a_module_of_its_own() -> None:
     """learn/training/fit.py validates and keeps `AveragedModel.module`."""
     average = torch.optim.swa_utils.AveragedModel(torch.nn.Linear(2, 2))
     assert isinstance(need(average, "module", "torch", "learn/training/fit.py"), torch.nn.Linear)
+
+
+def test_a_pool_of_processes_knows_its_workers() -> None:
+    """learn/study/runner.py ends them at Ctrl-C; Python has no public name for them before 3.14."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        assert hasattr(pool, "_processes"), "study/runner.py ends workers by ProcessPoolExecutor"

@@ -267,3 +267,20 @@ def test_a_pause_after_real_clips_changes_hardly_an_answer(
         plain, padded = (default.predict(w, RATE) for w in (wave, np.r_[wave, hiss(7, 1e-3)]))
         same += plain.emotion == padded.emotion
     assert same >= 0.85 * len(clips)
+
+
+# Too short to judge
+
+
+@pytest.mark.parametrize(
+    ("seconds", "unsure"), [(0.3, True), (0.8, True), (1.0, False), (9, False)]
+)
+def test_less_speech_than_can_be_judged_is_unsure_however_confident(
+    toy: Recognizer, spoken: list[tuple[int, int]], seconds: float, unsure: bool
+) -> None:
+    toy.threshold = 0.0  # any confidence is enough
+    spoken.append((0, round(seconds * RATE)))
+    answer = toy.predict(vowels(10.0), RATE)
+    assert answer.speech == pytest.approx(seconds, abs=0.01)
+    assert answer.unsure == unsure
+    assert answer.in_words().startswith("not sure") == unsure

@@ -18,8 +18,9 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from emelia.config.former import present_names
+from emelia.config.front_end import AudioConfig, FeatureConfig
 from emelia.config.reading import build, check
-from emelia.config.settings import AudioConfig, FeatureConfig, Recipe
+from emelia.config.recipe import Recipe
 from emelia.errors import ConfigError, ModelError
 
 SCHEMA = 1

@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 from emelia.config.fields import Setting, all_settings
 from emelia.config.former import is_retired, present_names
-from emelia.config.settings import PRESETS, FeatureConfig, Recipe
+from emelia.config.front_end import PRESETS, FeatureConfig
+from emelia.config.recipe import Recipe
 from emelia.errors import ConfigError
 from emelia.text import nearest
 

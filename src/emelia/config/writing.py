@@ -6,7 +6,7 @@ import json
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from emelia.config.settings import Recipe
+from emelia.config.recipe import Recipe
 
 
 def recipe_toml(recipe: Recipe) -> str:

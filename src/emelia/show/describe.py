@@ -79,7 +79,7 @@ def features(config: FeatureConfig) -> str:
     if config.kind == "mfcc":
         bands = f"{config.mfccs} cepstral coefficients (MFCC) of {bands}"
     if config.kind == "wave":
-        return f"None: the network hears the waveform itself; {_STANDARD[config.standardise]}."
+        return f"None: the network takes the waveform itself; {_STANDARD[config.standardise]}."
     window, hop = (1000 * n / SAMPLE_RATE for n in (config.window, config.hop))
     scale = "decibels" if config.scale == "db" else "logarithm as Whisper takes it"
     scale += f", down to {config.top_db:g} dB below the loudest point"
@@ -173,18 +173,20 @@ def origins(recipe: Recipe) -> str:
     model, train = recipe.model, recipe.train
     told = []
     if model.init:
-        told.append(f"Begins with the weights of {model.init}")
+        told.append(f"Initial weights are those of {model.init}")
     elif model.name == "encoder" and model.encoder == "mel":
         who = "its teacher or others have" if train.distill else "others have"
         told.append(
-            f"Stands in for the first blocks of whisper-tiny.en, which {who} trained: without "
+            f"Initialised from the first blocks of whisper-tiny.en, which {who} trained: without "
             "attention and half as large, solved by least squares on the training clips"
         )
     elif model.name == "encoder":
-        told.append(f"Begins as the first blocks of {model.encoder}, which others have trained")
+        told.append(
+            f"Initial weights are the first blocks of {model.encoder}, which others have trained"
+        )
     if is_solved(recipe):
         told.append(
-            f"It stays as it is: a linear layer on the mean of {_frames(recipe)}, and on their "
+            f"The encoder is frozen: a linear layer on the mean of {_frames(recipe)}, and on their "
             "deviation where that helps, is learnt"
         )
     elif is_pretrained(recipe):

@@ -29,7 +29,8 @@ class Answer:
         emotion: a label of the model, or `no speech`.
         confidence: its probability, calibrated; 0 where there is no speech.
         probabilities: of all labels, adding up to 1; empty where there is no speech.
-        unsure: the confidence is below the recognizer's threshold.
+        unsure: the confidence is below the recognizer's threshold, or the speech of a recording
+            too short to judge.
     """
 
     emotion: str

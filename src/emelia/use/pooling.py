@@ -23,7 +23,13 @@ from emelia.config import SAMPLE_RATE
 from emelia.use.model import NetworkOutput
 from emelia.use.timeline.windows import runs
 
-WINDOW = 4 * SAMPLE_RATE  # samples that the network hears at once, about as long as its lessons
+WINDOW = (
+    4 * SAMPLE_RATE
+)  # samples that the network hears at once, about as long as its training clips
+# s of speech that are not too short to judge. A second cut from clips of unseen corpora, in which
+# so much is found, is answered within 5 points of the whole clips, half a second 12 to 13 points
+# worse and more confidently (benchmarks/snippets.py).
+SHORTEST = 0.9
 _LEVEL = 0.5  # the peak at which speech is looked for
 _FAINT = 1e-4  # -80 dB of full scale: a few steps of 16 bits
 _TINY = 1e-9  # a probability that cannot be told from none

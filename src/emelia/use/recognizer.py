@@ -29,7 +29,7 @@ from emelia.use.batching import batches, groups, in_order
 from emelia.use.bundled import find_model
 from emelia.use.inputs import Excerpt, read_excerpt
 from emelia.use.model import Model, NetworkOutput
-from emelia.use.pooling import Speech, find_speech, pool
+from emelia.use.pooling import SHORTEST, Speech, find_speech, pool
 from emelia.use.timeline.windows import HOP, WINDOW
 from emelia.use.waveforms import LONGEST, Source, read
 
@@ -57,7 +57,8 @@ class Recognizer:
     Attributes:
         card: what the model file tells of itself.
         emotions: the labels it may answer, in the order of the card.
-        threshold: confidence below which an answer is unsure.
+        threshold: confidence below which an answer is unsure; so are those to less than
+            `pooling.SHORTEST` seconds of speech.
     """
 
     def __init__(
@@ -192,7 +193,7 @@ class Recognizer:
             self.emotions[best],
             confidence,
             dict(zip(self.emotions, probabilities.tolist(), strict=True)),
-            confidence < self.threshold,
+            confidence < self.threshold or clip.speech.seconds < SHORTEST,
             clip.seconds,
             clip.speech.seconds,
             heard.logmel,

@@ -175,7 +175,7 @@ def test_the_dct_keeps_angles_and_lengths() -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_front_end_tells_its_bands_and_frames(name: str, wave: Array) -> None:
+def test_a_front_end_knows_its_bands_and_frames(name: str, wave: Array) -> None:
     front_end, config = FrontEnd(PRESETS[name]), PRESETS[name]
     spec = one(config, wave)
     assert front_end.bands == (40 if name == "mfcc" else config.mels)
@@ -200,7 +200,7 @@ def test_a_clip_has_the_same_features_alone_and_in_a_batch(
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_clip_that_ends_loudly_is_not_heard_past_its_end(name: str, wave: Array) -> None:
+def test_a_clip_that_ends_loudly_is_silent_past_its_end(name: str, wave: Array) -> None:
     hop = PRESETS[name].hop
     clip = (0.01 * wave[: 21 * hop - 1]).astype(np.float32)
     clip[-1] = 1.0  # loudest in the frame that the clip just does not have

@@ -167,7 +167,7 @@ def test_a_short_clip_is_the_same_alone_and_in_a_batch() -> None:
     torch.testing.assert_close(outputs, torch.cat(lone), rtol=1e-5, atol=1e-5)
 
 
-def test_a_resized_network_hears_short_clips_followed_by_silence() -> None:
+def test_a_resized_network_gets_short_clips_padded_with_silence() -> None:
     (clip,) = fake_clips([100])
     sized = resize(clip, RESIZED)
     assert sized.shape == (8, 256)
@@ -195,7 +195,7 @@ def test_padding_with_the_mean_is_there_to_repeat_what_the_seed_study_did(
     np.testing.assert_allclose(sized[:, clip.spec.shape[1] :], 0, atol=1e-6)
 
 
-def test_a_resized_network_hears_long_clips_interpolated_in_time() -> None:
+def test_a_resized_network_gets_long_clips_interpolated_in_time() -> None:
     rng = np.random.default_rng(0)
     (clip,) = fake_clips([700])
     clip = replace(clip, spec=rng.standard_normal((8, 700)).astype(np.float32))
@@ -303,7 +303,7 @@ def test_without_sampling_classes_come_as_they_are(balance: Any) -> None:
     assert torch.cat([batch.targets for batch in batches]).sum(0).tolist() == [15, 0, 5]
 
 
-def test_evaluation_shows_every_clip_once_and_tells_its_place() -> None:
+def test_evaluation_batches_have_every_clip_once_with_its_place() -> None:
     lengths = np.random.default_rng(0).integers(4, 90, 53).tolist()
     clips = fake_clips(lengths)
     seen: list[int] = []
@@ -411,7 +411,7 @@ def test_a_loaded_clip_is_the_front_ends_view_of_the_prepared_recording(corpus: 
         assert clip.spec.dtype == np.float32
 
 
-def test_loading_tells_how_far_it_is(corpus: Corpus) -> None:
+def test_loading_reports_progress(corpus: Corpus) -> None:
     told: list[int] = []
     loader = Loader(recipe_of(replace(MASKS, copies=2)), corpus.emotions)
     loader.load(corpus.utterances[:3], told.append)
@@ -601,7 +601,7 @@ def test_every_setting_of_augmentation_is_known_to_the_cache() -> None:
     assert waveform | later == {f.name for f in fields(AugmentConfig)}
 
 
-def test_entries_are_told_apart_by_sound_copy_and_seed(corpus: Corpus) -> None:
+def test_cache_keys_differ_by_sound_copy_and_seed(corpus: Corpus) -> None:
     a, b = corpus.utterances[:2]
     loader, other = (Loader(recipe_of(SOUND), corpus.emotions, seed) for seed in (0, 1))
     keys = [loader.key(a), loader.key(a, 1), loader.key(a, 2), loader.key(b), loader.key(b, 1)]
@@ -634,7 +634,7 @@ def test_masks_are_laid_over_what_the_cache_keeps(corpus: Corpus, made: list[str
     assert (first[1].spec[hidden] == first[1].silence.repeat(hidden.sum(1))).all()
 
 
-def test_what_is_made_of_a_masked_copy_is_kept_under_a_name_of_its_own(corpus: Corpus) -> None:
+def test_a_masked_copy_has_a_cache_key_of_its_own(corpus: Corpus) -> None:
     few = corpus.utterances[:1]
     wide = replace(MASKS, frequency_mask=(40, 50))
     drawn = replace(MASKS, masks_each_epoch=True)

@@ -41,7 +41,7 @@ def clips(*lengths: int) -> list[Clip]:
     ]  # fmt: skip
 
 
-def test_only_long_clips_are_cut_and_nothing_of_them_is_left_out() -> None:
+def test_only_long_clips_are_cut_into_windows_which_cover_all_of_them() -> None:
     made = clips(30, 90, 40)
     windows, owners = in_windows(made)
     assert owners.tolist() == [0, 1, 1, 1, 1, 2]
@@ -76,7 +76,7 @@ def test_a_batch_holds_fewer_clips_where_they_are_long() -> None:
     assert sorted(seen) == list(range(80))
 
 
-def test_what_is_learnt_of_a_long_clip_is_a_piece_drawn_anew() -> None:
+def test_training_gets_a_random_window_of_a_long_clip() -> None:
     made = clips(200, 30)
     recipe = Recipe("r", train=TrainConfig(batch_size=2))
     drawn = []
@@ -88,9 +88,7 @@ def test_what_is_learnt_of_a_long_clip_is_a_piece_drawn_anew() -> None:
 
 
 @pytest.mark.parametrize("kind", ["logmel", "wave"])
-def test_a_loader_tells_how_much_is_heard_at_once(
-    kind: Any, small_corpus: Callable[..., Path]
-) -> None:
+def test_a_loader_gives_clips_their_window(kind: Any, small_corpus: Callable[..., Path]) -> None:
     corpus = read_corpus(small_corpus())
     features = FeatureConfig(kind=kind, hop=1 if kind == "wave" else 160)
     (clip,) = Loader(Recipe("r", features=features), corpus.emotions).load(corpus.utterances[:1])
@@ -100,7 +98,9 @@ def test_a_loader_tells_how_much_is_heard_at_once(
 # The check of an export
 
 
-def test_the_check_hears_long_recordings_in_windows_and_counts_them_once(tmp_path: Path) -> None:
+def test_the_parity_check_takes_long_recordings_in_windows_and_counts_them_once(
+    tmp_path: Path,
+) -> None:
     for name, seconds in (("short", 2.0), ("long", 25.0)):
         soundfile.write(tmp_path / f"{name}.wav", voice(150, seconds, 0), RATE)
     run = cast(Run, SimpleNamespace(recipe=Recipe("r"), classes=("a", "b", "c"), network=NETWORK))

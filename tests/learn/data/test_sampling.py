@@ -28,7 +28,7 @@ HOME = [clip("", 0)] * 10 + [clip("", 1)] * 30
 OTHERS = [clip("small", 0)] * 16 + [clip("large", 0)] * 40 + [clip("large", 1)] * 104
 
 
-def test_corpora_are_drawn_by_the_root_of_their_size_and_their_classes_alike() -> None:
+def test_corpora_are_drawn_by_the_root_of_their_size_with_balanced_classes() -> None:
     clips = [clip("small", 0)] * 4 + [clip("large", 0)] * 4 + [clip("large", 1)] * 60
     chances = sampling_probabilities(clips, "corpora")
     assert chances.sum() == pytest.approx(1)
@@ -37,7 +37,7 @@ def test_corpora_are_drawn_by_the_root_of_their_size_and_their_classes_alike() -
     assert parts == pytest.approx([0.2, 0.4, 0.4])
 
 
-def test_classes_are_drawn_alike_over_all_corpora_when_only_they_are_balanced() -> None:
+def test_classes_are_balanced_over_all_corpora_where_only_they_are_to_be() -> None:
     clips = [clip("small", 0)] * 2 + [clip("large", 1)] * 6
     assert sampling_probabilities(clips, "sampling")[:2].sum() == pytest.approx(0.5)
 
@@ -53,7 +53,7 @@ def test_the_corpus_under_test_gets_its_share_and_the_others_the_rest(balance: s
     assert all(np.ptp(part) == pytest.approx(0) for part in parts)
 
 
-def test_where_the_others_stand_among_the_clips_does_not_matter() -> None:
+def test_the_order_of_the_clips_does_not_matter() -> None:
     order = np.random.default_rng(0).permutation(200)
     clips = [*HOME, *OTHERS]
     chances = sampling_probabilities(clips, "none", {""}, 0.6)
@@ -104,7 +104,7 @@ def test_clips_are_drawn_only_where_a_recipe_asks(
     assert (list(picked) != list(range(len(clips)))) == drawn
 
 
-def test_a_training_hears_the_corpus_under_test_as_often_as_asked() -> None:
+def test_the_target_corpus_is_drawn_as_often_as_the_recipe_asks() -> None:
     clips, rng = [*HOME, *OTHERS], np.random.default_rng(0)
     train = TrainConfig(target_share=0.75)
     drawn = Counter(

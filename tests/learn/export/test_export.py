@@ -197,7 +197,7 @@ def test_level_and_offset_of_a_recording_do_not_matter() -> None:
     assert np.abs(untouched([wave])[0] - untouched([3 * wave + 1])[0]).max() > 1e-3
 
 
-def test_what_lies_past_the_end_of_a_clip_is_not_heard() -> None:
+def test_samples_past_the_end_of_a_clip_change_nothing() -> None:
     run = trained("emelia")
     ask = InTorch(Graph(run.recipe, run.network)).graph
     wave = torch.from_numpy(sounds(8_000)[0])[None]
@@ -404,7 +404,9 @@ def test_a_run_that_is_not_whole_is_refused(
     assert told in answer.err
 
 
-def test_a_corpus_that_is_gone_is_told_of(emelia: Emelia, traced: Finished, tmp_path: Path) -> None:
+def test_a_corpus_that_is_gone_is_reported(
+    emelia: Emelia, traced: Finished, tmp_path: Path
+) -> None:
     shutil.copytree(traced.run, tmp_path / "copy")
     path = tmp_path / "copy" / "run.json"
     about = json.loads(path.read_text(encoding="utf-8"))
@@ -595,7 +597,7 @@ def test_the_page_of_an_older_file_in_8_bits_can_still_be_made() -> None:
 
 
 @pytest.mark.parametrize("who", ["speakers", "corpora"])
-def test_the_page_says_what_those_who_validated_had_not_been_heard_of(who: str) -> None:
+def test_the_page_says_that_validation_clips_were_not_trained_on(who: str) -> None:
     corpora = tuple("aesdd" if i % 2 else "nemo" for i in range(400))
     found = figures(replace(guesses(400), corpora=corpora), ("a", "b", "c"), 1.0, 0.5)
     train = {"refit": True, "selection_groups": who}
@@ -613,7 +615,7 @@ def test_the_page_says_what_those_who_validated_had_not_been_heard_of(who: str) 
     assert (f"Corpus by corpus: {own}." in text) == (who == "corpora")
 
 
-def test_corpora_that_were_left_out_count_alike_in_what_is_chosen() -> None:
+def test_held_out_corpora_weigh_the_same_in_calibration() -> None:
     plain, rare = guesses(4_000), np.arange(4_000) < 40
     answers = replace(
         plain,
@@ -630,7 +632,7 @@ def test_corpora_that_were_left_out_count_alike_in_what_is_chosen() -> None:
     assert threshold(chose, 1.0).limit != threshold(answers, 1.0).limit
 
 
-def test_the_wanted_accuracy_is_chosen_and_told(emelia: Emelia, traced: Finished) -> None:
+def test_the_wanted_accuracy_is_chosen_and_reported(emelia: Emelia, traced: Finished) -> None:
     answer = emelia("export", traced.run, "--accuracy", "0.5", "--out", "low.onnx")
     assert answer.code == 0, answer.err
     card = load(Path("low.onnx")).card

@@ -116,7 +116,7 @@ def test_every_network_comes_back_and_its_file_computes_the_same(name: str, tmp_
 # Seen clips
 
 
-def test_digests_cut_short_are_known_again() -> None:
+def test_shortened_digests_are_recognised() -> None:
     seen = SeenClips.from_text(SeenClips(DIGESTS).to_text())
     assert len(SeenClips(DIGESTS).to_text()) == SeenClips.SHORT * len(DIGESTS)
     assert all(digest in seen for digest in DIGESTS) and "ff" * 32 not in seen

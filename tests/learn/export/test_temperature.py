@@ -234,7 +234,7 @@ def test_a_wanted_accuracy_holds_on_other_clips_of_the_same_kind() -> None:
     assert 0.2 < told["accepted"] < 0.9
 
 
-def test_an_accuracy_out_of_reach_is_said_to_be() -> None:
+def test_an_accuracy_out_of_reach_is_reported() -> None:
     found = threshold(answers(), 1.0, 1.0)
     assert not found.reached
     assert "median" in found.rule and "100 % of the accepted" in found.rule

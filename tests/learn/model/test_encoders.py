@@ -92,7 +92,7 @@ def test_what_columns_contribute_adds_up_to_the_logits(name: str, levels: Levels
         assert (row[:, int(count) :] == 0).all()
 
 
-def test_all_levels_are_pooled_side_by_side_and_the_last_alone_is_imitated() -> None:
+def test_all_layers_are_pooled_stacked_and_the_last_alone_is_distilled() -> None:
     network, (batch, lengths) = make(NAME, "all"), pad(clips_of(LENGTHS, BANDS))
     with torch.no_grad():
         levels, counts = network.encoder.hidden_states(batch.squeeze(1), lengths)
@@ -104,7 +104,7 @@ def test_all_levels_are_pooled_side_by_side_and_the_last_alone_is_imitated() -> 
     assert torch.equal(last, levels[-1])
 
 
-def test_an_untaught_encoder_attends_to_all_frames_alike() -> None:
+def test_before_training_attention_is_even() -> None:
     network = build(ModelConfig("encoder", encoder=NAME), CLASSES, BANDS)
     assert isinstance(network, Encoder)
     batch, lengths = pad(clips_of(LENGTHS, BANDS))
@@ -236,7 +236,7 @@ def test_an_encoder_that_cannot_be_is_refused(
         build(ModelConfig("encoder", encoder=name, blocks=blocks), CLASSES, bands)
 
 
-def test_weights_that_are_missing_are_told_with_the_hub_only_where_it_has_them(
+def test_missing_weights_name_the_hub_only_where_it_has_them(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file.unlink()

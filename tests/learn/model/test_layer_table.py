@@ -15,7 +15,7 @@ from emelia.learn.model.network import Encoder, Network, parameters
 from emelia.learn.study.recipes import all_recipes
 from emelia.learn.training.runs import new_network
 from emelia.results import Architecture
-from emelia.show.report.tables import layers, seconds_seen
+from emelia.show.report.detail_tables import layers, seconds_seen
 
 OTHERS = (
     Recipe("odd bands", features=FeatureConfig(mels=37), model=ModelConfig("emelia", width=7)),
@@ -143,7 +143,7 @@ def test_every_known_encoder_has_a_line_for_each_block() -> None:
         assert len(architecture(whole, 5).layers) == 2 + about.blocks + 2
 
 
-def test_the_frames_seen_are_told_in_seconds() -> None:
+def test_the_receptive_field_is_given_in_seconds() -> None:
     seed = Recipe()
     assert architecture(seed, 5).sees == (18, 18)  # 3 -> 4 -> 8 -> 10 -> 18
     assert seconds_seen(seed, 1) == pytest.approx(0.128)

@@ -78,7 +78,7 @@ def test_what_can_be_stood_in_for_is_on_clips_that_were_not_solved_on(
     assert min(after) > 0.999 > before[2]
 
 
-def test_of_real_attention_more_is_told_than_without_what_is_gathered() -> None:
+def test_the_convolution_explains_more_of_real_attention_than_none() -> None:
     theirs, ours, deaf = (cls(BANDS, WIDTH, *n) for cls, n in (
         (WhisperEncoder, (2, 2)), (MelEncoder, (2,)), (MelEncoder, (2,))))  # fmt: skip
     assert isinstance(theirs, WhisperEncoder)
@@ -104,7 +104,7 @@ def test_clips_of_other_lengths_in_another_order_give_the_same_encoder() -> None
         torch.testing.assert_close(one(x, lengths)[0], two(x, lengths)[0], atol=1e-2, rtol=1e-2)
 
 
-def test_each_block_is_solved_for_what_is_heard_by_then() -> None:
+def test_each_block_is_solved_on_the_activations_before_it() -> None:
     """So the first of two is the only one of one."""
     theirs, clips = simple(), speech(30)
     one, two = MelEncoder(BANDS, WIDTH, 1), MelEncoder(BANDS, WIDTH, 2)
@@ -116,7 +116,7 @@ def test_each_block_is_solved_for_what_is_heard_by_then() -> None:
 # How a training begins with it
 
 
-def test_a_network_begins_with_what_was_solved_on_its_clips() -> None:
+def test_the_initial_encoder_is_the_one_solved_on_its_clips() -> None:
     clips = [replace(c, spec=x.numpy()) for c, x in zip(toy(12), speech(12), strict=True)]
     solved = init.least_squares_weights(OURS, 3, clips)
     network = init.initial_network(OURS, ("a", "b", "c"), encoder=solved)
@@ -129,7 +129,7 @@ def test_a_network_begins_with_what_was_solved_on_its_clips() -> None:
     assert torch.equal(solved["conv2.weight"], theirs.state_dict()["conv2.weight"])
 
 
-def test_with_a_teacher_it_is_solved_for_what_that_one_hears() -> None:
+def test_with_a_teacher_the_reference_is_the_teachers_encoder() -> None:
     clips = [replace(c, spec=x.numpy()) for c, x in zip(toy(12), speech(12), strict=True)]
     tuned = new_network(TUNED, 3)  # random weights: not those of the encoder it began with
     deeper = new_network(replace(TUNED, model=replace(TUNED.model, blocks=3)), 3)
@@ -178,7 +178,7 @@ def test_what_is_frozen_stays_and_still_counts() -> None:
     assert {key for key in moved if key.startswith("encoder.blocks")}
 
 
-def test_without_a_teacher_it_imitates_whom_it_stands_in_for() -> None:
+def test_without_a_teacher_features_are_distilled_from_the_reference() -> None:
     imitating = replace(OURS, train=TrainConfig(feature_distill=1.0))
     check_teachers([imitating], "")
     with pytest.raises(ConfigError, match="asks for a teacher"):
@@ -187,8 +187,8 @@ def test_without_a_teacher_it_imitates_whom_it_stands_in_for() -> None:
         )
     with pytest.raises(ConfigError, match="asks for a teacher"):
         check_teachers([replace(TUNED, train=TrainConfig(feature_distill=1.0))], "")
-    pupil = new_network(imitating, 3)
-    teacher = Teacher(pupil, imitating.train, encoder=load_reference("mel", 2))
+    student = new_network(imitating, 3)
+    teacher = Teacher(student, imitating.train, encoder=load_reference("mel", 2))
     assert teacher.project is None and teacher.network is None
     clips = toy(4)
-    assert teacher.label(clips, pupil) == clips, "no labels change"
+    assert teacher.label(clips, student) == clips, "no labels change"

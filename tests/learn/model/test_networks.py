@@ -130,7 +130,7 @@ def test_the_gradient_of_a_batch_is_the_mean_of_its_clips(config: ModelConfig) -
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("config", [VARIABLE_3, VARIABLE_4, EMELIA])
-def test_what_stands_in_the_padding_does_not_matter(config: ModelConfig, training: bool) -> None:
+def test_the_content_of_the_padding_does_not_matter(config: ModelConfig, training: bool) -> None:
     network, clips = make(config, 64), clips_of([31, 64, 17], 64)
     dropout_off(network.train(training))
     found = [network(*pad(clips, garbage=g)) for g in (0.0, 1.0, 1e3)]
@@ -356,7 +356,7 @@ def test_emelia_has_less_than_a_million_parameters_on_every_preset(preset: str) 
     assert parameters(build(EMELIA, 8, FrontEnd(PRESETS[preset]).bands)) < 1_000_000
 
 
-def test_what_is_learnt_counts_as_a_parameter_frozen_or_not_and_statistics_do_not() -> None:
+def test_frozen_weights_count_as_parameters_and_statistics_do_not() -> None:
     network = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
     network[0].bias.requires_grad_(False)
     assert parameters(network) == 8 + 4

@@ -37,7 +37,7 @@ def parts(recipes: list[Recipe]) -> list[str]:
 # Variants
 
 
-def test_every_technique_of_our_recipe_is_left_out_once() -> None:
+def test_every_technique_of_our_recipe_is_ablated_once() -> None:
     made = ablations(EMELIA)
     assert made[0] is EMELIA
     assert parts(made)[1:] == [
@@ -52,7 +52,7 @@ def test_every_technique_of_our_recipe_is_left_out_once() -> None:
     assert (by_name["constant learning rate"].train.warmup, EMELIA.train.warmup) == (0, 0.1)
 
 
-def test_what_a_recipe_does_not_use_is_not_left_out() -> None:
+def test_what_a_recipe_does_not_use_is_not_ablated() -> None:
     made = ablations(all_recipes()["variable-3"])
     assert parts(made) == ["", "no dropout", "no early stopping"]
 

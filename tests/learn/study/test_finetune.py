@@ -34,7 +34,7 @@ from emelia.learn.study.cell import run_cell
 from emelia.learn.study.finetuning import check_sizes, finetuning_recipe, unseen, usual_split
 from emelia.learn.study.tasks import tasks
 from emelia.learn.training import fit as training
-from emelia.learn.training import linear_layer
+from emelia.learn.training import linear_layer, pooled_features
 from emelia.learn.training.inference import predict
 from emelia.learn.training.runs import load_run
 
@@ -150,7 +150,7 @@ def test_initial_run_and_seen_clips_are_kept(finetuned: Answer, rooms: Path) -> 
     assert after["recipe"]["model"]["init"].startswith("tiny@")
 
 
-def test_few_clips_are_told(finetuned: Answer) -> None:
+def test_few_clips_are_reported(finetuned: Answer) -> None:
     assert "few clips: 15 of stressed, 15 of tired" in finetuned.err
     assert "figures flatter" not in finetuned.err  # three speakers are kept apart
 
@@ -198,7 +198,7 @@ def test_the_benchmark_answers_as_the_network_whichever_layers_it_pools(all_laye
         )
         for i in range(24)
     ]
-    x = linear_layer.layer_features(linear_layer.pooled(network, clips), 3, all_layers)
+    x = pooled_features.layer_features(pooled_features.pooled(network, clips), 3, all_layers)
     linear_layer.set_linear_layer(
         linear_layer.FittingSet(x, clips, np.ones(len(clips)), 3).solve(
             [linear_layer.Hyperparameters(x.shape[1], 0.1)]
@@ -288,7 +288,7 @@ def test_what_is_no_model_is_named(model: str, words: str, rooms: Path, tmp_path
 
 
 @pytest.mark.usefixtures("no_file")
-def test_a_training_cut_short_goes_on(rooms: Path, tmp_path: Path, finetuned: Answer) -> None:
+def test_an_interrupted_training_is_resumed(rooms: Path, tmp_path: Path, finetuned: Answer) -> None:
     out, real = tmp_path / "new", training._train
 
     def cut(setup: Any, clips: Any, epoch: int) -> float:
@@ -308,7 +308,7 @@ def test_a_training_cut_short_goes_on(rooms: Path, tmp_path: Path, finetuned: An
     assert (out / "answers.json").read_text() == whole
 
 
-def test_a_model_file_cut_short_is_made_without_training_anew(
+def test_an_interrupted_model_file_is_made_without_training_again(
     rooms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cut(*_: object) -> None:
@@ -355,18 +355,22 @@ def test_the_recipe_is_that_of_the_model_but_gentler() -> None:
 def test_few_speakers_do_not_choose_a_penalty() -> None:
     encoder = replace(RECIPE, model=ModelConfig("encoder", encoder="whisper-tiny.en"))
     assert finetuning_recipe(encoder, "base", clips(calm=4)).train.penalty == "averaged"
+    drawn = finetuning_recipe(encoder, "base", clips(calm=4), prior=True)
+    assert drawn.train.penalty == "prior", "where there is a layer for the same labels"
+    plain = finetuning_recipe(replace(encoder, model=ModelConfig()), "b", clips(calm=4), prior=True)
+    assert plain.train.penalty == "chosen", "a CNN has no layer that is solved"
     chosen = finetuning_recipe(encoder, "base", clips(calm=4), ["train.penalty=chosen"])
     assert chosen.train.penalty == "chosen"
 
 
-def test_what_was_chosen_by_corpora_left_out_goes_on_by_the_speakers_of_one() -> None:
+def test_a_recipe_selected_by_corpora_is_fine_tuned_by_speakers() -> None:
     train = TrainConfig(1, nuisance_penalty=True, selection_groups="corpora", refit=True)
     model = ModelConfig("encoder", encoder="whisper-tiny.en")
     made = finetuning_recipe(replace(RECIPE, model=model, train=train), "base", clips(calm=4)).train
     assert (made.selection_groups, made.nuisance_penalty, made.refit) == ("speakers", False, True)
 
 
-def test_classes_of_unequal_size_are_drawn_alike() -> None:
+def test_classes_of_unequal_size_are_drawn_equally_often() -> None:
     assert finetuning_recipe(RECIPE, "base", clips(calm=4, angry=5)).train.balance == "sampling"
 
 
@@ -402,7 +406,7 @@ def test_speakers_who_are_unknown_cannot_be_kept_apart() -> None:
     assert usual_split(corpus_of([UNKNOWN_SPEAKER, "1", "2", "3"], 10)) == "random-75-25"
 
 
-def test_too_few_clips_for_any_split_are_told() -> None:
+def test_too_few_clips_for_any_split_are_reported() -> None:
     with pytest.raises(SplitError, match=r"6 clips of 2 classes are too few.*20 clips a class"):
         usual_split(corpus_of("1", 3))
 
@@ -415,7 +419,7 @@ def test_too_few_clips_for_any_split_are_told() -> None:
     ],
 )
 @pytest.mark.usefixtures("no_file")
-def test_shared_voices_are_told(rooms: Path, tmp_path: Path, people: str, told: str) -> None:
+def test_shared_speakers_are_reported(rooms: Path, tmp_path: Path, people: str, told: str) -> None:
     own = record(tmp_path / "own", ("tired", "stressed"), tuple(people), 12)
     answer = emelia("finetune", rooms / "model", own, *QUICK, "--out", tmp_path / "new")
     assert answer.code == 0, answer.err

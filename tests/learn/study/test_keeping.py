@@ -125,7 +125,7 @@ def test_figures_of_what_is_not_kept_are_not_read_as_those_of_the_file(rooms: Ro
     assert "The model file is the one before. After what it learnt: UAR +50.0 points" in told
 
 
-def test_the_file_is_the_model_as_it_was_for_the_labels_asked_for(rooms: Rooms) -> None:
+def test_the_file_is_the_unchanged_model_with_the_labels_of_the_corpus(rooms: Rooms) -> None:
     before, file = load_run(rooms.base), load_model_run(rooms.file)
     assert before.classes == ("anger", "calm", "fear") and file.classes == ("anger", "fear")
     old, new = before.network.state_dict(), file.network.state_dict()
@@ -159,13 +159,13 @@ def test_its_card_says_what_happened(rooms: Rooms) -> None:
     assert told.code == 0 and "as it was: of 32 held-out" in " ".join(told.out.split())
 
 
-def test_what_it_was_judged_by_counts_as_heard(rooms: Rooms) -> None:
+def test_held_out_clips_count_as_seen(rooms: Rooms) -> None:
     heard = load_model_run(rooms.file).about["heard"]
     for clip in read_corpus(rooms.corpus).utterances:
         assert (clip.digest in heard) == (clip.speaker != SPEAKERS[0])
 
 
-def test_what_it_learnt_can_be_taken_all_the_same(rooms: Rooms, tmp_path: Path) -> None:
+def test_the_fine_tuned_network_can_be_exported_all_the_same(rooms: Rooms, tmp_path: Path) -> None:
     file = tmp_path / "taught.onnx"
     answer = emelia("export", rooms.out, "--out", file)
     assert answer.code == 0, answer.err
@@ -175,7 +175,7 @@ def test_what_it_learnt_can_be_taken_all_the_same(rooms: Rooms, tmp_path: Path) 
     assert not (old == new).all()
 
 
-def test_a_decision_cut_short_is_the_same_when_it_is_made_again(
+def test_an_interrupted_decision_is_the_same_when_it_is_made_again(
     rooms: Rooms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cut(*_: object) -> None:
@@ -240,7 +240,7 @@ def test_with_labels_that_it_lacks_there_is_nothing_to_compare_with(
     assert written.unchanged == ""
 
 
-def test_a_network_that_learnt_nothing_is_not_kept(
+def test_a_network_that_is_no_better_is_not_kept(
     rooms: Rooms, tmp_path: Path, written: Written
 ) -> None:
     base = train(tmp_path / "cnn", rooms.corpus.parent / "acted", RECIPE)
@@ -281,7 +281,7 @@ def test_a_temperature_makes_no_difference() -> None:
     assert verdict.after.loss == pytest.approx(verdict.before.loss, abs=1e-6)
 
 
-def test_all_classes_count_alike_however_many_clips_they_have() -> None:
+def test_all_classes_weigh_the_same_however_many_clips_they_have() -> None:
     truth = (0, 0, 0, 0, 0, 0, 1)
     often = answers([(1, 0)] * 7, truth)  # six of seven, but of one class
     fair = answers([(1, 0)] * 3 + [(0, 1)] * 4, truth)  # four of seven
@@ -307,7 +307,7 @@ def test_a_network_answers_the_same_for_some_of_its_classes(rooms: Rooms) -> Non
 
 
 @pytest.mark.parametrize(("speakers", "teachers"), [("1234", 3), ("123456", 4)])
-def test_the_measurement_tests_with_speakers_who_are_not_learnt_from(
+def test_the_benchmark_tests_with_speakers_that_are_not_trained_on(
     speakers: str, teachers: int
 ) -> None:
     corpus = corpus_of(speakers, 4, ("a", "b", "c"))

@@ -74,7 +74,9 @@ def follow(sink: Any, wanted: list[Task], out: Path) -> tuple[Tracker, Any]:
     return follower, run_study(wanted, out, follower.tell, 1, end=follower.end)
 
 
-def test_every_epoch_is_told_once_and_then_the_result(wanted: list[Task], tmp_path: Path) -> None:
+def test_every_epoch_is_reported_once_and_then_the_result(
+    wanted: list[Task], tmp_path: Path
+) -> None:
     notes, (good, bad) = Notes(), wanted
     _, outcome = follow(notes, wanted, tmp_path)
     assert notes.epochs == [(good.key, n) for n in (1, 2, 3)]
@@ -89,7 +91,7 @@ def test_every_epoch_is_told_once_and_then_the_result(wanted: list[Task], tmp_pa
     assert (about["train.lr"], about["model.width"], about["fold"]) == ("0.01", "2", "1")
 
 
-def test_epochs_that_the_tracker_has_already_are_not_told_again(
+def test_epochs_that_the_tracker_has_are_not_reported_again(
     wanted: list[Task], tmp_path: Path
 ) -> None:
     notes = Notes(known=2)
@@ -175,7 +177,7 @@ def test_mlflow_gets_parameters_figures_and_files_of_a_training(
 
 @pytest.mark.usefixtures("plain_settings")
 @pytest.mark.filterwarnings("ignore::FutureWarning:mlflow", "ignore::DeprecationWarning:mlflow")
-def test_a_run_that_was_cut_short_is_gone_on_with_in_mlflow(
+def test_an_interrupted_run_is_resumed_in_mlflow(
     wanted: list[Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("mlflow")

@@ -59,16 +59,16 @@ def train(*more: str | Path) -> Result:
 # The command line
 
 
-def test_a_run_of_an_encoder_begins_another_and_teaches_a_third(made: Path) -> None:
+def test_a_run_of_an_encoder_initialises_another_and_teaches_a_third(made: Path) -> None:
     assert (first := train()).exit_code == 0, first.output
     more = ("--set", "model.blocks=0", "--init-from", "run", "--out", "begun")
     assert (second := train(*more)).exit_code == 0, second.output
     begun = load_run(made / "begun")
     assert begun.recipe.model.init.startswith("solved@")
     assert begun.recipe.model.blocks == load_run(made / "run").recipe.model.blocks
-    pupil = ("--set", "model.encoder=mel", "--set", "train.distill_alpha=0.5",
+    student = ("--set", "model.encoder=mel", "--set", "train.distill_alpha=0.5",
              "--set", "train.feature_distill=0.1", "--epochs", "2")  # fmt: skip
-    assert (third := train(*pupil, "--teacher", "run", "--out", "taught")).exit_code == 0, (
+    assert (third := train(*student, "--teacher", "run", "--out", "taught")).exit_code == 0, (
         third.output
     )
     taught = load_run(made / "taught")
@@ -90,7 +90,7 @@ def test_a_run_of_an_encoder_begins_another_and_teaches_a_third(made: Path) -> N
         (("--set", "train.distill_alpha=2"), r"train.distill_alpha: 2.0 does not fit"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_trained(
+def test_mistakes_are_reported_before_anything_is_trained(
     more: tuple[str, ...], message: str, made: Path
 ) -> None:
     found = train(*more)
@@ -99,7 +99,7 @@ def test_mistakes_are_told_before_anything_is_trained(
     assert not (made / "run" / "run.json").exists()
 
 
-def test_weights_that_are_missing_or_damaged_are_told(made: Path) -> None:
+def test_missing_or_damaged_weights_are_reported(made: Path) -> None:
     file = made / "weights" / "tiny.safetensors"
     file.write_bytes(file.read_bytes()[:100])
     assert "SHA-256 differs" in str(train().exception)
@@ -107,7 +107,7 @@ def test_weights_that_are_missing_or_damaged_are_told(made: Path) -> None:
     assert "Let EMELIA_WEIGHTS name its folder" in str(train("--out", "other").exception)
 
 
-def test_a_teacher_nobody_learns_from_is_told(made: Path) -> None:
+def test_a_teacher_that_no_recipe_uses_is_reported(made: Path) -> None:
     assert train().exit_code == 0
     found = train("--teacher", "run", "--out", "other")
     assert "--teacher: solved learns from none" in str(found.exception)
@@ -118,7 +118,7 @@ def test_there_is_nothing_to_tune_in_what_is_solved(made: Path) -> None:
     assert "only a linear layer is solved, which has nothing to search" in str(found.exception)
 
 
-def test_a_model_for_strangers_is_calibrated_by_corpora_that_count_alike(
+def test_a_model_for_unseen_corpora_is_calibrated_with_equal_corpora(
     made: Path, small_corpus: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(linear_layer, "PENALTIES", (30.0,))  # an encoder of chance is unsure then
@@ -157,7 +157,7 @@ def names(recipe: Recipe) -> list[str]:
     return [one.name.partition(", ")[2] for one in ablations(recipe)]
 
 
-def test_the_techniques_of_transfer_are_left_out_one_by_one() -> None:
+def test_the_techniques_of_transfer_are_ablated_one_by_one() -> None:
     made = dict(zip(names(WHISPER), ablations(WHISPER), strict=True))
     assert list(made) == [
         "", "no early stopping", "no refit", "no layer-wise rates", "no distillation",
@@ -172,7 +172,7 @@ def test_the_techniques_of_transfer_are_left_out_one_by_one() -> None:
     assert len({one.digest for one in made.values()}) == len(made)
 
 
-def test_only_what_can_change_a_solution_is_left_out_of_a_solved_recipe() -> None:
+def test_only_what_can_change_a_solution_is_ablated_in_a_solved_recipe() -> None:
     assert names(SOLVED) == ["", "no refit"]
     shunning = replace(SOLVED, train=replace(SOLVED.train, nuisance_penalty=True))
     assert names(shunning) == ["", "no refit", "no nuisance penalty"]
@@ -200,16 +200,16 @@ def test_a_search_turns_an_encoders_rates_and_not_its_width() -> None:
 # Reports
 
 
-def test_words_say_where_a_network_begins_and_whom_it_learns_from() -> None:
+def test_the_description_names_initial_weights_and_teacher() -> None:
     solved = replace(WHISPER, train=TrainConfig(1, refit=True))
     assert describe.origins(Recipe()) == ""
     assert "first blocks of whisper-base" in describe.origins(solved)
-    assert "It stays as it is" in describe.origins(solved)
+    assert "The encoder is frozen" in describe.origins(solved)
     every = replace(solved, model=replace(solved.model, pool_layers="all"))
     assert "the mean of the frames after each block" in describe.origins(every)
     assert "the mean of its frames" in describe.origins(solved)
     ours = replace(solved, model=replace(solved.model, encoder="mel"))
-    assert "Stands in for the first blocks of whisper-tiny.en" in describe.origins(ours)
+    assert "Initialised from the first blocks of whisper-tiny.en" in describe.origins(ours)
     imitating = replace(ours, train=TrainConfig(4, feature_distill=1.0, frozen=1))
     assert "The frames of the encoder that it stands in for are imitated" in describe.origins(
         imitating
@@ -233,7 +233,7 @@ def test_words_say_where_a_network_begins_and_whom_it_learns_from() -> None:
     assert "The frames of a@1 are imitated, with a weight of 0.1" in told
     assert "for as many epochs as validation chose" in describe.training(WHISPER)
     begun = replace(RECIPES["emelia"], model=replace(RECIPES["emelia"].model, init="b@2"))
-    assert describe.origins(begun) == "Begins with the weights of b@2."
+    assert describe.origins(begun) == "Initial weights are those of b@2."
     assert "as Whisper takes it" in describe.features(replace(SOLVED.features))
 
 

@@ -137,7 +137,7 @@ def test_values_become_a_recipe_and_masks_are_drawn_where_there_are_no_copies() 
 # Searching
 
 
-def test_a_search_begins_with_the_recipe_itself_and_goes_on(
+def test_a_search_starts_with_the_recipe_itself_and_is_resumed(
     corpus: Corpus, outer: Split, tmp_path: Path
 ) -> None:
     wanted, told = search_of(corpus, outer), []

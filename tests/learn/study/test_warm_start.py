@@ -14,7 +14,7 @@ from tiny_encoder import NAME, SOLVED, make_known
 
 from emelia.config import ModelConfig, Recipe, TrainConfig
 from emelia.corpora import Corpus, read_corpus
-from emelia.corpora.splits.scheme import Split, make_split
+from emelia.corpora.splits.scheme import Split, audit, make_split
 from emelia.errors import ConfigError, ModelError, RunError
 from emelia.learn.study.ablations import with_variants
 from emelia.learn.study.runner import cell_folder, run_study
@@ -24,7 +24,7 @@ from emelia.learn.training.runs import load_run
 from emelia.results import read_results, studies, variant_of
 
 PLAIN = Recipe("plain", model=ModelConfig(width=2), train=TrainConfig(1, lr=0.01))
-PUPIL = replace(PLAIN, name="pupil", train=TrainConfig(1, lr=0.01, distill_alpha=0.5))
+STUDENT = replace(PLAIN, name="student", train=TrainConfig(1, lr=0.01, distill_alpha=0.5))
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +85,7 @@ def test_a_run_that_has_seen_test_clips_is_refused(
     (one,) = tasks(corpus, split, [PLAIN], [0], init=folder, only=first.fold.name)
     assert (one.fold, one.data.folds) == (first.fold, 3)
     with pytest.raises(RunError, match="has heard"):
-        tasks(corpus, split, [PUPIL], [0], teacher=folder)
+        tasks(corpus, split, [STUDENT], [0], teacher=folder)
 
 
 def test_clips_that_initial_run_and_teacher_have_seen_are_passed_on(
@@ -97,7 +97,7 @@ def test_clips_that_initial_run_and_teacher_have_seen_are_passed_on(
     for name, given in (("start", "init"), ("teacher", "teacher")):  # in run.json, and here
         # The next training hears one clip only; those of the run before it still count.
         little = replace(split, folds=(replace(fold, train=fold.train[:1]),))
-        recipe = PUPIL if name == "teacher" else PLAIN
+        recipe = STUDENT if name == "teacher" else PLAIN
         (task,) = trained(corpus, little, tmp_path / name, recipe, **{given: folder})
         about = load_run(cell_folder(tmp_path / name, task)).about
         assert set(about["heard"]) == {u.digest for u in (*fold.train, *fold.validation)}
@@ -140,7 +140,7 @@ def test_a_recipe_says_what_it_began_with_so_that_results_are_not_mixed(
     assert rows[1].cells[0].settings["model"]["init"] == begun[0].recipe.model.init
 
 
-def test_an_experiment_is_the_same_wherever_what_it_begins_with_lies(
+def test_a_recipe_is_the_same_wherever_its_earlier_runs_lie(
     corpus: Corpus, split: Split, tmp_path: Path
 ) -> None:
     trained(corpus, split, tmp_path / "s")
@@ -148,7 +148,7 @@ def test_an_experiment_is_the_same_wherever_what_it_begins_with_lies(
     places = (tmp_path / "s", tmp_path / "elsewhere" / "moved")
     for way in ("init", "teacher"):
         here, there = (
-            tasks(corpus, split, [PUPIL], [0], **{"teacher": places[0], way: place})
+            tasks(corpus, split, [STUDENT], [0], **{"teacher": places[0], way: place})
             for place in places
         )
         assert [task.recipe for task in here] == [task.recipe for task in there]
@@ -163,7 +163,9 @@ def test_an_experiment_is_the_same_wherever_what_it_begins_with_lies(
 
 
 @pytest.mark.parametrize("broken", ["{", "[]", "{}"])
-def test_a_damaged_run_is_told(broken: str, corpus: Corpus, split: Split, tmp_path: Path) -> None:
+def test_a_damaged_run_is_reported(
+    broken: str, corpus: Corpus, split: Split, tmp_path: Path
+) -> None:
     first, *_ = trained(corpus, split, tmp_path / "s")
     folder = cell_folder(tmp_path / "s", first)
     (folder / "run.json").write_text(broken)
@@ -172,7 +174,7 @@ def test_a_damaged_run_is_told(broken: str, corpus: Corpus, split: Split, tmp_pa
             find_run(place, "loso", first.fold)
 
 
-def test_places_that_are_no_run_are_told_apart(
+def test_errors_tell_places_that_are_no_run_apart(
     corpus: Corpus, split: Split, tmp_path: Path
 ) -> None:
     fold = split.folds[0]
@@ -197,17 +199,17 @@ def test_places_that_are_no_run_are_told_apart(
         find_run(folder, "loso", fold)
 
 
-def test_a_teacher_and_its_pupils_come_together(
+def test_a_teacher_needs_students_and_they_a_teacher(
     corpus: Corpus, split: Split, tmp_path: Path
 ) -> None:
     trained(corpus, split, tmp_path / "s")
-    with pytest.raises(ConfigError, match=r"pupil: train\.distill_alpha .* asks for a teacher"):
-        tasks(corpus, split, [PLAIN, PUPIL], [0])
+    with pytest.raises(ConfigError, match=r"student: train\.distill_alpha .* asks for a teacher"):
+        tasks(corpus, split, [PLAIN, STUDENT], [0])
     with pytest.raises(ConfigError, match="--teacher: plain learns from none"):
         tasks(corpus, split, [PLAIN], [0], teacher=tmp_path / "s")
-    made = tasks(corpus, split, [PLAIN, PUPIL], [0], teacher=tmp_path / "s")
+    made = tasks(corpus, split, [PLAIN, STUDENT], [0], teacher=tmp_path / "s")
     assert {(t.recipe.name, t.teacher is not None) for t in made} == {
-        ("plain", False), ("pupil", True),
+        ("plain", False), ("student", True),
     }  # fmt: skip
     assert made[0].recipe == PLAIN, "who learns from nobody is the experiment it was"
 
@@ -221,7 +223,7 @@ def test_a_recipe_that_was_begun_with_a_run_is_not_trained_without_it(
     assert EarlierRuns.of(None, split.name, split.folds).name == ""
 
 
-def test_missing_weights_are_told_before_anything_is_trained(
+def test_missing_weights_are_reported_before_anything_is_trained(
     corpus: Corpus, split: Split, tmp_path: Path
 ) -> None:
     assert len(tasks(corpus, split, [SOLVED], [0])) == 3
@@ -240,3 +242,12 @@ def test_the_cell_and_the_run_say_how_many_blocks_were_chosen(
     assert cell.blocks == run.recipe.model.blocks >= 1
     assert cell.settings["model"]["blocks"] == 0, "the recipe leaves it open"
     assert cell.recipe_digest == SOLVED.digest
+
+
+def test_a_split_that_was_audited_is_not_audited_again(
+    corpus: Corpus, split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, audits = tasks(corpus, split, [PLAIN], [0]), audit(split)
+    monkeypatch.setattr("emelia.learn.study.tasks.audit", lambda split: pytest.fail("again"))
+    given = tasks(corpus, split, [PLAIN], [0], audits=audits)
+    assert [task.audit for task in given] == [task.audit for task in plain] == audits

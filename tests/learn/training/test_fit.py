@@ -43,7 +43,7 @@ def changed(recipe: Recipe = PLAIN, **values: Any) -> Recipe:
 # Learning
 
 
-def test_it_learns_what_can_be_learnt() -> None:
+def test_it_learns_classes_that_a_line_divides() -> None:
     done = train()
     assert done.progress.best_uar > 0.9  # chance is 1/3
     assert done.history[-1]["loss"] < 0.7 * done.history[0]["loss"]
@@ -61,7 +61,7 @@ def test_probabilities_come_in_the_order_of_the_clips_whatever_their_company() -
     assert chances == pytest.approx(alone, abs=1e-6)
 
 
-def test_validation_is_told_for_each_corpus_where_there_are_several() -> None:
+def test_validation_uar_is_given_for_each_corpus_where_there_are_several() -> None:
     easy, hard = toy(30, seed=1), relabelled(toy(30, seed=2), 3)
     mixed = [of(clip, "easy") for clip in easy] + [of(clip, "hard") for clip in hard]
     done = train(changed(epochs=6, checkpoint="last"), validation=mixed)
@@ -164,7 +164,7 @@ def test_what_was_drawn_before_does_not_matter() -> None:
 
 @pytest.mark.parametrize("kind", RECIPES)
 @pytest.mark.parametrize("stop", [1, 4])
-def test_a_training_cut_short_goes_on_as_if_it_had_not_been(
+def test_an_interrupted_training_is_resumed_with_the_same_numbers(
     kind: str, stop: int, tmp_path: Path
 ) -> None:
     recipe, path = RECIPES[kind], tmp_path / "checkpoint.safetensors"

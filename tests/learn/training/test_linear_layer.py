@@ -20,7 +20,7 @@ from emelia.config import ModelConfig
 from emelia.corpora import Utterance
 from emelia.learn.data.loader import Batch, Clip, collate, in_windows
 from emelia.learn.model.network import Encoder, build
-from emelia.learn.training import linear_layer, logistic, nuisance_penalty
+from emelia.learn.training import linear_layer, logistic, nuisance_penalty, pooled_features
 from emelia.learn.training.linear_layer import Hyperparameters
 
 CLASSES = 3
@@ -52,8 +52,8 @@ def test_pooled_features_of_a_long_clip_are_the_mean_over_its_windows() -> None:
     pieces, _ = in_windows([long])
     assert len(pieces) == 3
     told: list[int] = []
-    found = linear_layer.pooled(network, [clip(0, 0, "1"), long, clip(2, 0, "1")], told.append)
-    wanted = linear_layer.pooled(network, [replace(piece, key="") for piece in pieces]).mean(0)
+    found = pooled_features.pooled(network, [clip(0, 0, "1"), long, clip(2, 0, "1")], told.append)
+    wanted = pooled_features.pooled(network, [replace(piece, key="") for piece in pieces]).mean(0)
     np.testing.assert_allclose(found[1], wanted, atol=1e-5)
     assert told == [1, 2, 3] and found.dtype == np.float32
 
@@ -69,7 +69,9 @@ def test_a_network_answers_as_the_solution_whatever_it_attended_to_before(
     network, some = encoder(pool_layers), clips(12)
     nn.init.normal_(network.pool.score.weight)
     nn.init.normal_(network.output.weight)
-    x = linear_layer.layer_features(linear_layer.pooled(network, some), 3, pool_layers == "all")
+    x = pooled_features.layer_features(
+        pooled_features.pooled(network, some), 3, pool_layers == "all"
+    )
     columns = parts * x.shape[1] // 2
     fitted = linear_layer.FittingSet(x, some, np.ones(len(some)), CLASSES)
     solution = fitted.solve([Hyperparameters(columns, 0.1)])
@@ -100,7 +102,7 @@ def test_the_nuisance_weight_multiplies_the_penalised_variance() -> None:
 
 def test_pooled_features_are_mean_and_deviation_over_each_clips_own_frames() -> None:
     network, some = encoder(), clips(5)
-    found = linear_layer.pooled(network, some)
+    found = pooled_features.pooled(network, some)
     assert found.shape == (5, 4, 2 * WIDTH)  # before the first of 3 blocks, and after
     for place, one in enumerate(some):
         batch, lengths = torch.from_numpy(one.spec)[None], torch.tensor([one.spec.shape[1]])
@@ -112,24 +114,24 @@ def test_pooled_features_are_mean_and_deviation_over_each_clips_own_frames() -> 
         assert_near([torch.from_numpy(found[place])], [expected])
 
 
-def test_pooled_features_are_kept_by_clip_and_by_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pooled_features_are_cached_by_clip_and_by_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     network, some = encoder(), clips(5)
-    first = linear_layer.pooled(network, some)
+    first = pooled_features.pooled(network, some)
     asked: list[int] = []
-    real = linear_layer._statistics
+    real = pooled_features._statistics
 
     def noted(network: Encoder, batch: Batch) -> np.ndarray:
         asked.append(len(batch.lengths))
         return real(network, batch)
 
-    monkeypatch.setattr(linear_layer, "_statistics", noted)
+    monkeypatch.setattr(pooled_features, "_statistics", noted)
     told: list[int] = []
-    np.testing.assert_array_equal(linear_layer.pooled(network, some, told.append), first)
+    np.testing.assert_array_equal(pooled_features.pooled(network, some, told.append), first)
     assert asked == [] == told
-    linear_layer.pooled(network, [*some, clip(99, 0, "1")], told.append)
+    pooled_features.pooled(network, [*some, clip(99, 0, "1")], told.append)
     assert (asked, told) == ([1], [6])
     nn.init.normal_(network.encoder.conv1.bias)  # type: ignore[union-attr,arg-type]
-    assert not np.array_equal(linear_layer.pooled(network, some), first)
+    assert not np.array_equal(pooled_features.pooled(network, some), first)
     assert sum(asked) == 6
 
 
@@ -155,11 +157,11 @@ def test_the_features_that_tell_the_class_are_chosen(in_deviations: bool) -> Non
 
 def test_features_of_every_block_are_their_means_and_then_their_deviations() -> None:
     x = np.arange(2 * 4 * 6, dtype=np.float32).reshape(2, 4, 6)  # 3 blocks of 3 features
-    found = linear_layer.layer_features(x, 2, all_layers=True)
+    found = pooled_features.layer_features(x, 2, all_layers=True)
     assert found.shape == (2, 12)
     np.testing.assert_array_equal(found[:, :6], np.hstack([x[:, 1, :3], x[:, 2, :3]]))
     np.testing.assert_array_equal(found[:, 6:], np.hstack([x[:, 1, 3:], x[:, 2, 3:]]))
-    np.testing.assert_array_equal(linear_layer.layer_features(x, 2, all_layers=False), x[:, 2])
+    np.testing.assert_array_equal(pooled_features.layer_features(x, 2, all_layers=False), x[:, 2])
 
 
 def test_two_blocks_together_are_used_where_all_layers_are_pooled() -> None:
@@ -281,3 +283,59 @@ def test_no_fold_has_a_speaker_on_both_sides(speakers: int) -> None:
 
 def who(some: Sequence[Clip], held_out: np.ndarray) -> set[str]:
     return {c.utterance.speaker for c, out in zip(some, held_out, strict=True) if out}
+
+
+# Drawn towards a layer that is there
+
+
+def apart(number: int, *, turned: bool = False) -> tuple[list[Clip], NDArray[np.float32]]:
+    """Clips whose class one feature tells, and their features (N, 2, 4); turned: another class."""
+    some = clips(number)
+    x = np.random.default_rng(7).standard_normal((number, 2, 4)).astype(np.float32)
+    wanted = (linear_layer.labels(some) + turned) % CLASSES
+    x[:, 1, :CLASSES] += 3 * np.eye(CLASSES, dtype=np.float32)[wanted]
+    return some, x
+
+
+def prior_layer() -> logistic.Solution:
+    some, x = apart(90)
+    return logistic.solve(x[:, 1], linear_layer.labels(some), np.ones(90), 0.03, CLASSES, 4)
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["of the same kind", "of another kind"])
+def test_a_layer_is_drawn_towards_one_that_is_there_as_far_as_held_out_clips_agree(
+    turned: bool,
+) -> None:
+    prior = prior_layer()
+    few, x = apart(15, turned=turned)
+    folds = linear_layer.speaker_folds(few, {"home"})
+    weights = np.ones(len(few))
+    found = linear_layer.choose(x, few, weights, folds, CLASSES, blocks=1, prior=prior)
+    (one,) = found.hyperparameters
+    assert (one.prior == 0) == turned
+    data = linear_layer.FittingSet(x[:, 1], few, weights, CLASSES, prior)
+    many, others = apart(60, turned=turned)
+    answered = data.solve(found.hyperparameters)(torch.from_numpy(others[:, 1])).argmax(1)
+    assert (answered.numpy() == linear_layer.labels(many)).mean() > 0.8
+
+
+def test_the_largest_penalty_leaves_the_layer_that_is_there_but_for_its_bias() -> None:
+    prior = prior_layer()
+    few, x = apart(15)
+    data = linear_layer.FittingSet(x[:, 1], few, np.ones(15), CLASSES, prior)
+    found = data.solve([Hyperparameters(4, max(linear_layer.PRIOR_PENALTIES), prior=1.0)])
+    change = found(torch.from_numpy(x[:, 1])) - prior(torch.from_numpy(x[:, 1]))
+    assert change.std(0).max() < 0.01
+
+
+def test_the_layer_of_a_network_is_what_it_answers_by() -> None:
+    network = encoder()
+    some = clips(6)
+    x = pooled_features.layer_features(pooled_features.pooled(network, some), 1, False)
+    given = logistic.solve(x, linear_layer.labels(some), np.ones(6), 0.1, CLASSES, x.shape[1])
+    linear_layer.set_linear_layer(given, network)
+    found = linear_layer.linear_layer_of(network)
+    assert found is not None
+    torch.testing.assert_close(found(torch.from_numpy(x)), given(torch.from_numpy(x)))
+    nn.init.ones_(network.pool.score.weight)
+    assert linear_layer.linear_layer_of(network) is None, "attention weighs frames"

@@ -45,7 +45,7 @@ def test_a_feature_that_never_changes_does_no_harm() -> None:
     assert found.weight[:, 1].abs().max() < 1e-4
 
 
-def test_what_is_shunned_is_penalised_by_its_variance_too() -> None:
+def test_nuisance_directions_are_penalised_by_their_variance_too() -> None:
     optimize = pytest.importorskip("scipy.optimize")
     rng = np.random.default_rng(2)
     labels = rng.integers(CLASSES, size=90)
@@ -72,3 +72,32 @@ def test_what_is_shunned_is_penalised_by_its_variance_too() -> None:
     np.testing.assert_allclose(found.weight, expected.reshape(CLASSES, 5)[:, :4], atol=3e-3)
     plain = logistic.solve(x, labels, np.ones(90), 0.1, CLASSES, 4)
     assert found.weight[:, 0].abs().max() < 0.7 * plain.weight[:, 0].abs().max()
+
+
+def data(seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(CLASSES, size=60)
+    x = rng.standard_normal((60, 4)).astype(np.float32) * [1, 4, 0.2, 1] + 2
+    x[:, :3] += labels[:, None] * [0.7, 3.0, -0.1]
+    return x.astype(np.float32), labels
+
+
+@pytest.mark.parametrize(("own", "other"), [(4, 4), (2, 4), (4, 2)])
+def test_combined_layers_give_the_sum_of_their_logits(own: int, other: int) -> None:
+    x, labels = data()
+    first = logistic.solve(x, labels, np.ones(60), 0.1, CLASSES, own)
+    second = logistic.solve(3 * x + 1, labels[::-1].copy(), np.ones(60), 0.3, CLASSES, other)
+    new = torch.from_numpy(data(4)[0])
+    found = logistic.combine(first, second, 0.5)
+    torch.testing.assert_close(found(new), first(new) + 0.5 * second(new), atol=1e-4, rtol=1e-4)
+
+
+def test_a_layer_is_fitted_to_what_given_logits_leave_over() -> None:
+    x, labels = data()
+    given = torch.randn(60, CLASSES, generator=torch.Generator().manual_seed(0))
+    heavy = logistic.solve(x, labels, np.ones(60), 1e6, CLASSES, 4, given=given)
+    assert heavy.weight.abs().max() < 1e-4, "only the bias is free"
+    light = logistic.solve(x, labels, np.ones(60), 1e-3, CLASSES, 4, given=given)
+    entropy = F.cross_entropy(light(torch.from_numpy(x)) + given, torch.from_numpy(labels))
+    assert light.loss == pytest.approx(entropy.item(), abs=1e-5)
+    assert light.loss < heavy.loss

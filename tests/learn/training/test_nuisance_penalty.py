@@ -59,7 +59,7 @@ def test_classes_that_some_speakers_lack_do_not_count_as_theirs() -> None:
 
 
 @pytest.mark.parametrize("corpora", [{"a": 1}, {}])
-def test_one_speaker_of_one_corpus_is_told_from_nobody(corpora: dict[str, int]) -> None:
+def test_a_single_speaker_of_a_single_corpus_has_no_offsets(corpora: dict[str, int]) -> None:
     some = people(corpora, 4)
     found = nuisance_penalty.offsets(
         np.ones((len(some), 4), np.float32), np.zeros(len(some), int), some

@@ -21,7 +21,7 @@ from emelia.learn.data.loader import Clip, Loader, training_batches
 from emelia.learn.model.encoders import load_weights
 from emelia.learn.model.network import Encoder, Network, build
 from emelia.learn.study.ablations import ALL_FROZEN
-from emelia.learn.training import linear_layer, trainer
+from emelia.learn.training import linear_layer, pooled_features, trainer
 from emelia.learn.training.checkpoints import Epoch, Progress
 from emelia.learn.training.fit import FitJob
 from emelia.learn.training.hardware import CPU
@@ -218,7 +218,7 @@ def test_a_recipe_of_one_epoch_is_solved_and_not_stepped(fold: Fold) -> None:
     assert same(network.encoder.state_dict(), fresh.encoder.state_dict())
 
     every = Loader(SOLVED, ("anger", "disgust")).load((*fold.train, *fold.validation))
-    x = linear_layer.pooled(network, every)[:, -1]
+    x = pooled_features.pooled(network, every)[:, -1]
     weights = np.ones(len(every))  # as many of each class here
     given = [
         linear_layer.FittingSet(x, every, weights, 2).solve(
@@ -262,7 +262,7 @@ def test_the_layer_has_the_nuisance_penalty_that_held_out_speakers_chose(
     network = trained(recipe, fold).network
     assert isinstance(network, Encoder)
     clips = Loader(recipe, ("anger", "disgust")).load((*fold.train, *fold.validation))
-    x = linear_layer.pooled(network, clips)[:, 1]  # the first of what is best
+    x = pooled_features.pooled(network, clips)[:, 1]  # the first of what is best
     layer = linear_layer.FittingSet(x, clips, np.ones(len(clips)), 2).solve(
         [linear_layer.Hyperparameters(WIDTH, 0.3, 5.0 if penalised else 0.0)]
     )
@@ -280,7 +280,7 @@ def test_the_layer_is_the_mean_over_all_penalties_where_the_recipe_averages(fold
     clips = Loader(recipe, ("anger", "disgust")).load((*fold.train, *fold.validation))
     assert isinstance(found.network, Encoder)
     block = found.recipe.model.blocks
-    x = linear_layer.pooled(found.network, clips)[:, block]
+    x = pooled_features.pooled(found.network, clips)[:, block]
     every = [
         linear_layer.Hyperparameters(c, p)
         for c in (WIDTH, 2 * WIDTH)
@@ -421,3 +421,39 @@ def test_our_own_encoder_gets_a_linear_layer_once_it_is_trained(fold: Fold) -> N
     assert isinstance(found, Encoder) and isinstance(first.network, Encoder)
     assert same(found.encoder.state_dict(), first.network.encoder.state_dict())
     assert not same(found.output.state_dict(), first.network.output.state_dict())
+
+
+# A linear layer drawn towards that of the initial run
+
+DRAWN = replace(SOLVED, train=replace(SOLVED.train, penalty="prior", refit=True))
+
+
+def test_a_solved_layer_may_be_drawn_towards_that_of_the_initial_run(
+    fold: Fold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = trained(SOLVED, fold)
+    monkeypatch.setattr(linear_layer, "PRIOR_PENALTIES", (1e7,))
+    monkeypatch.setattr(linear_layer, "PRIOR_SHARES", (1.0,))
+    found = trained(DRAWN, fold, init=as_run(first))
+    clips = list(found.checked)
+    change = logits(found.network, clips) - logits(first.network, clips)
+    assert change.std(0).max() < 0.01 and found.training.best_epoch == 1
+    # Its classes may be some of the initial run's, in another order.
+    other = trained(DRAWN, fold, ("disgust", "anger"), init=as_run(first))
+    turned = logits(other.network, clips) - logits(first.network, clips)[:, [1, 0]]
+    assert turned.std(0).max() < 0.01
+
+
+@pytest.mark.parametrize("why", ["no run", "other classes", "other layers", "attention"])
+def test_without_such_a_layer_there_is_none_to_be_drawn_towards(why: str, fold: Fold) -> None:
+    first = as_run(trained(SOLVED, fold))
+    classes, recipe = ("anger", "disgust"), DRAWN
+    if why == "other classes":
+        first = replace(first, classes=("anger", "calm"))
+    elif why == "other layers":
+        recipe = replace(DRAWN, model=replace(DRAWN.model, pool_layers="all"))
+    elif why == "attention":
+        assert isinstance(first.network, Encoder)
+        torch.nn.init.ones_(first.network.pool.score.weight)
+    with pytest.raises(ConfigError, match=r'train\.penalty: "prior" needs an initial run'):
+        trained(recipe, fold, classes, init=None if why == "no run" else first)

@@ -16,7 +16,7 @@ import pytest
 from html_page import HtmlPage
 from sklearn.metrics import precision_score, recall_score
 
-from emelia.corpora.reading.registry import CORPORA
+from emelia.corpora import CORPORA
 from emelia.errors import MissingExtraError, RunError, StorageError
 from emelia.results import Cell, Study, studies
 from emelia.show import style, tables

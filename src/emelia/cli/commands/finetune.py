@@ -91,6 +91,7 @@ def finetune(
     from emelia.learn.study.tasks import tasks
     from emelia.learn.study.warm_start import read
     from emelia.learn.training.hardware import Hardware
+    from emelia.learn.training.init import initial_linear_layer
 
     start = read(_place(model))
     data = _usable(open_corpus(corpus, emotions, speakers_from=speakers_from), start)
@@ -98,7 +99,9 @@ def finetune(
     chosen = fold_of(parts, fold)
     _warn_of_shared_speakers(chosen)
     changes = settings(set_, epochs)
-    recipe = finetuning_recipe(start.run().recipe, start.recipe, chosen.train, changes)
+    run = start.run()
+    prior = initial_linear_layer(run.recipe, data.emotions, run) is not None
+    recipe = finetuning_recipe(run.recipe, start.recipe, chosen.train, changes, prior=prior)
     (task,) = tasks(data, parts, [recipe], [seed], start.place, only=chosen.name, audits=audits)
     folder = out or Path("runs") / f"{data.name}-{start.name}"
     cell = _finished(task, folder) if resume else None

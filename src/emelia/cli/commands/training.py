@@ -132,7 +132,7 @@ def evaluate(
     found = ask(trained, data)
     if found.seen:
         console.warn(
-            f"{found.seen} clips left out: training or for_calibration the epoch has heard them."
+            f"{found.seen} clips left out: training or the choice of the epoch has seen them."
         )
     for emotion, count in found.foreign.items():
         console.warn(f"{count} clips of {emotion} left out: the run does not know it.")

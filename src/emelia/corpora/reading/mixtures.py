@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emelia.corpora.reading.registry import CORPORA, files_of
+from emelia.corpora.known import CORPORA
+from emelia.corpora.reading.registry import files_of
 from emelia.corpora.records import CorpusSpec
 from emelia.text import counted, listed
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emelia.caches import cache_root
-from emelia.corpora.known import demo
+from emelia.corpora.known import CORPORA, demo
 from emelia.corpora.paths import corpus_folder
 from emelia.corpora.reading.datasets.conversion import parse_place
-from emelia.corpora.reading.registry import CORPORA, TABLE_READERS, known_among, readers
+from emelia.corpora.reading.registry import TABLE_READERS, known_among, readers
 from emelia.corpora.records import CorpusSpec
 from emelia.errors import CorpusError
 from emelia.listing.finding import as_on_disk

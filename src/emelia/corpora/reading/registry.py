@@ -1,32 +1,16 @@
-"""The corpora known by name, and the readers that a place may ask for."""
+"""The readers that a place may ask for, and the known corpora that file names fit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from emelia.corpora.known import demo
-from emelia.corpora.known.asia_africa import ased, casia, esd, shemo, subesco, turev, urdu
-from emelia.corpora.known.english import (
-    cremad,
-    emogator,
-    iemocap,
-    ravdess,
-    ravdess_song,
-    savee,
-    tess,
-)
-from emelia.corpora.known.europe import aesdd, cafe, emodb, emovo, emozionalmente, mesd, nemo
+from emelia.corpora.known import CORPORA
 from emelia.corpora.reading.datasets.audformat import read_audformat
 from emelia.corpora.reading.datasets.huggingface import read_hugging_face
 from emelia.corpora.records import CorpusSpec
 from emelia.text import nearest
 
-_MODULES = (
-    aesdd, ased, cafe, casia, cremad, demo, emodb, emogator, emovo, emozionalmente, esd, iemocap,
-    mesd, nemo, ravdess, ravdess_song, savee, shemo, subesco, tess, turev, urdu,
-)  # fmt: skip
-CORPORA: dict[str, CorpusSpec] = {module.SPEC.name: module.SPEC for module in _MODULES}
 UNNAMED = ("manifest", "folders")  # readers of corpora that are not known by name
 TABLE_READERS = {
     "hf": read_hugging_face,

@@ -9,6 +9,7 @@ batch, as batch norm does, so there the equality holds in evaluation.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import cast
 
@@ -72,8 +73,9 @@ class Variable(Network):
     over bands and frames, dropout and one linear layer. No batch norm.
     """
 
-    def __init__(self, config: ModelConfig, classes: int) -> None:
+    def __init__(self, config: ModelConfig, classes: int, bands: int) -> None:
         super().__init__()
+        _check_size(config, bands, frames=0)
         channels = [1, *(config.width * 2**i for i in range(config.layers))]
         pairs = pairwise(channels)
         self.convolutions = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairs)
@@ -114,6 +116,7 @@ class Resized(Network):
 
     def __init__(self, config: ModelConfig, classes: int, bands: int) -> None:
         super().__init__()
+        _check_size(config, bands, config.frames)
         channels = [1, *(config.width * 2**i for i in range(config.layers))]
         pairs = list(pairwise(channels))
         self.convolutions = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairs)
@@ -246,6 +249,15 @@ class Encoder(Network):
         return self.encoder.layers()
 
 
+# By `model.name`; a new network is registered here.
+NETWORKS: dict[str, Callable[[ModelConfig, int, int], Network]] = {
+    "variable": Variable,
+    "resized": Resized,
+    "emelia": Emelia,
+    "encoder": Encoder,
+}
+
+
 def build(config: ModelConfig, classes: int, bands: int) -> Network:
     """Make a network with random weights, drawn from torch's current random state.
 
@@ -253,25 +265,15 @@ def build(config: ModelConfig, classes: int, bands: int) -> Network:
         ConfigError: its pooling would leave nothing of so few bands or frames, or its encoder
             is unknown or takes other bands.
     """
-    if config.name in ("variable", "resized"):
-        _check_size(config, bands)
-    network: Network
-    if config.name == "encoder":
-        network = Encoder(config, classes, bands)
-    elif config.name == "variable":
-        network = Variable(config, classes)
-    elif config.name == "resized":
-        network = Resized(config, classes, bands)
-    else:
-        network = Emelia(config, classes, bands)
+    network = NETWORKS[config.name](config, classes, bands)
     network.padding = config.padding
     return network
 
 
-def _check_size(config: ModelConfig, bands: int) -> None:
-    resized = config.name == "resized"
-    need = 2 ** (config.layers if resized else config.layers - 1)  # each pooling halves
-    frames = config.frames if resized else need  # any length: shorter clips are padded
+def _check_size(config: ModelConfig, bands: int, frames: int) -> None:
+    """Refuse fewer bands or frames than pooling halves away; `frames` is 0 where any will do."""
+    need = 2 ** (config.layers if frames else config.layers - 1)
+    frames = frames or need  # shorter clips are padded
     if min(bands, frames) < need:
         raise ConfigError(
             f"model.layers: a {config.name} network of {config.layers} needs at least {need} bands "

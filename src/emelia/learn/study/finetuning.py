@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
+from typing import Literal
 
 from emelia.config import Recipe, all_settings, recipe_from
 from emelia.config.fields import KEEP
@@ -27,7 +28,12 @@ _SPEAKERS_SHARED = ("random-75-25", "founding-70-20-10")
 
 
 def finetuning_recipe(
-    recipe: Recipe, model: str, clips: Sequence[Utterance], settings: Sequence[str] = ()
+    recipe: Recipe,
+    model: str,
+    clips: Sequence[Utterance],
+    settings: Sequence[str] = (),
+    *,
+    prior: bool = False,
 ) -> Recipe:
     """The recipe for fine-tuning a model.
 
@@ -35,6 +41,8 @@ def finetuning_recipe(
         model: the name of its recipe, so that no folder's name enters the digest.
         clips: for training; if classes are of unequal size, they are drawn equally often.
         settings: changes as `key=value`.
+        prior: whether the model has a linear layer that the new one can be drawn towards; see
+            `init.initial_linear_layer`.
 
     Raises:
         ConfigError: a setting does not exist, or its value does not fit.
@@ -46,8 +54,7 @@ def finetuning_recipe(
         lr=SHARE * recipe.train.lr,
         batch_size=min(recipe.train.batch_size, max(SMALLEST, len(clips) // STEPS)),
         balance="none" if balanced else "sampling",
-        # With few speakers, which penalty is best is chance.
-        penalty="averaged" if recipe.model.name == "encoder" else "chosen",
+        penalty=_penalty(recipe, prior),
     )
     made = Recipe(
         f"{model}, fine-tuned", audio=recipe.audio, features=recipe.features,
@@ -59,6 +66,13 @@ def finetuning_recipe(
         if about.finetune is not KEEP:
             values[part][name] = about.finetune
     return recipe_from(values, settings)
+
+
+def _penalty(recipe: Recipe, prior: bool) -> Literal["chosen", "averaged", "prior"]:
+    if recipe.model.name != "encoder":
+        return "chosen"
+    # Without a layer to start from few speakers would choose a penalty by chance.
+    return "prior" if prior else "averaged"
 
 
 def unseen(corpus: Corpus, seen: Collection[str]) -> Corpus:

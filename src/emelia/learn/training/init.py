@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -14,6 +15,8 @@ from emelia.learn.model.encoders.least_squares_init import can_initialise, initi
 from emelia.learn.model.encoders.mel_student import MelEncoder
 from emelia.learn.model.encoders.whisper import WhisperEncoder
 from emelia.learn.model.network import Encoder, Network
+from emelia.learn.training.linear_layer import linear_layer_of
+from emelia.learn.training.logistic import Solution
 from emelia.learn.training.runs import ALL_BUT_ENCODER, LAST, Run, copy_weights, new_network
 
 CLIPS = 240  # on which the least squares are solved: some minutes of speech
@@ -76,6 +79,19 @@ def initial_network(
     elif isinstance(network, Encoder) and has_weights(model.encoder):
         load_weights(network.encoder, model.encoder, model.weights)
     return network
+
+
+def initial_linear_layer(recipe: Recipe, classes: Sequence[str], init: Run) -> Solution | None:
+    """The solved linear layer of a run for these classes, which a new one can be drawn towards.
+
+    None where the run does not know all of them, has no such layer, or pools other features.
+    """
+    ours, theirs = recipe.model, init.recipe.model
+    same = ours.pool_layers == theirs.pool_layers and ours.blocks in (0, theirs.blocks)
+    if not same or not isinstance(init.network, Encoder) or not set(classes) <= set(init.classes):
+        return None
+    layer, rows = linear_layer_of(init.network), [init.classes.index(name) for name in classes]
+    return layer and replace(layer, weight=layer.weight[rows], bias=layer.bias[rows])
 
 
 def _copy_run(network: Network, recipe: Recipe, classes: Sequence[str], init: Run) -> None:

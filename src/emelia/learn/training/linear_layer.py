@@ -4,43 +4,37 @@ N clips, L layers (the input of the first block and the output of each), D featu
 It is a logistic regression on the mean, or mean and deviation, of each clip's frames. Chosen are
 the block, the pooling and the penalty that answer held-out speakers best, whose answers also serve
 calibration; or the layers of all poolings and penalties are averaged.
+
+A layer may be drawn towards one that is there already (maximum a posteriori, with a Gaussian prior
+around its weights): then only the difference from a share of it is penalised.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from itertools import product, starmap
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from emelia.caches import cache_root
-from emelia.config import digest
-from emelia.errors import StorageError
-from emelia.learn.data.loader import Batch, Clip, evaluation_batches, in_windows
-from emelia.learn.model.layers import statistics
+from emelia.learn.data.loader import Clip
 from emelia.learn.model.network import Encoder
 from emelia.learn.training import nuisance_penalty
-from emelia.learn.training.logistic import STEPS, Solution, Weights, average, solve
+from emelia.learn.training.logistic import STEPS, Solution, Weights, average, combine, solve
+from emelia.learn.training.pooled_features import Array, layer_features
 from emelia.metrics import uar
-from emelia.storage import ArrayCache
 
 PENALTIES = (0.3, 0.1, 0.03)  # on squared weights of standardised features, to choose from
 AVERAGED_PENALTIES = (1.0, *PENALTIES, 0.01)
+# On the difference from a layer that is there, and of that layer: all of it, half, nothing.
+PRIOR_PENALTIES, PRIOR_SHARES = (3000.0, 300.0, 30.0, 3.0, 0.3), (1.0, 0.5, 0.0)
 QUICK_STEPS = 25  # of L-BFGS to compare candidates; 30 answer within 0.2 points of 100
 GROUPS = 6  # of speakers that are held out in turn, at most
-FORMAT = 3  # of what is cached; raised when what is computed from the same encoder changes
-Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Tick = Callable[[int], None]
-Compute = Callable[[Sequence[Clip]], Iterable[tuple[int, NDArray[Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +44,7 @@ class Hyperparameters:
     columns: int  # D: the mean alone; 2D: the deviation too
     penalty: float  # on squared weights
     nuisance: float = 0.0  # weight of the penalty on differences between speakers and corpora
+    prior: float = 0.0  # share of the layer that is there already
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +65,7 @@ class FittingSet:
     clips: Sequence[Clip]
     weights: Weights  # (N,)
     classes: int
+    prior: Solution | None = None  # a layer that is there already
 
     def solve(self, candidates: Sequence[Hyperparameters], steps: int = STEPS) -> Solution:
         """The linear layer for these clips, the mean of those of all candidates."""
@@ -81,88 +77,17 @@ class FittingSet:
             utterances = [clip.utterance for clip in self.clips]
             strength = np.float32(one.nuisance**0.5)  # it acts on squared offsets
             offsets = nuisance_penalty.offsets(self.x, truth, utterances) * strength
-        return solve(
-            self.x, truth, self.weights, one.penalty, self.classes, one.columns, steps, offsets
-        )
+        given = self.prior(torch.from_numpy(self.x)) if self.prior and one.prior else None
+        found = solve(
+            self.x, truth, self.weights, one.penalty, self.classes, one.columns, steps, offsets,
+            None if given is None else one.prior * given,
+        )  # fmt: skip
+        return combine(found, self.prior, one.prior) if self.prior and one.prior else found
 
     def only(self, kept: Mask) -> FittingSet:
         """The clips that are marked (N,)."""
         clips = [clip for clip, keep in zip(self.clips, kept, strict=True) if keep]
-        return FittingSet(self.x[kept], clips, self.weights[kept], self.classes)
-
-
-def pooled(network: Encoder, clips: Sequence[Clip], tick: Tick = lambda done: None) -> Array:
-    """Mean and deviation over frames at every layer: (N, L, 2D); kept in the cache.
-
-    Those of a long clip are the means over its windows, as it is answered in windows, too.
-
-    Args:
-        tick: called with the number of clips done.
-    """
-    network.eval()
-
-    def compute(missing: Sequence[Clip]) -> Iterator[tuple[int, Array]]:
-        done, sums = len(clips) - len(missing), dict[int, Any]()
-        windows, owners = in_windows(missing)
-        left = np.bincount(owners, minlength=len(missing))
-        counts = left.copy()
-        for places, batch in evaluation_batches(windows, network):
-            batch_owners = owners[places].tolist()
-            for owner, found in zip(batch_owners, _statistics(network, batch), strict=True):
-                sums[owner] = sums.get(owner, 0) + found
-                left[owner] -= 1
-                if not left[owner]:
-                    yield owner, sums.pop(owner) / np.float32(counts[owner])
-                    tick(done := done + 1)
-
-    made_by = (FORMAT, fingerprint(network.encoder))
-    return np.stack(cached_arrays("pooled", made_by, clips, compute))
-
-
-def cached_arrays(
-    folder: str, made_by: Sequence[object], clips: Sequence[Clip], compute: Compute
-) -> list[Any]:
-    """An array of each clip, from a folder of the cache where it is there.
-
-    Args:
-        made_by: all but the clip that an array is made from.
-        compute: gives place and array of each clip whose array is not cached.
-    """
-    cache, (kind, *rest) = ArrayCache(cache_root() / folder), made_by
-    keys = [clip.key and digest([kind, clip.key, *rest], length=64) for clip in clips]
-    found: list[Any] = [cache.get(key) if key else None for key in keys]
-    missing = [i for i, array in enumerate(found) if array is None]
-    for place, array in compute([clips[i] for i in missing]):
-        found[missing[place]] = array
-        if key := keys[missing[place]]:
-            with suppress(StorageError):  # a cache that cannot be written costs only time
-                cache.put(key, array)
-    return found
-
-
-def fingerprint(encoder: nn.Module) -> str:
-    """SHA-256 of an encoder's structure and weights."""
-    found = sha256(str(encoder).encode())
-    for value in encoder.state_dict().values():
-        found.update(value.cpu().numpy().tobytes())
-    return found.hexdigest()
-
-
-@torch.no_grad()
-def _statistics(network: Encoder, batch: Batch) -> Array:
-    """(B, L, 2D) over each clip's own frames."""
-    layers, counts = network.encoder.hidden_states(batch.inputs.squeeze(1), batch.lengths)
-    return torch.stack([statistics(x, counts) for x in layers], 1).numpy()
-
-
-def layer_features(x: Array, blocks: int, all_layers: bool) -> Array:
-    """Features of a linear layer: (N, L, 2D) to (N, 2D) of one block, or of all up to it.
-
-    Means come first, then deviations, as pooling gives them.
-    """
-    used = x[:, 1 : blocks + 1] if all_layers else x[:, blocks : blocks + 1]
-    means, deviations = np.split(used, 2, axis=2)
-    return np.concatenate([means, deviations], 1).reshape(len(x), -1)
+        return FittingSet(self.x[kept], clips, self.weights[kept], self.classes, self.prior)
 
 
 def choose(
@@ -176,6 +101,7 @@ def choose(
     all_layers: bool = False,
     strengths: Sequence[float] = (),
     averaged: bool = False,
+    prior: Solution | None = None,
 ) -> Choice:
     """Choose the block and the hyperparameters by cross-validation.
 
@@ -188,11 +114,18 @@ def choose(
         strengths: candidates, besides 0, for the weight of the nuisance penalty.
         averaged: whether the layers of all penalties and poolings are averaged instead of one of
             them chosen; few speakers choose by chance, and the wrong one for the next.
+        prior: a layer to draw towards; how much is chosen then, by the loss, and nothing else.
     """
     best = []
     for block in [blocks] if blocks else range(1, x.shape[1]):
-        data = FittingSet(layer_features(x, block, all_layers), clips, weights, classes)
+        data = FittingSet(layer_features(x, block, all_layers), clips, weights, classes, prior)
         folds, width = _CrossValidation(block, data, held_out), data.x.shape[1]
+        if prior:
+            each = product(PRIOR_PENALTIES, PRIOR_SHARES)
+            return min(
+                (folds.run((Hyperparameters(width, p, prior=share),)) for p, share in each),
+                key=_best_loss,
+            )
         penalties = AVERAGED_PENALTIES if averaged else PENALTIES
         every = tuple(starmap(Hyperparameters, product((width // 2, width), penalties)))
         groups = [every] if averaged else [(one,) for one in every]
@@ -234,6 +167,16 @@ def _score(choice: Choice) -> tuple[float, float]:
     return uar(truth, choice.answers.argmax(1)), -loss.item()
 
 
+def _best_loss(choice: Choice) -> float:
+    """Cross-entropy at the temperature that is best for it, all classes alike."""
+    answers, truth = torch.from_numpy(choice.answers), torch.from_numpy(labels(choice.clips))
+    alike = truth.bincount(minlength=answers.shape[1]).clamp(min=1).float().reciprocal()
+    return min(
+        F.cross_entropy(answers / temperature, truth, weight=alike).item()
+        for temperature in np.geomspace(0.25, 8, 16)
+    )
+
+
 def labels(clips: Sequence[Clip]) -> NDArray[np.int64]:
     """Class numbers (N,)."""
     return np.array([clip.label for clip in clips])
@@ -256,6 +199,14 @@ def corpus_folds(clips: Sequence[Clip]) -> list[Mask]:
     """Masks (N,) of what each fold holds out: one corpus, as where an unseen one is tested."""
     corpora = np.array([clip.utterance.corpus for clip in clips])
     return [corpora == corpus for corpus in np.unique(corpora)]
+
+
+def linear_layer_of(network: Encoder) -> Solution | None:
+    """The linear layer of a network; None where attention makes it another function of frames."""
+    if any(parameter.any() for parameter in network.pool.score.parameters()):
+        return None
+    weight, bias = network.output.weight.detach(), network.output.bias.detach()
+    return Solution(network.shift, 1 / network.scale, weight, bias, 0.0)
 
 
 def set_linear_layer(solution: Solution, network: Encoder) -> None:

@@ -50,6 +50,17 @@ def average(solutions: Sequence[Solution]) -> Solution:
     )
 
 
+def combine(own: Solution, prior: Solution, share: float) -> Solution:
+    """The layer whose logits are those of `own` plus `share` times those of `prior`."""
+    width = prior.weight.shape[1]
+    ratio = (own.deviation / prior.deviation)[:width]
+    shifted = ((own.mean - prior.mean) / prior.deviation)[:width]
+    weight = F.pad(own.weight, (0, max(0, width - own.weight.shape[1]))).clone()
+    weight[:, :width] += share * prior.weight * ratio
+    bias = own.bias + share * (prior.bias + prior.weight @ shifted)
+    return Solution(own.mean, own.deviation, weight, bias, own.loss)
+
+
 def solve(
     x: NDArray[np.float32],
     labels: NDArray[np.int64],
@@ -59,6 +70,7 @@ def solve(
     columns: int,
     steps: int = STEPS,
     nuisance: NDArray[np.float32] | None = None,
+    given: Tensor | None = None,
 ) -> Solution:
     """Fit the classes (N,) on the first K = `columns` of the features (N, 2D).
 
@@ -66,6 +78,7 @@ def solve(
         weights: (N,), of each clip in the loss.
         penalty: on squared weights of standardised features.
         nuisance: offsets (G, 2D) whose variance is added to the penalty; see `nuisance_penalty`.
+        given: logits (N, C) that are added to those of the layer, by another one.
     """
     inputs, truth = torch.from_numpy(x), torch.from_numpy(labels)
     share = torch.from_numpy(weights / weights.sum()).float()[:, None]
@@ -83,15 +96,19 @@ def solve(
         layer.parameters(), max_iter=steps, line_search_fn="strong_wolfe", tolerance_grad=1e-5
     )
 
+    def losses() -> Tensor:
+        found = layer(inputs) if given is None else layer(inputs) + given
+        return F.cross_entropy(found, truth, reduction="none")
+
     def cost() -> Tensor:
         search.zero_grad()
-        entropy = F.cross_entropy(layer(inputs), truth, reduction="none")
+        entropy = losses()
         total = (share[:, 0] * entropy).sum() + penalty / 2 * layer.weight.square().sum()
         total.backward()  # type: ignore[no-untyped-call]
         return total
 
     search.step(cost)  # type: ignore[no-untyped-call]
-    loss = (share[:, 0] * F.cross_entropy(layer(inputs), truth, reduction="none")).sum().item()
+    loss = (share[:, 0] * losses()).sum().item()
     weight = layer.weight.detach()
     weight = weight if damped is None else damp(weight, damped)
     return Solution(mean, deviation, weight, layer.bias.detach(), loss)

@@ -25,13 +25,18 @@ from emelia.learn.data.loader import Clip, Loader
 from emelia.learn.data.sampling import sampling_probabilities, target_corpora
 from emelia.learn.model.encoders import has_weights
 from emelia.learn.model.network import Encoder, Network
-from emelia.learn.training import linear_layer
+from emelia.learn.training import linear_layer, pooled_features
 from emelia.learn.training.checkpoints import Epoch, Progress
 from emelia.learn.training.distill import check_teacher, teacher_of
 from emelia.learn.training.fit import FitJob, fit
 from emelia.learn.training.inference import logits
-from emelia.learn.training.init import has_reference, initial_network, least_squares_weights
-from emelia.learn.training.logistic import Weights
+from emelia.learn.training.init import (
+    has_reference,
+    initial_linear_layer,
+    initial_network,
+    least_squares_weights,
+)
+from emelia.learn.training.logistic import Solution, Weights
 from emelia.learn.training.nuisance_penalty import STRENGTHS
 from emelia.learn.training.runs import CHECKPOINT, Run
 
@@ -100,11 +105,12 @@ class FrozenEncoder:
 
     network: Encoder
     choice: linear_layer.Choice
+    prior: Solution | None = None  # the linear layer of the initial run, where it is drawn towards
 
 
 @dataclass
 class TrainingClips:
-    """The training clips of a job, loaded when they are first by_corpus for."""
+    """The training clips of a job, loaded when they are first asked for."""
 
     job: TrainingJob
     loader: Loader
@@ -208,7 +214,7 @@ def _choose(job: TrainingJob, clips: list[Clip], validation: Sequence[Clip]) -> 
     """Choose block and penalty by cross-validation or, without `refit`, on validation clips."""
     network, target, train = job.initial_network(), target_corpora(validation), job.recipe.train
     assert isinstance(network, Encoder)
-    x = _pooled(job, network, clips)
+    x, prior = _pooled(job, network, clips), _prior(job)
     held_out = _folds(job, clips, target) if train.refit else []
     if len(held_out) < 2:  # the clips of a single fold would leave none to fit to
         held_out = [linear_layer.mask_of(validation, clips)]
@@ -222,8 +228,26 @@ def _choose(job: TrainingJob, clips: list[Clip], validation: Sequence[Clip]) -> 
         all_layers=job.all_layers,
         strengths=STRENGTHS if train.nuisance_penalty else (),
         averaged=train.penalty == "averaged",
+        prior=prior,
     )
-    return FrozenEncoder(network, choice)
+    return FrozenEncoder(network, choice, prior)
+
+
+def _prior(job: TrainingJob) -> Solution | None:
+    """The linear layer of the initial run for the classes of this one, if it is drawn towards.
+
+    Raises:
+        ConfigError: there is none that fits.
+    """
+    if job.recipe.train.penalty != "prior":
+        return None
+    found = initial_linear_layer(job.recipe, job.classes, job.init) if job.init else None
+    if found is None:
+        raise ConfigError(
+            'train.penalty: "prior" needs an initial run (--init-from) with a solved linear layer '
+            "for the same features, that knows all of these classes; set it to averaged."
+        )
+    return found
 
 
 def _folds(job: TrainingJob, clips: Sequence[Clip], target: set[str]) -> list[linear_layer.Mask]:
@@ -249,18 +273,18 @@ def _solve(
     """Give a network its linear layer; return the training loss of that."""
     assert isinstance(network, Encoder)
     pooled = _pooled(job, frozen.network, clips)
-    x = linear_layer.layer_features(pooled, frozen.choice.blocks, job.all_layers)
+    x = pooled_features.layer_features(pooled, frozen.choice.blocks, job.all_layers)
     weights = _weights(job, clips, target_corpora(validation))
-    data = linear_layer.FittingSet(x, clips, weights, len(job.classes))
+    data = linear_layer.FittingSet(x, clips, weights, len(job.classes), frozen.prior)
     solution = data.solve(frozen.choice.hyperparameters)
     linear_layer.set_linear_layer(solution, network)
     return solution.loss
 
 
-def _pooled(job: TrainingJob, network: Encoder, clips: Sequence[Clip]) -> linear_layer.Array:
+def _pooled(job: TrainingJob, network: Encoder, clips: Sequence[Clip]) -> pooled_features.Array:
     """Pooled features (N, L, 2D), with progress."""
     epochs = job.recipe.train.epochs
-    return linear_layer.pooled(
+    return pooled_features.pooled(
         network, clips, lambda done: job.report(0, epochs, f"{done} clips encoded")
     )
 

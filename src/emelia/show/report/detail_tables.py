@@ -9,7 +9,7 @@ import numpy as np
 
 from emelia import metrics
 from emelia.config import SAMPLE_RATE, Recipe
-from emelia.corpora.reading.registry import CORPORA
+from emelia.corpora.known import CORPORA
 from emelia.corpora.records import CorpusSpec
 from emelia.results import Architecture, Row, Study
 from emelia.results.rows import grouped

@@ -1,85 +1,11 @@
-"""Settings as frozen dataclasses: default, meaning, range and use of each in one place.
-
-A recipe is everything that changes a result and nothing else: device, workers and
-verbosity live outside, so that the digest of a recipe names an experiment.
-"""
+"""Settings of augmentation, network and training: default, meaning, range and use of each."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field, is_dataclass
-from hashlib import sha256
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from emelia.config.fields import setting
-from emelia.config.former import former_names, former_word
-
-SAMPLE_RATE = 16_000  # Hz, the one rate inside emelia
-
-
-@dataclass(frozen=True, slots=True)
-class AudioConfig:
-    """How a decoded recording becomes the waveform the front end gets."""
-
-    dc: bool = setting(True, "subtract the mean")
-    denoise: Literal["none", "quiet", "founding"] = setting(
-        "none",
-        "noise gate; its noise profile: the quietest frames, or the founding study's first second",
-        without={"no noise reduction": "none"},
-        solved=True,
-    )
-    trim_db: float = setting(
-        0.0, "cut silence at both ends, so many dB below the peak; 0 keeps it", within=(0, 200)
-    )
-    level: Literal["none", "peak", "loudness"] = setting("peak", "what is made equal for all clips")
-
-    def outside_graph(self) -> AudioConfig:
-        """The steps that are done before the graph of a model file.
-
-        The graph has those on by default, DC removal and peak normalisation. Where another step
-        would come between them, all are done outside, in their order.
-        """
-        inside = self.denoise == "none" and not self.trim_db and self.level != "loudness"
-        return AudioConfig(dc=False, level="none") if inside else self
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureConfig:
-    """How a waveform becomes a spectrogram (M, F). The defaults are the founding study's."""
-
-    kind: Literal["logmel", "mfcc", "pcen", "wave"] = setting(
-        "logmel",
-        "pcen: per-channel energy normalisation instead of a logarithm; wave: the samples (1, T), "
-        "for encoders of waveforms, of which only `standardise` of what follows counts",
-    )
-    n_fft: int = setting(2048, "samples of the Fourier transform", within=(16, 65_536))
-    window: int = setting(2048, "samples of the Hann window, centred in n_fft", within=(2, 65_536))
-    hop: int = setting(512, "samples from frame to frame: 512 are 32 ms", within=(1, 65_536))
-    mels: int = setting(128, "mel bands", within=(1, 1024))
-    mfccs: int = setting(20, "coefficients kept where kind is mfcc", within=(1, 1024))
-    fmin: float = setting(0.0, "Hz, lower edge of the mel bands", within=(0, SAMPLE_RATE / 2))
-    fmax: float = setting(8000.0, "Hz, upper edge of the mel bands", within=(0, SAMPLE_RATE / 2))
-    top_db: float = setting(80.0, "dB kept below each clip's loudest point", within=(1, 200))
-    scale: Literal["db", "whisper"] = setting(
-        "db",
-        "dB below the clip's loudest point, or (log10 + 4) / 4, which Whisper's encoders expect",
-    )
-    standardise: Literal["none", "clip", "band"] = setting(
-        "clip", "mean 0 and deviation 1 over a clip, or over each of its bands"
-    )
-
-    @property
-    def rows(self) -> int:
-        """M, the height of a spectrogram."""
-        return {"mfcc": self.mfccs, "wave": 1}.get(self.kind, self.mels)
-
-    @property
-    def decibels(self) -> float:
-        """Decibels to a unit of a spectrogram; 0 where units are no decibels."""
-        if self.kind != "logmel" or self.standardise != "none":
-            return 0.0
-        return 40.0 if self.scale == "whisper" else 1.0
-
 
 _COPY: Any = {"part_of": "copy"}
 _MASK: Any = {"part_of": "mask"}
@@ -281,10 +207,11 @@ class TrainConfig:
         solved_only=True,
         finetune="speakers",
     )
-    penalty: Literal["chosen", "averaged"] = setting(
+    penalty: Literal["chosen", "averaged", "prior"] = setting(
         "chosen",
-        "L2 penalty of a solved linear layer: chosen by those left out, or the mean of the layers "
-        "with every penalty, with and without deviations",
+        "L2 penalty of a solved linear layer: chosen by those left out; or the mean of the layers "
+        "with every penalty, with and without deviations; or on the difference from the linear "
+        "layer of the initial run (maximum a posteriori)",
         without={"one penalty": "chosen"},
         solved=True,
         solved_only=True,
@@ -330,68 +257,3 @@ class TrainConfig:
     def uses_teacher(self) -> bool:
         """Whether soft labels or features of a teacher are distilled."""
         return self.distill_alpha > 0 or self.feature_distill > 0
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Everything that changes the result of a training, and nothing else."""
-
-    name: str = "recipe"
-    group: str = "own"
-    title: str = ""  # one line for tables and help
-    published: float = (
-        0.0  # accuracy in percent that the founding study gives; 0 where it gives none
-    )
-    published_epoch: int = 0  # the epoch it was reached in
-    audio: AudioConfig = field(default_factory=AudioConfig)
-    features: FeatureConfig = field(default_factory=FeatureConfig)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-    model: ModelConfig = field(default_factory=ModelConfig)
-    train: TrainConfig = field(default_factory=TrainConfig)
-
-    @property
-    def digest(self) -> str:
-        """Eight hexadecimal characters that name this experiment.
-
-        Words about it do not count, nor do settings at their default, so that a setting
-        added later leaves the names of finished experiments as they were. A default,
-        once used, is therefore never changed.
-        """
-        values = former_names(_differences(self, Recipe()))
-        for label in ("group", "title", "published", "published_epoch"):
-            values.pop(label, None)
-        if "name" in values:
-            values["name"] = former_word(values["name"])
-        if self.model.weights and "@" not in self.model.encoder:
-            values["model"]["encoder"] = "own"  # of a folder: what is in it counts, not its name
-        return digest(values)
-
-
-# Front ends by name, for recipes and for `--set features=NAME`.
-PRESETS = {
-    "founding": FeatureConfig(),
-    "speech-64": FeatureConfig(n_fft=512, window=400, hop=160, mels=64),  # 25 ms every 10 ms
-    "speech-80": FeatureConfig(n_fft=512, window=400, hop=160, mels=80),
-    "whisper": FeatureConfig(
-        n_fft=400, window=400, hop=160, mels=80, scale="whisper", standardise="none"
-    ),
-    "mfcc": FeatureConfig(kind="mfcc", mfccs=40, standardise="band"),
-    "pcen": FeatureConfig(kind="pcen", n_fft=512, window=400, hop=160, mels=64),
-}
-
-
-def digest(values: Any, length: int = 8) -> str:
-    """A few hexadecimal characters that name a JSON-able value."""
-    return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:length]
-
-
-def _differences(value: Any, default: Any) -> dict[str, Any]:
-    """Fields of a settings dataclass that differ from `default`, nested by part."""
-    found: dict[str, Any] = {}
-    for name, ours in asdict(value).items():
-        other = getattr(default, name)
-        if is_dataclass(other):
-            found[name] = _differences(getattr(value, name), other)
-        elif ours != other:
-            found[name] = ours
-    return found
