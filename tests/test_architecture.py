@@ -34,6 +34,7 @@ LAYERS = (
     "table",
     "emotions",
     "audio",
+    "listing",
     "metrics",
     "results",
     "corpora",
@@ -45,6 +46,7 @@ LAYERS = (
 )
 # The folders and modules of a package, bottom to top: each imports only from those before it.
 ORDER = {
+    "listing": "raters sheet columns spans finding",
     "corpora": "sources records paths scan known reading splits fetching",
     "corpora.known": "english europe asia_africa demo_voices demo_synthesis demo",
     "learn": "model data training export study",

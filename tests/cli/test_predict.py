@@ -176,7 +176,9 @@ def test_recordings_that_cannot_be_used_are_named_and_the_rest_go_on(
 def test_where_nothing_is_found_one_line_says_so(run: Run, toy: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for place in (tmp_path / "empty", tmp_path / "*.wav"):
-        run("predict", place, "--model", toy).refuses(1, f"{place}: no recordings here", ".wav")
+        run("predict", place, "--model", toy).refuses(
+            1, f"{place}: no recordings here", "expected wav"
+        )
     run("predict", tmp_path / "no", "--model", toy).refuses(1, "no: no such file or folder")
 
 

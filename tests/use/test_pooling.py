@@ -16,7 +16,7 @@ from toy_model import BANDS, HOP, LABELS, WEIGHTS, expected, write_toy
 from vowels import vowels
 
 from emelia import Prediction, Recognizer, load
-from emelia.audio.window_starts import window_starts
+from emelia.audio.excerpts import window_starts
 from emelia.use import pooling
 from emelia.use.pooling import WINDOW, find_speech
 

@@ -25,22 +25,33 @@ from emelia.corpora.splits.scheme import (
 from emelia.errors import SplitError
 from emelia.table import Table
 
+_MANY_ALIKE = 5  # files left out for one reason; more are told of in one line
+_SHOWN = 3  # of them
 
-def open_corpus(where: str, emotions: str = "", apart: Sequence[str] = ()) -> Corpus:
+
+def open_corpus(
+    where: str, emotions: str = "", apart: Sequence[str] = (), speakers_from: str = ""
+) -> Corpus:
     """Read a corpus with a progress bar and print its warnings.
 
     Args:
         emotions: the classes to keep, separated by commas; all where empty.
         apart: classes that are known, which the corpus is not to count as others.
+        speakers_from: see `read_corpus`.
     """
-    corpus = _read(where, split_names(emotions), apart=apart)
+    corpus = _read(where, split_names(emotions), apart=apart, speakers_from=speakers_from)
     if corpus.parts:
         _show_parts("Joined corpora", corpus.parts, corpus.emotions)
     return corpus
 
 
 def _read(
-    where: str, emotions: Sequence[str], *, complete: bool = True, apart: Sequence[str] = ()
+    where: str,
+    emotions: Sequence[str],
+    *,
+    complete: bool = True,
+    apart: Sequence[str] = (),
+    speakers_from: str = "",
 ) -> Corpus:
     with console.Progress() as progress:
         started = False
@@ -52,14 +63,29 @@ def _read(
                 started = True
             progress.step("reading", done)
 
-        corpus = read_corpus(where, tell, emotions, complete=complete, apart=apart)
+        corpus = read_corpus(
+            where, tell, emotions, complete=complete, apart=apart, speakers_from=speakers_from
+        )
         if started:
             progress.finish("reading", f"{len(corpus.utterances)} clips")
-    for rejected in corpus.rejected:
-        console.warn(f"left out {rejected.path.name}: {rejected.reason}")
+    _tell_left_out(corpus)
     for text in corpus.warnings:
         console.warn(text)
     return corpus
+
+
+def _tell_left_out(corpus: Corpus) -> None:
+    """Name the files that were left out: a line each, or one for many of one reason."""
+    alike: dict[str, list[str]] = {}
+    for rejected in corpus.rejected:
+        alike.setdefault(rejected.reason, []).append(rejected.path.name)
+    for reason, names in alike.items():
+        if len(names) > _MANY_ALIKE:
+            some = ", ".join(names[:_SHOWN])
+            console.warn(f"left out {len(names)} files, such as {some}: {reason}")
+            continue
+        for name in names:
+            console.warn(f"left out {name}: {reason}")
 
 
 def divide(

@@ -59,6 +59,17 @@ EmotionsOption = Annotated[
         show_default=False,
     ),
 ]
+SpeakersOption = Annotated[
+    str,
+    typer.Option(
+        "--speakers-from",
+        metavar="REGEX|folder|none",
+        help="Who speaks, where neither a known corpus nor a table tells: the folder that is not "
+        "the emotion's, nobody known, or what a regular expression (its first group) fits in the "
+        "path. \\[default: found by names]",
+        show_default=False,
+    ),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -10,13 +10,30 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
+from emelia.audio.excerpts import Span
 from emelia.corpora.sources import Source
 from emelia.emotions import EMOTIONS, canonical
 
 PARTS = ("train", "validation", "test")
 UNKNOWN_SPEAKER = "unknown"  # in corpora that do not name their speakers
 NO_LANGUAGE = "no language"  # of corpora without speech, such as laughter
-GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
+_GENDER_WORDS = {
+    "female": (
+        "f fem female woman women w weiblich frau femme feminine féminin femenino femminile "
+        "femenina mujer donna kobieta kadın kadin γυναίκα زن 女 girl lady"
+    ),
+    "male": (
+        "m male man men männlich maennlich mann homme masculine masculin masculino maschile uomo "
+        "hombre mężczyzna erkek άνδρας άντρας مرد 男 boy"
+    ),
+}
+GENDERS = {word: gender for gender, words in _GENDER_WORDS.items() for word in words.split()}
+_PART_WORDS = {
+    "train": "train training tr",
+    "validation": "validation valid val dev devel development",
+    "test": "test testing eval evaluation",
+}
+PART_WORDS = {word: part for part, words in _PART_WORDS.items() for word in words.split()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +53,8 @@ class Utterance:
     gender: str = ""  # "female", "male", or empty where not published
     digest: str = ""  # SHA-256 of the decoded samples: equal for identical audio
     corpus: str = ""  # its corpus, where several are joined
+    span: Span | None = None  # of a segment: where in the recording it lies
+    part: str = ""  # the official one: train, validation, test; empty where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +74,7 @@ class Fields:
     sentence: str = ""
     take: str = ""
     gender: str = ""
+    part: str = ""
 
 
 def parse_name(
@@ -102,6 +122,9 @@ class Labels:
     fields: dict[Path, Fields] = field(default_factory=dict)
     reasons: dict[Path, str] = field(default_factory=dict)  # why files are left out
     notes: list[str] = field(default_factory=list)  # sentences to show to the user
+    # The recording and the place of each clip that is a segment.
+    spans: dict[Path, tuple[Path, Span]] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)  # labels as written, and their emotions
 
 
 @dataclass(frozen=True)

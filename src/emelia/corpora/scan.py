@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -21,6 +21,7 @@ from typing import Any
 import soundfile
 
 from emelia.audio import Wave, content_digest, decode
+from emelia.audio.excerpts import Span, cut, decode_span
 from emelia.audio.files import FILMS, find_recordings
 from emelia.audio.heard import Heard
 from emelia.caches import cache_root
@@ -73,10 +74,23 @@ def audio_files(root: Path, notes: list[str] | None = None) -> list[Path]:
     return [file for file in files if file not in twice]
 
 
-def scan(root: Path, files: Iterable[Path], on_progress: OnProgress | None = None) -> Scan:
-    """Decode the `files` (relative to `root`) that are not in the cache yet."""
+def scan(
+    root: Path,
+    files: Iterable[Path],
+    on_progress: OnProgress | None = None,
+    spans: Mapping[Path, tuple[Path, Span]] | None = None,
+) -> Scan:
+    """Decode the `files` (relative to `root`) that are not in the cache yet.
+
+    Args:
+        root: of the corpus.
+        files: keys of the clips, which are files unless `spans` says otherwise.
+        on_progress: called with (clips done, clips in all).
+        spans: the recording of each clip that is a segment, and its place there.
+    """
     known, files = _load(root), list(files)
-    stamps = {file: found for file in files if (found := _stamp(root / file))}
+    places = {file: (spans or {}).get(file, (file, None)) for file in files}
+    stamps = {file: found for file in files if (found := _stamp(root / places[file][0]))}
     done = Scan()
     for file, found in stamps.items():
         entry = known.get(file.as_posix())
@@ -84,48 +98,65 @@ def scan(root: Path, files: Iterable[Path], on_progress: OnProgress | None = Non
             done.digests[file] = entry[-1]
     fresh = [file for file in files if file not in done.digests]
     try:
-        _decode_all(root, fresh, done, on_progress)
+        _decode_all(root, {file: places[file] for file in fresh}, done, on_progress)
     finally:  # an interrupted scan keeps what it has
         # If a file was replaced during the scan, the digest may be of the old content.
         told = {line.partition(": ")[0] for line in done.notes}  # are to be told of each time
         good = [
-            file
-            for file in fresh
-            if file in done.digests
-            and file.as_posix() not in told
-            and stamps.get(file) == _stamp(root / file)
-        ]
+            f for f in fresh
+            if f in done.digests and places[f][0].as_posix() not in told
+            and stamps.get(f) == _stamp(root / places[f][0])
+        ]  # fmt: skip
         if good:
             entries = {file.as_posix(): [*stamps[file], done.digests[file]] for file in good}
             _save(root, {**known, **entries})
     return done
 
 
-def _decode_all(root: Path, files: list[Path], done: Scan, on_progress: OnProgress | None) -> None:
+def _decode_all(
+    root: Path,
+    places: Mapping[Path, tuple[Path, Span | None]],
+    done: Scan,
+    on_progress: OnProgress | None,
+) -> None:
+    wanted: dict[Path, dict[Path, Span | None]] = {}  # clips by recording: each is decoded once
+    for clip, (recording, span) in places.items():
+        wanted.setdefault(recording, {})[clip] = span
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # libsndfile works outside the GIL
-        results = pool.map(_digest, (root / file for file in files))
-        told = zip(files, results, strict=True)
-        for number, (file, (digest, reason, warnings)) in enumerate(told, 1):
-            done.notes += [f"{file.as_posix()}: {text}" for text in warnings]
-            if digest:
-                done.digests[file] = digest
-            else:
-                done.reasons[file] = reason
-            if on_progress is not None:
-                on_progress(number, len(files))
+        results = pool.map(_digests, (root / recording for recording in wanted), wanted.values())
+        number = 0
+        for recording, (found, warnings) in zip(wanted, results, strict=True):
+            done.notes += [f"{recording.as_posix()}: {text}" for text in warnings]
+            for clip, (digest, reason) in found.items():
+                number += 1
+                if digest:
+                    done.digests[clip] = digest
+                else:
+                    done.reasons[clip] = reason
+                if on_progress is not None:
+                    on_progress(number, len(places))
 
 
-def _digest(path: Path) -> tuple[str, str, list[str]]:
-    """The digest and no reason, or no digest and the reason why; and warnings."""
+def _digests(
+    path: Path, clips: Mapping[Path, Span | None]
+) -> tuple[dict[Path, tuple[str, str]], list[str]]:
+    """For each clip of a recording its digest or the reason why it has none; and warnings."""
     heard = Heard()
     try:
         wave, rate = decode(path, heard=heard)
     except (AudioError, MissingExtraError, OSError) as error:
         told = str(error).removeprefix(f"{path}: ").replace(str(path.parent) + os.sep, "")
-        return "", told, []
-    if heard.failed:  # half a clip may lack what its label is about
-        return "", heard.warnings[0], []
-    return content_digest(wave, rate), "", heard.warnings
+        return dict.fromkeys(clips, ("", told)), []
+    found = {}
+    for clip, span in clips.items():
+        if heard.failed and span is None:  # half a clip may lack what its label is about
+            return {clip: ("", heard.warnings[0]) for clip in clips}, []
+        try:
+            own = wave if span is None else cut(wave, rate, span, str(path))
+            found[clip] = (content_digest(own, rate), "")
+        except AudioError as error:
+            found[clip] = ("", str(error).removeprefix(f"{path}: "))
+    return found, heard.warnings
 
 
 def decode_again(utterance: Utterance) -> tuple[Wave, int]:
@@ -139,7 +170,7 @@ def decode_again(utterance: Utterance) -> tuple[Wave, int]:
     Raises:
         AudioError: the file has changed, or see `decode`.
     """
-    wave, rate = decode(utterance.path)
+    wave, rate = decode_span(utterance.path, utterance.span)
     if utterance.digest and content_digest(wave, rate) != utterance.digest:
         _delete_cache(utterance.path)
         raise AudioError(

@@ -9,10 +9,12 @@ from typing import NamedTuple
 from emelia.audio import resample
 from emelia.audio.channels import EACH, channel_names, check_channel
 from emelia.audio.heard import Heard
+from emelia.audio.limits import check_length
 from emelia.config import SAMPLE_RATE
 from emelia.errors import AudioError, ConfigError, MissingExtraError
+from emelia.use.inputs import Excerpt, read_excerpt
 from emelia.use.pooling import Speech, find_speech
-from emelia.use.waveforms import Source, read
+from emelia.use.waveforms import LONGEST, Source, read
 
 
 class Clip(NamedTuple):
@@ -26,7 +28,7 @@ class Clip(NamedTuple):
 Clips = dict[str, Clip]  # by channel; the only one is called ""
 
 
-def read_clips(source: Source, rate: int | None, channel: str, hop: int) -> Clips:
+def read_clips(source: Source | Excerpt, rate: int | None, channel: str, hop: int) -> Clips:
     """Decode a recording or take its samples, and find the speech in it.
 
     Args:
@@ -45,14 +47,14 @@ def read_clips(source: Source, rate: int | None, channel: str, hop: int) -> Clip
     return dict(zip(channel_names(count), (first, *others), strict=True))
 
 
-def try_to_read(source: Source, channel: str, hop: int) -> Clips | AudioError:
+def try_to_read(source: Source | Excerpt, channel: str, hop: int) -> Clips | AudioError:
     """As `read_clips`, but any reason why there are none is returned as an AudioError."""
     try:
         return read_clips(source, None, channel, hop)
     except AudioError as error:
         return error
     except (MissingExtraError, ConfigError) as error:  # others may need no extra
-        name = source if isinstance(source, str | Path) else "upload"
+        name = source if isinstance(source, str | Path | Excerpt) else "upload"
         return AudioError(f"{name}: {error}")
 
 
@@ -66,10 +68,14 @@ def samples_in(read: Clips | AudioError) -> int:
     return sum(clip.speech.sound.size for clip in clips_in(read))
 
 
-def _clip(source: Source, rate: int | None, channel: str, hop: int) -> tuple[Clip, int]:
+def _clip(source: Source | Excerpt, rate: int | None, channel: str, hop: int) -> tuple[Clip, int]:
     """One channel, and how many there are."""
     heard = Heard()
-    wave, rate = read(source, rate, channel=channel, heard=heard)
+    if isinstance(source, Excerpt):
+        wave, rate = read_excerpt(source, channel=channel, heard=heard)
+        check_length(wave.size, rate, str(source), LONGEST)
+    else:
+        wave, rate = read(source, rate, channel=channel, heard=heard)
     wave = resample(wave, rate)
     peak = max(wave.max(initial=0.0), -wave.min(initial=0.0))
     wave /= max(peak, 1.0)  # float files may go beyond full scale

@@ -29,18 +29,19 @@ if TYPE_CHECKING:  # the command line looks up names here, and is to start quick
     from emelia.use.timeline.timeline import Timeline
 
 Emotions = Sequence[str]  # all that a model may answer
+Place = Mapping[str, Any]  # path and, where segments are answered, start and end (s)
 
 
 class Single(NamedTuple):
     """How the answer to one recording is written.
 
     Attributes:
-        write: path, answer and the model's emotions as a line.
-        header: the line before all others; "" for none.
+        write: where the sound is, the answer and the model's emotions as a line.
+        header: the line before all others, of the columns that tell where; "" for none.
     """
 
-    write: Callable[[str, Prediction, Emotions], str]
-    header: Callable[[Emotions], str] = lambda emotions: ""
+    write: Callable[[Place, Prediction, Emotions], str]
+    header: Callable[[Sequence[str], Emotions], str] = lambda place, emotions: ""
 
 
 class Format(NamedTuple):
@@ -122,15 +123,17 @@ FORMATS = {
     "json": Format(
         ".json",
         lambda timeline: _json(timeline.path, timeline.to_dict()),
-        single=Single(lambda path, answer, _: _json(path, {"path": path, **answer.to_dict()})),
+        single=Single(lambda place, answer, _: _json(place["path"], {**place, **answer.to_dict()})),
     ),
     "csv": Format(
         ".csv",
         _csv,
         lambda emotions: csv_text([(*_SEGMENT, *emotions)]),
         single=Single(
-            lambda path, answer, emotions: csv_text([(path, *answer.row(emotions, decimals=3))]),
-            lambda emotions: csv_text([(*COLUMNS, *emotions)]),
+            lambda place, answer, emotions: csv_text(
+                [(*place.values(), *answer.row(emotions, decimals=3))]
+            ),
+            lambda place, emotions: csv_text([(*place, *COLUMNS[1:], *emotions)]),
         ),
     ),
     "rttm": Format(".rttm", _rttm),

@@ -1,46 +1,124 @@
-"""Finds the recordings that a folder, list, glob pattern or path stands for."""
+"""Finds the recordings that a folder, list, glob pattern or path stands for.
+
+A list may name segments of recordings: then each row is an `Excerpt` and gets an answer of its own.
+"""
 
 from __future__ import annotations
 
-import csv
 import glob
-import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
-from emelia.audio.files import EXPECTED, Found, find_recordings
+from emelia.audio import Wave
+from emelia.audio.channels import MIX
+from emelia.audio.excerpts import Span, decode_span
+from emelia.audio.files import EXPECTED, SUFFIXES, Found, find_recordings
+from emelia.audio.heard import Heard
 from emelia.errors import AudioError
+from emelia.listing.columns import ROLES, pick
+from emelia.listing.finding import as_on_disk, find_file
+from emelia.listing.sheet import Line, Sheet, first_row, is_missing, read_sheet, read_text, value
+from emelia.listing.spans import span_of, without_other_times
 from emelia.storage import expanded
 
-_LISTS = (".txt", ".csv")
-_COLUMNS = ("path", "file")  # of a CSV list; the first that is there
+_TABLES = (".csv", ".tsv")
+_LISTS = (".txt", *_TABLES)
+_ROLES = ("file", "start", "end", "duration")
 
 
-def recordings(where: str | Path, warn: Callable[[str], None] | None = None) -> list[str]:
-    """Paths of all recordings that a path, list or pattern stands for, each once.
+class Excerpt(NamedTuple):
+    """A segment of a recording, or a row of a list that tells none.
+
+    Attributes:
+        path: of the recording, or the list and its line.
+        span: None where the row has a problem.
+        problem: why the row cannot be used.
+    """
+
+    path: str
+    span: Span | None
+    problem: str = ""
+
+    def __str__(self) -> str:
+        if self.span is None:
+            return self.path
+        end = "end" if self.span.end is None else f"{self.span.end:.10g} s"
+        return f"{self.path} {self.span.start:.10g}–{end}"
+
+
+Recording = str | Excerpt
+
+
+def path_of(recording: Recording) -> str:
+    """The path of a recording, or of that which an excerpt is from."""
+    return recording if isinstance(recording, str) else recording.path
+
+
+def key_of(recording: Recording) -> str:
+    """A text that tells a recording or excerpt from all others."""
+    if isinstance(recording, str) or recording.span is None:
+        return path_of(recording)
+    return f"{recording.path}#t={recording.span}"
+
+
+def has_segments(found: Iterable[Recording]) -> bool:
+    """Whether some are excerpts, so that tables need columns for start and end."""
+    return any(isinstance(one, Excerpt) and one.span for one in found)
+
+
+def place_of(recording: Recording, segments: bool) -> dict[str, Any]:
+    """What a row tells of the recording: its path and, with `segments`, start and end (s)."""
+    if not segments:
+        return {"path": path_of(recording)}
+    span = recording.span if isinstance(recording, Excerpt) else None
+    start, end = span or (None, None)
+    return {"path": path_of(recording), "start": start, "end": end}
+
+
+def read_excerpt(
+    excerpt: Excerpt, *, channel: str = MIX, heard: Heard | None = None
+) -> tuple[Wave, int]:
+    """The waveform (T,) of an excerpt, and its rate in Hz; see `decode` for the options.
+
+    Raises:
+        AudioError: it goes beyond the recording, which cannot be used, or the row tells none.
+    """
+    if excerpt.problem:
+        raise AudioError(f"{excerpt.path}: {excerpt.problem}.")
+    return decode_span(excerpt.path, excerpt.span, channel=channel, heard=heard)
+
+
+def recordings(where: str | Path, warn: Callable[[str], None] | None = None) -> list[Recording]:
+    """All recordings that a path, list or pattern stands for, each once.
 
     Args:
-        where: a folder, searched with those inside it, sorted by path; a .txt file with a path
-            a line or a .csv file with a column `path` or `file`, in their order, relative paths
-            from the list's folder; a pattern such as `talks/**/*.mp3`, sorted; one recording.
+        where: a folder, searched with those inside it, sorted by path; a .txt list with a path a
+            line, or a table (.csv, .tsv) with a column `path`, `file` or of another usual name,
+            in their order, relative paths from the list's folder; columns `start` and `end` make
+            excerpts; `list.csv?path=NAME` names a column; a pattern such as `talks/**/*.mp3`,
+            sorted; one recording.
         warn: is told of what looks like a recording in a folder and cannot be read, a line a kind.
 
     Raises:
         AudioError: there is no such place, or no recording in it.
     """
-    path = expanded(where)
+    path, chosen = _place(where)
     lines: list[str] = []
+    found: list[Recording]
     if os.path.isdir(path):
         inside = _below(path)
-        found = inside.files
+        found = [*inside.files]
         lines = [f"{where}: {line}" for line in inside.lines()]
     elif path.suffix.lower() in _LISTS and os.path.isfile(path):
-        found = [str(path.parent / name) for name in _listed(path)]
+        found = _listed(path, chosen)
     elif os.path.lexists(path):
         found = [str(path)]
     elif glob.has_magic(str(path)):
-        found = sorted(name for name in glob.iglob(str(path), recursive=True) if _no_folder(name))
+        names = glob.iglob(str(path), recursive=True)
+        found = [*sorted(name for name in names if not os.path.isdir(name))]
     else:
         raise AudioError(f"{where}: no such file or folder. Check the path.")
     if not found:
@@ -52,6 +130,19 @@ def recordings(where: str | Path, warn: Callable[[str], None] | None = None) -> 
     return list(dict.fromkeys(found))
 
 
+def _place(where: str | Path) -> tuple[Path, dict[str, str]]:
+    """The path, and the columns by role that `list.csv?path=NAME` names."""
+    path = as_on_disk(expanded(where))
+    if not os.path.lexists(path):
+        name, mark, query = str(where).rpartition("?")
+        options = dict(parse_qsl(query, keep_blank_values=True))
+        listed = expanded(name)
+        known = options and all(ROLES.get(role) in _ROLES for role in options)
+        if mark and known and listed.suffix.lower() in _LISTS and os.path.isfile(listed):
+            return listed, {ROLES[role]: column for role, column in options.items()}
+    return path, {}
+
+
 def _below(folder: Path) -> Found:
     try:
         return find_recordings(folder)
@@ -61,28 +152,65 @@ def _below(folder: Path) -> Found:
         ) from None
 
 
-def _no_folder(name: str) -> bool:
-    return not os.path.isdir(name)
-
-
-def _listed(path: Path) -> list[str]:
-    """The names in a list, without empty lines."""
+def _listed(path: Path, chosen: Mapping[str, str]) -> list[Recording]:
+    """The recordings and excerpts in a list."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        names = _column(text, path) if path.suffix.lower() == ".csv" else text.split("\n")
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise AudioError(f"{path}: not a list of recordings in UTF-8 ({error}).") from None
+        text = read_text(path)
+        columns = pick(first_row(text), chosen, _ROLES, {"file": "path"})
+        if path.suffix.lower() not in _TABLES and "file" not in columns and not _has_cells(text):
+            return [*_lines(text, path.parent)]
+        sheet = read_sheet(text)
     except OSError as error:
         raise AudioError(f"{path}: cannot be read ({error.strerror or error}).") from None
-    return [name for name in names if name.strip()]
+    except ValueError as error:
+        raise AudioError(f"{path}: not a list of recordings in UTF-8 ({error}).") from None
+    if "file" not in columns:
+        sheet, columns = _without_header(sheet, path)
+    columns = without_other_times(columns, sheet.lines)
+    rows = (_row(path, line, columns) for line in sheet.lines)
+    return [row for row in rows if row is not None]
 
 
-def _column(text: str, path: Path) -> list[str]:
-    table = csv.DictReader(io.StringIO(text))
-    header = table.fieldnames or ()
-    for name in _COLUMNS:
-        if name in header:
-            return [row[name] or "" for row in table]
-    raise AudioError(
-        f"{path}: columns {', '.join(header) or 'none'}; expected one named path or file."
-    )
+def _has_cells(text: str) -> bool:
+    """Whether lines are paths with something behind them, separated by tabs."""
+    first = first_row(text)
+    return len(first) > 1 and "\t" in text.lstrip().partition("\n")[0]
+
+
+def _lines(text: str, folder: Path) -> Iterable[str]:
+    """The paths of a list without columns, which may stand in quotes with blanks around."""
+    for line in text.split("\n"):
+        name = line.strip()
+        comment = name.startswith("#") and not name.lower().endswith(SUFFIXES)
+        if name and not comment:
+            exact = folder / line  # a name may end with a blank
+            plain = name[1:-1] if name[0] == name[-1] and name[0] in "\"'" else name
+            yield str(exact if os.path.lexists(exact) else find_file(folder, plain))
+
+
+def _without_header(sheet: Sheet, path: Path) -> tuple[Sheet, dict[str, str]]:
+    """A table that begins with a recording instead of names of columns."""
+    column = next((c for c in sheet.columns if c.lower().endswith(SUFFIXES)), "")
+    if not column:
+        there = ", ".join(sheet.columns) or "none"
+        raise AudioError(
+            f"{path}: columns {there}; expected one named path or file. If it has another name, "
+            f"say so: '{path.name}?path=NAME'."
+        )
+    first = Line(1, dict(zip(sheet.columns, sheet.columns, strict=True)))
+    return Sheet(sheet.columns, (first, *sheet.lines)), {"file": column}
+
+
+def _row(path: Path, line: Line, columns: Mapping[str, str]) -> Recording | None:
+    """What a row names; None where it names no recording."""
+    if line.problem:
+        return Excerpt(f"{path}:{line.number}", None, line.problem)
+    name = value(line.cells[columns["file"]])
+    if is_missing(name):
+        return None
+    file = str(find_file(path.parent, name))
+    try:
+        span = span_of(line.cells, columns)
+    except ValueError as error:
+        return Excerpt(f"{path}:{line.number}", None, str(error))
+    return Excerpt(file, span) if span else file

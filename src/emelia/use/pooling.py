@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from emelia.audio.excerpts import window_starts
 from emelia.audio.limits import Wave
-from emelia.audio.window_starts import window_starts
 from emelia.config import SAMPLE_RATE
 from emelia.use.model import NetworkOutput
 from emelia.use.timeline.windows import runs

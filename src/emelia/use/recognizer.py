@@ -29,6 +29,7 @@ from emelia.use.answer import NO_SPEECH, Prediction
 from emelia.use.batching import batches, groups, in_order
 from emelia.use.bundled import find_model
 from emelia.use.clips import Clip, clips_in, read_clips, samples_in, try_to_read
+from emelia.use.inputs import Excerpt
 from emelia.use.model import Model, NetworkOutput
 from emelia.use.pooling import SHORTEST, pool
 from emelia.use.timeline.windows import HOP, WINDOW
@@ -103,19 +104,19 @@ class Recognizer:
 
     @overload
     def predict_many(
-        self, sources: Iterable[Source], *, threads: int = 1, channel: OneChannel = "mix"
+        self, sources: Iterable[Source | Excerpt], *, threads: int = 1, channel: OneChannel = "mix"
     ) -> Iterator[Prediction | AudioError]: ...
     @overload
     def predict_many(
-        self, sources: Iterable[Source], *, threads: int = 1, channel: Literal["each"]
+        self, sources: Iterable[Source | Excerpt], *, threads: int = 1, channel: Literal["each"]
     ) -> Iterator[dict[str, Prediction] | AudioError]: ...
     def predict_many(
-        self, sources: Iterable[Source], *, threads: int = 1, channel: Channel = "mix"
+        self, sources: Iterable[Source | Excerpt], *, threads: int = 1, channel: Channel = "mix"
     ) -> Iterator[Prediction | AudioError] | Iterator[dict[str, Prediction] | AudioError]:
         """Recognise many recordings, in the order given, in bounded memory.
 
         Args:
-            sources: see `predict`; taken as they are needed.
+            sources: see `predict`, or excerpts; taken as they are needed.
             threads: how many decode at the same time, while the network computes.
             channel: see `predict`.
 
@@ -129,7 +130,7 @@ class Recognizer:
         return (one if isinstance(one, AudioError) else one[""] for one in told)
 
     def by_channel(
-        self, sources: Iterable[Source], *, threads: int, channel: Channel
+        self, sources: Iterable[Source | Excerpt], *, threads: int, channel: Channel
     ) -> Iterator[dict[str, Prediction] | AudioError]:
         """As `predict_many`, but a dict for each recording: its only answer is called ""."""
         read_one = partial(try_to_read, channel=channel, hop=self.card.features.hop)

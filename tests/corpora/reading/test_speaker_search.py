@@ -18,7 +18,7 @@ from emelia.corpora.reading.folders import emotion_in, read_folders
 from emelia.corpora.reading.speaker_names import is_no_speaker, is_numbered_speaker, speaker_in
 from emelia.corpora.records import UNKNOWN_SPEAKER, Labels
 from emelia.corpora.splits.scheme import possible_splits
-from emelia.errors import CorpusError
+from emelia.errors import ConfigError, CorpusError
 
 
 def read(names: Iterable[str]) -> Labels:
@@ -120,7 +120,7 @@ def test_folders_of_people_are_no_emotions_and_names_tell_them(names: list[str])
     [
         (grid("{e}/{n}.wav", e=("calm", "stressed"), n="12"), {"calm", "stressed"}),
         (grid("{e}/{n}.wav", e=("positive", "negative"), n="12"), {"positive", "negative"}),
-        (grid("{e}/{n}.wav", e=("wut", "freude"), n="12"), {"wut", "freude"}),
+        (grid("{e}/{n}.wav", e=("busy", "idle"), n="12"), {"busy", "idle"}),
         (grid("{e}/{n}.wav", e="12", n="12"), {"1", "2"}),
         (grid("{e}/{s}/1.wav", e=("calm", "stressed"), s=("anna", "ben")), {"calm", "stressed"}),
         (grid("{e}/spk{s}/1.wav", e=("tired", "awake"), s="12"), {"tired", "awake"}),
@@ -155,8 +155,42 @@ def test_where_the_emotion_comes_from_is_told() -> None:
     assert notes == [
         "The emotion of 4 of 4 recordings is taken from the file name, such as anger from "
         "angry_1.wav.",
-        "Speakers are taken from the folders: spk1, spk2.",
+        "Speakers are taken from the folders: spk1, spk2 (spk1 in spk1/angry_1.wav).",
     ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "speakers"),
+    [
+        (r"_([a-z]+)\.", {"ann", "ben"}),
+        (r"(?P<x>sad|angry)/(?P<speaker>\d)", {"1", "2"}),
+        (r"\d(?=_)", {"1", "2"}),
+        ("folder", {"anna", "bob"}),
+        ("none", {UNKNOWN_SPEAKER}),
+    ],
+)
+def test_a_rule_decides_who_speaks(rule: str, speakers: set[str]) -> None:
+    names = grid("{d}/{e}/{n}_{s}.wav", d=("anna", "bob"), e=MOODS, n="12", s=("ann", "ben"))
+    labels = read_folders([Path(name) for name in names], rule)
+    assert {fields.speaker for fields in labels.fields.values()} == speakers
+    assert "--speakers-from" in labels.notes[-1]
+    if rule != "none":
+        assert f"{min(speakers)} in " in labels.notes[-1]
+
+
+def test_a_rule_that_fits_some_leaves_the_others_unknown() -> None:
+    files = [Path("angry/ann_1.wav"), Path("sad/ann_2.wav"), Path("sad/3.wav")]
+    labels = read_folders(files, r"([a-z]+)_")
+    assert [labels.fields[file].speaker for file in files] == ["ann", "ann", UNKNOWN_SPEAKER]
+    assert "Those of 1 of 3 recordings are unknown." in labels.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"), [("(", "not a regular expression"), ("xyz", "tells the speaker of no file")]
+)
+def test_a_rule_that_tells_nothing_is_refused(rule: str, why: str) -> None:
+    with pytest.raises(ConfigError, match=why):
+        read_folders([Path("angry/1.wav"), Path("sad/2.wav")], rule)
 
 
 def test_the_command_line_offers_splits_by_speaker(tmp_path: Path) -> None:

@@ -445,3 +445,43 @@ def test_ravdess_in_six_has_two_women_and_two_men_in_each() -> None:
         who = Counter(gender for _, gender in {(u.speaker, u.gender) for u in fold.test})
         assert who == {"female": 2, "male": 2}
         assert len(fold.test) == 240
+
+
+# The parts that a corpus comes with
+
+
+def parted(parts: dict[str, str], speakers: bool = True) -> Corpus:
+    """A corpus with an angry and a sad clip of each speaker, in the part given for them."""
+    clips = [
+        Utterance(f"{who}-{emotion}", Path(), emotion, who if speakers else UNKNOWN_SPEAKER, part=p)
+        for who, p in parts.items()
+        for emotion in ("anger", "sadness")
+    ]
+    return Corpus("own", Path(), tuple(clips))
+
+
+def test_the_column_of_a_table_gives_the_parts() -> None:
+    corpus = parted({"a": "train", "b": "validation", "c": "test", "d": "", "e": "train"})
+    split = make_split(corpus, "column")
+    (fold,) = split.folds
+    speakers = [{u.speaker for u in part} for part in (fold.train, fold.validation, fold.test)]
+    assert speakers == [{"a", "e"}, {"b"}, {"c"}]
+    assert "2 clips have none and are not used" in split.protocol
+    assert "column" in possible_splits(corpus)
+
+
+@pytest.mark.parametrize("speakers", [True, False])
+def test_some_of_the_training_part_validates_where_none_does(speakers: bool) -> None:
+    parts = {**{f"s{n}": "train" for n in range(10)}, "t": "test"}
+    (fold,) = make_split(parted(parts, speakers), "column").folds
+    assert len(fold.train) + len(fold.validation) == 20 and fold.validation
+    assert {u.id for u in fold.test} == {"t-anger", "t-sadness"}
+    if speakers:
+        assert not {u.speaker for u in fold.train} & {u.speaker for u in fold.validation}
+
+
+def test_a_corpus_without_parts_cannot_be_split_by_them() -> None:
+    corpus = parted({"a": "", "b": "", "c": "", "d": ""})
+    with pytest.raises(SplitError, match="needs a column split with train and test"):
+        make_split(corpus, "column")
+    assert "column" not in possible_splits(corpus)

@@ -11,7 +11,7 @@ import typer
 
 from emelia import console
 from emelia.cli.common import open_corpus
-from emelia.cli.options import EmotionsOption
+from emelia.cli.options import EmotionsOption, SpeakersOption
 from emelia.corpora import CORPORA, Corpus, CorpusSpec
 from emelia.corpora.paths import corpus_folder, download_folder
 from emelia.corpora.splits.scheme import possible_splits
@@ -34,6 +34,7 @@ def corpora(
         ),
     ] = None,
     emotions: EmotionsOption = "",
+    speakers_from: SpeakersOption = "",
     to: Annotated[
         Path | None,
         typer.Option(
@@ -60,7 +61,7 @@ def corpora(
     elif len(words) > 1:
         raise ConfigError(f"{' '.join(words)}: expected one corpus; join several with +.")
     elif words:
-        _show(open_corpus(words[0], emotions))
+        _show(open_corpus(words[0], emotions, speakers_from=speakers_from))
     else:
         _list_known()
 

@@ -12,7 +12,7 @@ import typer
 
 from emelia import console
 from emelia.cli.common import cores, open_corpus
-from emelia.cli.options import CorpusArgument, EmotionsOption
+from emelia.cli.options import CorpusArgument, EmotionsOption, SpeakersOption
 
 if TYPE_CHECKING:
     from emelia.corpora import Corpus
@@ -32,6 +32,7 @@ def explore(
         ),
     ] = None,
     emotions: EmotionsOption = "",
+    speakers_from: SpeakersOption = "",
     all_: Annotated[
         bool,
         typer.Option("--all", help="Also draw the spectrogram of every clip, as PNG files."),
@@ -46,7 +47,7 @@ def explore(
     Examples: emelia explore demo · emelia explore recordings/ --all ·
     emelia explore aesdd+emodb --emotions anger,sadness --out look/
     """
-    data = open_corpus(corpus, emotions)
+    data = open_corpus(corpus, emotions, speakers_from=speakers_from)
     folder = out or Path("runs") / f"{data.name}-explore"
 
     from emelia.show.explore.page import write_exploration

@@ -25,6 +25,7 @@ from emelia.cli.options import (
     ResumeOption,
     SeedOption,
     SetOption,
+    SpeakersOption,
     ThreadsOption,
 )
 from emelia.cli.training_run import make_cell, show_cell
@@ -64,6 +65,7 @@ def finetune(
     fold: FoldOption = "",
     seed: SeedOption = 0,
     emotions: EmotionsOption = "",
+    speakers_from: SpeakersOption = "",
     epochs: EpochsOption = None,
     set_: SetOption = None,
     out: Annotated[
@@ -92,7 +94,7 @@ def finetune(
     from emelia.learn.training.init import initial_linear_layer
 
     start = read(_place(model))
-    data = _usable(open_corpus(corpus, emotions), start)
+    data = _usable(open_corpus(corpus, emotions, speakers_from=speakers_from), start)
     parts, audits = divide(data, split or usual_split(data))
     chosen = fold_of(parts, fold)
     _warn_of_shared_speakers(chosen)

@@ -25,6 +25,7 @@ from emelia.errors import AudioError, ConfigError
 from emelia.use.formats import FORMATS
 
 if TYPE_CHECKING:
+    from emelia.use.inputs import Recording
     from emelia.use.recognizer import Prediction, Recognizer
 
 _STDIN = "-"
@@ -141,7 +142,7 @@ def _check(
 
 
 def _follow(
-    recognizer: Recognizer, names: Sequence[str], window: float | None, hop: float | None,
+    recognizer: Recognizer, names: Sequence[Recording], window: float | None, hop: float | None,
     format_: Format, out: Path | None, picture: Path | None, channel: Channel,
 ) -> int:  # fmt: skip
     """Follow recordings over time; return how many could not be used."""
@@ -150,15 +151,21 @@ def _follow(
 
     if _STDIN in names:
         raise ConfigError("--timeline follows files, not standard input. Save the sound first.")
+    whole = [name for name in names if isinstance(name, str)]
+    if len(whole) < len(names):
+        raise ConfigError(
+            "--timeline follows whole recordings, and a list names segments of them. Leave out its "
+            "columns start and end, or --timeline."
+        )
     return run_timeline(
-        recognizer, names, window=WINDOW if window is None else window,
+        recognizer, whole, window=WINDOW if window is None else window,
         hop=HOP if hop is None else hop, format_=format_, out=out, picture=picture,
         channel=channel,
     )  # fmt: skip
 
 
 def _answer(
-    recognizer: Recognizer, names: Sequence[str], format_: Format, explain: Path | None,
+    recognizer: Recognizer, names: Sequence[Recording], format_: Format, explain: Path | None,
     threads: int, channel: Channel,
 ) -> int:  # fmt: skip
     """Give each recording one answer; return how many could not be used."""
@@ -170,16 +177,16 @@ def _answer(
     failures = 0
     for name, told in zip(names, _answers(recognizer, names, threads, channel), strict=True):
         if isinstance(told, AudioError):
-            console.fail(_named(name, told))
+            console.fail(_named(str(name), told))
             failures += 1
             continue
         for own, answer in told.items():
-            write(named(name, own), answer)
+            write(named(name, own) if isinstance(name, str) else name, answer)
             if explain:
-                _draw(explain, name, answer, recognizer)
+                _draw(explain, str(name), answer, recognizer)
                 if format_ is _TEXT:
                     console.say(f"Picture: {explain}")
-        _warn(name, told.values())
+        _warn(str(name), told.values())
     return failures
 
 
@@ -190,11 +197,11 @@ def _warn(name: str, answers: Iterable[Prediction]) -> None:
         console.warn(f"{shown}: {text}")
 
 
-def _recordings(paths: Sequence[str]) -> tuple[list[str], int]:
+def _recordings(paths: Sequence[str]) -> tuple[list[Recording], int]:
     """The recordings that the arguments name, and how many arguments name none (warned of)."""
     from emelia.use.inputs import recordings
 
-    found: list[str] = []
+    found: list[Recording] = []
     failures = 0
     for path in paths:
         try:
@@ -206,7 +213,7 @@ def _recordings(paths: Sequence[str]) -> tuple[list[str], int]:
 
 
 def _answers(
-    recognizer: Recognizer, names: Sequence[str], threads: int, channel: Channel
+    recognizer: Recognizer, names: Sequence[Recording], threads: int, channel: Channel
 ) -> Iterator[dict[str, Prediction] | AudioError]:
     sources = (_standard_input() if name == _STDIN else name for name in names)
     return recognizer.by_channel(sources, threads=threads, channel=channel)
@@ -222,21 +229,23 @@ def _named(name: str, error: AudioError) -> str:
 
 
 def _writer(
-    kind: Format, names: Sequence[str], emotions: Sequence[str]
-) -> Callable[[str, Prediction], None]:
+    kind: Format, names: Sequence[Recording], emotions: Sequence[str]
+) -> Callable[[Recording, Prediction], None]:
     """The function that prints one answer; the header of CSV is printed at once."""
     from emelia.cli import answers
+    from emelia.use.inputs import has_segments, place_of
 
     if kind is not _TEXT and (single := FORMATS[kind].single):
-        if header := single.header(emotions):
+        segments = has_segments(names)
+        if header := single.header([*place_of("", segments)], emotions):
             console.say(header.removesuffix("\n"))
         return lambda name, answer: console.say(
-            single.write(name, answer, emotions).removesuffix("\n")
+            single.write(place_of(name, segments), answer, emotions).removesuffix("\n")
         )
     if len(names) == 1:
-        return lambda name, answer: console.say("\n".join(answers.as_lines(name, answer)))
-    width = answers.width_of(names)
-    return lambda name, answer: console.say(answers.as_line(name, answer, width))
+        return lambda name, answer: console.say("\n".join(answers.as_lines(str(name), answer)))
+    width = answers.width_of([str(name) for name in names])
+    return lambda name, answer: console.say(answers.as_line(str(name), answer, width))
 
 
 def _draw(path: Path, name: str, answer: Prediction, recognizer: Recognizer) -> None:

@@ -13,7 +13,7 @@ import typer
 from emelia import console
 from emelia.audio.files import SUFFIXES
 from emelia.cli.common import cores, open_corpus
-from emelia.cli.options import EmotionsOption
+from emelia.cli.options import EmotionsOption, SpeakersOption
 from emelia.config import AudioConfig
 from emelia.config.reading import recipe_from
 from emelia.errors import ConfigError
@@ -52,6 +52,7 @@ def process(
         ),
     ] = None,
     emotions: EmotionsOption = "",
+    speakers_from: SpeakersOption = "",
     jobs: Annotated[int, typer.Option(min=1, help="Recordings at the same time.")] = cores(),
 ) -> None:
     """Show what each step of processing does to a recording, before and after.
@@ -70,10 +71,11 @@ def process(
 
     check_extras()  # before minutes of work depend on them
     command = shlex.join(["emelia", *sys.argv[1:]])
-    if path.suffix.lower() in SUFFIXES or (path.is_file() and path.suffix.lower() != ".csv"):
+    kind = path.suffix.lower()
+    if kind in SUFFIXES or (path.is_file() and kind not in (".csv", ".tsv")):
         _recording(path, config, out or Path("runs") / f"{path.stem}-process", command)
     else:
-        data = open_corpus(what, emotions)
+        data = open_corpus(what, emotions, speakers_from=speakers_from)
         _corpus(data, config, out or Path("runs") / f"{data.name}-process", jobs, command)
 
 

@@ -32,7 +32,8 @@ def score(
         typer.Argument(
             metavar="IN",
             help="A folder, searched with those inside it; a .txt list with a path a line, or a "
-            ".csv with a column `path` or `file`; a quoted pattern; one recording.",
+            ".csv with a column `path` or `file` and, of segments, `start` and `end`; a quoted "
+            "pattern; one recording.",
             show_default=False,
         ),
     ],

@@ -20,6 +20,7 @@ from emelia.cli.options import (
     ImbalanceOption,
     InitOption,
     SetOption,
+    SpeakersOption,
     TeacherOption,
     TrackOption,
     WithOption,
@@ -57,6 +58,7 @@ def study(
         int, typer.Option(min=1, help="Random seeds: how many times all is repeated.")
     ] = 1,
     emotions: EmotionsOption = "",
+    speakers_from: SpeakersOption = "",
     with_: WithOption = "",
     imbalance: ImbalanceOption = 1.0,
     epochs: EpochsOption = None,
@@ -108,7 +110,7 @@ def study(
     usual = "emelia" if ablate or remedies else ",".join(QUICK) if quick else "founding,emelia"
     chosen = find_recipes(recipes or usual, settings(set_, epochs))
     warn_of_bands(chosen)
-    data = open_corpus(corpus, emotions)
+    data = open_corpus(corpus, emotions, speakers_from=speakers_from)
     parts, audits = divide(data, split or ("folds-3" if quick else "loso"), imbalance, with_)
     if quick:
         chosen = [shorten(recipe) for recipe in chosen]

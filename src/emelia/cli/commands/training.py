@@ -23,6 +23,7 @@ from emelia.cli.options import (
     ResumeOption,
     SeedOption,
     SetOption,
+    SpeakersOption,
     TeacherOption,
     ThreadsOption,
     TrackOption,
@@ -50,6 +51,7 @@ def train(
     fold: FoldOption = "",
     seed: SeedOption = 0,
     emotions: EmotionsOption = "",
+    speakers_from: SpeakersOption = "",
     with_: WithOption = "",
     imbalance: ImbalanceOption = 1.0,
     epochs: EpochsOption = None,
@@ -81,7 +83,7 @@ def train(
             f"{recipe!r} names {len(chosen)} recipes; train takes one. "
             "`emelia study` compares several."
         )
-    data = open_corpus(corpus, emotions)
+    data = open_corpus(corpus, emotions, speakers_from=speakers_from)
     parts, audits = divide(data, split or usual_split(data), imbalance, with_)
     fold = fold_of(parts, fold).name
 
@@ -113,6 +115,7 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Write every answer to this JSON file.", show_default=False)
     ] = None,
+    speakers_from: SpeakersOption = "",
 ) -> None:
     """Test a trained network on a corpus.
 
@@ -126,7 +129,7 @@ def evaluate(
     from emelia.learn.training.runs import load_run
 
     trained = load_run(run)
-    data = open_corpus(corpus, apart=trained.classes)
+    data = open_corpus(corpus, apart=trained.classes, speakers_from=speakers_from)
     found = ask(trained, data)
     if found.seen:
         console.warn(

@@ -12,7 +12,14 @@ import typer
 
 from emelia import console
 from emelia.cli.common import divide, fold_of, open_corpus, settings, usual_split, warn_of_bands
-from emelia.cli.options import CorpusArgument, DeviceOption, EmotionsOption, EpochsOption, SetOption
+from emelia.cli.options import (
+    CorpusArgument,
+    DeviceOption,
+    EmotionsOption,
+    EpochsOption,
+    SetOption,
+    SpeakersOption,
+)
 from emelia.cli.progress import Bars
 from emelia.config import Recipe, recipe_toml
 from emelia.corpora.splits.scheme import Split
@@ -60,6 +67,7 @@ def tune(
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of the test at the end.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the search.")] = 0,
     emotions: EmotionsOption = "",
+    speakers_from: SpeakersOption = "",
     epochs: EpochsOption = None,
     set_: SetOption = None,
     out: Annotated[
@@ -84,7 +92,7 @@ def tune(
     warn_of_bands(chosen)
     if len(chosen) != 1:
         raise ConfigError(f"{recipe!r} names {len(chosen)} recipes; tune takes one.")
-    data = open_corpus(corpus, emotions)
+    data = open_corpus(corpus, emotions, speakers_from=speakers_from)
     parts, audits = divide(data, split or usual_split(data))
     outer = _outer(parts, fold)
     folder = out or Path("runs") / f"{data.name}-{chosen[0].name}-tuned"

@@ -9,6 +9,7 @@ recordings, and most of the different words, name an emotion.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,7 +91,12 @@ def emotion_in(text: str) -> str:
 
 def emotions_in(text: str) -> list[str]:
     """The emotions among the words of a name, in their order."""
-    return [word for found in _WORD.findall(text) if (word := canonical(found)) in EMOTIONS]
+    return [word for found in words_of(text) if (word := canonical(found)) in EMOTIONS]
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a name; macOS writes accents as letters of their own, which are none."""
+    return _WORD.findall(unicodedata.normalize("NFC", text))
 
 
 def level_at(file: Path, place: Place | None) -> int | None:
@@ -137,7 +143,7 @@ class _Cutter:
     def texts(self, file: Path, cut: str) -> Sequence[str]:
         if cut == _FOLDERS:
             return file.parts[:-1]
-        return _WORD.findall(file.stem) if cut == _WORDS else file.stem.split(cut)
+        return words_of(file.stem) if cut == _WORDS else file.stem.split(cut)
 
     def parts(self, file: Path, cut: str) -> list[Part]:
         return [self.understood(text) for text in self.texts(file, cut)]
@@ -149,7 +155,7 @@ def _folder(name: str) -> Part:
 
 
 def _part_of_name(text: str) -> Part:
-    return "".join(_WORD.findall(text)).lower(), emotion_in(text)
+    return "".join(words_of(text)).lower(), emotion_in(text)
 
 
 def _tallies(files: Sequence[Path], cuts: Sequence[str], cutter: _Cutter) -> dict[Place, Tally]:

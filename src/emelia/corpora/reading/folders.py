@@ -10,6 +10,7 @@ finds the speakers. Where two words of a path may be the emotion, a note says wh
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ from emelia.corpora.reading.emotion_search import (
     emotion_in,
     emotions_in,
     level_at,
+    words_of,
 )
 from emelia.corpora.reading.speaker_names import is_no_speaker, is_numbered_speaker
+from emelia.corpora.reading.speaker_rules import speakers_by_rule
 from emelia.corpora.reading.speaker_search import EmotionSource, Sources, abridged, find_speakers
 from emelia.corpora.records import UNKNOWN_SPEAKER, Fields, Labels
 from emelia.emotions import EMOTIONS, canonical
@@ -33,19 +36,43 @@ _SETTLE = "write a manifest.csv with the columns file, emotion, speaker"
 _NOWHERE = "lies in no folder that names its emotion"
 
 
-def read_folders(files: Sequence[Path]) -> Labels:
-    """Label files by their folders, or by their names where the folders are speakers."""
+def read_folders(files: Sequence[Path], speakers_from: str = "") -> Labels:
+    """Label files by their folders, or by their names where the folders are speakers.
+
+    Args:
+        files: relative to the corpus folder.
+        speakers_from: the rule of `speaker_rules`; empty: found by `speaker_search`.
+    """
+    composed = {Path(unicodedata.normalize("NFC", str(file))): file for file in files}
+    if len(composed) < len(files):  # both ways of writing accents in one folder
+        composed = {file: file for file in files}
+    labels = _labels(list(composed), speakers_from)
+    labels.fields = {composed[file]: fields for file, fields in labels.fields.items()}
+    labels.reasons = {composed[file]: reason for file, reason in labels.reasons.items()}
+    return labels
+
+
+def _labels(files: Sequence[Path], speakers_from: str) -> Labels:
     labels = Labels()
     reading = _read(files)
     sources = reading.sources
     labels.reasons = {file: _reason(file) for file in files if file not in sources}
-    found = find_speakers(sources)
+    if not sources:
+        return labels
+    found = speakers_by_rule(sources, speakers_from) if speakers_from else find_speakers(sources)
     for file, one in sources.items():
         speaker = found.speakers.get(file, UNKNOWN_SPEAKER)
         labels.fields[file] = Fields(one.emotion, speaker)
-    if sources:
-        labels.notes = [*_notes(sources, len(labels.reasons)), *_doubts(reading), found.note]
+        labels.words |= {word: one.emotion for word in _written(file, one)}
+    labels.notes = [*_notes(sources, len(labels.reasons)), *_doubts(reading), found.note]
     return labels
+
+
+def _written(file: Path, one: EmotionSource) -> list[str]:
+    """The words of a path that tell its emotion, as they are written."""
+    if one.level is not None:
+        return [file.parts[one.level]]
+    return [word for word in words_of(file.stem) if canonical(word) == one.emotion]
 
 
 @dataclass(frozen=True)

@@ -10,34 +10,27 @@ $EMELIA_CORPORA and where `emelia corpora fetch` puts it. Places joined by `+` a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from emelia.audio.files import EXPECTED
-from emelia.caches import cache_root
-from emelia.corpora.known import CORPORA, demo
-from emelia.corpora.paths import corpus_folder
-from emelia.corpora.reading.audformat import read_audformat
-from emelia.corpora.reading.conversion import read_notes
 from emelia.corpora.reading.copies import describe_copies, without_copies
+from emelia.corpora.reading.datasets.conversion import read_notes
 from emelia.corpora.reading.folders import read_folders
-from emelia.corpora.reading.huggingface import read_hugging_face
 from emelia.corpora.reading.joining import join, merge, restrict
 from emelia.corpora.reading.manifest import read_manifest
+from emelia.corpora.reading.mixtures import kinds_of, left_out, mixture_in
+from emelia.corpora.reading.places import Place, divided, resolve
+from emelia.corpora.reading.registry import TABLE_READERS, files_of, readers
 from emelia.corpora.reading.warnings import differences, duplicates
 from emelia.corpora.records import Corpus, CorpusSpec, Labels, Rejected, Utterance
 from emelia.corpora.scan import OnProgress, Scan, audio_files, scan
-from emelia.emotions import canonical
+from emelia.emotions import canonical, renamed
 from emelia.errors import CorpusError
-from emelia.storage import expanded
-from emelia.text import nearest
 
-UNNAMED = ("manifest", "folders")  # readers of corpora that are not known by name
-TABLE_READERS = {
-    "hf": read_hugging_face,
-    "audformat": read_audformat,
-}  # of data sets kept as tables
+_HINT = " If the files hold the segments alone, say so: 'manifest.csv?start=&end=&duration='."
 
 
 def read_corpus(
@@ -47,6 +40,7 @@ def read_corpus(
     *,
     complete: bool = True,
     apart: Sequence[str] = (),
+    speakers_from: str = "",
 ) -> Corpus:
     """Read a corpus: `demo`, a name, a folder, a manifest, `READER:PATH`, or several with `+`.
 
@@ -57,33 +51,52 @@ def read_corpus(
             one, such as RAVDESS's calm as neutral, stays a class if it is named here.
         complete: raise an error where the corpus lacks one of these classes.
         apart: further emotions that stay classes, without leaving out others.
+        speakers_from: `folder`, `none` or a regular expression on paths, which tells the speakers
+            of clips of which neither a known corpus nor a table does; empty: found by names.
 
     Raises:
         CorpusError: there is no such place, or no recording in it can be used.
+        ConfigError: `speakers_from` tells no speaker.
         MissingExtraError: `demo` needs eSpeak NG, which is not installed.
     """
     wanted = [canonical(name) for name in emotions]
-    places = _places(where)
     apart = [*wanted, *map(canonical, apart)]
-    corpora = [merge(_read_one(place, on_progress), apart) for place in places]
+    found = [_read_place(place, on_progress, speakers_from) for place in divided(where)]
+    corpora = [merge(corpus, apart) for read, _ in found for corpus in read]
     corpus = join(corpora) if len(corpora) > 1 else corpora[0]
+    notes = [note for _, some in found for note in some]
+    corpus = replace(corpus, warnings=(*notes, *corpus.warnings))
     return restrict(corpus, wanted if complete else [e for e in wanted if e in corpus.emotions])
 
 
-def _places(where: str | Path) -> Sequence[str | Path]:
-    """Divide places joined by `+`; an existing path may have a + in its name."""
-    if isinstance(where, Path) or "+" not in where or os.path.exists(expanded(where)):
-        return [where]
-    places = [place.strip() for place in where.split("+")]
-    if not all(places):
-        raise CorpusError(f"{where}: expected a place on either side of each +, as in aesdd+nemo.")
-    return places
-
-
-def _read_one(where: str | Path, on_progress: OnProgress | None) -> Corpus:
-    reader, path = _resolve(where)
+def _read_place(
+    where: str | Path, on_progress: OnProgress | None, speakers_from: str
+) -> tuple[list[Corpus], Sequence[str]]:
+    """The corpora at a place, and notes on them all; several where a folder holds several."""
+    place = resolve(where)
     # Not resolved: the name of a link is the name of the corpus.
-    root, spec, labels = _label(reader, Path(os.path.abspath(path)))
+    path = Path(os.path.abspath(place.path))
+    passed: list[str] = []
+    searched = path.is_dir() and place.reader not in TABLE_READERS
+    files = audio_files(path, passed) if searched else []
+    mixture = mixture_in(path, files) if not place.reader else None
+    if mixture is None:
+        labelled = _label(replace(place, path=path), files, speakers_from, passed)
+        return [_read_one(path, *labelled, on_progress)], ()
+    return [
+        _read_one(part.root, part.root, part.spec, _labels_of(part.spec, part.root, part.files),
+                  on_progress)
+        for part in mixture.parts
+    ], [*mixture.notes, *passed]  # fmt: skip
+
+
+def _read_one(
+    path: Path,
+    root: Path,
+    spec: CorpusSpec | None,
+    labels: Labels,
+    on_progress: OnProgress | None,
+) -> Corpus:
     _leave_out_bad_names(labels)
     if not labels.fields:
         file, reason = next(iter(labels.reasons.items()))
@@ -92,12 +105,12 @@ def _read_one(where: str | Path, on_progress: OnProgress | None) -> Corpus:
             f"({file}: {reason}). Put them into a folder per emotion, or write a manifest.csv "
             "with the columns file, emotion, speaker."
         )
-    found = scan(root, labels.fields, on_progress)
+    found = scan(root, labels.fields, on_progress, labels.spans)
     if not found.digests:
         file, reason = next(iter(found.reasons.items()))
         raise CorpusError(
             f"{path}: {_none(len(found.reasons), 'can be used', 'cannot be used')} "
-            f"({file}: {reason.rstrip('.')})."
+            f"({file}: {reason.rstrip('.')}).{_HINT if labels.spans else ''}"
         )
     own = path.stem if path.is_file() and path.stem != "manifest" else root.name
     return _assemble(spec.name if spec else own, root, spec, labels, found)
@@ -108,66 +121,32 @@ def _none(recordings: int, is_so: str, is_not: str) -> str:
     return f"its only recording {is_not}" if one else f"none of its {recordings} recordings {is_so}"
 
 
-def _resolve(where: str | Path) -> tuple[str, Path]:
-    """The reader asked for (empty: choose by the files) and an existing path."""
-    text = os.fspath(where)
-    if where == "demo":
-        folder = cache_root() / f"demo-{demo.VERSION}"
-        demo.make_demo(folder)
-        return "demo", folder
-    path = expanded(text)
-    if os.path.exists(path):
-        return "", path
-    head, colon, rest = text.partition(":")
-    if colon and head in TABLE_READERS and isinstance(where, str):
-        return head, TABLE_READERS[head](rest)
-    if isinstance(where, str) and text in CORPORA and (found := corpus_folder(text)):
-        return text, found
-    if colon and isinstance(where, str) and os.path.exists(expanded(rest)):
-        if head not in _readers():
-            raise CorpusError(f"{text}: there is no reader {head!r}{_known(head, _readers())}")
-        return head, expanded(rest)
-    if text in CORPORA:
-        raise CorpusError(
-            f"{text}: emelia knows this corpus but not where it is; give its folder, or let "
-            f"EMELIA_CORPORA name the folder that holds it. To get it, {_advice(CORPORA[text])}. "
-            f"Its homepage is {CORPORA[text].homepage}"
-        )
-    if os.sep in text or colon or isinstance(where, Path):
-        raise CorpusError(f"{text}: no such folder. Check the path, or try the corpus 'demo'.")
-    raise CorpusError(f"{text}: no such folder, and no corpus of that name{_known(text, CORPORA)}")
-
-
-def _advice(spec: CorpusSpec) -> str:
-    return f"run: emelia corpora fetch {spec.name}" if spec.source else spec.obtain
-
-
-def _label(reader: str, path: Path) -> tuple[Path, CorpusSpec | None, Labels]:
+def _label(
+    place: Place, files: Sequence[Path], speakers_from: str, passed: Sequence[str]
+) -> tuple[Path, CorpusSpec | None, Labels]:
     """Corpus folder, spec and labels, by the reader asked for or the one that fits best."""
+    reader, path = place.reader, place.path
     if path.is_file():
         if reader in ("", "manifest"):
-            return path.parent, None, read_manifest(path)
+            return path.parent, None, read_manifest(path, place.columns, speakers_from)
         raise CorpusError(f"{path}: a file; the reader {reader!r} expects a folder.")
     if reader in TABLE_READERS:
-        labels = read_manifest(path / "manifest.csv")
+        labels = read_manifest(path / "manifest.csv", None, speakers_from)
         labels.notes += read_notes(path)
         return path, None, labels
-    passed: list[str] = []
-    files = audio_files(path, passed)
-    spec = _readers()[reader] if reader else _best_spec(files)
+    spec = readers()[reader] if reader else _best_spec(files)
     if files and spec is not None:
-        label = spec.label or partial(_by_name, spec)
-        return path, spec, _noted(label(path, files), passed)
+        return path, spec, _noted(_labels_of(spec, path, files), passed)
     manifest = path / "manifest.csv"  # may list files outside the folder
     if reader == "manifest" or (not reader and manifest.is_file()):
-        return path, None, read_manifest(manifest)
+        return path, None, read_manifest(manifest, place.columns, speakers_from)
     if not files:
         raise CorpusError(
             f"{path}: no recordings in this folder or those inside it; expected {EXPECTED}. "
             + "".join(f"{line}. " for line in passed)
             + f"A data set in Parquet or Arrow files is read as hf:{path}"
         )
-    return path, None, _noted(read_folders(files), passed)
+    return path, None, _noted(_labels_of_folders(path, files, speakers_from), passed)
 
 
 def _noted(labels: Labels, passed: Sequence[str]) -> Labels:
@@ -177,14 +156,27 @@ def _noted(labels: Labels, passed: Sequence[str]) -> Labels:
 
 def _best_spec(files: Sequence[Path]) -> CorpusSpec | None:
     """The known corpus whose names fit most files, if they fit more than half."""
-    specs = [spec for spec in _readers().values() if spec is not None]
-    fits = {spec.name: sum(spec.parse(file) is not None for file in files) for spec in specs}
-    best = max(specs, key=lambda spec: fits[spec.name])
+    fits = files_of(files)
+    best = max(fits, key=lambda name: len(fits[name]), default="")
     # A folder may hold other files, too; with fewer than half it is not this corpus.
-    return best if 2 * fits[best.name] > len(files) else None
+    return readers()[best] if best and 2 * len(fits[best]) > len(files) else None
 
 
-def _by_name(spec: CorpusSpec, _root: Path, files: Sequence[Path]) -> Labels:
+def _labels_of(spec: CorpusSpec, root: Path, files: Sequence[Path]) -> Labels:
+    return (spec.label or partial(_by_name, spec))(root, files)
+
+
+def _labels_of_folders(root: Path, files: Sequence[Path], speakers_from: str) -> Labels:
+    labels = read_folders(files, speakers_from)
+    for name, found in kinds_of(files).items():
+        labels.notes.append(
+            f"{len(found)} recordings have names of {name}'s. To read them as what they are, join "
+            f"the folders by +, or give {name}:{root} for these alone."
+        )
+    return labels
+
+
+def _by_name(spec: CorpusSpec, root: Path, files: Sequence[Path]) -> Labels:
     labels = Labels()
     for file in files:
         fields = spec.parse(file)
@@ -197,6 +189,8 @@ def _by_name(spec: CorpusSpec, _root: Path, files: Sequence[Path]) -> Labels:
             f"{len(labels.reasons)} of {len(files)} recordings have names that are not "
             f"{spec.name}'s and were left out."
         )
+    kinds = kinds_of(list(labels.reasons))
+    labels.notes += [left_out(root, found, {name: found}) for name, found in kinds.items()]
     return labels
 
 
@@ -217,20 +211,24 @@ def _assemble(
     utterances, copies = without_copies(
         Utterance(
             id=file.as_posix(),
-            path=root / file,
+            path=root / recording,
             emotion=fields.emotion,
             speaker=fields.speaker,
             sentence=fields.sentence,
             take=fields.take,
             gender=fields.gender,
             digest=found.digests[file],
+            span=span,
+            part=fields.part,
         )
         for file, fields in sorted(labels.fields.items(), key=lambda item: item[0].as_posix())
         if file in found.digests
+        for recording, span in [labels.spans.get(file, (file, None))]
     )
     reasons = sorted({**labels.reasons, **found.reasons}.items())
     rejected = tuple(Rejected(root / file, reason) for file, reason in reasons)
     notes = [
+        *filter(None, [renamed(labels.words)]),
         *labels.notes,
         *found.notes,
         *describe_copies(utterances, copies),
@@ -238,14 +236,3 @@ def _assemble(
         *duplicates(utterances),
     ]
     return Corpus(name, root, utterances, rejected, spec, tuple(notes), copies=copies)
-
-
-def _readers() -> dict[str, CorpusSpec | None]:
-    """All readers by name; manifest and folders have no spec."""
-    return {**CORPORA, **dict.fromkeys(UNNAMED)}
-
-
-def _known(name: str, among: Iterable[str]) -> str:
-    names = sorted(among)
-    near = nearest(name, names)
-    return (f"; did you mean {near}?" if near else ".") + f" Known are: {', '.join(names)}."

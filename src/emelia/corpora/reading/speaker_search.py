@@ -26,7 +26,8 @@ from emelia.emotions import EMOTIONS, canonical
 
 _REMEDY = (
     "so speaker-independent splits are impossible. Put each speaker's files into a folder of "
-    "their own, name the files SPEAKER_..., or write a manifest with a column speaker."
+    "their own, name the files SPEAKER_..., say it by --speakers-from, or write a manifest with a "
+    "column speaker."
 )
 
 
@@ -58,13 +59,17 @@ def find_speakers(sources: Sources) -> SpeakersFound:
             continue
         reason = doubts(names, sources)
         if not reason:
-            speakers = sorted(set(names.values()))
-            return SpeakersFound(
-                f"Speakers are taken from the {where}: {abridged(speakers)}.", names
-            )
+            return SpeakersFound(f"Speakers are taken from the {where}: {shown(names)}.", names)
         doubt = reason  # that of the last rule, on file names, is reported
     said = doubt or "Neither folders nor file names tell who speaks"
     return SpeakersFound(f"{said}, {_REMEDY}")
+
+
+def shown(speakers: Mapping[Path, str]) -> str:
+    """The speakers, and a file of the first: `anna, ben (anna in sad/anna_1.wav)`."""
+    names = sorted(set(speakers.values()))
+    file = min(file for file, name in speakers.items() if name == names[0])
+    return f"{abridged(names)} ({names[0]} in {file.as_posix()})"
 
 
 def abridged(names: Sequence[str], most: int = 8) -> str:

@@ -17,8 +17,8 @@ def founding_document(corpus: Corpus, name: str) -> Split:
     # Sizes from the whole, so that rounding happens once: 604 clips give 423, 121, 60.
     clips = len(corpus.utterances)
     test = round(0.1 * clips)
-    rest, tested = _draw(corpus.utterances, test)
-    train, validation = _draw(rest, round(0.2 * clips))
+    rest, tested = draw(corpus.utterances, test)
+    train, validation = draw(rest, round(0.2 * clips))
     protocol = (
         "70/20/10 stratified at random (random_state 42), as in the founding document; "
         "speakers and sentences are shared."
@@ -30,9 +30,9 @@ def author(corpus: Corpus, name: str) -> Split:
     """The founding study's split: 80/20, tested after every epoch."""
     # The order in which the author listed the files is unknown; by name is the natural guess.
     by_name = sorted(corpus.utterances, key=lambda u: (u.path.name, u.id))
-    rest, test = _draw(by_name, 0.2)
+    rest, test = draw(by_name, 0.2)
     # He had no validation part, so this trains on an eighth fewer clips than he did.
-    train, validation = _draw(rest, len(rest) // 8)
+    train, validation = draw(rest, len(rest) // 8)
     protocol = (
         "80/20 stratified at random (random_state 42) over files sorted by name, as its author "
         "did; an eighth of the 80 % validates; speakers and sentences are shared."
@@ -55,13 +55,13 @@ def random_75_25(corpus: Corpus, name: str) -> Split:
     )
     folds = []
     for number, seed in enumerate(seeds, 1):
-        rest, test = _draw(corpus.utterances, 0.25, seed)
-        train, validation = _draw(rest, len(rest) // 8, seed)
+        rest, test = draw(corpus.utterances, 0.25, seed)
+        train, validation = draw(rest, len(rest) // 8, seed)
         folds.append(_sorted_fold(str(number), train, validation, test))
     return Split(name, protocol, tuple(folds))
 
 
-def _draw(
+def draw(
     utterances: Sequence[Utterance], size: int | float, seed: int = _SEED
 ) -> tuple[list[Utterance], list[Utterance]]:
     """Draw a stratified part of the clips at random; returns the rest and the part."""

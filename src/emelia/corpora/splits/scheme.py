@@ -11,6 +11,7 @@ class, which the audit tells.
     language        leave one language out, of joined corpora: one fold for each language
     sentence        5 folds with disjoint sentences
     published       the fixed speakers of published figures, where there are any
+    column          the parts that a table's column `split` tells, or the files of a data set
     list:FILE.toml  speakers listed in a file: train, validation and test, or folds
     founding-70-20-10   the founding document's random split; speakers and sentences shared
     random-75-25    5 random draws; speakers and sentences shared
@@ -23,7 +24,7 @@ import re
 from collections.abc import Callable
 
 from emelia.corpora.records import Corpus, Fold, Split
-from emelia.corpora.splits import by_clip, by_corpus, by_speaker
+from emelia.corpora.splits import by_clip, by_corpus, by_speaker, official
 from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS, audit, audit_lines
 from emelia.errors import EmeliaError, SplitError
 from emelia.text import did_you_mean
@@ -45,6 +46,7 @@ _FIXED: dict[str, Callable[[Corpus, str], Split]] = {
     "language": by_corpus.language,
     "sentence": by_speaker.sentence,
     "published": by_speaker.published,
+    "column": official.column,
     "founding-70-20-10": by_clip.founding_document,
     "random-75-25": by_clip.random_75_25,
     "author-80-20": by_clip.author,

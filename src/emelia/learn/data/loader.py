@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from emelia.audio import prepare
-from emelia.audio.window_starts import window_starts
+from emelia.audio.excerpts import Span, window_starts
 from emelia.caches import cache_root
 from emelia.config import SAMPLE_RATE, FeatureConfig, Recipe, digest
 from emelia.config.fields import values_of
@@ -77,7 +77,10 @@ class Loader:
         self.classes = tuple(classes)
         self.front_end = FrontEnd(recipe.features)
         self.cache = ArrayCache(cache_root() / "features")
-        self._wave: tuple[Path, Array] = (Path(), np.zeros(0, np.float32))
+        self._wave: tuple[tuple[Path, Span | None], Array] = (
+            (Path(), None),
+            np.zeros(0, np.float32),
+        )
 
     def load(
         self, utterances: Sequence[Utterance], tick: Callable[[int], None] | None = None
@@ -141,9 +144,10 @@ class Loader:
 
     def _prepared(self, utterance: Utterance) -> Array:
         """Return the waveform after the recipe's audio steps; the last one is kept for copies."""
-        if self._wave[0] != utterance.path:
+        clip = (utterance.path, utterance.span)
+        if self._wave[0] != clip:
             wave, rate = decode_again(utterance)
-            self._wave = (utterance.path, prepare(wave, rate, self.recipe.audio))
+            self._wave = (clip, prepare(wave, rate, self.recipe.audio))
         return self._wave[1]
 
 

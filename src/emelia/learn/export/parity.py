@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from emelia.audio import Wave, decode, prepare, resample
-from emelia.audio.window_starts import window_starts
+from emelia.audio.excerpts import window_starts
 from emelia.config import SAMPLE_RATE
 from emelia.corpora import Utterance
 from emelia.errors import AudioError, MissingExtraError, ModelError

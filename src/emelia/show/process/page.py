@@ -17,6 +17,7 @@ from emelia import __version__
 from emelia.audio import decode
 from emelia.config import AudioConfig
 from emelia.corpora import Corpus, Utterance
+from emelia.corpora.scan import decode_again
 from emelia.errors import CorpusError
 from emelia.show.explore.workers import work
 from emelia.show.page import Figures, Picture, check_extras, data_uri, file_name, render, wav
@@ -147,7 +148,7 @@ def write_corpus(found: Evidence, folder: Path, command: str = "") -> Path:
             pictures.append(figures.picture(drawn, name, label, alt))
     heard = []
     for number, (clip, why) in enumerate(_telling(found)):
-        made = listen_to(clip.path, found.config)
+        made = stages(*decode_again(clip), found.config)
         figures.picture(plots.overview(made), f"stages-{number}", "", "")
         heard.append(_shown(clip.id, why, made))
     return _write(

@@ -67,7 +67,8 @@ def recordings(sample: Cell, places: Sequence[str]) -> dict[str, Path]:
 
 
 def _by_id(corpus: Corpus) -> dict[str, Path]:
-    return {u.id: u.path for u in corpus.utterances}
+    # Of a segment the page would play the whole recording.
+    return {u.id: u.path for u in corpus.utterances if u.span is None}
 
 
 def mistakes(row: Row, most: int) -> list[ClipAnswer]:

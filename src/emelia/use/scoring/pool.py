@@ -21,6 +21,7 @@ from typing import NamedTuple, Self
 from emelia.audio.channels import Channel
 from emelia.errors import AudioError, EmeliaError
 from emelia.processes import one_thread_each
+from emelia.use.inputs import Recording, path_of
 from emelia.use.recognizer import Prediction, Recognizer, load
 from emelia.use.scoring.journal import Row
 
@@ -28,7 +29,7 @@ from emelia.use.scoring.journal import Row
 class Outcome(NamedTuple):
     """What became of a recording: a row for each channel, or the reason why there is none."""
 
-    path: str
+    asked: Recording
     rows: dict[str, Row]  # by channel; the only one is called ""
     reason: str = ""
     warnings: tuple[str, ...] = ()
@@ -45,7 +46,7 @@ class _Worker:
     process: SpawnProcess
     pipe: Connection
     ready: bool = False  # its model is loaded
-    chunk: list[str] = field(default_factory=list)
+    chunk: list[Recording] = field(default_factory=list)
 
 
 class Pool:
@@ -70,8 +71,8 @@ class Pool:
             worker.process.join()
             worker.pipe.close()
 
-    def answers(self, chunks: Iterable[list[str]]) -> Iterator[list[Outcome]]:
-        """Yield the answers to each chunk of paths, in the order they are finished.
+    def answers(self, chunks: Iterable[list[Recording]]) -> Iterator[list[Outcome]]:
+        """Yield the answers to each chunk of recordings, in the order they are finished.
 
         Raises:
             EmeliaError: no process lives long enough to begin.
@@ -87,7 +88,7 @@ class Pool:
             for pipe in connection.wait(list(busy)):
                 yield self._hear(busy[pipe], todo)  # type: ignore[index]
 
-    def _hear(self, worker: _Worker, todo: deque[list[str]]) -> list[Outcome]:
+    def _hear(self, worker: _Worker, todo: deque[list[Recording]]) -> list[Outcome]:
         try:
             answers: list[Outcome] = worker.pipe.recv()
         except (EOFError, OSError):
@@ -95,7 +96,7 @@ class Pool:
         worker.ready, worker.chunk = True, []
         return answers
 
-    def _replace(self, dead: _Worker, todo: deque[list[str]]) -> list[Outcome]:
+    def _replace(self, dead: _Worker, todo: deque[list[Recording]]) -> list[Outcome]:
         """Start another process for one that ended; not for one that never became ready."""
         dead.process.join()
         dead.pipe.close()
@@ -111,7 +112,7 @@ class Pool:
         if len(dead.chunk) == 1:
             reason = f"the process that read it {_ending(dead.process)}"
             return [Outcome(dead.chunk[0], {}, reason)]
-        todo.extend([path] for path in dead.chunk)
+        todo.extend([one] for one in dead.chunk)
         return []
 
     def _start(self) -> None:
@@ -130,19 +131,19 @@ def _work(pipe: Connection, model: str, emotions: Sequence[str] | None, channel:
         with contextlib.suppress(EOFError, ConnectionError):
             while True:
                 pipe.send(answers)
-                paths: list[str] = pipe.recv()
-                told = recognizer.by_channel(paths, threads=1, channel=channel)
-                answers = [_answer(*two, recognizer) for two in zip(paths, told, strict=True)]
+                asked: list[Recording] = pipe.recv()
+                told = recognizer.by_channel(asked, threads=1, channel=channel)
+                answers = [_answer(*two, recognizer) for two in zip(asked, told, strict=True)]
     except MemoryError:
         sys.exit(_NO_MEMORY)
 
 
-def _answer(path: str, told: dict[str, Prediction] | AudioError, by: Recognizer) -> Outcome:
+def _answer(asked: Recording, told: dict[str, Prediction] | AudioError, by: Recognizer) -> Outcome:
     if isinstance(told, AudioError):
-        return Outcome(path, {}, str(told).removeprefix(f"{path}: "))
+        return Outcome(asked, {}, str(told).removeprefix(f"{path_of(asked)}: "))
     rows = {name: answer.row(by.emotions, decimals=6) for name, answer in told.items()}
     warnings = dict.fromkeys(text for answer in told.values() for text in answer.warnings)
-    return Outcome(path, rows, "", tuple(warnings))
+    return Outcome(asked, rows, "", tuple(warnings))
 
 
 def _ending(process: SpawnProcess) -> str:

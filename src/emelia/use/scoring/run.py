@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -24,13 +24,21 @@ from emelia.errors import StorageError
 from emelia.storage import ensure_writable
 from emelia.use.answer import COLUMNS
 from emelia.use.bundled import find_model
-from emelia.use.inputs import recordings
+from emelia.use.inputs import (
+    Recording,
+    has_segments,
+    key_of,
+    path_of,
+    place_of,
+    recordings,
+)
 from emelia.use.recognizer import load
 from emelia.use.scoring import score_files
 from emelia.use.scoring.journal import Journal, Mark, mark_of
 from emelia.use.scoring.pool import Pool
 
 _CHUNK_FILES = 16  # of like length, answered at once by one process
+_CHUNK_EXCERPTS = 256  # of one recording
 _CHUNK_BYTES = 32_000_000  # or so many, of all its files
 _SECONDS = COLUMNS.index("seconds") - 1  # its place in a row, which has no path
 
@@ -97,7 +105,7 @@ def score(
     write = score_files.writer(out)
     recognizer = load(model, emotions=emotions)
     passed: list[str] = []
-    names = recordings(where, passed.append)
+    asked = recordings(where, passed.append)
     file = find_model(model)
     about = {
         # With its digest: a model of the same name may have been trained again since.
@@ -115,73 +123,96 @@ def score(
             "Choose another name, or delete it."
         )
     with Journal(journal_file, about) as journal:
-        tally = _fill(journal, names, (str(file), emotions, channel), jobs, on_progress)
+        tally = _fill(journal, asked, (str(file), emotions, channel), jobs, on_progress)
         tally.warnings[:0] = passed
-        write(out, score_files.column_names(recognizer.emotions), _rows(names, journal))
-        _write_failures(out.with_suffix(".failures.csv"), names, journal)
+        place = [*place_of("", has_segments(asked))]
+        names = score_files.column_names(recognizer.emotions, place)
+        write(out, names, _rows(asked, journal))
+        _write_failures(out.with_suffix(".failures.csv"), asked, journal)
     return tally
 
 
 def _fill(
     journal: Journal,
-    names: Sequence[str],
+    asked: Sequence[Recording],
     recognizer: tuple[str, Sequence[str] | None, Channel],
     jobs: int,
     on_progress: Callable[[Tally], None] | None,
 ) -> Tally:
     """Score the recordings that the journal does not have."""
-    marks = {name: mark for name in names if not journal.has(name, mark := mark_of(name))}
-    tally = Tally(len(names), len(names) - len(marks), time.perf_counter())
+    marks = {
+        one: mark for one in asked if not journal.has(key_of(one), mark := mark_of(path_of(one)))
+    }
+    tally = Tally(len(asked), len(asked) - len(marks), time.perf_counter())
     tell = on_progress or (lambda _: None)
     tell(tally)
     chunks = _chunks(marks, jobs)
     with Pool(*recognizer, min(jobs, len(chunks))) as pool:
         for answers in pool.answers(chunks):
-            for path, rows, reason, warnings in answers:
-                tally.warnings += [f"{path}: {text}" for text in warnings]
+            for one, rows, reason, warnings in answers:
+                tally.warnings += [f"{one}: {text}" for text in warnings]
                 if not rows:
-                    journal.add_failure(path, reason)
+                    journal.add_failure(key_of(one), reason)
                     tally.failed += 1
                 else:
-                    journal.add(path, marks[path], rows)
+                    journal.add(key_of(one), marks[one], rows)
                     tally.scored += 1
                     tally.heard += next(iter(rows.values()))[_SECONDS]
             tell(tally)
     return tally
 
 
-def _chunks(marks: Mapping[str, Mark], jobs: int) -> list[list[str]]:
+def _chunks(marks: Mapping[Recording, Mark], jobs: int) -> list[list[Recording]]:
     """Chunks of recordings of like length, so that batches need little padding.
 
-    The length is not known before decoding; the bytes of files of one kind stand for it. The
-    chunks are shuffled, or the short ones would be first and the time left told too short.
+    The length is not known before decoding; the bytes of files of one kind stand for it. Excerpts
+    of one recording stay together, as it is decoded once for all of them. The chunks are shuffled,
+    or the short ones would be first and the time left told too short.
     """
-    chunks: list[list[str]] = []
-    most, room = min(_CHUNK_FILES, len(marks) // (4 * jobs) + 1), 0
-    for name in sorted(marks, key=lambda name: (os.path.splitext(name)[1], marks[name][0])):
-        size = marks[name][0]
-        if not chunks or size > room or len(chunks[-1]) == most:
+    chunks: list[list[Recording]] = []
+    most, room, last = min(_CHUNK_FILES, len(marks) // (4 * jobs) + 1), 0, ""
+    for one in sorted(marks, key=lambda one: _alike(one, marks[one])):
+        path, size = path_of(one), marks[one][0]
+        of_last = path == last and len(chunks[-1]) < _CHUNK_EXCERPTS
+        if not of_last and (not chunks or size > room or len(chunks[-1]) >= most):
             chunks.append([])
             room = _CHUNK_BYTES
-        chunks[-1].append(name)
-        room -= size
+        chunks[-1].append(one)
+        room -= 0 if of_last else size
+        last = path
     random.Random(0).shuffle(chunks)
     return chunks
 
 
-def _rows(names: Iterable[str], journal: Journal) -> Iterator[Sequence[Any]]:
+def _alike(one: Recording, mark: Mark) -> tuple[str, int, str]:
+    """Sort key of recordings of like length; excerpts of one recording are beside each other."""
+    excerpt = "" if isinstance(one, str) else one.path
+    return os.path.splitext(path_of(one))[1], mark[0], excerpt
+
+
+def _rows(asked: Sequence[Recording], journal: Journal) -> Iterator[Sequence[Any]]:
+    segments = has_segments(asked)
     return (
-        (_text(named(name, channel)), *row)
-        for name in names
-        for channel, row in journal.rows(name).items()
+        (*_place(one, segments, channel), *row)
+        for one in asked
+        for channel, row in journal.rows(key_of(one)).items()
     )
 
 
-def _write_failures(path: Path, names: Iterable[str], journal: Journal) -> None:
+def _place(one: Recording, segments: bool, channel: str = "") -> Sequence[Any]:
+    """The first cells of a row: path and, where some are segments, start and end."""
+    path, *times = place_of(one, segments).values()
+    return (_text(named(path, channel)), *times)
+
+
+def _write_failures(path: Path, asked: Sequence[Recording], journal: Journal) -> None:
     """List what could not be scored; no file where all could."""
-    failures = [(_text(name), reason) for name in names if (reason := journal.reason(name))]
+    segments = has_segments(asked)
+    failures = [
+        (*_place(one, segments), reason) for one in asked if (reason := journal.reason(key_of(one)))
+    ]
     if failures:
-        score_files.write_csv(path, ("path", "reason"), failures)
+        score_files.write_csv(path, (*place_of("", segments), "reason"), failures)
     else:
         path.unlink(missing_ok=True)
 

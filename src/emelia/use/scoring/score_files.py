@@ -1,7 +1,8 @@
 """Writes tables of scores row by row: CSV, or Parquet with the extra `scale`.
 
-Columns: path, emotion, confidence, unsure, seconds, speech (both in seconds), then the probability
-of each label. Where there is no speech the probabilities are empty (null).
+Columns: path (of segments also start and end), emotion, confidence, unsure, seconds, speech (both
+in seconds), then the probability of each label. Where there is no speech the probabilities are
+empty (null).
 """
 
 from __future__ import annotations
@@ -22,9 +23,15 @@ Write = Callable[[Path, Sequence[str], Iterable[Sequence[Any]]], None]
 _GROUP = 10_000  # rows of a Parquet row group
 
 
-def column_names(labels: Iterable[str]) -> tuple[str, ...]:
-    """Names of all columns; a label with the name of another column gets the prefix `p_`."""
-    return (*COLUMNS, *(f"p_{label}" if label in COLUMNS else label for label in labels))
+def column_names(labels: Iterable[str], place: Sequence[str] = COLUMNS[:1]) -> tuple[str, ...]:
+    """Names of all columns; a label with the name of another column gets the prefix `p_`.
+
+    Args:
+        labels: of the model.
+        place: the columns that tell where the sound is: path and, of segments, start and end.
+    """
+    fixed = (*place, *COLUMNS[1:])
+    return (*fixed, *(f"p_{label}" if label in fixed else label for label in labels))
 
 
 def writer(path: Path) -> Write:

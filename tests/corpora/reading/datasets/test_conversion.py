@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from emelia.audio import decode
 from emelia.caches import cache_root
 from emelia.corpora import read_corpus
 from emelia.errors import CorpusError, MissingExtraError
@@ -287,6 +289,62 @@ def test_a_row_with_a_cell_too_many_is_named(tmp_path: Path) -> None:
         read_corpus(f"hf:{tmp_path}")
 
 
+# What hubs have
+
+
+def test_a_row_without_audio_is_left_out_and_counted(tmp_path: Path) -> None:
+    cells = [None, *clips()[1:]]
+    corpus = read_corpus(f"hf:{save(table(audio=cells), tmp_path / 'emo/x.parquet')}")
+    assert len(corpus.utterances) == 3
+    assert "1 rows hold no audio and were left out." in corpus.warnings
+
+
+@pytest.mark.parametrize("numbers", [False, True])
+def test_most_of_several_raters_decide(tmp_path: Path, numbers: bool) -> None:
+    words = [["anger", "anger", "joy"], ["joy", "anger"], ["joy"], []]
+    names = ["anger", "joy"]
+    labels = [[names.index(w) for w in row] for row in words] if numbers else words
+    rows = pyarrow.table({"audio": clips(), "label": labels})
+    if numbers:
+        feature = {"feature": {"names": names, "_type": "ClassLabel"}, "_type": "Sequence"}
+        info = {"info": {"features": {"label": feature}}}
+        rows = rows.replace_schema_metadata({"huggingface": json.dumps(info)})
+    corpus = read_corpus(f"hf:{save(rows, tmp_path / 'emo/x.parquet')}")
+    assert corpus.counts() == {"anger": 1, "happiness": 1}
+    assert any("1 rows have several labels" in w and w.endswith("rows 2.") for w in corpus.warnings)
+    assert "1 rows have no label and were left out." in corpus.warnings
+
+
+@pytest.mark.parametrize("kind", [float, int])
+def test_decoded_audio_is_read(tmp_path: Path, kind: type) -> None:
+    rng = np.random.default_rng(0)
+    sounds = [(8_000 * rng.uniform(-1, 1, 1_600)).astype(int) for _ in range(4)]
+    full = 32_768.0
+    cells = [
+        {
+            "array": (s if kind is int else s / full).tolist(),
+            "sampling_rate": 16_000,
+            "path": None,
+        }
+        for s in sounds
+    ]
+    rows = pyarrow.table({"audio": cells, "label": ["sad", "sad", "angry", "angry"]})
+    corpus = read_corpus(f"hf:{save(rows, tmp_path / 'emo/x.parquet')}")
+    heard = [decode(u.path) for u in corpus.utterances]
+    assert {rate for _, rate in heard} == {16_000}
+    wanted = [s / full for s in sounds]
+    assert all(any(np.allclose(w, wave, atol=1e-4) for w in wanted) for wave, _ in heard)
+
+
+def test_official_parts_are_those_of_the_files(tmp_path: Path) -> None:
+    for seed, part in enumerate(("train", "validation", "test")):
+        cells = [{"bytes": sound(10 * seed + n), "path": None} for n in range(2)]
+        rows = pyarrow.table({"audio": cells, "label": ["sad", "angry"]})
+        save(rows, tmp_path / f"emo/data/{part}-00000-of-00001.parquet")
+    corpus = read_corpus(f"hf:{tmp_path / 'emo'}")
+    assert Counter(u.part for u in corpus.utterances) == {"train": 2, "validation": 2, "test": 2}
+
+
 # audformat
 
 HEADER = """name: emo
@@ -371,6 +429,28 @@ def test_tables_and_columns_of_a_database_can_be_named(database: Make) -> None:
     assert len(read_corpus(f"audformat:{root}?table=files&label=speaker").utterances) == 6
 
 
+def test_segments_of_a_database_are_clips(database: Make) -> None:
+    root = database()
+    (root / "db.emotion.csv").unlink()
+    header = HEADER.replace(
+        "  emotion:\n    type: filewise\n    columns:\n"
+        "      emotion: {scheme_id: emotion}\n      confidence: {}\n",
+        "",
+    )
+    (root / "db.yaml").write_text(header)
+    rows = [
+        "wav/03a00Wa.wav,0 days 00:00:00,0 days 00:00:00.02,anger",
+        "wav/03a00Wa.wav,0 days 00:00:00.02,NaT,happiness",
+        "wav/03a01Wa.wav,0 days 00:00:00,NaT,happiness",
+    ]
+    (root / "db.seg.csv").write_text("\n".join(["file,start,end,emotion", *rows]) + "\n")
+    corpus = read_corpus(f"audformat:{root}")
+    assert sorted((u.emotion, u.speaker, u.span) for u in corpus.utterances) == [
+        ("anger", "s0", (0.0, 0.02)), ("happiness", "s0", (0.0, None)),
+        ("happiness", "s0", (0.02, None)),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [
@@ -389,7 +469,8 @@ def test_what_a_database_does_not_have_is_told(database: Make, query: str, messa
     [
         ("", "names no tables"),
         ("tables: [", "not a header of audformat"),
-        ("tables:\n  a: {type: segmented}\n", "no table of whole files"),
+        ("tables:\n  a: {type: misc}\n", "no table of files or segments"),
+        ("tables:\n  a: {type: segmented}\n", "neither as CSV nor as Parquet"),
         ("tables:\n  a: {type: filewise}\n", "neither as CSV nor as Parquet"),
         ("!!python/object/apply:os.system ['true']", "not a header of audformat"),
     ],

@@ -13,31 +13,29 @@ import json
 import os
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Any
 from urllib.parse import parse_qsl
 
 from emelia.caches import cache_root
-from emelia.corpora.reading.manifest import OPTIONAL, REQUIRED
 from emelia.corpora.records import GENDERS, UNKNOWN_SPEAKER
 from emelia.errors import CorpusError, StorageError
+from emelia.listing.columns import ROLES, pick
+from emelia.listing.sheet import is_missing, read_sheet, read_text, value
 from emelia.storage import file_stamp
 
 NOTES = "notes.txt"
-_VERSION = "2"  # of the converted form; raise it with any change
+TIED = "have several labels, none of them more often than the others,"
+_VERSION = "3"  # of the converted form; raise it with any change
 _MAGIC = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3", b"\xff": ".mp3"}
-# Usual names of the columns, the most certain first.
-COLUMNS = {
-    "label": ("emotion", "label", "labels", "emotion_label", "emotion_expressed", "category"),
-    "speaker": ("speaker_id", "speaker", "speakers", "spk", "spk_id", "actor", "actor_id"),
-    "sentence": ("sentence", "sentence_id", "transcription", "transcript", "text", "raw_text"),
-    "gender": ("gender", "sex"),
-    "audio": ("audio", "file", "file_name", "path"),
-}
+_ROLES = ("emotion", "speaker", "sentence", "gender", "part", "file", "start", "end", "duration")
+# Beside the audio itself, a column `file` has paths on the machine of those who made the table.
+_FIRST = {"file": "audio"}
+_OPTIONS = ("label", "speaker", "sentence", "gender", "audio", "start", "end", "split", "table")
+_SAY_WHICH = "Say which it is, as in ?label=NAME."
+_COLUMNS = ("file", "emotion", "speaker", "sentence", "take", "gender", "split", "start", "end")
 
 
 @dataclass(frozen=True)
@@ -50,20 +48,25 @@ class Row:
     speaker: str = ""
     sentence: str = ""
     gender: str = ""
+    part: str = ""
+    start: str = ""  # of a segment, as the table has it
+    end: str = ""
+    duration: str = ""
+    problem: str = ""  # why it cannot be used, as in "3 rows ..."
 
 
 def parse_place(text: str) -> tuple[str, dict[str, str]]:
-    """Divide a place from its options: `data/emo?label=x` -> `data/emo`, {"label": "x"}.
+    """Divide a place from its options: `data/emo?label=x` -> `data/emo`, {"emotion": "x"}.
 
     Raises:
         CorpusError: there is no such option.
     """
     place, _, query = text.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
-    known = (*COLUMNS, "split", "table")
+    known = {**ROLES, "split": "split", "table": "table"}
     if odd := [name for name in options if name not in known]:
-        raise CorpusError(f"{text}: no option {odd[0]!r}; expected {', '.join(known)}.")
-    return place, options
+        raise CorpusError(f"{text}: no option {odd[0]!r}; expected {', '.join(_OPTIONS)}.")
+    return place, {known[name]: value for name, value in options.items()}
 
 
 def pick_columns(
@@ -74,33 +77,40 @@ def pick_columns(
     Raises:
         CorpusError: a column that is asked for or needed is missing.
     """
-    # Reversed, so that of columns equal but for case the first is found.
-    lower = {name.lower(): name for name in reversed(there)}
-    picked = {}
-    for role, usual in COLUMNS.items():
-        name = options.get(role) or next((lower[u] for u in usual if u in lower), "")
-        if (name and name not in there) or (not name and role in needed):
+    try:
+        # Audio of data sets is cut already; its times are those of what it was cut from.
+        times = {role: options.get(role, "") for role in ("start", "end", "duration")}
+        picked = pick(there, {**options, **times}, _ROLES, _FIRST)
+    except ValueError as error:
+        raise CorpusError(f"{where}: {error}. {_SAY_WHICH}") from None
+    for role in needed:
+        if role not in picked:
+            what = {"file": "audio", "emotion": "label"}.get(role, role)
             raise CorpusError(
-                f"{where}: no column {name or f'for the {role}'}; there are {', '.join(there)}. "
-                f"Say which it is, as in ?{role}=NAME."
+                f"{where}: no column for the {what}; there are {', '.join(there)}. "
+                f"Say which it is, as in ?{what}=NAME."
             )
-        if name:
-            picked[role] = name
     return picked
 
 
-def check_row_lengths(records: Sequence[dict[str, Any]], table: Path) -> None:
-    """Check that no row of a CSV file has more cells than columns.
+def read_records(table: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file of a data set, by column.
 
     Raises:
-        CorpusError: a row has more, which csv.DictReader stores under the key None.
+        CorpusError: it cannot be read, or a row has another number of cells than columns.
     """
-    for number, record in enumerate(records, 1):
-        if None in record:
+    try:
+        lines = read_sheet(read_text(table)).lines
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"{table}: not a table of recordings ({error}).") from None
+    for row, line in enumerate(lines, 1):
+        if line.problem:
+            what = "more" if line.surplus > 0 else "fewer"
             raise CorpusError(
-                f"{table}: row {number} has more cells than there are columns. Put cells with a "
-                "comma inside into quotes."
+                f"{table}: row {row} has {what} cells than there are columns ({line.problem}). Put "
+                "cells with a comma inside into quotes."
             )
+    return [line.cells for line in lines]
 
 
 def convert(name: str, rows: Iterable[Row], identity: object) -> Path:
@@ -148,26 +158,37 @@ def read_notes(folder: Path) -> list[str]:
 
 def _write(rows: Iterable[Row], folder: Path) -> None:
     (folder / "audio").mkdir(parents=True)
-    text, odd, told = io.StringIO(), Counter[str](), False
+    text, told = io.StringIO(), False
+    odd: dict[str, list[int]] = {}  # rows left out, counted from 1, by reason
     table = csv.writer(text)
-    table.writerow((*REQUIRED, *OPTIONAL))
-    for row in rows:
+    table.writerow((*_COLUMNS, "duration"))
+    written = set()
+    for number, row in enumerate(rows, 1):
         reason = _unusable(row)
         file = folder / "audio" / _name(row) if not reason else folder
-        if not reason and os.path.lexists(file):  # also a broken link, which reading reports
+        clip = (file.name, row.start, row.end, row.duration)
+        if not reason and clip in written:
             reason = "repeat the audio of an earlier one"
         if reason:
-            odd[reason] += 1
+            odd.setdefault(reason, []).append(number)
             continue
-        _place(row.audio, file)
-        told = told or bool(row.speaker)
+        if not os.path.lexists(file):  # else another segment of it came before
+            _place(row.audio, file)
+        written.add(clip)
+        told = told or bool(value(row.speaker))
         gender = GENDERS.get(row.gender.strip().lower(), "")
-        speaker = row.speaker.strip() or UNKNOWN_SPEAKER
-        table.writerow((f"audio/{file.name}", row.label, speaker, row.sentence, "", gender))
-    if not any((folder / "audio").iterdir()):
-        reasons = "; ".join(f"{count} rows {reason}" for reason, count in odd.items()) or "no rows"
+        speaker = value(row.speaker) or UNKNOWN_SPEAKER
+        table.writerow(
+            (f"audio/{file.name}", row.label, speaker, row.sentence, "", gender, row.part,
+             row.start, row.end, row.duration)
+        )  # fmt: skip
+    if not written:
+        reasons = "; ".join(f"{len(rows)} rows {why}" for why, rows in odd.items()) or "no rows"
         raise CorpusError(f"{folder.name}: no row of the data set can be used ({reasons}).")
-    notes = [f"{count} rows {reason} and were left out." for reason, count in odd.items()]
+    notes = [
+        f"{len(left)} rows {reason} and were left out{_named(left) if reason == TIED else ''}."
+        for reason, left in odd.items()
+    ]
     if not told:
         notes.append(
             "The data set does not tell who speaks, so speaker-independent splits are impossible; "
@@ -177,8 +198,16 @@ def _write(rows: Iterable[Row], folder: Path) -> None:
     (folder / "manifest.csv").write_text(text.getvalue(), encoding="utf-8", newline="")
 
 
+def _named(rows: Sequence[int], most: int = 8) -> str:
+    """Which rows they are, counted from 1: `: rows 3, 8`."""
+    more = f" and {len(rows) - most} more" if len(rows) > most else ""
+    return f": rows {', '.join(map(str, rows[:most]))}{more}"
+
+
 def _unusable(row: Row) -> str:
-    if not row.label.strip():
+    if row.problem:
+        return row.problem
+    if is_missing(row.label):
         return "have no label"
     return "hold no audio" if row.audio is None or row.audio == b"" else ""
 

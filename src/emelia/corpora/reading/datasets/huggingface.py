@@ -4,6 +4,9 @@
 - an audio folder: recordings with a `metadata.csv` or `metadata.jsonl` that has a
   column `file_name`.
 
+Audio may also be decoded: `{"array": [...], "sampling_rate": 16000}`. Where a row has the labels of
+several raters, the one most of them gave counts.
+
 `hf:FOLDER` reads a data set; `hf:FOLDER?label=COLUMN&speaker=COLUMN` names columns that do not have
 a usual name, `&split=train` reads one part. `hf:OWNER/NAME` is a data set that was downloaded from
 huggingface.co before.
@@ -11,7 +14,6 @@ huggingface.co before.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,16 +22,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from emelia.audio.encoding import wav_of
 from emelia.corpora.paths import corpus_folder, folder_name
-from emelia.corpora.reading.conversion import (
+from emelia.corpora.reading.datasets.conversion import (
+    TIED,
     Row,
-    check_row_lengths,
     convert,
     parse_place,
     pick_columns,
+    read_records,
     table_identity,
 )
+from emelia.corpora.records import PART_WORDS
+from emelia.emotions import canonical
 from emelia.errors import CorpusError, MissingExtraError
+from emelia.listing.finding import find_file
+from emelia.listing.raters import majority
+from emelia.listing.sheet import value
 from emelia.storage import expanded
 
 _METADATA = ("metadata.csv", "metadata.jsonl")
@@ -47,18 +56,28 @@ def read_hugging_face(text: str) -> Path:
     root = _find(place)
     base = root if root.is_dir() else root.parent
     tables = _tables(root, options.get("split", ""))
-    rows = (_located(base, row) for table in tables for row in _rows(base, table, options))
+    rows = (_located(base, table, row) for table in tables for row in _rows(base, table, options))
     name = (
         (corpus_folder(folder_name(place)) or base.resolve()).name if root.is_dir() else root.stem
     )
     return convert(name, rows, table_identity(base, tables, options))
 
 
-def _located(root: Path, row: Row) -> Row:
-    """Name a file by its path from the data set's folder, which is unique across its parts."""
+def _located(root: Path, table: Path, row: Row) -> Row:
+    """Name a file by its path from the data set's folder, which is unique across its parts.
+
+    The part is that of the table, where no column tells it.
+    """
+    row = replace(row, part=row.part or _part(table.relative_to(root)))
     if not isinstance(row.audio, Path):
         return row
     return replace(row, name=Path(os.path.relpath(row.audio, root)).as_posix())
+
+
+def _part(table: Path) -> str:
+    """The official part a table is of: `train` of `data/train-00000-of-00002.parquet`."""
+    words = (table.stem.split("-")[0], *reversed(table.parent.parts))
+    return next((PART_WORDS[word] for word in words if word in PART_WORDS), "")
 
 
 def _find(place: str) -> Path:
@@ -110,16 +129,44 @@ def _rows(root: Path, table: Path, options: Mapping[str, str]) -> Iterator[Row]:
         return
     with _intact(table):
         schema, records = _open(table)
-        columns = pick_columns(schema.names, options, table, ("label", "audio"))
-        names = _class_names(table, schema, columns["label"])
+        columns = pick_columns(schema.names, options, table, ("emotion", "file"))
+        names = _class_names(table, schema, columns["emotion"])
         for record in records(list(columns.values())):
             cells = {role: record[column] for role, column in columns.items()}
-            name, content = _audio(table, cells.pop("audio"))
-            label = cells.pop("label")
-            if names and isinstance(label, int):  # -1 stands for no label
-                label = names[label] if 0 <= label < len(names) else None
+            name, content = _audio(table, cells.pop("file"))
+            label, problem = _label(cells.pop("emotion"), names)
             texts = {role: _text(cell) for role, cell in cells.items()}
-            yield Row(name, content, _text(label), **texts)
+            yield Row(name, content, label, **texts, problem=problem)
+
+
+def _lines(table: Path) -> list[Mapping[str, Any]]:
+    """The objects of a JSON Lines file."""
+    try:
+        text = table.read_text(encoding="utf-8-sig")
+        records = [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [dict(record) for record in records]
+    except (OSError, ValueError, TypeError) as error:
+        raise CorpusError(f"{table}: not a table of recordings ({error}).") from None
+
+
+def _label(cell: Any, names: Sequence[str]) -> tuple[str, str]:
+    """The label of a row, and why there is none where raters disagree.
+
+    Args:
+        cell: a name, a number of one of `names`, or a list of these, one a rater.
+        names: of the classes where cells are numbers; otherwise empty.
+    """
+    if not isinstance(cell, list):
+        return _named(cell, names), ""
+    labels = [value(_named(one, names)) for one in cell]
+    found = majority([canonical(label) for label in labels])
+    return found, TIED if any(labels) and not found else ""
+
+
+def _named(cell: Any, names: Sequence[str]) -> str:
+    if names and isinstance(cell, int):  # -1 stands for no label
+        return names[cell] if 0 <= cell < len(names) else ""
+    return _text(cell)
 
 
 @contextmanager
@@ -133,23 +180,18 @@ def _intact(table: Path) -> Iterator[None]:
 
 def _listed(table: Path, options: Mapping[str, str]) -> Iterator[Row]:
     """Rows of an audio folder's metadata; file names are relative to it."""
-    try:
-        text = table.read_text(encoding="utf-8-sig")
-        if table.suffix == ".csv":
-            records: list[dict[str, Any]] = list(csv.DictReader(text.splitlines(keepends=True)))
-        else:
-            records = [json.loads(line) for line in text.splitlines() if line.strip()]
-        there = list(records[0])
-        check_row_lengths(records, table)
-    except (OSError, ValueError, csv.Error, LookupError, TypeError) as error:
-        raise CorpusError(f"{table}: not a table of recordings ({error}).") from None
-    columns = pick_columns(there, {"audio": "file_name", **options}, table, ("label", "audio"))
+    records: list[Mapping[str, Any]] = [
+        *(_lines(table) if table.suffix == ".jsonl" else read_records(table))
+    ]
+    there = list(records[0]) if records else []
+    columns = pick_columns(there, {"file": "file_name", **options}, table, ("emotion", "file"))
     for record in records:
-        texts = {
-            role: _text(record.get(column)) for role, column in columns.items() if role != "audio"
-        }
-        name = _text(record.get(columns["audio"]))
-        yield Row(name, table.parent / name if name else None, **texts)
+        cells = {role: record.get(column) for role, column in columns.items()}
+        name = value(_text(cells.pop("file")))
+        label, problem = _label(cells.pop("emotion"), ())
+        texts = {role: _text(cell) for role, cell in cells.items()}
+        audio = find_file(table.parent, name) if name else None
+        yield Row(name, audio, label, **texts, problem=problem)
 
 
 def _text(cell: Any) -> str:
@@ -188,21 +230,34 @@ def _class_names(table: Path, schema: Any, column: str) -> Sequence[str]:
         found.append(json.loads(beside.read_text(encoding="utf-8")))
     for info in found:
         feature = (info.get("features") or {}).get(column)
+        if isinstance(feature, list) and feature:  # labels of several raters
+            feature = feature[0]
+        if isinstance(feature, dict) and isinstance(feature.get("feature"), dict):
+            feature = feature["feature"]
         if isinstance(feature, dict) and feature.get("names"):
             return [str(name) for name in feature["names"]]
     return []
 
 
 def _audio(table: Path, cell: Any) -> tuple[str, bytes | Path | None]:
-    """File name and audio of a cell, which holds bytes or a path relative to the table."""
+    """File name and audio of a cell: bytes, a path relative to the table, or samples."""
+    if cell is None:
+        return "", None
+    if isinstance(cell, bytes):
+        return "", cell
     if isinstance(cell, str):
-        return cell, table.parent / cell
-    if not isinstance(cell, dict) or not {"bytes", "path"} & cell.keys():
+        return cell, find_file(table.parent, cell) if value(cell) else None
+    if not isinstance(cell, dict) or not {"bytes", "path", "array"} & cell.keys():
         raise CorpusError(
             f"{table}: the column of the audio holds {type(cell).__name__}; expected recordings "
-            "(bytes and path). Say which column it is, as in ?audio=NAME."
+            "(bytes and path, or array and sampling_rate). Say which column it is, as in "
+            "?audio=NAME."
         )
     path = cell.get("path") or ""
     if (content := cell.get("bytes")) is not None:
         return Path(path).name, bytes(content)
-    return path, table.parent / path if path else None
+    if cell.get("array"):
+        if not cell.get("sampling_rate"):
+            raise CorpusError(f"{table}: an array of audio has no sampling_rate.")
+        return Path(path).name, wav_of(cell["array"], int(cell["sampling_rate"]))
+    return path, find_file(table.parent, path) if path else None

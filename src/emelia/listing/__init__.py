@@ -1,0 +1,1 @@
+"""Tables and lists that name recordings: manifests of corpora, lists for `predict` and `score`."""
