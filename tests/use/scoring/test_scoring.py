@@ -64,7 +64,7 @@ def test_a_call_is_scored_a_row_a_channel(tmp_path: Path) -> None:
     out = tmp_path / "each.csv"
     for _ in range(2):  # the second time from the journal
         tally = score(tmp_path, out, model="aesdd", channel="each")
-        rows = list(csv.DictReader(out.open(encoding="utf-8")))
+        rows = list(csv.DictReader(out.read_text(encoding="utf-8").splitlines()))
         assert [row["path"] for row in rows] == [
             f"{tmp_path / 'call.wav'} [{side}]" for side in ("left", "right")
         ]
