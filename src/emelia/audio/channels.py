@@ -21,7 +21,7 @@ _CANCELS = 0.25
 _FRAME = 0.05  # s in which the channels are compared
 _LOUDER = 10.0  # times as much power: the other party is silent
 _ALONE = 0.5  # of a channel's energy lies where the others are silent: it has a speaker of its own
-_FAINT = 1e-4  # of the loudest channel's energy: only crosstalk or noise
+_FAINT = 1e-3  # of the loudest channel's energy: only crosstalk or noise
 
 
 def channel_names(count: int) -> tuple[str, ...]:
