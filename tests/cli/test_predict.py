@@ -567,3 +567,56 @@ def test_a_strangers_card_cannot_reach_the_terminal(run: Run, tmp_path: Path) ->
     answer = run("models", path)
     assert answer.code == 0 and "\x1b" not in answer.out and "\x9b" not in answer.out
     assert console._printable("\x1b", sys.stdout) == "?"
+
+
+# Channels and what was amiss
+
+
+def stereo(path: Path) -> Path:
+    one, rest = voice(140, 2, 0), np.zeros(2 * RATE, np.float32)
+    call = np.stack([np.append(one, rest), np.append(rest, voice(220, 2, 1))], axis=1)
+    soundfile.write(path, call, RATE)
+    return path
+
+
+def test_each_channel_has_a_line_of_its_own(run: Run, toy: Path, tmp_path: Path) -> None:
+    call = stereo(tmp_path / "call.wav")
+    mixed = run("predict", "--model", toy, call)
+    assert mixed.code == 0 and f"warning: {call}: its 2 channels differ" in mixed.err
+    each = run("predict", "--model", toy, "--format", "json", "--channel", "each", call)
+    told = [json.loads(line) for line in each.out.splitlines()]
+    assert [one["path"] for one in told] == [f"{call} [left]", f"{call} [right]"] and not each.err
+    left = run("predict", "--model", toy, "--format", "json", "--channel", "left", call)
+    assert json.loads(left.out) == {**told[0], "path": str(call)}
+    follow = ("predict", "--model", toy, "--timeline", "--format", "json", "--channel", "each")
+    timelines = [json.loads(line)["path"] for line in run(*follow, call).out.splitlines()]
+    assert timelines == [f"{call} [left]", f"{call} [right]"]
+
+
+def test_a_channel_that_is_not_there_or_cannot_be_drawn_is_refused(
+    run: Run, toy: Path, tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "mono.wav", voice(140, 1, 0), RATE)
+    command = ("predict", "--model", toy, tmp_path / "mono.wav", "--channel")
+    run(*command, "right").refuses(1, "mono.wav: has 1 channel, and no channel right.")
+    run(*command, "each", "--explain", tmp_path / "a.png").refuses(2, "a picture shows one channel")
+
+
+def test_how_much_of_a_cut_recording_was_read_is_a_warning(
+    run: Run, toy: Path, tmp_path: Path
+) -> None:
+    soundfile.write(path := tmp_path / "cut.wav", voice(140, 2, 0), RATE)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    told = run("predict", "--model", toy, "--format", "json", path)
+    assert told.code == 0
+    (warning,) = json.loads(told.out)["warnings"]
+    assert warning == "1.00 of 2.00 s could be read; the file is damaged or cut short."
+    assert told.err.replace("\n", " ").strip() == f"warning: {path}: {warning}"
+
+
+def test_a_folder_names_what_it_passes_over(run: Run, toy: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", voice(140, 1, 0), RATE)
+    (tmp_path / "b.ds2").touch()
+    told = run("predict", "--model", toy, tmp_path)
+    assert told.code == 0 and told.out.startswith(str(tmp_path / "a.wav"))
+    assert "1 .ds2 file passed over" in told.err

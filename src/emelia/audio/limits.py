@@ -12,17 +12,19 @@ from emelia.errors import AudioError, FormatError, TooLongError
 
 Wave = NDArray[np.float32]  # (T,)
 
-# Of uploads; and of files, which more decoders read: see docs/formats.md.
-ACCEPTED = "WAV (PCM or float), FLAC, Ogg (Vorbis or Opus), MP3, M4A and WebM"
+# The kinds that people have most; docs/formats.md lists all.
+ACCEPTED = "WAV, FLAC, Ogg, MP3, AIFF, M4A, WebM, AMR and others"
+UPLOADS = "WAV (PCM, float or G.711), FLAC, Ogg (Vorbis or Opus), MP3, M4A and WebM"
 _RATES = (1_000, 384_000)  # Hz
 MOST_CHANNELS = 32
 
 
 def unknown_format(name: str, what: str, upload: bool = False) -> FormatError:
     """The error for a container or codec that is not decoded, or not where it is an upload."""
-    here = " is not taken as an upload" if upload else ""
-    remedy = f"Convert it: `{conversion(name)}`"
-    return FormatError(f"{name}: {what}{here}; expected {ACCEPTED}. {remedy}")
+    told = f"is not taken as an upload; expected {UPLOADS}"
+    if not upload:
+        told = f"is not read; expected {ACCEPTED}"
+    return FormatError(f"{name}: {what} {told}. Convert it: `{conversion(name)}`")
 
 
 def no_recording(name: str, what: str) -> FormatError:

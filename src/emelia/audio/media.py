@@ -82,6 +82,8 @@ def read_media(
             file, "r", format=kind.demuxer, options=_options(upload), metadata_errors="ignore"
         ) as media:
             stream = _sound(media.streams.audio, kind, name, codecs, upload)
+            if (tracks := len(media.streams.audio)) > 1:
+                heard.warn(f"it has {tracks} sound tracks; the first was read.")
             heard.declared = heard.declared or promised or _declared(media, stream, kind.demuxer)
             if stream.duration and stream.time_base:  # not trusted: _blocks checks again
                 seconds = float(stream.duration * stream.time_base)

@@ -122,7 +122,7 @@ def recordings(where: str | Path, warn: Callable[[str], None] | None = None) -> 
     else:
         raise AudioError(f"{where}: no such file or folder. Check the path.")
     if not found:
-        raise AudioError(" ".join([f"{where}: no recordings here; expected {EXPECTED}.", *lines]))
+        raise AudioError(" ".join([f"{where}: no recordings here; expected .{EXPECTED}.", *lines]))
     for line in lines:
         if warn:
             warn(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from emelia.audio import preprocess_audio
+from emelia.audio.mel import empty_bands
 from emelia.config import PRESETS, SAMPLE_RATE, FeatureConfig
 from emelia.learn.data.features import FrontEnd, dct, mel_filters
 
@@ -322,3 +324,24 @@ def test_gradients_reach_the_waveform(wave: Array) -> None:
     spec.square().mean().backward()
     assert sound.grad is not None
     assert torch.isfinite(sound.grad).all()
+
+
+@pytest.mark.parametrize(
+    ("mels", "n_fft", "fmin", "fmax"),
+    [
+        (512, 512, 0.0, 8000.0),
+        (256, 400, 0.0, 8000.0),
+        (128, 2048, 0.0, 8000.0),
+        (80, 256, 60.0, 4e3),
+    ],
+)
+def test_empty_mel_bands_are_those_of_librosa(
+    mels: int, n_fft: int, fmin: float, fmax: float
+) -> None:
+    import librosa
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        bank = librosa.filters.mel(sr=16_000, n_fft=n_fft, n_mels=mels, fmin=fmin, fmax=fmax)
+    config = FeatureConfig(mels=mels, n_fft=n_fft, window=n_fft, fmin=fmin, fmax=fmax)
+    assert empty_bands(config) == int((bank.max(axis=1) == 0).sum())

@@ -53,6 +53,26 @@ def make(root: Path) -> Path:
     return root
 
 
+def test_a_call_is_scored_a_row_a_channel(tmp_path: Path) -> None:
+    wave, rest = vowels(), np.zeros(2 * RATE, np.float32)
+    call = np.stack([np.append(wave, rest), np.append(rest, wave)], axis=1)
+    soundfile.write(tmp_path / "call.wav", call, RATE)
+    (tmp_path / "x.ds2").touch()
+    mixed = score(tmp_path, tmp_path / "mixed.csv", model="aesdd")
+    passed, differ = mixed.warnings
+    assert "1 .ds2 file passed over" in passed and "2 channels differ" in differ
+    out = tmp_path / "each.csv"
+    for _ in range(2):  # the second time from the journal
+        tally = score(tmp_path, out, model="aesdd", channel="each")
+        rows = list(csv.DictReader(out.read_text(encoding="utf-8").splitlines()))
+        assert [row["path"] for row in rows] == [
+            f"{tmp_path / 'call.wav'} [{side}]" for side in ("left", "right")
+        ]
+    assert (tally.kept, tally.failed) == (1, 0)
+    with pytest.raises(EmeliaError, match="begun with channel each, now it is mix"):
+        score(tmp_path, out, model="aesdd")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Recordings of the test's own."""

@@ -460,7 +460,7 @@ def test_what_is_no_recording_is_refused_with_the_reason(client: httpx.Client, n
         ({"threshold": "2"}, 422, "threshold: '2'"),
         ({"explain": "perhaps"}, 422, "explain: 'perhaps'"),
         ({"channel": "middle"}, 422, "channel: 'middle'"),
-        ({"treshold": "0.5"}, 422, r"^treshold: no word of this query.*Did you mean threshold\?"),
+        ({"emotion": "anger"}, 422, r"^emotion: no word of this query.*Did you mean emotions\?"),
     ],
 )
 def test_wrong_parameters_are_named(
