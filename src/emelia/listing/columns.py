@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from emelia.listing.sheet import Sheet
+
+_LOOKED_AT = 20  # rows
 _UNITS = ("", "time", "s", "sec", "secs", "seconds", "ms", "msec", "milliseconds")
 _MILLISECONDS = ("ms", "msec", "milliseconds")
 _SAMPLES = re.compile(r"(?:start|begin|onset|end|stop)(?:sample|frame|index|idx)s?")
@@ -81,6 +84,15 @@ def pick(
             picked[role] = name
     _settle_offset(picked, plain, chosen)
     return picked
+
+
+def column_of_files(sheet: Sheet, suffixes: tuple[str, ...]) -> str:
+    """The only column whose first cells are names of recordings; empty for none or several."""
+    cells = [line.cells for line in sheet.lines if line.cells][:_LOOKED_AT]
+    found = [
+        name for name in sheet.columns if any(row[name].lower().endswith(suffixes) for row in cells)
+    ]
+    return found[0] if len(found) == 1 else ""
 
 
 def _settle_offset(

@@ -126,6 +126,7 @@ def test_missing_values_are_neither_class_nor_speaker(table: Make, nothing: str)
     "header",
     [
         "path,label,spk",
+        "sound,label,spk",
         "filename,class,actor",
         "name,emotion_label,subject",
         "Wav,Target,Speaker ID",

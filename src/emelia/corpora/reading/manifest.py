@@ -24,7 +24,7 @@ from emelia.corpora.reading.speaker_search import EmotionSource
 from emelia.corpora.records import GENDERS, PART_WORDS, UNKNOWN_SPEAKER, Fields, Labels
 from emelia.emotions import EMOTIONS, canonical
 from emelia.errors import CorpusError
-from emelia.listing.columns import pick
+from emelia.listing.columns import column_of_files, pick
 from emelia.listing.finding import find_file
 from emelia.listing.raters import majority
 from emelia.listing.sheet import Sheet, read_sheet, read_text, value
@@ -53,6 +53,8 @@ def read_manifest(
         columns = pick(sheet.columns, chosen or {}, _ROLES)
     except ValueError as error:
         raise CorpusError(f"{path}: {error}.") from None
+    if "file" not in columns and (name := column_of_files(sheet, SUFFIXES)):
+        columns["file"] = name
     if missing := [role for role in REQUIRED if role not in columns]:
         raise _not_a_manifest(path, f"its first row has no column {', '.join(missing)}", sheet)
     reader = _Reader(path, without_other_times(columns, sheet.lines))
