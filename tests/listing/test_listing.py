@@ -11,7 +11,7 @@ import pytest
 from emelia.audio.excerpts import Span
 from emelia.listing.columns import pick
 from emelia.listing.finding import as_on_disk, find_file
-from emelia.listing.raters import majority
+from emelia.listing.raters import labels_in, majority
 from emelia.listing.sheet import is_missing, read_sheet, read_text
 from emelia.listing.spans import seconds, span_of, without_other_times
 
@@ -181,3 +181,17 @@ def test_a_missing_file_keeps_its_name(tmp_path: Path) -> None:
 def test_most_raters_decide() -> None:
     assert majority(["sad", "angry", "sad"]) == "sad" and majority(["", "sad"]) == "sad"
     assert majority(["sad", "angry"]) == majority([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("cell", "labels"),
+    [
+        ("sad", ["sad"]),
+        ("['sad', 'calm']", ["sad", "calm"]),
+        ("['sad' 'calm']", ["sad", "calm"]),
+        ('["sad", "calm"]', ["sad", "calm"]),
+        ("[sad, calm]", ["sad", "calm"]),
+    ],
+)
+def test_lists_of_labels_are_read_as_python_writes_them(cell: str, labels: list[str]) -> None:
+    assert labels_in(cell) == labels

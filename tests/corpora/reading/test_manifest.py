@@ -188,3 +188,13 @@ def test_of_several_rows_for_a_recording_most_decide(table: Make) -> None:
     assert any("3 rows for clips that are listed before" in w for w in corpus.warnings)
     (tie,) = corpus.rejected
     assert tie.path.name == "b.wav" and "anger and sadness" in tie.reason
+
+
+def test_a_cell_may_hold_the_labels_of_several_raters(table: Make) -> None:
+    rows = "a.wav,\"['angry', 'sad', 'angry']\"\nb.wav,\"['angry', 'sad']\"\nc.wav,['sad']\n"
+    corpus = read_corpus(table(f"file,emotion\n{rows}"))
+    assert [(u.id, u.emotion) for u in corpus.utterances] == (
+        [("a.wav", "anger"), ("c.wav", "sadness")]
+    )
+    (tie,) = corpus.rejected
+    assert tie.path.name == "b.wav" and "its raters disagree" in tie.reason
