@@ -162,6 +162,13 @@ def test_paths_may_tell_who_speaks_where_the_table_does_not(table: Make) -> None
     assert "a in a.wav" in corpus.warnings[0]
 
 
+def test_a_speaker_is_one_however_the_name_is_written(table: Make) -> None:
+    corpus = read_corpus(
+        table("file,emotion,speaker\na.wav,sad,Jo\u0308rg\nb.wav,angry,J\u00f6rg\n")
+    )
+    assert corpus.speakers == ("Jörg",)
+
+
 def test_genders_are_read_in_other_words(table: Make) -> None:
     rows = "a.wav,sad,1,Weiblich\nb.wav,sad,2,m\nc.wav,angry,3,männlich\nd.wav,angry,4,robot\n"
     corpus = read_corpus(table(f"file,emotion,speaker,sex\n{rows}"))
