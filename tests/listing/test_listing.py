@@ -87,6 +87,7 @@ def test_columns_are_found_by_usual_names_or_as_they_are_called() -> None:
     assert found("file,offset,duration") == (
         {"file": "file", "start": "offset", "duration": "duration"}
     )
+    assert found("file,offset") == {"file": "file"}
     assert found("file,duration") == {"file": "file"}
     assert found("Wav File,StartTime,End (s)") == (
         {"file": "Wav File", "start": "StartTime", "end": "End (s)"}
@@ -144,7 +145,11 @@ def test_a_column_without_any_time_tells_no_segments() -> None:
     lines = read_sheet("file,start\na,Monday\nb,\n").lines
     assert without_other_times(columns, lines) == {"file": "file"}
     lines = read_sheet("file,start\na,Monday\nb,3\n").lines
-    assert without_other_times(columns, lines) == columns
+    with pytest.raises(ValueError, match="none where they end"):
+        without_other_times(columns, lines)
+    columns["end"] = "end"
+    lines = read_sheet("file,start,end\na,Monday,\nb,3,\n").lines
+    assert without_other_times(columns, lines) == {"file": "file", "start": "start"}
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])

@@ -38,7 +38,7 @@ USUAL = {
     "gender": ("gender", "sex", "geschlecht"),
     "part": ("split", "partition", "subset", "set", "splitset"),
     "start": _timed("start", "onset", "begin", "segmentstart", "tstart", "tmin"),
-    "end": _timed("end", "offset", "stop", "segmentend", "tend", "tmax"),
+    "end": _timed("end", "stop", "segmentend", "tend", "tmax", "offset"),
     "duration": _timed("duration", "dur"),
 }  # fmt: skip
 # Other words for the roles, as users write them: those of Hugging Face and of lists.
@@ -107,6 +107,8 @@ def _settle_offset(
         picked["start"] = picked.pop("end")
     if "start" not in picked:
         picked.pop("duration", None)
+        if _plain(picked.get("end", "")).startswith("offset"):  # of something else
+            del picked["end"]
 
 
 def _plain(name: str) -> str:

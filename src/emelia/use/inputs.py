@@ -157,7 +157,10 @@ def _listed(path: Path, chosen: Mapping[str, str]) -> list[Recording]:
         columns["file"] = name
     if "file" not in columns or columns["file"].lower().endswith(SUFFIXES):
         sheet, columns = _without_header(sheet, path)
-    columns = without_other_times(columns, sheet.lines)
+    try:
+        columns = without_other_times(columns, sheet.lines)
+    except ValueError as error:
+        raise AudioError(f"{path}: {error}.") from None
     rows = (_row(path, line, columns) for line in sheet.lines)
     return [row for row in rows if row is not None]
 

@@ -57,7 +57,10 @@ def read_manifest(
         columns["file"] = name
     if missing := [role for role in REQUIRED if role not in columns]:
         raise _not_a_manifest(path, f"its first row has no column {', '.join(missing)}", sheet)
-    reader = _Reader(path, without_other_times(columns, sheet.lines))
+    try:
+        reader = _Reader(path, without_other_times(columns, sheet.lines))
+    except ValueError as error:
+        raise CorpusError(f"{path}: {error}.") from None
     for line in sheet.lines:
         if line.problem:
             reader.refuse(line.number, line.problem)
