@@ -11,7 +11,7 @@ import pytest
 from emelia.audio.excerpts import Span
 from emelia.listing.columns import pick
 from emelia.listing.finding import as_on_disk, find_file
-from emelia.listing.raters import majority
+from emelia.listing.raters import labels_in, majority
 from emelia.listing.sheet import is_missing, read_sheet, read_text
 from emelia.listing.spans import seconds, span_of, without_other_times
 
@@ -87,6 +87,7 @@ def test_columns_are_found_by_usual_names_or_as_they_are_called() -> None:
     assert found("file,offset,duration") == (
         {"file": "file", "start": "offset", "duration": "duration"}
     )
+    assert found("file,offset") == {"file": "file"}
     assert found("file,duration") == {"file": "file"}
     assert found("Wav File,StartTime,End (s)") == (
         {"file": "Wav File", "start": "StartTime", "end": "End (s)"}
@@ -144,7 +145,11 @@ def test_a_column_without_any_time_tells_no_segments() -> None:
     lines = read_sheet("file,start\na,Monday\nb,\n").lines
     assert without_other_times(columns, lines) == {"file": "file"}
     lines = read_sheet("file,start\na,Monday\nb,3\n").lines
-    assert without_other_times(columns, lines) == columns
+    with pytest.raises(ValueError, match="none where they end"):
+        without_other_times(columns, lines)
+    columns["end"] = "end"
+    lines = read_sheet("file,start,end\na,Monday,\nb,3,\n").lines
+    assert without_other_times(columns, lines) == {"file": "file", "start": "start"}
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
@@ -181,3 +186,17 @@ def test_a_missing_file_keeps_its_name(tmp_path: Path) -> None:
 def test_most_raters_decide() -> None:
     assert majority(["sad", "angry", "sad"]) == "sad" and majority(["", "sad"]) == "sad"
     assert majority(["sad", "angry"]) == majority([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("cell", "labels"),
+    [
+        ("sad", ["sad"]),
+        ("['sad', 'calm']", ["sad", "calm"]),
+        ("['sad' 'calm']", ["sad", "calm"]),
+        ('["sad", "calm"]', ["sad", "calm"]),
+        ("[sad, calm]", ["sad", "calm"]),
+    ],
+)
+def test_lists_of_labels_are_read_as_python_writes_them(cell: str, labels: list[str]) -> None:
+    assert labels_in(cell) == labels

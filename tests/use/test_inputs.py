@@ -63,6 +63,7 @@ Run = Callable[..., tuple[int, str, str]]
         ("windows.csv", "path\na\\0.wav\nb c.wav\n"),
         ("copied.csv", 'Filename\n"C:\\talks\\a\\0.wav"\n"C:\\talks\\b c.wav"\n'),
         ("kaggle.csv", "Path,Emotions\n/kaggle/input/set/a/0.wav,angry\nb c.wav,sad\n"),
+        ("odd.csv", "id,Klang\n1,a/0.wav\n2,b c.wav\n"),
         ("bare.csv", "a/0.wav,1\nb c.wav,2\n"),
         ("gap.csv", "path,x\na/0.wav,1\nnan,2\n,3\nb c.wav,4\n"),
         ("quoted.txt", '"a/0.wav"\n"b c.wav"\n'),

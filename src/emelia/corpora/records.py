@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -152,6 +153,11 @@ class CorpusSpec:
     obtain: str = ""  # otherwise, how to get it
     # Speakers of the train, validation and test part of a split that others published figures on.
     published: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def read_name(self, path: Path) -> Fields | None:
+        """What a path tells, however the accents in it are written; None for a foreign file."""
+        # macOS writes them as letters of their own, which no pattern expects.
+        return self.parse(Path(unicodedata.normalize("NFC", str(path))))
 
     @property
     def foreign(self) -> str:

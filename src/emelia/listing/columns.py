@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from emelia.listing.sheet import Sheet
+
+_LOOKED_AT = 20  # rows
 _UNITS = ("", "time", "s", "sec", "secs", "seconds", "ms", "msec", "milliseconds")
 _MILLISECONDS = ("ms", "msec", "milliseconds")
 _SAMPLES = re.compile(r"(?:start|begin|onset|end|stop)(?:sample|frame|index|idx)s?")
@@ -35,7 +38,7 @@ USUAL = {
     "gender": ("gender", "sex", "geschlecht"),
     "part": ("split", "partition", "subset", "set", "splitset"),
     "start": _timed("start", "onset", "begin", "segmentstart", "tstart", "tmin"),
-    "end": _timed("end", "offset", "stop", "segmentend", "tend", "tmax"),
+    "end": _timed("end", "stop", "segmentend", "tend", "tmax", "offset"),
     "duration": _timed("duration", "dur"),
 }  # fmt: skip
 # Other words for the roles, as users write them: those of Hugging Face and of lists.
@@ -83,6 +86,15 @@ def pick(
     return picked
 
 
+def column_of_files(sheet: Sheet, suffixes: tuple[str, ...]) -> str:
+    """The only column whose first cells are names of recordings; empty for none or several."""
+    cells = [line.cells for line in sheet.lines if line.cells][:_LOOKED_AT]
+    found = [
+        name for name in sheet.columns if any(row[name].lower().endswith(suffixes) for row in cells)
+    ]
+    return found[0] if len(found) == 1 else ""
+
+
 def _settle_offset(
     picked: dict[str, str], plain: Mapping[str, str], chosen: Mapping[str, str]
 ) -> None:
@@ -95,6 +107,8 @@ def _settle_offset(
         picked["start"] = picked.pop("end")
     if "start" not in picked:
         picked.pop("duration", None)
+        if _plain(picked.get("end", "")).startswith("offset"):  # of something else
+            del picked["end"]
 
 
 def _plain(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -16,3 +17,11 @@ def majority(labels: Sequence[str]) -> str:
     if not counts or (len(counts) == 2 and counts[0][1] == counts[1][1]):
         return ""
     return counts[0][0]
+
+
+def labels_in(cell: str) -> list[str]:
+    """The labels in a cell: those of a list as Python writes it, `['sad', 'calm']`, or the cell."""
+    if not (cell.startswith("[") and cell.endswith("]")):
+        return [cell]
+    quoted = [one or other for one, other in re.findall(r"'([^']*)'|\"([^\"]*)\"", cell)]
+    return quoted or [part.strip() for part in cell[1:-1].split(",")]

@@ -11,6 +11,7 @@ import codecs
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ def value(cell: str) -> str:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file in UTF-8 or, with a byte order mark, UTF-16.
+    """The text of a file in UTF-8 or, with a byte order mark, UTF-16; accents are composed.
 
     Raises:
         OSError: it cannot be read.
@@ -66,7 +67,7 @@ def read_text(path: Path) -> str:
         raise ValueError("it is not UTF-8 text") from None
     if "\0" in text:
         raise ValueError("it is not UTF-8 text, it has NUL characters")
-    return text
+    return unicodedata.normalize("NFC", text)
 
 
 def first_row(text: str) -> list[str]:

@@ -55,7 +55,11 @@ def span_of(cells: Mapping[str, str], columns: Mapping[str, str]) -> Span | None
 
 
 def without_other_times(columns: dict[str, str], lines: Sequence[Line]) -> dict[str, str]:
-    """The columns without those that are called start or end and hold no times at all."""
+    """The columns without those that are called start or end and hold no times at all.
+
+    Raises:
+        ValueError: there are starts and nothing that tells ends, or ends alone.
+    """
     kept = dict(columns)
     for role in _TIMES:
         cells = [line.cells[kept[role]] for line in lines if role in kept and line.cells]
@@ -63,6 +67,13 @@ def without_other_times(columns: dict[str, str], lines: Sequence[Line]) -> dict[
             del kept[role]
     if "start" not in kept:
         kept.pop("duration", None)
+    # A guess at the other end would give a label or an answer to the wrong stretch.
+    for role, other in (("start", "end"), ("end", "start")):
+        if role in kept and not {other, "duration"} & columns.keys():
+            raise ValueError(
+                f"the column {kept[role]} tells where segments {role}, none where they {other}; "
+                f"say which does, as in ?{other}=NAME, or that files are to be read whole, ?{role}="
+            )
     return kept
 
 

@@ -18,7 +18,7 @@ from emelia.audio.excerpts import Span, decode_span
 from emelia.audio.files import EXPECTED, SUFFIXES, Found, find_recordings
 from emelia.audio.heard import Heard
 from emelia.errors import AudioError
-from emelia.listing.columns import ROLES, pick
+from emelia.listing.columns import ROLES, column_of_files, pick
 from emelia.listing.finding import as_on_disk, find_file
 from emelia.listing.sheet import Line, Sheet, first_row, is_missing, read_sheet, read_text, value
 from emelia.listing.spans import span_of, without_other_times
@@ -164,9 +164,14 @@ def _listed(path: Path, chosen: Mapping[str, str]) -> list[Recording]:
         raise AudioError(f"{path}: cannot be read ({error.strerror or error}).") from None
     except ValueError as error:
         raise AudioError(f"{path}: not a list of recordings in UTF-8 ({error}).") from None
-    if "file" not in columns:
+    if "file" not in columns and (name := column_of_files(sheet, SUFFIXES)):
+        columns["file"] = name
+    if "file" not in columns or columns["file"].lower().endswith(SUFFIXES):
         sheet, columns = _without_header(sheet, path)
-    columns = without_other_times(columns, sheet.lines)
+    try:
+        columns = without_other_times(columns, sheet.lines)
+    except ValueError as error:
+        raise AudioError(f"{path}: {error}.") from None
     rows = (_row(path, line, columns) for line in sheet.lines)
     return [row for row in rows if row is not None]
 

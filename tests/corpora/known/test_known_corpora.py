@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -533,3 +534,11 @@ def test_missing_label_files_are_told(dyads: Path) -> None:
     (dyads / "Session1/sentences").rename(dyads / "Session1/clips")
     with pytest.raises(CorpusError, match="expected it in a folder sentences beside dialog"):
         read_corpus(dyads)
+
+
+def test_names_are_understood_however_their_accents_are_written() -> None:
+    path = Path("Angry/1157_kz_akşam1.wav")
+    composed = CORPORA["turev"].read_name(path)
+    assert composed is not None and composed.emotion == "anger"
+    apart = Path(unicodedata.normalize("NFD", str(path)))
+    assert CORPORA["turev"].read_name(apart) == composed

@@ -127,6 +127,7 @@ def test_missing_values_are_neither_class_nor_speaker(table: Make, nothing: str)
     "header",
     [
         "path,label,spk",
+        "sound,label,spk",
         "filename,class,actor",
         "name,emotion_label,subject",
         "Wav,Target,Speaker ID",
@@ -162,6 +163,13 @@ def test_paths_may_tell_who_speaks_where_the_table_does_not(table: Make) -> None
     assert "a in a.wav" in corpus.warnings[0]
 
 
+def test_a_speaker_is_one_however_the_name_is_written(table: Make) -> None:
+    corpus = read_corpus(
+        table("file,emotion,speaker\na.wav,sad,Jo\u0308rg\nb.wav,angry,J\u00f6rg\n")
+    )
+    assert corpus.speakers == ("Jörg",)
+
+
 def test_genders_are_read_in_other_words(table: Make) -> None:
     rows = "a.wav,sad,1,Weiblich\nb.wav,sad,2,m\nc.wav,angry,3,männlich\nd.wav,angry,4,robot\n"
     corpus = read_corpus(table(f"file,emotion,speaker,sex\n{rows}"))
@@ -188,3 +196,13 @@ def test_of_several_rows_for_a_recording_most_decide(table: Make) -> None:
     assert any("3 rows for clips that are listed before" in w for w in corpus.warnings)
     (tie,) = corpus.rejected
     assert tie.path.name == "b.wav" and "anger and sadness" in tie.reason
+
+
+def test_a_cell_may_hold_the_labels_of_several_raters(table: Make) -> None:
+    rows = "a.wav,\"['angry', 'sad', 'angry']\"\nb.wav,\"['angry', 'sad']\"\nc.wav,['sad']\n"
+    corpus = read_corpus(table(f"file,emotion\n{rows}"))
+    assert [(u.id, u.emotion) for u in corpus.utterances] == (
+        [("a.wav", "anger"), ("c.wav", "sadness")]
+    )
+    (tie,) = corpus.rejected
+    assert tie.path.name == "b.wav" and "its raters disagree" in tie.reason

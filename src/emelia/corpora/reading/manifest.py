@@ -24,9 +24,9 @@ from emelia.corpora.reading.speaker_search import EmotionSource
 from emelia.corpora.records import GENDERS, PART_WORDS, UNKNOWN_SPEAKER, Fields, Labels
 from emelia.emotions import EMOTIONS, canonical
 from emelia.errors import CorpusError
-from emelia.listing.columns import pick
+from emelia.listing.columns import column_of_files, pick
 from emelia.listing.finding import find_file
-from emelia.listing.raters import majority
+from emelia.listing.raters import labels_in, majority
 from emelia.listing.sheet import Sheet, read_sheet, read_text, value
 from emelia.listing.spans import span_of, without_other_times
 from emelia.text import counted, listed
@@ -53,9 +53,14 @@ def read_manifest(
         columns = pick(sheet.columns, chosen or {}, _ROLES)
     except ValueError as error:
         raise CorpusError(f"{path}: {error}.") from None
+    if "file" not in columns and (name := column_of_files(sheet, SUFFIXES)):
+        columns["file"] = name
     if missing := [role for role in REQUIRED if role not in columns]:
         raise _not_a_manifest(path, f"its first row has no column {', '.join(missing)}", sheet)
-    reader = _Reader(path, without_other_times(columns, sheet.lines))
+    try:
+        reader = _Reader(path, without_other_times(columns, sheet.lines))
+    except ValueError as error:
+        raise CorpusError(f"{path}: {error}.") from None
     for line in sheet.lines:
         if line.problem:
             reader.refuse(line.number, line.problem)
@@ -72,6 +77,7 @@ class _Reader:
         self._labels = Labels()
         self._rows: dict[Path, list[Fields]] = {}  # of each clip
         self._unlabelled = 0
+        self._again = 0  # rows for clips that have one
         self._odd_genders = Counter[str]()
 
     def refuse(self, number: int, reason: str) -> None:
@@ -83,7 +89,7 @@ class _Reader:
         row = {role: value(cells[column]) for role, column in self._columns.items()}
         if not row["file"]:
             self.refuse(number, "names no file")
-        elif not row["emotion"]:
+        elif not (labels := [word for word in labels_in(row["emotion"]) if value(word)]):
             self._unlabelled += 1
         else:
             try:
@@ -91,7 +97,10 @@ class _Reader:
             except ValueError as error:
                 self.refuse(number, str(error))
                 return
-            self._rows.setdefault(self._clip(row["file"], span), []).append(self._fields(row))
+            clip = self._clip(row["file"], span)
+            self._again += clip in self._rows
+            told = [self._fields({**row, "emotion": label}) for label in labels]
+            self._rows.setdefault(clip, []).extend(told)
 
     def finish(self, speakers_from: str) -> Labels:
         """The labels of all clips, with notes on rows that do not count.
@@ -105,7 +114,7 @@ class _Reader:
                 self._labels.fields[clip] = replace(rows[0], emotion=emotion)
             else:
                 told = sorted({row.emotion for row in rows})
-                self._labels.reasons[clip] = f"its rows disagree ({listed(told)} alike)"
+                self._labels.reasons[clip] = f"its raters disagree ({listed(told)} alike)"
         if speakers_from:
             self._fill_in_speakers(speakers_from)
         self._labels.notes += self._notes(speakers_from)
@@ -155,10 +164,10 @@ class _Reader:
         if self._unlabelled:
             rows = counted(self._unlabelled, "row")
             notes.append(f"{rows} without an emotion left out.")
-        if again := sum(len(rows) - 1 for rows in self._rows.values()):
+        if self._again:
             notes.append(
-                f"{counted(again, 'row')} for clips that are listed before: the emotion that most "
-                "rows give counts."
+                f"{counted(self._again, 'row')} for clips that are listed before: the emotion "
+                "that most rows give counts."
             )
         if odd := [word for word, rows in self._odd_genders.items() if rows]:
             notes.append(

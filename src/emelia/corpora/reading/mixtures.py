@@ -96,5 +96,5 @@ def _of_same_speakers(name: str, other: str) -> bool:
 
 def _has_emotions(spec: CorpusSpec, files: Collection[Path]) -> bool:
     """Whether the names tell two emotions, or labels lie in other files."""
-    told = (spec.parse(file) for file in files)
+    told = (spec.read_name(file) for file in files)
     return spec.label is not None or len({fields.emotion for fields in told if fields}) > 1

@@ -179,7 +179,7 @@ def _labels_of_folders(root: Path, files: Sequence[Path], speakers_from: str) ->
 def _by_name(spec: CorpusSpec, root: Path, files: Sequence[Path]) -> Labels:
     labels = Labels()
     for file in files:
-        fields = spec.parse(file)
+        fields = spec.read_name(file)
         if fields is None:
             labels.reasons[file] = spec.foreign
         else:

@@ -26,7 +26,7 @@ def readers() -> dict[str, CorpusSpec | None]:
 def files_of(files: Sequence[Path]) -> dict[str, set[Path]]:
     """The files whose names fit each known corpus, by its name; without corpora that fit none."""
     fits = {
-        name: {file for file in files if spec.parse(file) is not None}
+        name: {file for file in files if spec.read_name(file) is not None}
         for name, spec in CORPORA.items()
     }
     return {name: found for name, found in fits.items() if found}

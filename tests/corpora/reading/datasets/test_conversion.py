@@ -315,6 +315,16 @@ def test_most_of_several_raters_decide(tmp_path: Path, numbers: bool) -> None:
     assert "1 rows have no label and were left out." in corpus.warnings
 
 
+def test_rows_for_one_file_are_segments_of_it(tmp_path: Path) -> None:
+    (tmp_path / "1.wav").write_bytes(sound(1))
+    rows = "1.wav,0,0.02,sad\n1.wav,0.02,0.04,angry\n"
+    (tmp_path / "metadata.csv").write_text(f"file_name,start,end,label\n{rows}")
+    corpus = read_corpus(f"hf:{tmp_path}")
+    assert [(u.span, u.emotion) for u in corpus.utterances] == (
+        [((0.0, 0.02), "sadness"), ((0.02, 0.04), "anger")]
+    )
+
+
 @pytest.mark.parametrize("kind", [float, int])
 def test_decoded_audio_is_read(tmp_path: Path, kind: type) -> None:
     rng = np.random.default_rng(0)

@@ -70,17 +70,29 @@ def parse_place(text: str) -> tuple[str, dict[str, str]]:
 
 
 def pick_columns(
-    there: Sequence[str], options: Mapping[str, str], where: Path, needed: Sequence[str]
+    there: Sequence[str],
+    options: Mapping[str, str],
+    where: Path,
+    needed: Sequence[str],
+    *,
+    segments: bool = False,
 ) -> dict[str, str]:
     """The column for each role (label, speaker, ...): the one asked for, or one of a usual name.
+
+    Args:
+        there: names of all columns.
+        options: columns by role that are asked for.
+        where: the table, for messages.
+        needed: roles without which it cannot be read.
+        segments: look for times, too. Audio of data sets is mostly cut already, and times are
+            those of what it was cut from.
 
     Raises:
         CorpusError: a column that is asked for or needed is missing.
     """
     try:
-        # Audio of data sets is cut already; its times are those of what it was cut from.
-        times = {role: options.get(role, "") for role in ("start", "end", "duration")}
-        picked = pick(there, {**options, **times}, _ROLES, _FIRST)
+        times = {} if segments else dict.fromkeys(("start", "end", "duration"), "")
+        picked = pick(there, {**times, **options}, _ROLES, _FIRST)
     except ValueError as error:
         raise CorpusError(f"{where}: {error}. {_SAY_WHICH}") from None
     for role in needed:

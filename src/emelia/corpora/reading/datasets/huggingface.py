@@ -37,7 +37,7 @@ from emelia.corpora.records import PART_WORDS
 from emelia.emotions import canonical
 from emelia.errors import CorpusError, MissingExtraError
 from emelia.listing.finding import find_file
-from emelia.listing.raters import majority
+from emelia.listing.raters import labels_in, majority
 from emelia.listing.sheet import value
 from emelia.storage import expanded
 
@@ -156,9 +156,10 @@ def _label(cell: Any, names: Sequence[str]) -> tuple[str, str]:
         cell: a name, a number of one of `names`, or a list of these, one a rater.
         names: of the classes where cells are numbers; otherwise empty.
     """
-    if not isinstance(cell, list):
-        return _named(cell, names), ""
-    labels = [value(_named(one, names)) for one in cell]
+    several = cell if isinstance(cell, list) else labels_in(_named(cell, names))
+    if len(several) == 1:
+        return _named(several[0], names), ""
+    labels = [value(_named(one, names)) for one in several]
     found = majority([canonical(label) for label in labels])
     return found, TIED if any(labels) and not found else ""
 
@@ -184,7 +185,11 @@ def _listed(table: Path, options: Mapping[str, str]) -> Iterator[Row]:
         *(_lines(table) if table.suffix == ".jsonl" else read_records(table))
     ]
     there = list(records[0]) if records else []
-    columns = pick_columns(there, {"file": "file_name", **options}, table, ("emotion", "file"))
+    options = {"file": "file_name", **options}
+    columns = pick_columns(there, options, table, ("emotion", "file"))
+    files = [record.get(columns["file"]) for record in records]
+    if len(set(files)) < len(files):  # segments: else the audio is cut already
+        columns = pick_columns(there, options, table, ("emotion", "file"), segments=True)
     for record in records:
         cells = {role: record.get(column) for role, column in columns.items()}
         name = value(_text(cells.pop("file")))
