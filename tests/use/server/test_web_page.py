@@ -411,6 +411,16 @@ def test_a_refusal_without_words_gets_some(
     assert sentence in there.error()
 
 
+def test_what_was_amiss_with_a_recording_is_told(
+    visit: Open, recordings: dict[str, Path], tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut.wav"
+    cut.write_bytes(recordings["short"].read_bytes()[: recordings["short"].stat().st_size // 2])
+    there = visit().open()
+    there.analyse(cut)
+    assert re.match(r"2\.\d+ of 4\.\d+ s could be read", there.text("#caption"))
+
+
 def test_a_server_that_is_gone_is_noticed(visit: Open, recordings: dict[str, Path]) -> None:
     with serving() as other:
         there = visit(url=other.url).open()

@@ -72,6 +72,15 @@ export function sayClip(clip) {
 }
 
 /**
+ * What was amiss with a recording, such as that only a part of it could be read, before other text.
+ * @param {{warnings?: string[]}} answer @param {string} text
+ * @returns {string}
+ */
+export function amiss({ warnings = [] }, text) {
+  return [...warnings.map(capital), text].filter(Boolean).join(" ");
+}
+
+/**
  * How much of a long recording each answer takes.
  * @param {import("./api.js").Segment[]} segments @param {number} seconds
  * @returns {string}

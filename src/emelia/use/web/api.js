@@ -10,10 +10,10 @@ import { capital } from "./words.js";
  * @typedef {{start: number, end: number, emotion: string, confidence: number, unsure: boolean,
  *   probabilities: Probabilities}} Segment
  * @typedef {{emotion: string, confidence: number, probabilities: Probabilities, unsure: boolean,
- *   seconds: number, speech: number, model: string, hop: number, logmel?: LogMel | null,
+ *   seconds: number, speech: number, model: string, hop: number, warnings?: string[], logmel?: LogMel | null,
  *   saliency?: number[] | null, waveform?: Waveform | null}} Clip
  * @typedef {{seconds: number, windows: Window[], segments: Segment[], waveform?: Waveform | null,
- *   model?: string}} Timeline
+ *   model?: string, warnings?: string[]}} Timeline
  * @typedef {{model: string, emotions: string[]}} Choice no emotions: all of them
  */
 

@@ -1,6 +1,7 @@
 // The result's half of the page: one answer, answers along time, or live.
 
 import {
+  amiss,
   element,
   judge,
   listSegments,
@@ -77,7 +78,7 @@ export class Result {
       span,
       "Position in the recording",
     );
-    element("caption").textContent = clip.emotion === NO_SPEECH ? "" : explanation(clip);
+    element("caption").textContent = amiss(clip, clip.emotion === NO_SPEECH ? "" : explanation(clip));
     this.#moved();
   }
 
@@ -88,7 +89,7 @@ export class Result {
     this.#begin(course, seconds);
     this.#draw({ start: 0, end: Math.max(0.1, seconds) }, "Position in the recording");
     listSegments(segments, (start) => this.player.playFrom(start));
-    element("caption").textContent = summary(segments, seconds);
+    element("caption").textContent = amiss(timeline, summary(segments, seconds));
     this.player.seek(segments[0]?.start ?? 0);
   }
 
