@@ -157,6 +157,8 @@ class CorpusSpec:
     def read_name(self, path: Path) -> Fields | None:
         """What a path tells, however the accents in it are written; None for a foreign file."""
         # macOS writes them as letters of their own, which no pattern expects.
+        if unicodedata.is_normalized("NFC", str(path)):
+            return self.parse(path)
         return self.parse(Path(unicodedata.normalize("NFC", str(path))))
 
     @property

@@ -202,6 +202,8 @@ def test_the_command_line_offers_splits_by_speaker(tmp_path: Path) -> None:
     assert possible_splits(corpus)[:2] == ["loso", "folds-3"]
     said = CliRunner().invoke(app, ["corpora", str(tmp_path)])
     assert said.exit_code == 0 and "Speakers: s1, s2, s3." in said.output
+    said = CliRunner().invoke(app, ["corpora", str(tmp_path), "--speakers-from", r"_(\d)\.wav"])
+    assert said.exit_code == 0 and "Speakers: 1, 2. Splits:" in said.output
 
 
 # Words

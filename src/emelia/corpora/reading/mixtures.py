@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emelia.corpora.known import CORPORA
-from emelia.corpora.reading.registry import files_of
 from emelia.corpora.records import CorpusSpec
 from emelia.text import counted, listed
 
@@ -32,9 +31,15 @@ class Mixture:
     notes: tuple[str, ...]
 
 
-def mixture_in(root: Path, files: Sequence[Path]) -> Mixture | None:
-    """The known corpora in a folder, where there are several that make up most of it."""
-    kinds = kinds_of(files)
+def mixture_in(root: Path, files: Sequence[Path], fits: Mapping[str, set[Path]]) -> Mixture | None:
+    """The known corpora in a folder, where there are several that make up most of it.
+
+    Args:
+        root: the folder.
+        files: its recordings, relative to it.
+        fits: see `files_of`.
+    """
+    kinds = kinds_of(fits)
     apart = [name for name in kinds if any(_of_same_speakers(name, k) for k in kinds)]
     rest = {name: found for name, found in kinds.items() if name not in apart}
     known = set().union(*rest.values())
@@ -49,10 +54,13 @@ def mixture_in(root: Path, files: Sequence[Path]) -> Mixture | None:
     return Mixture(parts, tuple(notes))
 
 
-def kinds_of(files: Sequence[Path]) -> dict[str, set[Path]]:
-    """The files of each known corpus, by its name; each file belongs to one of them at most."""
-    fits, kinds = files_of(files), dict[str, set[Path]]()
-    taken = set[Path]()
+def kinds_of(fits: Mapping[str, set[Path]]) -> dict[str, set[Path]]:
+    """The files of each known corpus, by its name; each file belongs to one of them at most.
+
+    Args:
+        fits: files by corpus, where one may be of several; see `files_of`.
+    """
+    kinds, taken = dict[str, set[Path]](), set[Path]()
     for name in sorted(fits, key=lambda name: (-len(fits[name]), name)):
         own = fits[name] - taken
         if len(own) >= _FEWEST and _has_emotions(CORPORA[name], own):

@@ -10,7 +10,7 @@ $EMELIA_CORPORA and where `emelia corpora fetch` puts it. Places joined by `+` a
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -79,9 +79,10 @@ def _read_place(
     passed: list[str] = []
     searched = path.is_dir() and place.reader not in TABLE_READERS
     files = audio_files(path, passed) if searched else []
-    mixture = mixture_in(path, files) if not place.reader else None
+    fits = {} if place.reader else files_of(files)
+    mixture = mixture_in(path, files, fits)
     if mixture is None:
-        labelled = _label(replace(place, path=path), files, speakers_from, passed)
+        labelled = _label(replace(place, path=path), files, fits, speakers_from, passed)
         return [_read_one(path, *labelled, on_progress)], ()
     return [
         _read_one(part.root, part.root, part.spec, _labels_of(part.spec, part.root, part.files),
@@ -122,7 +123,11 @@ def _none(recordings: int, is_so: str, is_not: str) -> str:
 
 
 def _label(
-    place: Place, files: Sequence[Path], speakers_from: str, passed: Sequence[str]
+    place: Place,
+    files: Sequence[Path],
+    fits: Mapping[str, set[Path]],
+    speakers_from: str,
+    passed: Sequence[str],
 ) -> tuple[Path, CorpusSpec | None, Labels]:
     """Corpus folder, spec and labels, by the reader asked for or the one that fits best."""
     reader, path = place.reader, place.path
@@ -134,7 +139,7 @@ def _label(
         labels = read_manifest(path / "manifest.csv", None, speakers_from)
         labels.notes += read_notes(path)
         return path, None, labels
-    spec = readers()[reader] if reader else _best_spec(files)
+    spec = readers()[reader] if reader else _best_spec(files, fits)
     if files and spec is not None:
         return path, spec, _noted(_labels_of(spec, path, files), passed)
     manifest = path / "manifest.csv"  # may list files outside the folder
@@ -146,7 +151,7 @@ def _label(
             + "".join(f"{line}. " for line in passed)
             + f"A data set in Parquet or Arrow files is read as hf:{path}"
         )
-    return path, None, _noted(_labels_of_folders(path, files, speakers_from), passed)
+    return path, None, _noted(_labels_of_folders(path, files, fits, speakers_from), passed)
 
 
 def _noted(labels: Labels, passed: Sequence[str]) -> Labels:
@@ -154,9 +159,8 @@ def _noted(labels: Labels, passed: Sequence[str]) -> Labels:
     return labels
 
 
-def _best_spec(files: Sequence[Path]) -> CorpusSpec | None:
+def _best_spec(files: Sequence[Path], fits: Mapping[str, set[Path]]) -> CorpusSpec | None:
     """The known corpus whose names fit most files, if they fit more than half."""
-    fits = files_of(files)
     best = max(fits, key=lambda name: len(fits[name]), default="")
     # A folder may hold other files, too; with fewer than half it is not this corpus.
     return readers()[best] if best and 2 * len(fits[best]) > len(files) else None
@@ -166,9 +170,11 @@ def _labels_of(spec: CorpusSpec, root: Path, files: Sequence[Path]) -> Labels:
     return (spec.label or partial(_by_name, spec))(root, files)
 
 
-def _labels_of_folders(root: Path, files: Sequence[Path], speakers_from: str) -> Labels:
+def _labels_of_folders(
+    root: Path, files: Sequence[Path], fits: Mapping[str, set[Path]], speakers_from: str
+) -> Labels:
     labels = read_folders(files, speakers_from)
-    for name, found in kinds_of(files).items():
+    for name, found in kinds_of(fits).items():
         labels.notes.append(
             f"{len(found)} recordings have names of {name}'s. To read them as what they are, join "
             f"the folders by +, or give {name}:{root} for these alone."
@@ -189,7 +195,7 @@ def _by_name(spec: CorpusSpec, root: Path, files: Sequence[Path]) -> Labels:
             f"{len(labels.reasons)} of {len(files)} recordings have names that are not "
             f"{spec.name}'s and were left out."
         )
-    kinds = kinds_of(list(labels.reasons))
+    kinds = kinds_of(files_of(list(labels.reasons)))
     labels.notes += [left_out(root, found, {name: found}) for name, found in kinds.items()]
     return labels
 
