@@ -150,7 +150,7 @@ def test_words_may_stand_for_classes_and_rows_without_one_are_left_out(tmp_path:
     data = table().set_column(1, "Emotion", words).drop_columns(["speaker_id"])
     corpus = read_corpus(f"hf:{save(data, tmp_path / 'emo/x.parquet')}")
     assert corpus.counts() == {"anger": 1, "happiness": 1}
-    assert "2 rows have no label and were left out." in corpus.warnings
+    assert "2 rows left out: no label." in corpus.warnings
     assert any("does not tell who speaks" in text for text in corpus.warnings)
 
 
@@ -161,7 +161,7 @@ def test_audio_that_is_missing_repeated_or_broken_is_told(tmp_path: Path) -> Non
     cells[3]["bytes"] = b"RIFF and no more"
     corpus = read_corpus(f"hf:{save(table(audio=cells), tmp_path / 'emo/x.parquet')}")
     assert len(corpus.utterances) == 1
-    assert "1 rows repeat the audio of an earlier one and were left out." in corpus.warnings
+    assert "1 row left out: the audio of an earlier one again." in corpus.warnings
     assert sorted(r.path.name[13:] for r in corpus.rejected) == ["03a01Wa.wav", "03a03Wa.wav"]
 
 
@@ -296,7 +296,7 @@ def test_a_row_without_audio_is_left_out_and_counted(tmp_path: Path) -> None:
     cells = [None, *clips()[1:]]
     corpus = read_corpus(f"hf:{save(table(audio=cells), tmp_path / 'emo/x.parquet')}")
     assert len(corpus.utterances) == 3
-    assert "1 rows hold no audio and were left out." in corpus.warnings
+    assert "1 row left out: no audio." in corpus.warnings
 
 
 @pytest.mark.parametrize("numbers", [False, True])
@@ -311,8 +311,10 @@ def test_most_of_several_raters_decide(tmp_path: Path, numbers: bool) -> None:
         rows = rows.replace_schema_metadata({"huggingface": json.dumps(info)})
     corpus = read_corpus(f"hf:{save(rows, tmp_path / 'emo/x.parquet')}")
     assert corpus.counts() == {"anger": 1, "happiness": 1}
-    assert any("1 rows have several labels" in w and w.endswith("rows 2.") for w in corpus.warnings)
-    assert "1 rows have no label and were left out." in corpus.warnings
+    assert any(
+        "1 row left out: several labels" in w and w.endswith("rows 2.") for w in corpus.warnings
+    )
+    assert "1 row left out: no label." in corpus.warnings
 
 
 def test_rows_for_one_file_are_segments_of_it(tmp_path: Path) -> None:

@@ -25,9 +25,10 @@ from emelia.errors import CorpusError, StorageError
 from emelia.listing.columns import ROLES, pick
 from emelia.listing.sheet import is_missing, read_sheet, read_text, value
 from emelia.storage import file_stamp
+from emelia.text import counted
 
 NOTES = "notes.txt"
-TIED = "have several labels, none of them more often than the others,"
+TIED = "several labels, none of them more often than the others"
 _VERSION = "3"  # of the converted form; raise it with any change
 _MAGIC = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3", b"\xff": ".mp3"}
 _ROLES = ("emotion", "speaker", "sentence", "gender", "part", "file", "start", "end", "duration")
@@ -180,7 +181,7 @@ def _write(rows: Iterable[Row], folder: Path) -> None:
         file = folder / "audio" / _name(row) if not reason else folder
         clip = (file.name, row.start, row.end, row.duration)
         if not reason and clip in written:
-            reason = "repeat the audio of an earlier one"
+            reason = "the audio of an earlier one again"
         if reason:
             odd.setdefault(reason, []).append(number)
             continue
@@ -195,10 +196,13 @@ def _write(rows: Iterable[Row], folder: Path) -> None:
              row.start, row.end, row.duration)
         )  # fmt: skip
     if not written:
-        reasons = "; ".join(f"{len(rows)} rows {why}" for why, rows in odd.items()) or "no rows"
+        reasons = (
+            "; ".join(f"{counted(len(rows), 'row')}: {why}" for why, rows in odd.items())
+            or "no rows"
+        )
         raise CorpusError(f"{folder.name}: no row of the data set can be used ({reasons}).")
     notes = [
-        f"{len(left)} rows {reason} and were left out{_named(left) if reason == TIED else ''}."
+        f"{counted(len(left), 'row')} left out: {reason}{_named(left) if reason == TIED else ''}."
         for reason, left in odd.items()
     ]
     if not told:
@@ -220,8 +224,8 @@ def _unusable(row: Row) -> str:
     if row.problem:
         return row.problem
     if is_missing(row.label):
-        return "have no label"
-    return "hold no audio" if row.audio is None or row.audio == b"" else ""
+        return "no label"
+    return "no audio" if row.audio is None or row.audio == b"" else ""
 
 
 def _name(row: Row) -> str:
