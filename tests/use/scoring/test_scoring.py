@@ -441,7 +441,7 @@ def test_mistakes_are_one_clear_line(
     run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "odd.csv").write_text("words\na.wav\n")
+    (tmp_path / "odd.csv").write_text("words,numbers\nhello,3\n")
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\0")
     (tmp_path / "file").write_text("")
     out = tmp_path / "a.csv"
@@ -450,7 +450,7 @@ def test_mistakes_are_one_clear_line(
         ((tmp_path / "gone", out), 1, "gone: no such file or folder"),
         ((tmp_path / "empty", out), 1, "no recordings here"),
         ((f"{folder}/*.mp3", out), 1, "no recordings here"),
-        ((tmp_path / "odd.csv", out), 1, "columns words; expected one named path or file"),
+        ((tmp_path / "odd.csv", out), 1, "columns words one named path or file"),
         ((tmp_path / "binary.txt", out), 1, "not a list of recordings"),
         ((folder, tmp_path / "a.xlsx"), 2, "ends in .csv or .parquet"),
         ((folder, tmp_path / "a.parquet"), 1, "pip install 'emelia[scale]'"),
