@@ -177,7 +177,7 @@ def test_where_nothing_is_found_one_line_says_so(run: Run, toy: Path, tmp_path: 
     (tmp_path / "empty").mkdir()
     for place in (tmp_path / "empty", tmp_path / "*.wav"):
         run("predict", place, "--model", toy).refuses(
-            1, f"{place}: no recordings here", "expected wav"
+            1, f"{place}: no recordings here", "expected .wav"
         )
     run("predict", tmp_path / "no", "--model", toy).refuses(1, "no: no such file or folder")
 

@@ -146,9 +146,9 @@ def test_a_long_recording_is_decoded_once(folder: Path, monkeypatch: pytest.Monk
     decoded: list[str] = []
     decode = excerpts.decode
 
-    def counting(path: str) -> tuple[np.ndarray, int]:
+    def counting(path: str, **how: Any) -> tuple[np.ndarray, int]:
         decoded.append(path)
-        return decode(path)
+        return decode(path, **how)
 
     monkeypatch.setattr(excerpts, "decode", counting)
     found = recordings(folder / "list.csv")

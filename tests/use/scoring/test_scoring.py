@@ -450,7 +450,7 @@ def test_mistakes_are_one_clear_line(
         ((tmp_path / "gone", out), 1, "gone: no such file or folder"),
         ((tmp_path / "empty", out), 1, "no recordings here"),
         ((f"{folder}/*.mp3", out), 1, "no recordings here"),
-        ((tmp_path / "odd.csv", out), 1, "columns words one named path or file"),
+        ((tmp_path / "odd.csv", out), 1, "columns words, numbers; expected one named path or file"),
         ((tmp_path / "binary.txt", out), 1, "not a list of recordings"),
         ((folder, tmp_path / "a.xlsx"), 2, "ends in .csv or .parquet"),
         ((folder, tmp_path / "a.parquet"), 1, "pip install 'emelia[scale]'"),

@@ -469,14 +469,14 @@ def test_one_bad_recording_does_not_stop_the_rest(
 def test_what_was_found_before_an_early_end_is_written(
     run: Run, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, usual = tmp_path / "all.csv", command._timeline
+    out, usual = tmp_path / "all.csv", command._timelines
 
-    def until_ctrl_c(recognizer: Any, name: str, *rest: float) -> Timeline:
+    def until_ctrl_c(recognizer: Any, name: str, *rest: Any) -> list[Timeline]:
         if name.endswith("second.wav"):
             raise KeyboardInterrupt
         return usual(recognizer, name, *rest)
 
-    monkeypatch.setattr(command, "_timeline", until_ctrl_c)
+    monkeypatch.setattr(command, "_timelines", until_ctrl_c)
     with pytest.raises(KeyboardInterrupt):
         run(recording, tmp_path / "second.wav", format_="csv", out=out)
     with out.open() as file:
@@ -486,7 +486,7 @@ def test_what_was_found_before_an_early_end_is_written(
 def test_a_place_that_cannot_be_written_is_told_before_the_work(
     run: Run, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "_timeline", None)  # it must not come to that
+    monkeypatch.setattr(command, "_timelines", None)  # it must not come to that
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="a file stands where a folder should be"):
         run(recording, format_="csv", out=tmp_path / "file" / "all.csv")
