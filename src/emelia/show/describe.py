@@ -129,6 +129,8 @@ def training(recipe: Recipe) -> str:
     told = ["Logistic regression, solved"] if is_solved(recipe) else _steps(train)
     if train.penalty == "averaged":
         told.append("the layers with every penalty averaged")
+    if train.penalty == "prior":
+        told.append("drawn towards the linear layer of the initial run")
     if train.nuisance_penalty:
         told.append(
             "directions that tell speakers and corpora apart penalised as those left out chose"

@@ -223,6 +223,8 @@ def test_the_description_names_initial_weights_and_teacher() -> None:
     assert "solved, directions that tell speakers and corpora apart penalised" in describe.training(
         shunning
     )
+    drawn = replace(solved, train=replace(solved.train, penalty="prior"))
+    assert "drawn towards the linear layer of the initial run" in describe.training(drawn)
     strangers = replace(solved, train=replace(solved.train, selection_groups="corpora"))
     assert "chosen and calibrated by corpora left out in turn" in describe.training(strangers)
     told = describe.origins(replace(WHISPER, train=replace(WHISPER.train, distill="a@1")))
