@@ -257,6 +257,7 @@ def test_joined_clips_of_a_heard_speaker_keep_their_emotion(
     assert default.predict(joined(iter(clips * 9), seconds), RATE).emotion == "anger"
 
 
+@pytest.mark.slow
 def test_a_pause_after_real_clips_changes_hardly_an_answer(
     corpora: Callable[[str], Path], default: Recognizer
 ) -> None:

@@ -165,6 +165,7 @@ def test_held_out_clips_count_as_seen(rooms: Rooms) -> None:
         assert (clip.digest in heard) == (clip.speaker != SPEAKERS[0])
 
 
+@pytest.mark.slow
 def test_the_fine_tuned_network_can_be_exported_all_the_same(rooms: Rooms, tmp_path: Path) -> None:
     file = tmp_path / "taught.onnx"
     answer = emelia("export", rooms.out, "--out", file)
@@ -175,6 +176,7 @@ def test_the_fine_tuned_network_can_be_exported_all_the_same(rooms: Rooms, tmp_p
     assert not (old == new).all()
 
 
+@pytest.mark.slow
 def test_an_interrupted_decision_is_the_same_when_it_is_made_again(
     rooms: Rooms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

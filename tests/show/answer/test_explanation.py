@@ -136,6 +136,7 @@ def silenced(wave: NDArray[np.float32], frames: NDArray[np.int64], hop: int) -> 
     return quiet
 
 
+@pytest.mark.slow
 def test_silencing_salient_frames_takes_away_more_than_others(
     corpora: Callable[[str], Path],
 ) -> None:

@@ -286,7 +286,9 @@ def test_processes_that_cannot_begin_are_one_clear_error(
 # Going on
 
 
-@pytest.mark.parametrize(("by", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("by", "code"), [pytest.param(signal.SIGKILL, -9, marks=pytest.mark.slow), (signal.SIGINT, 130)]
+)
 def test_a_stopped_scoring_goes_on_where_it_was(
     run: Run,
     many: Path,
@@ -322,6 +324,7 @@ def test_a_stopped_scoring_goes_on_where_it_was(
     assert alike(table, [{**table[0], "path": row["path"]} for row in table])
 
 
+@pytest.mark.slow
 def test_ctrl_c_pressed_twice_stops_a_scoring_as_well_as_once(
     many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -865,6 +865,7 @@ def command(*options: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client
         process.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not STATUS.exists(), reason="this system does not tell memory")
 def test_five_minutes_of_speech_cost_a_server_little_memory() -> None:
     """As docs/recognise.md says; attention over all of it at once once took 15 GB."""

@@ -613,6 +613,7 @@ def test_a_moment_has_the_mean_of_all_windows_that_heard_it(visit: Open) -> None
     assert found == [[(0, 1, 1.0), (1, 3, 0.75), (3, 4, 0.5)], [(6, 7, 0.25)]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("device", ["desktop", "phone"])
 def test_pictures_of_the_page(
