@@ -33,7 +33,9 @@ FILMS = (
     ".mts", ".m2ts",
 )  # fmt: skip
 SUFFIXES = (*SOUND, *MEDIA, *FILMS)
-EXPECTED = "wav, flac, ogg, oga, opus, mp3, m4a and other files (docs/formats.md)"
+_USUAL = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a")
+SUFFIXES_EXPECTED = f"{', '.join(_USUAL)} and other files (docs/formats.md)"
+EXPECTED = SUFFIXES_EXPECTED.replace(" .", " ").removeprefix(".")  # without their dots
 _PROGRAMS = (".ts", ".mts")  # TypeScript, unless the bytes say MPEG-TS
 # Recordings that neither reads.
 _HEADERLESS = (".raw", ".pcm", ".sln", ".vox", ".gsm", ".ul", ".ulaw", ".al", ".alaw", ".g722")

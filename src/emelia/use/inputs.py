@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from emelia.audio import Wave
 from emelia.audio.channels import MIX
 from emelia.audio.excerpts import Span, decode_span
-from emelia.audio.files import EXPECTED, SUFFIXES, Found, find_recordings
+from emelia.audio.files import SUFFIXES, SUFFIXES_EXPECTED, Found, find_recordings
 from emelia.audio.heard import Heard
 from emelia.errors import AudioError
 from emelia.listing.columns import ROLES, column_of_files, pick
@@ -122,7 +122,9 @@ def recordings(where: str | Path, warn: Callable[[str], None] | None = None) -> 
     else:
         raise AudioError(f"{where}: no such file or folder. Check the path.")
     if not found:
-        raise AudioError(" ".join([f"{where}: no recordings here; expected .{EXPECTED}.", *lines]))
+        raise AudioError(
+            " ".join([f"{where}: no recordings here; expected {SUFFIXES_EXPECTED}.", *lines])
+        )
     for line in lines:
         if warn:
             warn(line)
