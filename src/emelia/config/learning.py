@@ -155,6 +155,14 @@ class TrainConfig:
         "none",
         "remedy for classes of unequal size; corpora: also for corpora, by the root of their size",
     )
+    class_mask: bool = setting(
+        False,
+        "softmax of each training clip over those classes alone that its corpus contains, where "
+        "joined corpora lack some",
+        without={"no class mask": False},
+        solved=True,
+        finetune=False,
+    )
     target_share: float = setting(
         0.0,
         "share of the clips drawn from the corpus under test where others are added to training; "

@@ -139,6 +139,8 @@ def training(recipe: Recipe) -> str:
         told.append("chosen and calibrated by corpora left out in turn")
     if train.balance != "none":
         told.append(f"unequal classes met by {_BALANCE[train.balance]}")
+    if train.class_mask:
+        told.append("the softmax of a clip over the classes of its corpus alone")
     if train.target_share:
         told.append(f"{100 * train.target_share:g} % of the draws from the corpus under test")
     if train.samples_per_epoch:

@@ -33,6 +33,7 @@ from emelia.learn.data.augment import (
     mask_spectrogram,
     mixup,
 )
+from emelia.learn.data.class_mask import allowed, classes_of_corpora
 from emelia.learn.data.features import FrontEnd
 from emelia.learn.data.sampling import sampled_places
 from emelia.learn.data.spec_augment import augment_crop, crop
@@ -67,6 +68,7 @@ class Batch:
     lengths: Tensor  # (B,) frames
     targets: Tensor  # (B, C) each row sums to 1
     position: int = 0  # of the first frame, for positional embeddings; in encoder frames
+    shown: Tensor | None = None  # bool (B, C), the classes of each clip's corpus; None: all
 
 
 class Loader:
@@ -166,6 +168,7 @@ def training_batches(
     train, augment = recipe.train, recipe.augment
     drawn = [clips[i] for i in sampled_places(clips, train, target, rng)]
     lengths = np.array([clip.spec.shape[1] for clip in drawn])
+    known = classes_of_corpora(clips) if train.class_mask else {}
     for group in plan(lengths, train.batch_size, not network.fixed_frames, rng):
         augmented = [_augment(drawn[i], clips, recipe, rng) for i in group]
         batch = collate(augmented, network)
@@ -174,6 +177,8 @@ def training_batches(
         if augment.position_jitter:
             position = int(rng.integers(augment.position_jitter + 1)) // network.stride
             batch = replace(batch, position=position)
+        if known:
+            batch = replace(batch, shown=allowed(augmented, known, network.classes))
         yield batch
 
 

@@ -24,6 +24,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from emelia.config import Recipe
 from emelia.errors import EmeliaError
+from emelia.learn.data import class_mask
 from emelia.learn.data.loader import Batch, Clip, training_batches
 from emelia.learn.data.sampling import target_corpora
 from emelia.learn.model.network import Encoder, Network
@@ -215,22 +216,27 @@ def class_weights(clips: Sequence[Clip], classes: int) -> Tensor:
 def _loss(setup: _Setup, batch: Batch, weights: Tensor | None) -> Tensor:
     """Cross-entropy of a batch and, where features are distilled, their distance."""
     job = setup.job
-    inputs, lengths, targets, weights = job.fabric.to_device(
-        (batch.inputs, batch.lengths, batch.targets, weights)
+    inputs, lengths, targets, shown, weights = job.fabric.to_device(
+        (batch.inputs, batch.lengths, batch.targets, batch.shown, weights)
     )
     smoothing, teacher = job.recipe.train.label_smoothing, job.teacher
+
+    def cross_entropy(found: Tensor) -> Tensor:
+        if shown is not None:
+            return class_mask.cross_entropy(found, targets, shown, weights, smoothing)
+        return F.cross_entropy(found, targets, weight=weights, label_smoothing=smoothing)
+
     position = (batch.position,) if batch.position else ()  # other networks than encoders have none
     if teacher is None or not teacher.feature_weight:
         found = setup.model(inputs, lengths, *position)
-        return F.cross_entropy(found, targets, weight=weights, label_smoothing=smoothing)
+        return cross_entropy(found)
     # The wrapped model gives logits alone, so the frames come from the network inside it, for
     # which the wrapper's mixed precision has to be switched on here.
     network = cast(Encoder, setup.network)
     with job.fabric.autocast():
         found, frames, counts = network.forward_with_frames(inputs, lengths, *position)
         distance = teacher.feature_loss(frames, counts, inputs, lengths, *position)
-    entropy = F.cross_entropy(found, targets, weight=weights, label_smoothing=smoothing)
-    return entropy + teacher.feature_weight * distance
+    return cross_entropy(found) + teacher.feature_weight * distance
 
 
 def _check_finite(loss: float, recipe: Recipe, epoch: int) -> None:

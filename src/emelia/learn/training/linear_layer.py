@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from emelia.learn.data import class_mask
 from emelia.learn.data.loader import Clip
 from emelia.learn.model.network import Encoder
 from emelia.learn.training import nuisance_penalty
@@ -66,6 +67,7 @@ class FittingSet:
     weights: Weights  # (N,)
     classes: int
     prior: Solution | None = None  # a layer that is there already
+    masked: bool = False  # each clip's softmax is over the classes of its corpus
 
     def solve(self, candidates: Sequence[Hyperparameters], steps: int = STEPS) -> Solution:
         """The linear layer for these clips, the mean of those of all candidates."""
@@ -80,14 +82,22 @@ class FittingSet:
         given = self.prior(torch.from_numpy(self.x)) if self.prior and one.prior else None
         found = solve(
             self.x, truth, self.weights, one.penalty, self.classes, one.columns, steps, offsets,
-            None if given is None else one.prior * given,
+            None if given is None else one.prior * given, self._shown(),
         )  # fmt: skip
         return combine(found, self.prior, one.prior) if self.prior and one.prior else found
+
+    def _shown(self) -> Tensor | None:
+        """Bool (N, C), the classes that count for each clip; None: all."""
+        if not self.masked:
+            return None
+        return class_mask.allowed(
+            self.clips, class_mask.classes_of_corpora(self.clips), self.classes
+        )
 
     def only(self, kept: Mask) -> FittingSet:
         """The clips that are marked (N,)."""
         clips = [clip for clip, keep in zip(self.clips, kept, strict=True) if keep]
-        return FittingSet(self.x[kept], clips, self.weights[kept], self.classes, self.prior)
+        return replace(self, x=self.x[kept], clips=clips, weights=self.weights[kept])
 
 
 def choose(
@@ -102,6 +112,7 @@ def choose(
     strengths: Sequence[float] = (),
     averaged: bool = False,
     prior: Solution | None = None,
+    masked: bool = False,
 ) -> Choice:
     """Choose the block and the hyperparameters by cross-validation.
 
@@ -115,10 +126,12 @@ def choose(
         averaged: whether the layers of all penalties and poolings are averaged instead of one of
             them chosen; few speakers choose by chance, and the wrong one for the next.
         prior: a layer to draw towards; how much is chosen then, by the loss, and nothing else.
+        masked: whether each clip's softmax is over the classes of its corpus, in fitting.
     """
     best = []
     for block in [blocks] if blocks else range(1, x.shape[1]):
-        data = FittingSet(layer_features(x, block, all_layers), clips, weights, classes, prior)
+        used = layer_features(x, block, all_layers)
+        data = FittingSet(used, clips, weights, classes, prior, masked)
         folds, width = _CrossValidation(block, data, held_out), data.x.shape[1]
         if prior:
             each = product(PRIOR_PENALTIES, PRIOR_SHARES)

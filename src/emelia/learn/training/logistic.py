@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from emelia.learn.data.class_mask import hide
 from emelia.learn.training.nuisance_penalty import damp, damping
 
 STEPS = 100  # of L-BFGS; more change no prediction
@@ -71,6 +72,7 @@ def solve(
     steps: int = STEPS,
     nuisance: NDArray[np.float32] | None = None,
     given: Tensor | None = None,
+    shown: Tensor | None = None,
 ) -> Solution:
     """Fit the classes (N,) on the first K = `columns` of the features (N, 2D).
 
@@ -79,6 +81,7 @@ def solve(
         penalty: on squared weights of standardised features.
         nuisance: offsets (G, 2D) whose variance is added to the penalty; see `nuisance_penalty`.
         given: logits (N, C) that are added to those of the layer, by another one.
+        shown: bool (N, C), the classes that each clip's softmax is over; None: all.
     """
     inputs, truth = torch.from_numpy(x), torch.from_numpy(labels)
     share = torch.from_numpy(weights / weights.sum()).float()[:, None]
@@ -98,6 +101,7 @@ def solve(
 
     def losses() -> Tensor:
         found = layer(inputs) if given is None else layer(inputs) + given
+        found = found if shown is None else hide(found, shown)
         return F.cross_entropy(found, truth, reduction="none")
 
     def cost() -> Tensor:

@@ -229,6 +229,7 @@ def _choose(job: TrainingJob, clips: list[Clip], validation: Sequence[Clip]) -> 
         strengths=STRENGTHS if train.nuisance_penalty else (),
         averaged=train.penalty == "averaged",
         prior=prior,
+        masked=train.class_mask,
     )
     return FrozenEncoder(network, choice, prior)
 
@@ -275,7 +276,8 @@ def _solve(
     pooled = _pooled(job, frozen.network, clips)
     x = pooled_features.layer_features(pooled, frozen.choice.blocks, job.all_layers)
     weights = _weights(job, clips, target_corpora(validation))
-    data = linear_layer.FittingSet(x, clips, weights, len(job.classes), frozen.prior)
+    masked = job.recipe.train.class_mask
+    data = linear_layer.FittingSet(x, clips, weights, len(job.classes), frozen.prior, masked)
     solution = data.solve(frozen.choice.hyperparameters)
     linear_layer.set_linear_layer(solution, network)
     return solution.loss
