@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from emelia import console, read_corpus
 from emelia.audio import decode, resample
+from emelia.audio.speech.detector import has_speech
 from emelia.corpora import Corpus
 from emelia.show.tables import write_block
 from emelia.table import Table
-from emelia.use.timeline.speech import has_speech
 
 RATE = 16_000  # Hz
 SECONDS = 10

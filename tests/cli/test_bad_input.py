@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from vowels import vowels
 
 from emelia import Recognizer, load
+from emelia.audio.speech.detector import has_speech
 from emelia.errors import AudioError
 from emelia.use.scoring.run import score
-from emelia.use.timeline.speech import has_speech
 
 RATE = 16_000  # Hz
 HOURS = 12 * 3600  # s

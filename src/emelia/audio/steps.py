@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from emelia.audio.decoding import decode
 from emelia.audio.limits import Wave
+from emelia.audio.speech.runs import joined, speech_runs
 from emelia.config import SAMPLE_RATE, AudioConfig
 from emelia.errors import AudioError, ConfigError, MissingExtraError
 
@@ -148,7 +149,9 @@ def trim_silence(wave: Wave, rate: int, below_db: float) -> Wave:
 
 
 def prepare(wave: Wave, rate: int, config: AudioConfig) -> Wave:
-    """Resample to 16 kHz, then remove DC, reduce noise, trim and level as configured.
+    """Resample to 16 kHz, then keep speech, remove DC, reduce noise, trim and level as configured.
+
+    Where speech is to be kept and none is found, all is.
 
     Raises:
         AudioError: `wave` is not of shape (T,), is empty, or has NaN or infinite samples.
@@ -157,6 +160,8 @@ def prepare(wave: Wave, rate: int, config: AudioConfig) -> Wave:
         raise AudioError(f"array of shape {wave.shape}: expected finite samples of shape (T,).")
     # Resampled first, so that all other steps work at one rate.
     wave = resample(wave.astype(np.float32, copy=False), rate)
+    if config.speech and (found := speech_runs(wave)):
+        wave = joined(wave, found)
     if config.dc:
         wave = remove_dc(wave)
     if config.denoise == "quiet":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from emelia.config.fields import setting
@@ -14,6 +14,13 @@ SAMPLE_RATE = 16_000  # Hz, the one rate inside emelia
 class AudioConfig:
     """How a decoded recording becomes the waveform the front end gets."""
 
+    speech: bool = setting(
+        False,
+        "keep only the speech, its runs joined, and give it to the network in windows of 4 s, as "
+        "recordings are answered",
+        without={"pauses kept": False},
+        solved=True,
+    )
     dc: bool = setting(True, "subtract the mean")
     denoise: Literal["none", "quiet", "founding"] = setting(
         "none",
@@ -30,10 +37,11 @@ class AudioConfig:
         """The steps that are done before the graph of a model file.
 
         The graph has those on by default, DC removal and peak normalisation. Where another step
-        would come between them, all are done outside, in their order.
+        would come between them, all are done outside, in their order. Speech is looked for after
+        them, in every recording.
         """
         inside = self.denoise == "none" and not self.trim_db and self.level != "loudness"
-        return AudioConfig(dc=False, level="none") if inside else self
+        return AudioConfig(dc=False, level="none") if inside else replace(self, speech=False)
 
 
 @dataclass(frozen=True, slots=True)

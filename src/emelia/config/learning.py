@@ -43,6 +43,20 @@ class AugmentConfig:
         (0.85, 1.15), "rates of time stretch", within=(0.25, 4), **_COPY
     )
     room: bool = setting(False, "a simulated room (pyroomacoustics)", **_COPY)
+    speed_rate: tuple[float, float] = setting(
+        (1.0, 1.0), "rates of playing: pitch, formants and tempo", within=(0.25, 4), **_COPY
+    )
+    reverberation_s: tuple[float, float] = setting(
+        (0.0, 0.0), "s until a room's sound has fallen by 60 dB (RT60)", within=(0, 10), **_COPY
+    )
+    babble_snr_db: tuple[float, float] = setting(
+        (0.0, 0.0), "dB that other talk is quieter", within=(-60, 120), **_COPY
+    )
+    transmission: bool = setting(
+        False,
+        "some microphone, clipping, and a telephone line, a narrower band or a lossy codec",
+        **_COPY,
+    )
     mask_probability: float = setting(
         0.0,
         "of each mask, for each copy or, with masks_each_epoch, each epoch",

@@ -64,6 +64,8 @@ def way(settings: Mapping[str, Any]) -> str:
 def audio(config: AudioConfig) -> str:
     """Describe the steps from a recording to a waveform, in their order."""
     steps = [f"Resampled to {SAMPLE_RATE / 1000:g} kHz, one channel"]
+    if config.speech:
+        steps.append("its speech joined, without pauses")
     if config.dc:
         steps.append("the mean subtracted")
     if config.denoise != "none":
@@ -241,9 +243,16 @@ def _changes(config: AugmentConfig) -> str:
         "noise at {} dB": config.noise_snr_db,
         "pitch by {} semitones": config.pitch_semitones,
         "tempo by a factor of {}": config.stretch_rate,
+        "speed by a factor of {}": config.speed_rate,
+        "rooms of {} s (RT60)": config.reverberation_s,
+        "other talk at {} dB": config.babble_snr_db,
     }
     told = [text.format(_between(span)) for text, span in ranges.items() if span[0] != span[1]]
-    return ", ".join([*told, *(["a simulated room"] if config.room else [])]) or "none"
+    if config.room:
+        told.append("a simulated room")
+    if config.transmission:
+        told.append("a microphone, clipping, a telephone line or a codec")
+    return ", ".join(told) or "none"
 
 
 def _between(span: tuple[float, float]) -> str:

@@ -12,16 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emelia.audio.excerpts import window_starts
 from emelia.audio.limits import Wave
+from emelia.audio.speech.runs import Run, joined, speech_runs
 from emelia.config import SAMPLE_RATE
 from emelia.use.model import NetworkOutput
-from emelia.use.timeline.windows import runs
 
 WINDOW = (
     4 * SAMPLE_RATE
@@ -30,16 +29,7 @@ WINDOW = (
 # so much is found, is answered within 5 points of the whole clips, half a second 12 to 13 points
 # worse and more confidently (benchmarks/snippets.py).
 SHORTEST = 0.9
-_LEVEL = 0.5  # the peak at which speech is looked for
-_FAINT = 1e-4  # -80 dB of full scale: a few steps of 16 bits
 _TINY = 1e-9  # a probability that cannot be told from none
-
-
-class Run(NamedTuple):
-    """A run of speech from `start` to `end`, in samples of the recording."""
-
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,23 +66,8 @@ def find_speech(wave: Wave, hop: int) -> Speech:
         wave: the recording.
         hop: samples from one frame of the spectrogram to the next.
     """
-    found = [Run(start, end) for start, end in runs(_at_usual_level(wave))]
-    pieces = [wave[run.start : run.end] for run in found]
-    return Speech(np.concatenate([wave[:0], *pieces]), tuple(found), len(wave), hop)
-
-
-def _at_usual_level(wave: Wave) -> Wave:
-    """A copy without DC offset and with a peak of 0.5, so that level does not change its runs.
-
-    What is too faint to be a recording is left as it is.
-    """
-    copy = wave - wave.mean(dtype=np.float64).astype(np.float32) if wave.size else wave
-    peak = max(0.0, float(copy.max(initial=0.0)), -float(copy.min(initial=0.0)))
-    if peak <= _FAINT:
-        return wave
-    # The detector depends a little on the level; a louder copy is to have the same runs.
-    copy *= np.float32(_LEVEL / peak)
-    return copy
+    found = speech_runs(wave)
+    return Speech(joined(wave, found), tuple(found), len(wave), hop)
 
 
 def pool(heard: Sequence[NetworkOutput], speech: Speech) -> NetworkOutput:

@@ -47,7 +47,7 @@ SOUND = AugmentConfig(copies=4, probability=1.0)  # every copy another noise, pi
 MASKS = AugmentConfig(
     copies=3, probability=0.0, mask_probability=1.0, frequency_mask=(10, 30), time_mask=(3, 8)
 )
-CHANGED_AUDIO = {"dc": False, "denoise": "quiet", "trim_db": 30.0, "level": "none"}
+CHANGED_AUDIO = {"speech": True, "dc": False, "denoise": "quiet", "trim_db": 30.0, "level": "none"}
 CHANGED_FEATURES = {
     "kind": "mfcc",
     "n_fft": 4096,
@@ -585,6 +585,7 @@ def test_copies_of_other_sound_have_other_entries(corpus: Corpus, change: dict[s
 def test_every_setting_of_augmentation_is_known_to_the_cache() -> None:
     # Those that change a copy's waveform are tested above; these come after the cache.
     waveform = {"probability", "noise_snr_db", "pitch_semitones", "stretch_rate", "room"}
+    waveform |= {"speed_rate", "reverberation_s", "babble_snr_db", "transmission"}
     later = {
         "copies",
         "balanced",

@@ -14,7 +14,7 @@ import soundfile
 import torch
 from conftest import RATE, voice
 
-from emelia.config import FeatureConfig, ModelConfig, Recipe, TrainConfig
+from emelia.config import AudioConfig, FeatureConfig, ModelConfig, Recipe, TrainConfig
 from emelia.corpora import Utterance, read_corpus
 from emelia.learn.data import loader
 from emelia.learn.data.loader import Clip, Loader, evaluation_batches, in_windows, training_batches
@@ -123,3 +123,24 @@ def test_its_counts_and_lengths_are_of_recordings(monkeypatch: pytest.MonkeyPatc
     found = compare(run, cast(Any, lambda waves: [shares]), 1.0, iter(sounds), ticks.append)
     assert (found.clips, found.same, ticks) == (2, 1.0, [2])
     assert found.seconds == (2.0, 13.5, 25.0)
+
+
+def test_a_clip_of_speech_alone_has_no_pauses_and_windows_of_four_seconds(
+    small_corpus: Callable[..., Path],
+) -> None:
+    root = small_corpus()
+    path = sorted(root.rglob("*.wav"))[0]
+    wave, rate = soundfile.read(path, dtype="float32")
+    quiet = np.zeros(3 * rate, np.float32)
+    corpus = read_corpus(root)
+    (first,) = (u for u in corpus.utterances if u.path == path)
+    features = FeatureConfig(hop=160)
+    recipe = Recipe("r", AudioConfig(speech=True), features)
+    (alone,) = Loader(recipe, corpus.emotions).load([first])
+    soundfile.write(path, np.concatenate([quiet, wave, quiet]), rate)
+    corpus = read_corpus(root)
+    (padded,) = (u for u in corpus.utterances if u.path == path)
+    (among,) = Loader(recipe, corpus.emotions).load([padded])
+    (kept,) = Loader(Recipe("r", features=features), corpus.emotions).load([padded])
+    assert alone.window == among.window == 400
+    assert abs(among.spec.shape[1] - alone.spec.shape[1]) < 20 < 600 <= kept.spec.shape[1]

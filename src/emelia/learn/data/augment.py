@@ -28,6 +28,8 @@ from numpy.typing import NDArray
 from emelia.caches import set_numba_cache
 from emelia.config import SAMPLE_RATE, AugmentConfig
 from emelia.errors import MissingExtraError
+from emelia.learn.data import transmission
+from emelia.learn.data.transmission import Transmission
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,6 +56,7 @@ class Changes:
     snr_db: float | None
     noise_slope: float  # dB an octave
     noise_seed: int
+    transmission: Transmission
 
 
 def draw_changes(config: AugmentConfig, seed: int) -> Changes:
@@ -73,7 +76,8 @@ def draw_changes(config: AugmentConfig, seed: int) -> Changes:
     slope, in_room = float(rng.uniform(*NOISE_SLOPE)), rng.random() < config.probability
     room_seed, noise_seed = (int(value) for value in rng.integers(2**32, size=2))
     room = room_seed if config.room and in_room else None
-    return Changes(semitones, rate, room, snr_db, slope, noise_seed)
+    sent = transmission.draw(config, seed)
+    return Changes(semitones, rate, room, snr_db, slope, noise_seed, sent)
 
 
 def augment_wave(wave: Wave, config: AugmentConfig, seed: int) -> Wave:
@@ -93,10 +97,12 @@ def apply_changes(wave: Wave, changes: Changes) -> Wave:
         copy = shift_pitch(copy, changes.semitones)
     if changes.rate is not None:
         copy = stretch_time(copy, changes.rate)
+    copy = transmission.before_noise(copy, changes.transmission)
     if changes.room is not None:
         copy = place_in_room(copy, changes.room)
     if changes.snr_db is not None:
         copy = add_noise(copy, changes.snr_db, changes.noise_slope, changes.noise_seed)
+    copy = transmission.after_noise(copy, changes.transmission)
     return copy / max(1.0, float(np.abs(copy).max()))
 
 

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from emelia.audio import prepare
 from emelia.audio.excerpts import Span, window_starts
 from emelia.caches import cache_root
-from emelia.config import SAMPLE_RATE, FeatureConfig, Recipe, digest
+from emelia.config import SAMPLE_RATE, Recipe, digest
 from emelia.config.fields import values_of
 from emelia.corpora import Utterance
 from emelia.corpora.scan import decode_again
@@ -38,11 +38,13 @@ from emelia.learn.data.features import FrontEnd
 from emelia.learn.data.sampling import sampled_places
 from emelia.learn.data.spec_augment import augment_crop, crop
 from emelia.learn.model.network import Network
+from emelia.processes import one_openmp_thread
 from emelia.storage import ArrayCache
 
 FORMAT = 2  # of cached features; raised when what is computed from the same settings changes
 EVALUATION_BATCH = 16  # clips; any number gives the same answers
 WINDOW_SECONDS = 10.0  # of a clip at once: the memory of attention grows with the square of it
+SPEECH_WINDOW = 4.0  # s, where a clip is its speech alone: those of a recording that is answered
 BATCH_WINDOWS = 8  # windows that a batch may hold, padding included
 Array = NDArray[np.float32]
 
@@ -124,7 +126,7 @@ class Loader:
             # Pooled features of a masked copy are cached, too, so its key tells the masks.
             key = digest([key, values_of(config, "mask")], length=64)
         label = self.classes.index(utterance.emotion)
-        return Clip(utterance, label, spec, silence, key, window_frames(self.recipe.features))
+        return Clip(utterance, label, spec, silence, key, window_frames(self.recipe))
 
     def key(self, utterance: Utterance, copy: int = 0) -> str:
         """Digest of all that a spectrogram is made from: recording, settings and random draw."""
@@ -149,7 +151,8 @@ class Loader:
         clip = (utterance.path, utterance.span)
         if self._wave[0] != clip:
             wave, rate = decode_again(utterance)
-            self._wave = (clip, prepare(wave, rate, self.recipe.audio))
+            with one_openmp_thread():
+                self._wave = (clip, prepare(wave, rate, self.recipe.audio))
         return self._wave[1]
 
 
@@ -182,9 +185,10 @@ def training_batches(
         yield batch
 
 
-def window_frames(features: FeatureConfig) -> int:
+def window_frames(recipe: Recipe) -> int:
     """Frames of a clip that a network gets at once."""
-    return round(WINDOW_SECONDS * SAMPLE_RATE / features.hop)
+    seconds = SPEECH_WINDOW if recipe.audio.speech else WINDOW_SECONDS
+    return round(seconds * SAMPLE_RATE / recipe.features.hop)
 
 
 def in_windows(clips: Sequence[Clip]) -> tuple[list[Clip], NDArray[np.int64]]:

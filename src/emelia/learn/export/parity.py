@@ -7,7 +7,7 @@ the network. The file gets what its user has: waveforms at 16 kHz, several in a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -171,7 +171,7 @@ def compare(
 
 def _sound(run: Run, id: str, wave: Wave, samples: int) -> Sound:
     """A window of a recording that has so many samples."""
-    audio = run.recipe.audio
+    audio = replace(run.recipe.audio, speech=False)  # the sound is what was found already
     outside, every = (prepare(wave, SAMPLE_RATE, steps) for steps in (audio.outside_graph(), audio))
     return Sound(id, outside, every, samples / SAMPLE_RATE)
 

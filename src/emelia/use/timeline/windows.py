@@ -16,21 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emelia.audio.limits import Wave
+from emelia.audio.speech.detector import FRAME, SpeechGate
+from emelia.audio.speech.runs import PAUSE, SHORTEST
 from emelia.config import SAMPLE_RATE, Card
 from emelia.errors import ConfigError
 from emelia.use.answer import rounded
-from emelia.use.timeline.speech import FRAME, SpeechGate, has_speech, sounding, speech_probabilities
 
 WINDOW, HOP = 3.0, 1.0  # s, unless told
 WINDOWS, HOPS = (0.5, 30.0), (0.1, 30.0)  # s, the shortest and the longest
-_PAUSE = round(0.75 * SAMPLE_RATE)  # samples without speech that end a run
 _MARGIN = round(0.1 * SAMPLE_RATE)  # samples kept around a run: the gate is a little late
-# Probabilities of speech in a frame: one that makes a run, and that of all that belong to it.
-_CERTAIN, _MAYBE = 0.5, 0.35
-_BEFORE, _AFTER = 2560, 1600  # samples kept around it: the detector is late, more at the beginning
-_GRAIN = 320  # samples, 20 ms: over which power is measured where speech begins and ends
-_FLOOR = 3e-4  # of the loudest grain's power: -35 dB
-_SHORTEST = round(0.25 * SAMPLE_RATE)  # samples of speech in a run
 
 
 class Asked(Protocol):
@@ -128,51 +122,6 @@ class Windows:
         )
 
 
-def runs(wave: Wave) -> list[tuple[int, int]]:
-    """Begin and end of each run of speech in a waveform at 16 kHz, in samples, in order.
-
-    The detector hears all of it, as live sound could not be: so what stands before or after
-    speech does not decide where it begins and ends. Pauses of up to 0.75 s belong to a run, and
-    what is shorter than 0.25 s is none where there are longer ones. Where the detector is sure
-    of no frame, as in a shout, but somebody speaks, it is all that is louder than the noise.
-    """
-    found = _stretches(speech_probabilities(wave)) if len(wave) else []
-    if not found and has_speech(wave):
-        found = [sounding(wave)]
-    longer = [(start, end) for start, end in found if end - start >= _SHORTEST]
-    return [
-        _sharpened(wave, max(0, start - _BEFORE), min(len(wave), end + _AFTER))
-        for start, end in longer or found
-    ]
-
-
-def _stretches(probabilities: NDArray[np.float32]) -> list[tuple[int, int]]:
-    """Frames (N,) that may be speech, joined over pauses, where some are speech for certain."""
-    maybe = np.flatnonzero(probabilities >= _MAYBE)
-    breaks = np.flatnonzero(np.diff(maybe) * FRAME > _PAUSE) + 1
-    return [
-        (int(own[0]) * FRAME, (int(own[-1]) + 1) * FRAME)
-        for own in np.split(maybe, breaks)
-        if own.size and probabilities[own].max() >= _CERTAIN
-    ]
-
-
-def _sharpened(wave: Wave, start: int, end: int) -> tuple[int, int]:
-    """The samples where sound begins and ends in a run of speech.
-
-    The detector's frames lie otherwise in a copy with another pause in front. A sound does not,
-    so that with any pause the same samples are heard.
-    """
-    if end - start <= _GRAIN:
-        return start, end
-    power = np.cumsum(np.square(wave[start:end], dtype=np.float64))
-    power = power[_GRAIN:] - power[:-_GRAIN]
-    loud = np.flatnonzero(power > _FLOOR * power.max())
-    if not loud.size:
-        return start, end
-    return max(start, start + int(loud[0]) - _GRAIN), min(end, start + int(loud[-1]) + 2 * _GRAIN)
-
-
 class _Span(NamedTuple):
     """A window in samples, before it is recognised."""
 
@@ -213,7 +162,7 @@ class _Runs:
         for speech in decisions:
             if speech:
                 yield from self._speak()
-            elif self._begin is not None and self._position - self._voiced >= _PAUSE:
+            elif self._begin is not None and self._position - self._voiced >= PAUSE:
                 yield from self._close(self._voiced + _MARGIN)
             self._position += FRAME
 
@@ -236,7 +185,7 @@ class _Runs:
     def _close(self, end: int) -> Iterator[_Span]:
         assert self._begin is not None
         # Where windows of a run are out, they need a last one.
-        if self._next > self._begin or self._spoken >= _SHORTEST:
+        if self._next > self._begin or self._spoken >= SHORTEST:
             yield _Span(max(self._begin, end - self._window), end, last=True)
         self._begin, self._over = None, end
 

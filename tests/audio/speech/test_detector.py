@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from vowels import vowels
 
 from emelia.audio import decode, resample
+from emelia.audio.speech import detector as speech
+from emelia.audio.speech.detector import FRAME_SECONDS, SpeechGate, has_speech
 from emelia.errors import AudioError
-from emelia.use.timeline import speech
-from emelia.use.timeline.speech import FRAME_SECONDS, SpeechGate, has_speech
 
 Wave = NDArray[np.float32]
 SECONDS = 3
@@ -159,7 +159,7 @@ def test_the_detector_keeps_to_one_core_and_leaves_the_environment_alone() -> No
     code = (
         "import os, time\n"
         "before = dict(os.environ)\n"
-        "from emelia.use.timeline.speech import has_speech\n"
+        "from emelia.audio.speech.detector import has_speech\n"
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from vowels import vowels\n"
         "sound = vowels(1.0)\n"
