@@ -6,7 +6,9 @@ A card is JSON in the ONNX metadata under `emelia`. It comes from a stranger's f
 The graph it describes: inputs `wave` float32 (B, T) at 16 kHz with zeros after each clip's end
 and `samples` int64 (B,); outputs `probabilities` (B, C), temperature applied, `logmel` (B, M, F)
 as the network saw it, `saliency` (B, C, F), what each frame says for a class against the others,
-and `frames` int64 (B,), of which each clip has so many.
+and `frames` int64 (B,), of which each clip has so many. One that can be adapted to a source also
+has an output `coordinates` (B, K), where a clip lies in the model's space, and an optional input
+`offset` (1, K) or (B, K), that of the source, which is 0 where it is not given.
 """
 
 from __future__ import annotations
@@ -27,8 +29,10 @@ SCHEMA = 1
 KEY = "emelia"  # of the metadata
 INPUTS = ("wave", "samples")
 OUTPUTS = ("probabilities", "logmel", "saliency", "frames")
+OFFSET, COORDINATES = "offset", "coordinates"  # of models that can be adapted to a source
 _MOST_LABELS = 100
 _MOST_BYTES = 1_000_000
+_MOST_COORDINATES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,9 @@ class Card:
     split: Mapping[str, Any] = field(default_factory=dict)  # name, protocol, fold, seed, clips
     unchanged: str = ""  # why fine-tuning left the weights as they were; empty where it did not
     metrics: Mapping[str, Any] = field(default_factory=dict)  # by part and corpus, with intervals
+    # How it is adapted to a source (`use.adaptation`): means (C, K) and variances (K,), temperature
+    # and threshold of adapted answers; empty where it cannot be.
+    adaptation: Mapping[str, Any] = field(default_factory=dict)
     parity: Mapping[str, Any] = field(default_factory=dict)  # clips, largest difference to torch
     # The recipe's settings, without those above; older files have none and cannot be fine-tuned.
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -63,6 +70,8 @@ class Card:
     @property
     def for_strangers(self) -> bool:
         """Whether it was selected and calibrated on corpora left out in turn (unseen sources)."""
+        if "left out" in self.metrics and not self.unchanged:
+            return True
         train = {} if self.unchanged else self.settings.get("train")
         return isinstance(train, Mapping) and train.get("selection_groups") == "corpora"
 
@@ -125,6 +134,28 @@ def _check(card: Card) -> None:
         raise ValueError("a label is not a short word")
     if not (math.isfinite(card.temperature) and card.temperature > 0 and 0 <= card.threshold <= 1):
         raise ValueError(f"temperature {card.temperature}, threshold {card.threshold}")
+    _check_adaptation(card.adaptation, len(card.labels))
+
+
+def _check_adaptation(known: Mapping[str, Any], labels: int) -> None:
+    """Refuse numbers of an adaptation that are none, or of other sizes than its classes have."""
+    if not known:
+        return
+    variances, means = known["variances"], known["means"]
+    rows = [variances, *means]
+    if len(means) != labels or not 1 <= len(variances) <= _MOST_COORDINATES:
+        raise ValueError(f"adaptation has means of {len(means)} classes")
+    if any(len(row) != len(variances) or not all(map(_is_number, row)) for row in rows):
+        raise ValueError("adaptation has rows of other sizes, or what is no number")
+    if min(variances) < 0 or not (
+        _is_number(known["temperature"]) and known["temperature"] > 0
+        and _is_number(known["threshold"]) and 0 <= known["threshold"] <= 1
+    ):  # fmt: skip
+        raise ValueError("adaptation has numbers that do not fit")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 _KINDS: dict[str, Any] = {

@@ -238,6 +238,29 @@ class TrainConfig:
         solved=True,
         solved_only=True,
     )
+    corpus_clips: int = setting(
+        0,
+        "clips of a corpus that are trained on at most, where several are joined; 0 takes all",
+        within=(0, 1_000_000_000),
+        without={"all clips of large corpora": 0},
+        solved=True,
+        finetune=0,
+    )
+    solve_clips: int = setting(
+        0,
+        "clips that the first linear layer is solved on where the encoder is fine-tuned after it; "
+        "0 takes all, changed copies too",
+        within=(0, 1_000_000_000),
+        finetune=0,
+    )
+    source_space: bool = setting(
+        False,
+        "measure how speakers differ in the trained network's pooled features, so that its model "
+        "can be adapted to a source without labels",
+        without={"no adaptation": False},
+        solved=True,
+        finetune=False,
+    )
     layer_decay: float = setting(
         1.0,
         "learning rate of each block of a pre-trained encoder as a share of the next one's",

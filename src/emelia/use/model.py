@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emelia.audio import Wave
-from emelia.config.card import INPUTS, KEY, OUTPUTS, Card
+from emelia.config.card import COORDINATES, INPUTS, KEY, OFFSET, OUTPUTS, Card
 from emelia.errors import ModelError
 from emelia.packages import package
 from emelia.use import onnxfile
@@ -38,6 +38,7 @@ class NetworkOutput(NamedTuple):
     probabilities: NDArray[np.float32]  # (C,)
     logmel: NDArray[np.float32]  # (M, F)
     saliency: NDArray[np.float32]  # (C, F)
+    coordinates: NDArray[np.float32] | None = None  # (K,), of models that can be adapted
 
 
 class Model:
@@ -53,14 +54,20 @@ class Model:
         self.path, self._threads = path, threads
         self.card = _card(path, data)
         self._session = _session(path, data, threads)
+        self._size = len(self.card.adaptation.get("variances", ()))
         self._check_contract()
 
     def __reduce__(self) -> tuple[type[Model], tuple[Path, int]]:
         """Pickled as its path: another process opens the file again."""
         return Model, (self.path.absolute(), self._threads)
 
-    def run(self, waves: Sequence[Wave]) -> list[NetworkOutput]:
+    def run(
+        self, waves: Sequence[Wave], offset: NDArray[np.float32] | None = None
+    ) -> list[NetworkOutput]:
         """Run the network on waveforms (T,) at 16 kHz, zero-padded into one batch.
+
+        Args:
+            offset: (K,), that of the source of all of them, for a model that can be adapted.
 
         Raises:
             ModelError: the graph fails, or answers what is no answer.
@@ -70,24 +77,44 @@ class Model:
         batch = np.zeros((len(waves), samples.max()), np.float32)
         for row, wave in zip(batch, waves, strict=True):
             row[: wave.size] = wave
-        probabilities, logmel, saliency, frames = self._compute(batch, samples)
+        probabilities, logmel, saliency, frames, *more = self._compute(batch, samples, offset)
+        places = more[0] if more else [None] * len(waves)
         return [
-            NetworkOutput(p, mel[:, :count], own[:, :count])
-            for p, mel, own, count in zip(probabilities, logmel, saliency, frames, strict=True)
+            NetworkOutput(p, mel[:, :count], own[:, :count], place)
+            for p, mel, own, count, place in zip(
+                probabilities, logmel, saliency, frames, places, strict=True
+            )
         ]
 
-    def _compute(self, wave: NDArray[np.float32], samples: NDArray[np.int64]) -> list[Any]:
+    @property
+    def adaptable(self) -> bool:
+        """Whether it tells coordinates and takes the offset of a source."""
+        return bool(self.card.adaptation)
+
+    def _compute(
+        self,
+        wave: NDArray[np.float32],
+        samples: NDArray[np.int64],
+        offset: NDArray[np.float32] | None,
+    ) -> list[Any]:
+        given = {"wave": wave, "samples": samples}
+        names = [*OUTPUTS, COORDINATES] if self.adaptable else list(OUTPUTS)
         try:
-            out = self._session.run(list(OUTPUTS), {"wave": wave, "samples": samples})
+            out = self._session.run(
+                names, given if offset is None else {**given, OFFSET: offset[None]}
+            )
         except Exception as error:  # ONNX Runtime's exceptions have no base of their own
             raise ModelError(f"{self.path}: its graph fails ({_short(error)}).") from None
-        probabilities, logmel, saliency, frames = out
+        probabilities, logmel, saliency, frames, *more = out
         clips, labels = len(wave), len(self.card.labels)
         fits = (
             probabilities.shape == (clips, labels)
             and saliency.shape[:2] == (clips, labels)
             and saliency.shape[2] == logmel.shape[2] >= frames.max(initial=0)
             and len(logmel) == len(frames) == clips
+            and all(
+                place.shape == (clips, self._size) and np.isfinite(place).all() for place in more
+            )
         )
         # Not `all(... >= 0)`, which would let NaN pass.
         if not (fits and bool(((probabilities >= 0) & (probabilities <= 1.001)).all())):
@@ -95,12 +122,15 @@ class Model:
         return list(out)
 
     def _check_contract(self) -> None:
+        if self.adaptable:
+            self._check_adaptation()
         found = {
             "input": (self._session.get_inputs(), INPUTS, _INPUT_KINDS),
             "output": (self._session.get_outputs(), OUTPUTS, _OUTPUT_KINDS),
         }
         for what, (nodes, names, kinds) in found.items():
             there = {node.name: (node.type, len(node.shape)) for node in nodes}
+            there.pop(OFFSET, None)
             if what == "input" and set(there) != set(names):
                 expected, got = (", ".join(n) for n in (names, there))
                 raise ModelError(f"{self.path}: takes {got}; expected {expected}. Export it again.")
@@ -111,6 +141,17 @@ class Model:
                         f"{self.path}: {what} {name} is {there.get(name, 'missing')}; "
                         f"expected {kind} with {size} dimensions. Export it again."
                     )
+
+    def _check_adaptation(self) -> None:
+        """Refuse a card that promises an adaptation which the graph does not have."""
+        out = {node.name: node.shape for node in self._session.get_outputs()}
+        given = {node.name for node in self._session.get_overridable_initializers()}
+        shape = out.get(COORDINATES, [])
+        if len(shape) != 2 or shape[1] != self._size or OFFSET not in given:
+            raise ModelError(
+                f"{self.path}: its card tells how to adapt it, its graph does not fit. "
+                "Export it again."
+            )
 
 
 def read_card(path: Path) -> Card:

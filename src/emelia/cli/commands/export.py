@@ -50,6 +50,14 @@ def export(
             "--half", help="Store weights in 16 bits: half the size, answers within 0.005."
         ),
     ] = False,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Answers to corpora that trainings left out, which calibrate the confidence "
+            "instead of validation clips; benchmarks/unseen_corpora.py writes them.",
+            show_default=False,
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a model file that is already there.")
     ] = False,
@@ -76,8 +84,9 @@ def export(
     with console.Progress() as progress:
         wanted = TARGET_ACCURACY if accuracy is None else accuracy
         made = make(
-            run, progress, name=name, title=title, licence=licence, accuracy=wanted, half=half
-        )
+            run, progress, name=name, title=title, licence=licence, accuracy=wanted, half=half,
+            calibrate=calibrate,
+        )  # fmt: skip
     warn_of(made)
     write_model(out, made.file, made.card)
     _show(out, made.card, len(made.file))

@@ -23,6 +23,22 @@ class Labelled(Protocol):
     def label(self) -> int: ...
 
 
+def first_of_corpora(utterances: Sequence[Utterance], most: int) -> Sequence[Utterance]:
+    """So many utterances of each corpus at most, in their order.
+
+    They are those of the smallest digests: at random, and the same in every fold and training.
+    """
+    members: dict[str, list[Utterance]] = {}
+    for utterance in utterances:
+        members.setdefault(utterance.corpus, []).append(utterance)
+    kept = {
+        id(utterance)
+        for own in members.values()
+        for utterance in sorted(own, key=lambda one: one.digest)[:most]
+    }
+    return [utterance for utterance in utterances if id(utterance) in kept]
+
+
 def target_corpora(validation: Sequence[Labelled]) -> set[str]:
     """Names of the corpora under test: those of the validation clips."""
     return {clip.utterance.corpus for clip in validation}

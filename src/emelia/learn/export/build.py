@@ -12,7 +12,7 @@ import onnx
 
 from emelia.config import Card
 from emelia.console import Progress
-from emelia.learn.export.card import make_card
+from emelia.learn.export.card import adaptation_of, make_card
 from emelia.learn.export.graph import Graph
 from emelia.learn.export.modelfile import Session, halved, to_onnx, with_card
 from emelia.learn.export.parity import (
@@ -27,13 +27,13 @@ from emelia.learn.export.parity import (
 )
 from emelia.learn.export.restore import metadata_of, settings_of
 from emelia.learn.export.temperature import (
+    ADAPTED,
     TARGET_ACCURACY,
     Answers,
     Threshold,
-    for_calibration,
+    calibrated,
     read_answers,
-    temperature,
-    threshold,
+    read_left_out,
 )
 from emelia.learn.training.runs import Run, load_run
 
@@ -63,8 +63,13 @@ def export(
     licence: str = "",
     accuracy: float = TARGET_ACCURACY,
     half: bool = False,
+    calibrate: Path | None = None,
 ) -> Exported:
     """Make a model file from a run folder, in memory; see `export_run`.
+
+    Args:
+        calibrate: answers to clips of corpora that trainings by the same recipe left out, which
+            then stand for those of the validation clips.
 
     Raises:
         RunError: the folder is no finished run, or its answers are missing or damaged.
@@ -72,6 +77,8 @@ def export(
     """
     run = load_run(folder)
     answers = read_answers(folder, len(run.classes))
+    if calibrate:
+        answers |= read_left_out(calibrate, run.classes)
     return export_run(
         run, answers, progress,
         name=name, title=title, licence=licence, accuracy=accuracy, half=half,
@@ -92,6 +99,8 @@ def export_run(
     """Make a model file from a run and its answers by part, in memory.
 
     Args:
+        answers: of validation and test clips. Where there are some to corpora left out (part
+            `left out`), those calibrate, and those of part `adapted` what is adapted.
         accuracy: share of the accepted answers that should be right.
         half: store weights in 16 bits.
 
@@ -99,14 +108,12 @@ def export_run(
         ModelError: the file gives other probabilities than the network.
     """
     run.network.eval()
-    # Fine-tuning that left a network unchanged calibrates it on that one corpus.
-    held_out = "speakers" if run.about.get("unchanged") else run.recipe.train.selection_groups
-    validation = for_calibration(answers["validation"], held_out)
-    scale = temperature(validation)
-    limit = threshold(validation, scale, accuracy)
-    card = make_card(run, answers, scale, limit, name=name, title=title, licence=licence)
+    chosen = calibrated(answers, _held_out(run), accuracy)
+    card = make_card(run, answers, chosen, name=name, title=title, licence=licence)
     progress.start("graph", 1)
-    model = to_onnx(Graph(run.recipe, run.network, scale))
+    scale = chosen["validation"].temperature
+    graph = Graph(run.recipe, run.network, scale, run.space)
+    model = to_onnx(graph)
     progress.finish("graph")
     model = halved(model) if half else model
     there = {id: path for part in recordings(run.about).values() for id, path in part.items()}
@@ -117,11 +124,17 @@ def export_run(
         variant="float16" if half else card.variant,
         parity=parity,
         settings=settings_of(run.recipe),
+        adaptation=adaptation_of(run.space, chosen[ADAPTED]) if graph.space and run.space else {},
     )
     listed = sum(map(len, run.about.get("parts", {}).values()))
     read = 0 if parity["made"] else parity["clips"]
     missing = listed - len(there) + len(picked) - read
-    return Exported(run, model, card, limit, missing)
+    return Exported(run, model, card, chosen["validation"].threshold, missing)
+
+
+def _held_out(run: Run) -> str:
+    """By what validation clips are left out; fine-tuning that changed nothing has one corpus."""
+    return "speakers" if run.about.get("unchanged") else run.recipe.train.selection_groups
 
 
 def _check(

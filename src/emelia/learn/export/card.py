@@ -13,10 +13,11 @@ from typing import Any
 from emelia.config import Card, Recipe
 from emelia.corpora import CORPORA
 from emelia.learn.export.card_figures import figures
-from emelia.learn.export.temperature import Answers, Threshold
+from emelia.learn.export.temperature import Answers, Calibration
 from emelia.learn.model.encoders import KNOWN
 from emelia.learn.model.network import parameters
 from emelia.learn.training.runs import Run
+from emelia.learn.training.source_space import SourceSpace
 from emelia.text import listed
 
 _FREE = re.compile(r"(CC0|CC BY(-SA)? \d|MIT\b|Apache-2\.0|public domain)", re.IGNORECASE)
@@ -25,23 +26,22 @@ _FREE = re.compile(r"(CC0|CC BY(-SA)? \d|MIT\b|Apache-2\.0|public domain)", re.I
 def make_card(
     run: Run,
     answers: Mapping[str, Answers],
-    temperature: float,
-    limit: Threshold,
+    calibration: Mapping[str, Calibration],
     *,
     name: str,
     title: str = "",
     licence: str = "",
 ) -> Card:
     """Make a card, as yet without parity check and settings."""
-    corpora = corpora_of(run.about)
+    corpora, usual = corpora_of(run.about), calibration["validation"]
     return Card(
         name=name,
         labels=run.classes,
         features=run.recipe.features,
         audio=run.recipe.audio,
-        temperature=temperature,
-        threshold=limit.limit,
-        threshold_rule=limit.rule,
+        temperature=usual.temperature,
+        threshold=usual.threshold.limit,
+        threshold_rule=usual.threshold.rule,
         title=title or _usual_title(run, corpora),
         recipe=run.recipe.name,
         recipe_digest=run.recipe.digest,
@@ -53,13 +53,24 @@ def make_card(
         split=_split(run.about),
         unchanged=str(run.about.get("unchanged", "")),
         metrics={
-            part: figures(given, run.classes, temperature, limit.limit)
+            part: figures(given, run.classes, own.temperature, own.threshold.limit)
             for part, given in answers.items()
+            for own in [calibration[part]]
         },
         versions={**run.about.get("versions", {}), **_versions("onnx", "onnxruntime")},
         commit=_commit(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def adaptation_of(space: SourceSpace, calibration: Calibration) -> dict[str, Any]:
+    """What a card tells of a source space: the rest stands in the graph."""
+    return {
+        "means": [[float(f"{value:.6g}") for value in row] for row in space.means.tolist()],
+        "variances": [float(f"{value:.6g}") for value in space.variances.tolist()],
+        "temperature": calibration.temperature,
+        "threshold": calibration.threshold.limit,
+    }
 
 
 def corpora_of(about: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:

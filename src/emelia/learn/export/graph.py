@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from emelia.config import AudioConfig, Recipe
 from emelia.learn.data.features import TraceableFrontEnd
-from emelia.learn.model.network import Network
+from emelia.learn.model.network import Encoder, Network
+from emelia.learn.training.source_space import SourceSpace
 
 TINY = float(np.finfo(np.float32).tiny)  # a smaller peak is silence, as in `audio`
 
@@ -25,33 +26,79 @@ TINY = float(np.finfo(np.float32).tiny)  # a smaller peak is silence, as in `aud
 class Graph(nn.Module):
     """A trained network between its front end and the softmax."""
 
-    def __init__(self, recipe: Recipe, network: Network, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        network: Network,
+        temperature: float = 1.0,
+        space: SourceSpace | None = None,
+    ) -> None:
         super().__init__()
+        fits = isinstance(network, Encoder) and space
+        self.space = Coordinates(network, space) if fits else None  # type: ignore[arg-type]
         self.audio, self.network, self.temperature = recipe.audio, network, temperature
         self.front_end = TraceableFrontEnd(recipe.features)
         self.eval()
 
-    def forward(self, wave: Tensor, samples: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(
+        self, wave: Tensor, samples: Tensor, offset: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         """Compute all outputs of a model file.
 
         Args:
             wave: float32 (B, T) at 16 kHz; what lies past a clip's end changes nothing.
             samples: int64 (B,), at least 1 each.
+            offset: float32 (B, K) or (1, K), that of the source, where the model has a space.
 
         Returns:
             Probabilities (B, C); the spectrogram (B, M, F) as the network saw it; saliency
             (B, C, F), what each frame adds to the logit of a class, relative to the mean of all
-            classes; frames (B,).
+            classes; frames (B,); and, where the model has a space, its coordinates (B, K) without
+            the offset.
         """
         wave = level(wave, samples, self.audio)
         spec, frames, silence = self.front_end(wave, samples)
         x, lengths = fit(spec, frames, silence, self.network)
-        columns, counts = self.network.contributions(x[:, None], lengths)  # (B, C, G), (B,)
+        found = []
+        if self.space:
+            assert isinstance(self.network, Encoder)
+            pooled, counts = self.network.pooled_columns(x[:, None], lengths)  # (B, D, G), (B,)
+            columns = self.network.output.weight @ pooled
+            found = [self.space(pooled.sum(2))]
+        else:
+            columns, counts = self.network.contributions(x[:, None], lengths)  # (B, C, G), (B,)
         logits = columns.sum(2) + self.network.output.bias
+        if self.space and offset is not None:
+            logits = logits - self.space.logits(offset)
         contrast = columns - columns.mean(1, keepdim=True)
         place = places(frames, spec.shape[2], counts, self.network)
         saliency = spread(contrast, place, frames)
-        return (logits / self.temperature).softmax(1), spec, saliency, frames
+        return (logits / self.temperature).softmax(1), spec, saliency, frames, *found
+
+
+class Coordinates(nn.Module):
+    """Where pooled features lie in a source space, and what an offset there adds to logits."""
+
+    centre: Tensor
+    directions: Tensor
+    readout: Tensor
+
+    def __init__(self, network: Encoder, space: SourceSpace) -> None:
+        super().__init__()
+        shift, scale = network.shift, network.scale  # the graph has standardised features
+        self.register_buffer("centre", (space.centre - shift) * scale)  # (D,)
+        self.register_buffer("directions", space.directions / scale)  # (K, D)
+        with torch.no_grad():
+            readout = (network.output.weight * scale) @ space.back
+            self.register_buffer("readout", readout)  # (C, K)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """Coordinates (B, K) of pooled features (B, D)."""
+        return (pooled - self.centre) @ self.directions.T
+
+    def logits(self, offset: Tensor) -> Tensor:
+        """What an offset (B, K) adds to the logits (B, C)."""
+        return offset @ self.readout.T
 
 
 def level(wave: Tensor, samples: Tensor, audio: AudioConfig) -> Tensor:

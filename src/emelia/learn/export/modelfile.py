@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from emelia.config import Card
-from emelia.config.card import INPUTS, KEY, OUTPUTS
+from emelia.config.card import COORDINATES, INPUTS, KEY, OFFSET, OUTPUTS
 from emelia.learn.export.graph import Graph
 from emelia.packages import package
 
@@ -36,6 +36,8 @@ _AXES = {  # names of the dynamic axes, in the file
     "logmel": ("clips", None, "frame"),
     "saliency": ("clips", None, "frame"),
     "frames": ("clips",),
+    COORDINATES: ("clips", None),
+    OFFSET: ("sources", None),
 }
 _WARNINGS = (  # of torch's exporter, about itself
     ("`isinstance.treespec, LeafSpec", FutureWarning),
@@ -44,22 +46,28 @@ _WARNINGS = (  # of torch's exporter, about itself
 
 def to_onnx(graph: Graph) -> onnx.ModelProto:
     """Export a graph for any number of clips of any length."""
-    example = torch.zeros(2, 16_000), torch.tensor([16_000, 9_000])
     free = torch.export.Dim.DYNAMIC
+    size = graph.space.readout.shape[1] if graph.space else 0
+    example = (torch.zeros(2, 16_000), torch.tensor([16_000, 9_000]), torch.zeros(2, size))
+    shapes = ((free, free), (free,), (free, None))
+    inputs, outputs = (*INPUTS, OFFSET), (*OUTPUTS, COORDINATES)
+    if not size:
+        example, shapes, inputs, outputs = example[:2], shapes[:2], INPUTS, OUTPUTS  # type: ignore[assignment]
     with _quiet(), torch.no_grad():
         # Traced apart: torch.onnx alone takes dynamic axes for a promise, fails, and traces twice.
-        traced = torch.export.export(
-            graph, example, dynamic_shapes=((free, free), (free,)), strict=False
-        )
+        traced = torch.export.export(graph, example, dynamic_shapes=shapes, strict=False)
         program = torch.onnx.export(
             traced, dynamo=True, opset_version=OPSET, verbose=False,
-            input_names=INPUTS, output_names=OUTPUTS, optimize=False,
+            input_names=inputs, output_names=outputs, optimize=False,
         )  # fmt: skip
         assert program is not None  # it is with dynamo
         with _unknown_weights(program.model.graph):
             program.optimize()
     model = program.model_proto
     _tidy(model)
+    if size:  # an input with a value of its own may be left out
+        zeros = np.zeros((1, size), np.float32)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(zeros, OFFSET))
     return model
 
 
@@ -68,12 +76,13 @@ def _unknown_weights(graph: onnx_ir.Graph) -> Iterator[None]:
     """Keep the optimizer from folding or fusing the network's weights: declare them as inputs."""
     weights = {k: v for k, v in graph.initializers.items() if k.startswith(NETWORK)}
     known = {name: value.const_value for name, value in weights.items()}
+    before = len(graph.inputs)
     for name, value in weights.items():
         del graph.initializers[name]
         value.const_value = None
         graph.inputs.append(value)
     yield
-    del graph.inputs[len(INPUTS) :]
+    del graph.inputs[before:]
     for name, value in weights.items():
         value.const_value = known[name]
         graph.initializers[name] = value

@@ -21,6 +21,7 @@ from emelia.errors import RunError
 from emelia.text import percent
 
 TARGET_ACCURACY = 0.75  # of the accepted answers
+LEFT_OUT, ADAPTED = "left out", "adapted"  # parts of answers, besides validation and test
 MIN_COVERAGE = 0.2  # share of the answers that must be accepted
 _RANGE = (0.05, 20.0)  # of temperatures
 Logits = NDArray[np.float64]
@@ -68,6 +69,22 @@ def read_answers(folder: Path, classes: int) -> dict[str, Answers]:
         ) from None
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise RunError(f"{path}: damaged ({error}). Train it again with `emelia train`.") from None
+
+
+def read_left_out(path: Path, classes: Sequence[str]) -> dict[str, Answers]:
+    """Read answers to clips of corpora that trainings left out, and to the same clips, adapted.
+
+    Raises:
+        RunError: there are none for these classes, or they are damaged.
+    """
+    try:
+        parts = json.loads(path.read_text(encoding="utf-8"))
+        if parts["classes"] != list(classes):
+            raise ValueError(f"of the classes {', '.join(parts['classes'])}")
+        there = [name for name in (LEFT_OUT, ADAPTED) if name == LEFT_OUT or name in parts]
+        return {name: answers_of(parts[name], len(classes)) for name in there}
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise RunError(f"{path}: no answers to corpora left out ({error}).") from None
 
 
 def answers_of(records: Sequence[Mapping[str, Any]], classes: int) -> Answers:
@@ -164,6 +181,38 @@ def threshold(answers: Answers, temperature: float, wanted: float = TARGET_ACCUR
         f"{percent(curve.accuracy[enough].max())} %."
     )
     return Threshold(_floor(float(np.median(probabilities.max(axis=1)))), rule, False)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What logits are divided by, and the confidence from which on answers are sure."""
+
+    temperature: float
+    threshold: Threshold
+
+
+def calibrated(
+    answers: Mapping[str, Answers], held_out: str, wanted: float = TARGET_ACCURACY
+) -> dict[str, Calibration]:
+    """The calibration of each part: that of adapted answers differs from all others.
+
+    Args:
+        answers: by part. Those of corpora left out calibrate, where there are any.
+        held_out: by what validation clips are left out; see `for_calibration`.
+    """
+    if LEFT_OUT in answers:
+        plain = _calibration(for_calibration(answers[LEFT_OUT], "corpora"), wanted)
+    else:
+        plain = _calibration(for_calibration(answers["validation"], held_out), wanted)
+    found = dict.fromkeys((*answers, ADAPTED), plain)
+    if ADAPTED in answers:
+        found[ADAPTED] = _calibration(for_calibration(answers[ADAPTED], "corpora"), wanted)
+    return found
+
+
+def _calibration(answers: Answers, wanted: float) -> Calibration:
+    scale = temperature(answers)
+    return Calibration(scale, threshold(answers, scale, wanted))
 
 
 def _floor(value: float) -> float:

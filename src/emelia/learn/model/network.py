@@ -240,10 +240,15 @@ class Encoder(Network):
         return torch.cat(layers[1:], 1), counts  # (B, blocks x D, N)
 
     def contributions(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        columns, lengths = self.pooled_columns(x, lengths)
+        return self.output.weight @ columns, lengths
+
+    def pooled_columns(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What each column adds to each pooled feature, standardised: (B, 2D, N), counts (B,)."""
         x, lengths = self.frames(x, lengths)
         shares = self.pool.shares(x, lengths)  # (B, 2D, N)
         shift = self.shift[:, None] / lengths[:, None, None] * valid(x, lengths)
-        return self.output.weight @ ((shares - shift) * self.scale[:, None]), lengths
+        return (shares - shift) * self.scale[:, None], lengths
 
     def layers(self) -> list[nn.Module]:
         return self.encoder.layers()

@@ -85,7 +85,9 @@ def run_cell(task: Task, folder: Path, report: Report, hardware: Hardware = CPU)
     checked = logit_records(trained.checked, trained.answers)
     save_answers(folder, validation=checked, test=logit_records(test, found))
     known = about(task, training)
-    save_run(folder, trained.recipe, classes, trained.network, training.history, known)
+    save_run(
+        folder, trained.recipe, classes, trained.network, training.history, known, trained.space
+    )
     if training.interrupted:
         raise Interrupted
     predictions = prediction_records(test, found.softmax(1).numpy())

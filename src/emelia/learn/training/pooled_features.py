@@ -57,6 +57,25 @@ def pooled(network: Encoder, clips: Sequence[Clip], tick: Tick = lambda done: No
     return np.stack(cached_arrays("pooled", made_by, clips, compute))
 
 
+@torch.no_grad()
+def pooled_by(network: Encoder, clips: Sequence[Clip], tick: Tick = lambda done: None) -> Array:
+    """What a network pools, with its own attention: (N, 2D), the mean over a clip's windows."""
+    network.eval()
+    windows, owners = in_windows(clips)
+    found: list[Array] = [np.zeros(0, np.float32)] * len(windows)
+    done = 0
+    for places, batch in evaluation_batches(windows, network):
+        frames, counts = network.frames(batch.inputs, batch.lengths)
+        for place, row in zip(places, network.pool(frames, counts).numpy(), strict=True):
+            found[place] = row
+        tick(done := done + len(places))
+    sums = np.zeros((len(clips), len(found[0])), np.float32)
+    np.add.at(sums, owners, np.stack(found))
+    windows_each: Array = np.bincount(owners).astype(np.float32)[:, None]
+    mean: Array = sums / windows_each
+    return mean
+
+
 def cached_arrays(
     folder: str, made_by: Sequence[object], clips: Sequence[Clip], compute: Compute
 ) -> list[Any]:

@@ -3,6 +3,7 @@
 run.json            recipe, classes, corpus, split, seed, test clips, versions
 model.safetensors   weights of the epoch chosen on validation
 history.jsonl       one line an epoch
+adaptation.safetensors   how sources differ, where the recipe measures it
 answers.json        logits of every validation and test clip, for calibration
 checkpoint.safetensors   only while the training is unfinished, to resume it
 """
@@ -26,10 +27,11 @@ from emelia.errors import ConfigError, RunError
 from emelia.learn.data.features import FrontEnd
 from emelia.learn.model.network import Network, build
 from emelia.learn.training.checkpoints import Epoch
+from emelia.learn.training.source_space import SourceSpace, load_space, save_space
 from emelia.storage import write_atomically
 
 SCHEMA = 1  # of run.json
-CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT, SPACE = "checkpoint.safetensors", "adaptation.safetensors"
 # What the names of parameters begin with that a run of other classes, or of other pooled layers,
 # need not have.
 LAST, ALL_BUT_ENCODER = ("output.",), ("output.", "pool.", "shift", "scale")
@@ -65,6 +67,7 @@ class Run:
     classes: tuple[str, ...]
     network: Network
     about: Mapping[str, Any]  # the rest of run.json: corpus, split, fold, seed, parts, ...
+    space: SourceSpace | None = None  # what it can be adapted to a source with
 
     @property
     def seen(self) -> SeenClips:
@@ -111,10 +114,13 @@ def save_run(
     network: Network,
     history: Sequence[Epoch],
     about: Mapping[str, Any],
+    space: SourceSpace | None = None,
 ) -> None:
     """Write a run folder; run.json last, so that a folder with it is whole."""
     weights = {key: value.contiguous() for key, value in network.state_dict().items()}
     write_atomically(folder / "model.safetensors", save(weights))
+    if space:
+        write_atomically(folder / SPACE, save_space(space))
     save_history(folder, history)
     known = {"schema": SCHEMA, "recipe": asdict(recipe), "classes": list(classes)}
     text = json.dumps({**known, **about}, indent=1, ensure_ascii=False)
@@ -146,6 +152,8 @@ def load_run(folder: Path) -> Run:
         weights = load((folder / "model.safetensors").read_bytes())
         network = new_network(recipe, len(classes))
         network.load_state_dict(weights)
+        there = (folder / SPACE).exists()
+        space = load_space((folder / SPACE).read_bytes()) if there else None
     except (FileNotFoundError, NotADirectoryError):
         raise RunError(_why_none(folder)) from None
     except ConfigError as error:
@@ -165,7 +173,7 @@ def load_run(folder: Path) -> Run:
         raise RunError(
             f"{folder}: damaged ({reason}). Train it again with `emelia train`."
         ) from None
-    return Run(recipe, classes, network, about)
+    return Run(recipe, classes, network, about, space)
 
 
 def _check_schema(folder: Path, schema: Any) -> None:

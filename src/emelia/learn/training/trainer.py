@@ -22,7 +22,11 @@ from emelia.corpora import Utterance
 from emelia.corpora.splits.scheme import Fold
 from emelia.errors import ConfigError
 from emelia.learn.data.loader import Clip, Loader
-from emelia.learn.data.sampling import sampling_probabilities, target_corpora
+from emelia.learn.data.sampling import (
+    first_of_corpora,
+    sampling_probabilities,
+    target_corpora,
+)
 from emelia.learn.model.encoders import has_weights
 from emelia.learn.model.network import Encoder, Network
 from emelia.learn.training import linear_layer, pooled_features
@@ -39,7 +43,9 @@ from emelia.learn.training.init import (
 from emelia.learn.training.logistic import Solution, Weights
 from emelia.learn.training.nuisance_penalty import STRENGTHS
 from emelia.learn.training.runs import CHECKPOINT, Run
+from emelia.learn.training.source_space import SourceSpace, source_space
 
+SPACE_CLIPS = 4000  # on which a source space is measured, at most; some minutes
 REFIT_CHECKPOINT = f"again-{CHECKPOINT}"
 Report = Callable[[int, int, str], None]  # done, total, facts
 
@@ -97,6 +103,7 @@ class TrainedNetwork:
     training: Progress
     checked: Sequence[Clip]  # V clips that chose
     answers: Tensor  # logits (V, C) for them, by a network that was not trained on them
+    space: SourceSpace | None = None  # how sources differ, where the recipe measures it
 
 
 @dataclass(frozen=True)
@@ -137,10 +144,13 @@ def train(job: TrainingJob, loader: Loader, validation: Sequence[Clip]) -> Train
         ModelError: the weights of an encoder are missing.
     """
     check_teacher(job.recipe, job.classes, job.teacher)
+    if most := job.recipe.train.corpus_clips:
+        kept = tuple(first_of_corpora(job.fold.train, most))
+        job = replace(job, fold=replace(job.fold, train=kept))
     job = _with_blocks(job, job.init.recipe.model.blocks if job.init else 0)
     fold, frozen = job.fold, None
     if job.solves_linear_layer:
-        clips = loader.load(fold.train)
+        clips = loader.load(_first(job, fold.train))
         job = _with_encoder(job, clips)
         frozen = _choose(job, [*clips, *validation], validation)
         job = _with_blocks(job, frozen.choice.blocks)
@@ -155,7 +165,36 @@ def train(job: TrainingJob, loader: Loader, validation: Sequence[Clip]) -> Train
         if frozen and training.best_epoch == 1:
             # The linear layer alone is kept: cross-validation answered more speakers with it.
             checked, answers = frozen.choice.clips, torch.from_numpy(frozen.choice.answers)
-    return TrainedNetwork(job.recipe, network, training, checked, answers)
+    space = _space(job, loader, network) if job.recipe.train.source_space else None
+    return TrainedNetwork(job.recipe, network, training, checked, answers, space)
+
+
+def _space(job: TrainingJob, loader: Loader, network: Network) -> SourceSpace | None:
+    """How the speakers of the training clips differ in what the trained network pools."""
+    if not isinstance(network, Encoder):
+        return None
+    clips = loader.load(_drawn(job.fold.train, SPACE_CLIPS, job.seed))
+    epochs = job.recipe.train.epochs
+    x = pooled_features.pooled_by(
+        network, clips, lambda done: job.report(epochs, epochs, f"{done} clips compared")
+    )
+    weights = _weights(job, clips, target_corpora(clips))
+    labels, utterances = linear_layer.labels(clips), [clip.utterance for clip in clips]
+    return source_space(x, labels, utterances, weights, len(job.classes))
+
+
+def _first(job: TrainingJob, utterances: Sequence[Utterance]) -> Sequence[Utterance]:
+    """Those that the first linear layer is chosen and solved on, drawn by the seed."""
+    most = job.recipe.train.solve_clips
+    return _drawn(utterances, most, job.seed) if most else utterances
+
+
+def _drawn(utterances: Sequence[Utterance], most: int, seed: int) -> Sequence[Utterance]:
+    """So many utterances at most, in their order."""
+    if len(utterances) <= most:
+        return utterances
+    places = np.random.default_rng(seed).choice(len(utterances), most, replace=False)
+    return [utterances[place] for place in sorted(places)]
 
 
 def _with_blocks(job: TrainingJob, blocks: int) -> TrainingJob:
@@ -186,7 +225,8 @@ def _fit(
     """Fit a network; once more, for exactly `stop` epochs, where that is not 0."""
     torch.manual_seed(job.seed)
     network, clips = job.initial_network(), TrainingClips(job, loader, utterances)
-    loss = _solve(job, network, clips(0), validation, frozen) if frozen else None
+    few = loader.load(_first(job, utterances)) if job.recipe.train.solve_clips else None
+    loss = _solve(job, network, few or clips(0), validation, frozen) if frozen else None
 
     def report(epoch: Epoch) -> None:
         job.report(int(epoch["epoch"]), stop, f"once more, loss {epoch['loss']:.3f}")
