@@ -113,14 +113,17 @@ def _keep(folder: Path, every: Corpus, leave: Sequence[str]) -> None:
     clips = Loader(run.recipe, run.classes, 0).load(asked)
     x = torch.from_numpy(pooled_by(run.network, clips))
     pooled = (x - run.network.shift) * run.network.scale
-    coordinates = Coordinates(run.network, run.space)
+    coordinates = Coordinates(run.space)
     with torch.no_grad():
-        found = {"logits": run.network.output(pooled), "coordinates": coordinates(pooled)}
+        found = {
+            "logits": run.network.output(pooled),
+            "coordinates": coordinates(pooled, run.network),
+            "readout": coordinates.readout(run.network),
+        }
     known = {key: value.numpy().astype(np.float32) for key, value in found.items()}
     np.savez(
         folder / "pooled.npz",
         **known,
-        readout=coordinates.readout.numpy(),
         means=run.space.means.numpy(),
         variances=run.space.variances.numpy(),
         truth=labels(clips),

@@ -35,7 +35,7 @@ class Graph(nn.Module):
     ) -> None:
         super().__init__()
         fits = isinstance(network, Encoder) and space
-        self.space = Coordinates(network, space) if fits else None  # type: ignore[arg-type]
+        self.space = Coordinates(space) if fits else None  # type: ignore[arg-type]
         self.audio, self.network, self.temperature = recipe.audio, network, temperature
         self.front_end = TraceableFrontEnd(recipe.features)
         self.eval()
@@ -64,12 +64,13 @@ class Graph(nn.Module):
             assert isinstance(self.network, Encoder)
             pooled, counts = self.network.pooled_columns(x[:, None], lengths)  # (B, D, G), (B,)
             columns = self.network.output.weight @ pooled
-            found = [self.space(pooled.sum(2))]
+            found = [self.space(pooled.sum(2), self.network)]
         else:
             columns, counts = self.network.contributions(x[:, None], lengths)  # (B, C, G), (B,)
         logits = columns.sum(2) + self.network.output.bias
         if self.space and offset is not None:
-            logits = logits - self.space.logits(offset)
+            assert isinstance(self.network, Encoder)
+            logits = logits - offset @ self.space.readout(self.network).T
         contrast = columns - columns.mean(1, keepdim=True)
         place = places(frames, spec.shape[2], counts, self.network)
         saliency = spread(contrast, place, frames)
@@ -77,28 +78,27 @@ class Graph(nn.Module):
 
 
 class Coordinates(nn.Module):
-    """Where pooled features lie in a source space, and what an offset there adds to logits."""
+    """Where pooled features lie in a source space, and what an offset there adds to logits.
 
-    centre: Tensor
-    directions: Tensor
-    readout: Tensor
+    It keeps the space as it was measured, so that fine-tuning finds it in a model file.
+    """
 
-    def __init__(self, network: Encoder, space: SourceSpace) -> None:
+    centre: Tensor  # (D,)
+    directions: Tensor  # (K, D)
+    back: Tensor  # (D, K)
+
+    def __init__(self, space: SourceSpace) -> None:
         super().__init__()
-        shift, scale = network.shift, network.scale  # the graph has standardised features
-        self.register_buffer("centre", (space.centre - shift) * scale)  # (D,)
-        self.register_buffer("directions", space.directions / scale)  # (K, D)
-        with torch.no_grad():
-            readout = (network.output.weight * scale) @ space.back
-            self.register_buffer("readout", readout)  # (C, K)
+        for name in ("centre", "directions", "back"):
+            self.register_buffer(name, getattr(space, name))
 
-    def forward(self, pooled: Tensor) -> Tensor:
-        """Coordinates (B, K) of pooled features (B, D)."""
-        return (pooled - self.centre) @ self.directions.T
+    def forward(self, pooled: Tensor, network: Encoder) -> Tensor:
+        """Coordinates (B, K) of standardised pooled features (B, D)."""
+        return (pooled / network.scale + network.shift - self.centre) @ self.directions.T
 
-    def logits(self, offset: Tensor) -> Tensor:
-        """What an offset (B, K) adds to the logits (B, C)."""
-        return offset @ self.readout.T
+    def readout(self, network: Encoder) -> Tensor:
+        """What an offset adds to logits: (C, K)."""
+        return network.output.weight @ (self.back * network.scale[:, None])
 
 
 def level(wave: Tensor, samples: Tensor, audio: AudioConfig) -> Tensor:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import onnx_ir
 
 OPSET = 18
-NETWORK = "network."  # prefix of the names of its weights
+NETWORK, SPACE = "network.", "space."  # prefixes of the names of its weights and of its space
 _AXES = {  # names of the dynamic axes, in the file
     "wave": ("clips", "time"),
     "samples": ("clips",),
@@ -47,7 +47,7 @@ _WARNINGS = (  # of torch's exporter, about itself
 def to_onnx(graph: Graph) -> onnx.ModelProto:
     """Export a graph for any number of clips of any length."""
     free = torch.export.Dim.DYNAMIC
-    size = graph.space.readout.shape[1] if graph.space else 0
+    size = len(graph.space.directions) if graph.space else 0
     example = (torch.zeros(2, 16_000), torch.tensor([16_000, 9_000]), torch.zeros(2, size))
     shapes = ((free, free), (free,), (free, None))
     inputs, outputs = (*INPUTS, OFFSET), (*OUTPUTS, COORDINATES)
@@ -74,7 +74,7 @@ def to_onnx(graph: Graph) -> onnx.ModelProto:
 @contextmanager
 def _unknown_weights(graph: onnx_ir.Graph) -> Iterator[None]:
     """Keep the optimizer from folding or fusing the network's weights: declare them as inputs."""
-    weights = {k: v for k, v in graph.initializers.items() if k.startswith(NETWORK)}
+    weights = {k: v for k, v in graph.initializers.items() if k.startswith((NETWORK, SPACE))}
     known = {name: value.const_value for name, value in weights.items()}
     before = len(graph.inputs)
     for name, value in weights.items():

@@ -20,8 +20,9 @@ from torch import Tensor
 from emelia.config import Card, Recipe, recipe_from
 from emelia.config.card import KEY
 from emelia.errors import ConfigError, ModelError
-from emelia.learn.export.modelfile import NETWORK
+from emelia.learn.export.modelfile import NETWORK, SPACE
 from emelia.learn.training.runs import Run, SeenClips, new_network
+from emelia.learn.training.source_space import SourceSpace
 
 SEEN, COUNTS = f"{KEY}.heard", f"{KEY}.counts"  # keys of the metadata
 _IN_CARD = ("features", "audio")  # settings that have a place of their own there
@@ -67,7 +68,8 @@ def _run(path: Path) -> Run:
         network.load_state_dict(_weights(model, metadata, network.state_dict()))
     except ConfigError as error:
         raise ModelError(f"has settings that fit no network ({error})") from None
-    return Run(recipe, card.labels, network.eval(), _about(card, metadata))
+    space = _space(model, card) if card.adaptation else None
+    return Run(recipe, card.labels, network.eval(), _about(card, metadata), space)
 
 
 def _read(path: Path) -> onnx.ModelProto:
@@ -118,6 +120,18 @@ def _weights(
             "from it. Take the run it was made from, or export that again."
         ) from None
     return found
+
+
+def _space(model: onnx.ModelProto, card: Card) -> SourceSpace:
+    """The source space, which lies in the graph and the card."""
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    parts = ("centre", "directions", "back")
+    try:
+        kept = [torch.tensor(onnx.numpy_helper.to_array(stored[SPACE + name])) for name in parts]
+    except KeyError as error:
+        raise ModelError(f"its card tells how to adapt it, its graph lacks {error}.") from None
+    numbers = (torch.tensor(card.adaptation[name]) for name in ("means", "variances"))
+    return SourceSpace(*kept, *numbers)
 
 
 def _about(card: Card, metadata: Mapping[str, str]) -> dict[str, Any]:
