@@ -42,7 +42,7 @@ from emelia.learn.training.runs import load_run
 from emelia.metrics import accuracy, uar
 from emelia.show.tables import write_block
 from emelia.table import Table
-from emelia.use.adaptation.estimate import Space, estimate
+from emelia.source_offset import Space, estimate
 
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 FOUR = tuple(EMOTIONS.index(name) for name in ("anger", "happiness", "neutral", "sadness"))

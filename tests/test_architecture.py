@@ -33,6 +33,7 @@ LAYERS = (
     "console",
     "table",
     "emotions",
+    "source_offset",
     "audio",
     "listing",
     "metrics",

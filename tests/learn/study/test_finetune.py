@@ -357,6 +357,9 @@ def test_few_speakers_do_not_choose_a_penalty() -> None:
     assert finetuning_recipe(encoder, "base", clips(calm=4)).train.penalty == "averaged"
     drawn = finetuning_recipe(encoder, "base", clips(calm=4), prior=True)
     assert drawn.train.penalty == "prior", "where there is a layer for the same labels"
+    assert drawn.train.epochs == 1, "an encoder is not trained on few clips"
+    many = finetuning_recipe(encoder, "base", clips(calm=1000), prior=True)
+    assert many.train.epochs == RECIPE.train.epochs
     plain = finetuning_recipe(replace(encoder, model=ModelConfig()), "b", clips(calm=4), prior=True)
     assert plain.train.penalty == "chosen", "a CNN has no layer that is solved"
     chosen = finetuning_recipe(encoder, "base", clips(calm=4), ["train.penalty=chosen"])

@@ -120,9 +120,9 @@ def test_pooled_features_are_cached_by_clip_and_by_weights(monkeypatch: pytest.M
     asked: list[int] = []
     real = pooled_features._statistics
 
-    def noted(network: Encoder, batch: Batch) -> np.ndarray:
+    def noted(network: Encoder, batch: Batch, attentive: bool) -> np.ndarray:
         asked.append(len(batch.lengths))
-        return real(network, batch)
+        return real(network, batch, attentive)
 
     monkeypatch.setattr(pooled_features, "_statistics", noted)
     told: list[int] = []
@@ -335,7 +335,21 @@ def test_the_layer_of_a_network_is_what_it_answers_by() -> None:
     given = logistic.solve(x, linear_layer.labels(some), np.ones(6), 0.1, CLASSES, x.shape[1])
     linear_layer.set_linear_layer(given, network)
     found = linear_layer.linear_layer_of(network)
-    assert found is not None
     torch.testing.assert_close(found(torch.from_numpy(x)), given(torch.from_numpy(x)))
-    nn.init.ones_(network.pool.score.weight)
-    assert linear_layer.linear_layer_of(network) is None, "attention weighs frames"
+
+
+def test_a_layer_may_be_for_what_the_networks_own_attention_pools() -> None:
+    network, some = encoder(), clips(6)
+    nn.init.normal_(network.pool.score.weight)
+    even, own = (pooled_features.pooled(network, some, attentive=a) for a in (False, True))
+    np.testing.assert_array_equal(even[:, :-1], own[:, :-1])
+    assert not np.allclose(even[:, -1], own[:, -1])
+    layer = linear_layer.linear_layer_of(network)
+    linear_layer.set_linear_layer(layer, network, attentive=True)
+    assert network.attends
+    batch = collate(some, network)
+    with torch.no_grad():
+        logits = network(batch.inputs, batch.lengths)
+    torch.testing.assert_close(layer(torch.from_numpy(own[:, -1])), logits)
+    linear_layer.set_linear_layer(layer, network)
+    assert not network.attends

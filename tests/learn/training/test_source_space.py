@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from emelia.corpora import Utterance
-from emelia.learn.training.source_space import load_space, save_space, source_space
-from emelia.use.adaptation.estimate import Space, estimate
+from emelia.learn.training.logistic import Solution
+from emelia.learn.training.source_space import adapted, load_space, save_space, source_space
+from emelia.source_offset import Space, estimate
 
 CLASSES, SIZE, SPEAKERS, EACH = 3, 6, 30, 40
 RNG = np.random.default_rng(0)
@@ -92,3 +93,13 @@ def test_clips_and_groups_of_like_clips_tell_the_same():
     by_clip = estimate(known, places)
     by_group = estimate(known, MEANS + 1.0, np.array([4.0, 4.0, 4.0]))
     np.testing.assert_allclose(by_clip, by_group, atol=1e-9)
+
+
+def test_a_layer_adapted_to_a_source_answers_as_if_its_offset_were_not_there():
+    space = space_of()
+    x, _, who, offsets = made(1, 5)
+    layer = Solution(space.centre, torch.ones(SIZE), torch.randn(CLASSES, SIZE), torch.zeros(3), 0)
+    found = adapted(layer, space, x)(torch.from_numpy(x))
+    wanted = layer(torch.from_numpy(x - (offsets[who] @ TURN).astype(np.float32)))
+    plain = layer(torch.from_numpy(x))
+    assert (found - wanted).abs().mean() < 0.3 * (plain - wanted).abs().mean()

@@ -18,6 +18,7 @@ from emelia.corpora import Corpus, read_corpus
 from emelia.corpora.splits.scheme import Fold, make_split
 from emelia.errors import ConfigError
 from emelia.learn.data.loader import Clip, Loader, training_batches
+from emelia.learn.data.sampling import first_of_corpora
 from emelia.learn.model.encoders import load_weights
 from emelia.learn.model.network import Encoder, Network, build
 from emelia.learn.study.ablations import ALL_FROZEN
@@ -457,3 +458,30 @@ def test_without_such_a_layer_there_is_none_to_be_drawn_towards(why: str, fold: 
         torch.nn.init.ones_(first.network.pool.score.weight)
     with pytest.raises(ConfigError, match=r'train\.penalty: "prior" needs an initial run'):
         trained(recipe, fold, classes, init=None if why == "no run" else first)
+
+
+def test_large_corpora_are_trained_on_in_part_and_the_first_layer_solved_on_few(
+    small_encoders: Path, fold: Fold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solved: list[int] = []
+    real = linear_layer.FittingSet.solve
+
+    def noted(data: Any, *given: Any) -> Any:
+        solved.append(len(data.clips))
+        return real(data, *given)
+
+    monkeypatch.setattr(linear_layer.FittingSet, "solve", noted)
+    less = replace(TUNED.train, refit=False, epochs=2, corpus_clips=12, solve_clips=6)
+    found = trained(fold, replace(TUNED, train=less))
+    assert set(solved) == {6}
+    assert found.training.best_epoch in (1, 2)
+    assert len(first_of_corpora(fold.train, 12)) == 12
+    assert first_of_corpora(fold.train, 12) == first_of_corpora(fold.train[::-1], 12)[::-1]
+
+
+def test_a_recipe_that_measures_its_sources_has_a_space(small_encoders: Path, fold: Fold) -> None:
+    recipe = replace(TUNED, train=replace(TUNED.train, refit=False, epochs=1, source_space=True))
+    found = trained(fold, recipe)
+    assert found.space is not None
+    assert found.space.means.shape == (2, len(found.space.variances))
+    assert trained(fold, TUNED).space is None

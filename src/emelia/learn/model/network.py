@@ -210,6 +210,11 @@ class Encoder(Network):
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(2 * features, classes)
 
+    @property
+    def attends(self) -> bool:
+        """Whether pooling weighs frames."""
+        return any(bool(parameter.any()) for parameter in self.pool.score.parameters())
+
     def attend_evenly(self) -> None:
         """Give every frame the same weight in pooling."""
         nn.init.zeros_(self.pool.score.weight)

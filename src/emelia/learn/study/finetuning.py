@@ -22,6 +22,7 @@ EPOCHS = 6  # at most; with an encoder, the first is that of a solved linear lay
 SHARE = 0.3  # of the recipe's learning rate
 STEPS = 25  # of an epoch at least, so that few clips come in small batches
 SMALLEST = 4  # clips of a batch
+ENCODER_CLIPS = 1000  # from which on an encoder whose layer is solved is trained after it
 ENOUGH = 20  # clips a class; with fewer, figures are mostly chance
 FEWEST = 3  # clips a class: to train, to validate and to test
 _SPEAKERS_SHARED = ("random-75-25", "founding-70-20-10")
@@ -50,7 +51,7 @@ def finetuning_recipe(
     balanced = len(set(Counter(u.emotion for u in clips).values())) == 1
     train = replace(
         recipe.train,
-        epochs=min(recipe.train.epochs, EPOCHS),
+        epochs=1 if prior and len(clips) < ENCODER_CLIPS else min(recipe.train.epochs, EPOCHS),
         lr=SHARE * recipe.train.lr,
         batch_size=min(recipe.train.batch_size, max(SMALLEST, len(clips) // STEPS)),
         balance="none" if balanced else "sampling",

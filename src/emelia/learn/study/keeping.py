@@ -85,7 +85,8 @@ def restricted(run: Run, classes: Sequence[str]) -> Run:
     for name in ("output.weight", "output.bias"):
         weights[name] = weights[name][places]
     network.load_state_dict(weights)
-    return replace(run, classes=tuple(classes), network=network.eval())
+    space = run.space and run.space.of_classes(places)
+    return replace(run, classes=tuple(classes), network=network.eval(), space=space)
 
 
 def answers_by(

@@ -90,8 +90,10 @@ def initial_linear_layer(recipe: Recipe, classes: Sequence[str], init: Run) -> S
     same = ours.pool_layers == theirs.pool_layers and ours.blocks in (0, theirs.blocks)
     if not same or not isinstance(init.network, Encoder) or not set(classes) <= set(init.classes):
         return None
+    if init.network.all_layers and init.network.attends:
+        return None  # attention over all layers at once cannot be told layer by layer
     layer, rows = linear_layer_of(init.network), [init.classes.index(name) for name in classes]
-    return layer and replace(layer, weight=layer.weight[rows], bias=layer.bias[rows])
+    return replace(layer, weight=layer.weight[rows], bias=layer.bias[rows])
 
 
 def _copy_run(network: Network, recipe: Recipe, classes: Sequence[str], init: Run) -> None:

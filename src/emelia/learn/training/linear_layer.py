@@ -214,18 +214,22 @@ def corpus_folds(clips: Sequence[Clip]) -> list[Mask]:
     return [corpora == corpus for corpus in np.unique(corpora)]
 
 
-def linear_layer_of(network: Encoder) -> Solution | None:
-    """The linear layer of a network; None where attention makes it another function of frames."""
-    if any(parameter.any() for parameter in network.pool.score.parameters()):
-        return None
+def linear_layer_of(network: Encoder) -> Solution:
+    """The linear layer of a network, for what its own attention pools."""
     weight, bias = network.output.weight.detach(), network.output.bias.detach()
     return Solution(network.shift, 1 / network.scale, weight, bias, 0.0)
 
 
-def set_linear_layer(solution: Solution, network: Encoder) -> None:
-    """Make a network answer as the solution does: even attention, other features weigh 0."""
+def set_linear_layer(solution: Solution, network: Encoder, *, attentive: bool = False) -> None:
+    """Make a network answer as the solution does: features that it has not weigh 0.
+
+    Args:
+        attentive: whether it is for what the network's own attention pools, which then stays;
+            attention is made even otherwise.
+    """
     network.shift, network.scale = solution.mean, 1 / solution.deviation
-    network.attend_evenly()
+    if not attentive:
+        network.attend_evenly()
     with torch.no_grad():
         network.output.weight.zero_()
         network.output.weight[:, : solution.weight.shape[1]] = solution.weight

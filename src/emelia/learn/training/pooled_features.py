@@ -29,15 +29,24 @@ Tick = Callable[[int], None]
 Compute = Callable[[Sequence[Clip]], Iterable[tuple[int, NDArray[Any]]]]
 
 
-def pooled(network: Encoder, clips: Sequence[Clip], tick: Tick = lambda done: None) -> Array:
+def pooled(
+    network: Encoder,
+    clips: Sequence[Clip],
+    tick: Tick = lambda done: None,
+    *,
+    attentive: bool = False,
+) -> Array:
     """Mean and deviation over frames at every layer: (N, L, 2D); kept in the cache.
 
     Those of a long clip are the means over its windows, as it is answered in windows, too.
 
     Args:
         tick: called with the number of clips done.
+        attentive: whether the frames after the last block have the network's own attention. It is
+            even in all other layers.
     """
     network.eval()
+    attentive = attentive and network.attends and not network.all_layers
 
     def compute(missing: Sequence[Clip]) -> Iterator[tuple[int, Array]]:
         done, sums = len(clips) - len(missing), dict[int, Any]()
@@ -46,14 +55,17 @@ def pooled(network: Encoder, clips: Sequence[Clip], tick: Tick = lambda done: No
         counts = left.copy()
         for places, batch in evaluation_batches(windows, network):
             batch_owners = owners[places].tolist()
-            for owner, found in zip(batch_owners, _statistics(network, batch), strict=True):
+            for owner, found in zip(
+                batch_owners, _statistics(network, batch, attentive), strict=True
+            ):
                 sums[owner] = sums.get(owner, 0) + found
                 left[owner] -= 1
                 if not left[owner]:
                     yield owner, sums.pop(owner) / np.float32(counts[owner])
                     tick(done := done + 1)
 
-    made_by = (FORMAT, fingerprint(network.encoder))
+    made_by: list[object] = [FORMAT, fingerprint(network.encoder)]
+    made_by += [fingerprint(network.pool)] if attentive else []
     return np.stack(cached_arrays("pooled", made_by, clips, compute))
 
 
@@ -68,7 +80,8 @@ def pooled_by(network: Encoder, clips: Sequence[Clip], tick: Tick = lambda done:
         frames, counts = network.frames(batch.inputs, batch.lengths)
         for place, row in zip(places, network.pool(frames, counts).numpy(), strict=True):
             found[place] = row
-        tick(done := done + len(places))
+        done += len(places)
+        tick(done * len(clips) // len(windows))
     sums = np.zeros((len(clips), len(found[0])), np.float32)
     np.add.at(sums, owners, np.stack(found))
     windows_each: Array = np.bincount(owners).astype(np.float32)[:, None]
@@ -106,10 +119,13 @@ def fingerprint(encoder: nn.Module) -> str:
 
 
 @torch.no_grad()
-def _statistics(network: Encoder, batch: Batch) -> Array:
+def _statistics(network: Encoder, batch: Batch, attentive: bool) -> Array:
     """(B, L, 2D) over each clip's own frames."""
     layers, counts = network.encoder.hidden_states(batch.inputs.squeeze(1), batch.lengths)
-    return torch.stack([statistics(x, counts) for x in layers], 1).numpy()
+    found = [statistics(x, counts) for x in layers]
+    if attentive:
+        found[-1] = network.pool(layers[-1], counts)
+    return torch.stack(found, 1).numpy()
 
 
 def layer_features(x: Array, blocks: int, all_layers: bool) -> Array:

@@ -14,7 +14,7 @@ N clips, D pooled features, K directions, C classes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from emelia.corpora import Utterance
+from emelia.learn.training.logistic import Solution
+from emelia.source_offset import Space, estimate
 
 DIRECTIONS = 64  # principal components that are used, at most
 _ROUNDS = 8  # of class means and offsets in turn; more change nothing
@@ -48,6 +50,10 @@ class SourceSpace:
     back: Tensor
     means: Tensor
     variances: Tensor
+
+    def of_classes(self, places: Sequence[int]) -> SourceSpace:
+        """The same space for some of its classes, in this order."""
+        return replace(self, means=self.means[list(places)])
 
 
 def source_space(
@@ -84,6 +90,14 @@ def source_space(
         variances,
     )
     return SourceSpace(*(torch.from_numpy(np.asarray(one, np.float32)) for one in tensors))
+
+
+def adapted(layer: Solution, space: SourceSpace, x: NDArray[np.float32]) -> Solution:
+    """A linear layer for features less the offset of the source that clips (N, D) come from."""
+    known = Space(space.means.double().numpy(), space.variances.double().numpy())
+    places = (torch.from_numpy(x) - space.centre) @ space.directions.T
+    offset = torch.from_numpy(estimate(known, places.double().numpy())).float()
+    return replace(layer, mean=layer.mean + space.back @ offset)
 
 
 def save_space(space: SourceSpace) -> bytes:

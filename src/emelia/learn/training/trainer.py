@@ -43,7 +43,7 @@ from emelia.learn.training.init import (
 from emelia.learn.training.logistic import Solution, Weights
 from emelia.learn.training.nuisance_penalty import STRENGTHS
 from emelia.learn.training.runs import CHECKPOINT, Run
-from emelia.learn.training.source_space import SourceSpace, source_space
+from emelia.learn.training.source_space import SourceSpace, adapted, source_space
 
 SPACE_CLIPS = 4000  # on which a source space is measured, at most; some minutes
 REFIT_CHECKPOINT = f"again-{CHECKPOINT}"
@@ -88,6 +88,11 @@ class TrainingJob:
     def all_layers(self) -> bool:
         """Whether the frames after each block are pooled, not those after the last alone."""
         return self.recipe.model.pool_layers == "all"
+
+    @property
+    def keeps_attention(self) -> bool:
+        """Whether a solved layer is for what the initial run's attention pools."""
+        return self.recipe.train.penalty == "prior"
 
     def initial_network(self) -> Network:
         """The network before it is trained on this fold."""
@@ -165,8 +170,18 @@ def train(job: TrainingJob, loader: Loader, validation: Sequence[Clip]) -> Train
         if frozen and training.best_epoch == 1:
             # The linear layer alone is kept: cross-validation answered more speakers with it.
             checked, answers = frozen.choice.clips, torch.from_numpy(frozen.choice.answers)
-    space = _space(job, loader, network) if job.recipe.train.source_space else None
+    if job.recipe.train.source_space:
+        space = _space(job, loader, network)
+    else:
+        space = _kept_space(job) if training.best_epoch == 1 else None
     return TrainedNetwork(job.recipe, network, training, checked, answers, space)
+
+
+def _kept_space(job: TrainingJob) -> SourceSpace | None:
+    """That of the initial run, where features and classes are its, and only the layer is new."""
+    if not job.keeps_attention or not job.init or not job.init.space:
+        return None
+    return job.init.space.of_classes([job.init.classes.index(name) for name in job.classes])
 
 
 def _space(job: TrainingJob, loader: Loader, network: Network) -> SourceSpace | None:
@@ -254,7 +269,8 @@ def _choose(job: TrainingJob, clips: list[Clip], validation: Sequence[Clip]) -> 
     """Choose block and penalty by cross-validation or, without `refit`, on validation clips."""
     network, target, train = job.initial_network(), target_corpora(validation), job.recipe.train
     assert isinstance(network, Encoder)
-    x, prior = _pooled(job, network, clips), _prior(job)
+    x = _pooled(job, network, clips)
+    prior = _prior(job, x)
     held_out = _folds(job, clips, target) if train.refit else []
     if len(held_out) < 2:  # the clips of a single fold would leave none to fit to
         held_out = [linear_layer.mask_of(validation, clips)]
@@ -274,8 +290,14 @@ def _choose(job: TrainingJob, clips: list[Clip], validation: Sequence[Clip]) -> 
     return FrozenEncoder(network, choice, prior)
 
 
-def _prior(job: TrainingJob) -> Solution | None:
+def _prior(job: TrainingJob, x: pooled_features.Array) -> Solution | None:
     """The linear layer of the initial run for the classes of this one, if it is drawn towards.
+
+    Where that run knows how sources differ, the offset of the one that the clips come from is
+    taken off first, as recognition would do it, without their labels.
+
+    Args:
+        x: (N, L, 2D), features of all clips.
 
     Raises:
         ConfigError: there is none that fits.
@@ -288,7 +310,11 @@ def _prior(job: TrainingJob) -> Solution | None:
             'train.penalty: "prior" needs an initial run (--init-from) with a solved linear layer '
             "for the same features, that knows all of these classes; set it to averaged."
         )
-    return found
+    assert job.init
+    if not job.init.space:
+        return found
+    used = pooled_features.layer_features(x, job.recipe.model.blocks, job.all_layers)
+    return adapted(found, job.init.space, used)
 
 
 def _folds(job: TrainingJob, clips: Sequence[Clip], target: set[str]) -> list[linear_layer.Mask]:
@@ -319,7 +345,7 @@ def _solve(
     masked = job.recipe.train.class_mask
     data = linear_layer.FittingSet(x, clips, weights, len(job.classes), frozen.prior, masked)
     solution = data.solve(frozen.choice.hyperparameters)
-    linear_layer.set_linear_layer(solution, network)
+    linear_layer.set_linear_layer(solution, network, attentive=job.keeps_attention)
     return solution.loss
 
 
@@ -327,7 +353,10 @@ def _pooled(job: TrainingJob, network: Encoder, clips: Sequence[Clip]) -> pooled
     """Pooled features (N, L, 2D), with progress."""
     epochs = job.recipe.train.epochs
     return pooled_features.pooled(
-        network, clips, lambda done: job.report(0, epochs, f"{done} clips encoded")
+        network,
+        clips,
+        lambda done: job.report(0, epochs, f"{done} clips encoded"),
+        attentive=job.keeps_attention,
     )
 
 

@@ -1,1 +1,0 @@
-"""Getting used to a source of recordings without labels."""
