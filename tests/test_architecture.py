@@ -42,18 +42,21 @@ LAYERS = (
     "show",
     "use",
     "scale",
+    "plot",
+    "api",
     "cli",
 )
 # The folders and modules of a package, bottom to top: each imports only from those before it.
 ORDER = {
     "listing": "raters sheet columns spans finding",
-    "corpora": "sources records paths scan known reading splits fetching",
+    "corpora": "sources records seen paths scan known reading splits fetching",
     "corpora.known": "english europe asia_africa demo_voices demo_synthesis demo",
     "learn": "model data training export study",
-    "show": "style describe speakers tables page report explore process answer card",
+    "show": "style describe speakers tables page report evaluation explore process answer card",
     "use": "inputs onnxfile answer model bundled waveforms batching microphone timeline pooling"
     " clips recognizer formats scoring server",
-    "cli": "options extras common confidence training_run model_output progress answers listening"
+    "api": "answer_tables trained evaluation",
+    "cli": "options extras next_steps common evaluation_output training_run model_output progress answers listening"
     " timeline commands",
 }
 HEAVY = (
@@ -192,7 +195,7 @@ MIRRORED = {
         "plots",
         "recipes",
     ),
-    *("settings", "tables", "timeline", "tune"),
+    *("evaluation", "settings", "tables", "timeline", "tune"),
 }
 
 

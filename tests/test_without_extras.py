@@ -16,7 +16,7 @@ from conftest import voice
 from test_architecture import MODULES
 
 from emelia.cli import _HOMES
-from emelia.cli.extras import TRAINING
+from emelia.packages import TRAINING
 
 TRAIN, PLOTS = "train", "plots"
 

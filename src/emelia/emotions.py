@@ -24,6 +24,8 @@ EMOTIONS = (
     "surprise",
 )
 
+NO_SPEECH = "no speech"  # an answer that is no emotion
+
 _SYNONYMS = {
     "anger": ("angry", "ang"),
     "boredom": ("bored",),

@@ -44,7 +44,7 @@ _PANELS = {
         "train": "training",
         "finetune": "finetune",
         "tune": "tune",
-        "evaluate": "training",
+        "evaluate": "evaluate",
         "export": "export",
         "corpora": "corpora",
         "explore": "explore",
@@ -54,7 +54,7 @@ _PANELS = {
     },
 }
 _HOMES = {name: (home, panel) for panel, names in _PANELS.items() for name, home in names.items()}
-_LEARNING = {"study", "train", "finetune", "tune", "evaluate", "export"}  # need torch
+_LEARNING = {"study", "train", "finetune", "tune", "export"}  # need torch
 _RESUMABLE = {"study", "tune", "score", "corpora", "explore", "process"}
 
 

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from emelia.emotions import NO_SPEECH as NO_SPEECH
 from emelia.text import percent
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-NO_SPEECH = "no speech"
 # Of a table with a row for each recording; the probability of each emotion follows.
 COLUMNS = ("path", "emotion", "confidence", "unsure", "seconds", "speech")
 

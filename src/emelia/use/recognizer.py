@@ -71,6 +71,11 @@ class Recognizer:
         if not 0 <= self.threshold <= 1:  # nor is NaN
             raise ConfigError(f"threshold: {self.threshold}; expected a number from 0 to 1.")
 
+    @property
+    def file(self) -> Path:
+        """The model file."""
+        return self._model.path
+
     @overload
     def predict(
         self, source: Source, rate: int | None = None, *, channel: OneChannel = "mix"
