@@ -30,7 +30,7 @@ from emelia.packages import disable_telemetry
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _PATIENCE = 5.0  # seconds in which Ctrl-C, pressed again, does not break off what tidies up
 
-# The commands as the help lists them, each with the module of `emelia.cli` it is a function of.
+# The commands as the help lists them, each with the module of `cli.commands` it is a function of.
 _PANELS = {
     "Recognise": {
         "predict": "predict",
@@ -44,7 +44,7 @@ _PANELS = {
         "train": "training",
         "finetune": "finetune",
         "tune": "tune",
-        "evaluate": "evaluate",
+        "evaluate": "trained.evaluate",
         "export": "export",
         "corpora": "corpora",
         "explore": "explore",

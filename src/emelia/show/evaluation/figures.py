@@ -51,7 +51,7 @@ def _note(found: Evaluation) -> str:
     if found.untested:
         note += f" UAR is the mean recall of the classes with clips: no {listed(found.untested)}."
     if found.silent:
-        note += " An answer `no speech` counts as wrong."
+        note += " An answer no speech counts as wrong."
     return note
 
 
