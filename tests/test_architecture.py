@@ -53,11 +53,11 @@ ORDER = {
     "corpora.known": "english europe asia_africa demo_voices demo_synthesis demo",
     "learn": "model data training export study",
     "show": "style describe speakers tables page report evaluation explore process answer card",
-    "use": "inputs onnxfile answer model bundled waveforms batching microphone timeline pooling"
-    " clips recognizer formats scoring server",
+    "use": "inputs turns onnxfile answer model bundled waveforms batching microphone timeline"
+    " pooling clips recognizer formats scoring server",
     "api": "answer_tables trained evaluation",
-    "cli": "options extras next_steps common evaluation_output training_run model_output progress answers listening"
-    " timeline commands",
+    "cli": "options extras next_steps common evaluation_output training_run model_output progress"
+    " answers listening timeline commands",
 }
 HEAVY = (
     "audiomentations",

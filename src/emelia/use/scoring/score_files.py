@@ -75,7 +75,8 @@ def write_parquet(path: Path, names: Sequence[str], rows: Iterable[Sequence[Any]
     import pyarrow
     from pyarrow.parquet import ParquetWriter
 
-    kinds = {"path": pyarrow.string(), "emotion": pyarrow.string(), "unsure": pyarrow.bool_()}
+    text = dict.fromkeys(("path", "speaker", "emotion"), pyarrow.string())
+    kinds = {**text, "unsure": pyarrow.bool_()}
     schema = pyarrow.schema([(name, kinds.get(name, pyarrow.float64())) for name in names])
     with open_atomically(path) as file, ParquetWriter(file, schema, compression="zstd") as table:
         for group in _groups(rows):
