@@ -46,7 +46,7 @@ def evaluate_runs(folder: Path, corpus: Corpus | str | Path, read: ReadCorpus) -
 
     folders = [folder]
     if (folder / "results.jsonl").is_file():
-        folders = _folders_of(best_row(folder), folder)
+        folders = folders_of(best_row(folder), folder)
     runs = [load_run(one) for one in folders]
     data = corpus if isinstance(corpus, Corpus) else read(corpus, runs[0].classes)
     if len(runs) == 1:
@@ -66,7 +66,7 @@ def best_row(study: Path) -> Row:
     return max(rows, key=lambda row: (row.complete, row.uar))
 
 
-def _folders_of(row: Row, study: Path) -> list[Path]:
+def folders_of(row: Row, study: Path) -> list[Path]:
     """The run folders of a row's counted cells."""
     found = []
     for cell in (cell for cells in row.counted for cell in cells):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from emelia import console
+from emelia.api.training import check_folder
 from emelia.cli.evaluation_output import leave_page, show
 from emelia.errors import RunError
 from emelia.learn.export.temperature import for_calibration, read_answers, threshold
@@ -33,7 +34,7 @@ def make_cell(
     """
     from emelia.learn.study.cell import Interrupted, forget_checkpoint, run_cell
 
-    _check_folder(folder, resume)
+    check_folder(folder, resume)
     ensure_writable(folder)
     with lock(folder), console.Progress() as progress:
         progress.start(task.name, task.recipe.train.epochs)
@@ -78,16 +79,3 @@ def _what_is_kept(folder: Path) -> str:
     if (folder / "run.json").exists():
         return f"stopped early. The best epoch so far is in {folder}; --resume goes on."
     return "stopped before the first epoch was over: there is nothing to keep yet."
-
-
-def _check_folder(folder: Path, resume: bool) -> None:
-    from emelia.learn.training.runs import CHECKPOINT
-
-    begun = (folder / CHECKPOINT).exists()
-    if begun and not resume:
-        raise RunError(
-            f"{folder}: holds an unfinished training. Add --resume to go on, "
-            "or choose another --out."
-        )
-    if not begun and (folder / "run.json").exists():
-        raise RunError(f"{folder}: holds a finished training. Choose another --out, or remove it.")

@@ -16,7 +16,7 @@ from emelia.errors import AudioError, ConfigError
 from emelia.use.inputs import Excerpt
 from emelia.use.scoring.run import score
 from emelia.use.timeline.overall import overall
-from emelia.use.turns import turns_of
+from emelia.use.timeline.turns import turns_of
 
 RATE = 16_000  # Hz
 RTTM = (

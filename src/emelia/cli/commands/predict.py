@@ -121,7 +121,7 @@ def predict(
     if speakers:
         if timeline:
             raise ConfigError("--speakers gives an answer for each turn. Leave out --timeline.")
-        from emelia.use.turns import turns_of
+        from emelia.use.timeline.turns import turns_of
 
         names = turns_of(names, speakers)
     if explain and len(names) + failures != 1:

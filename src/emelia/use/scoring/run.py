@@ -37,7 +37,7 @@ from emelia.use.scoring import score_files
 from emelia.use.scoring.journal import Journal, Mark, mark_of
 from emelia.use.scoring.pool import Pool
 from emelia.use.scoring.segment_files import SegmentFiles
-from emelia.use.turns import turns_of
+from emelia.use.timeline.turns import turns_of
 
 _CHUNK_FILES = 16  # of like length, answered at once by one process
 _CHUNK_EXCERPTS = 256  # of one recording
@@ -56,6 +56,7 @@ class Tally:
     failed: int = 0
     heard: float = 0.0  # s of sound, by this run
     warnings: list[str] = field(default_factory=list)  # of recordings scored by this run
+    out: Path = Path()  # the table, once it is written
 
     @property
     def done(self) -> int:
@@ -64,6 +65,14 @@ class Tally:
     @property
     def seconds(self) -> float:
         return max(time.perf_counter() - self.began, 1e-9)
+
+    def to_frame(self) -> Any:
+        """The table of scores as a pandas DataFrame.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        return score_files.read_frame(self.out)
 
     def facts(self) -> str:
         """The speed in words."""
@@ -139,6 +148,7 @@ def score(
         tally.warnings[:0] = passed
         names = score_files.column_names(recognizer.emotions, columns_of(asked))
         write(out, names, _rows(asked, journal))
+        tally.out = out
         _write_failures(out.with_suffix(".failures.csv"), asked, journal)
     return tally
 

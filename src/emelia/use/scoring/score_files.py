@@ -85,6 +85,19 @@ def write_parquet(path: Path, names: Sequence[str], rows: Iterable[Sequence[Any]
             table.write_table(pyarrow.Table.from_arrays(values, schema=schema))
 
 
+def read_frame(path: Path) -> Any:
+    """A table of scores as a pandas DataFrame.
+
+    Raises:
+        MissingExtraError: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError:
+        raise MissingExtraError("a data frame", "pandas", "notebook") from None
+    return pandas.read_parquet(path) if path.suffix == ".parquet" else pandas.read_csv(path)
+
+
 def _groups(rows: Iterable[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
     left = iter(rows)
     while group := list(islice(left, _GROUP)):
