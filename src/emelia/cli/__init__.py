@@ -50,11 +50,12 @@ _PANELS = {
         "explore": "explore",
         "process": "process",
         "recipes": "recipes",
+        "weights": "trained.weights",
         "report": "report",
     },
 }
 _HOMES = {name: (home, panel) for panel, names in _PANELS.items() for name, home in names.items()}
-_LEARNING = {"study", "train", "finetune", "tune", "export"}  # need torch
+_LEARNING = {"study", "train", "finetune", "tune", "export", "weights"}  # need torch
 _RESUMABLE = {"study", "tune", "score", "corpora", "explore", "process"}
 
 

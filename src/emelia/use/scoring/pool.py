@@ -26,7 +26,7 @@ from emelia.use.inputs import Recording, path_of
 from emelia.use.recognizer import Prediction, Recognizer, load
 from emelia.use.scoring.journal import Row
 from emelia.use.scoring.segment_files import SegmentFiles
-from emelia.use.timeline.overall import overall
+from emelia.use.scoring.overall import overall
 
 
 class Outcome(NamedTuple):
