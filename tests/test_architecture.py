@@ -56,8 +56,8 @@ ORDER = {
     "use": "inputs labels onnxfile answer model bundled waveforms batching microphone"
     " timeline pooling clips recognizer formats scoring server",
     "api": "answer_tables trained evaluation spectrograms training finetuning export pages",
-    "cli": "options extras next_steps common evaluation_output training_run model_output progress"
-    " answers listening timeline commands",
+    "cli": "options reading_rules extras next_steps common evaluation_output training_run"
+    " model_output progress answers listening timeline commands",
 }
 HEAVY = (
     "audiomentations",

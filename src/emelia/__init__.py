@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from emelia.api.finetuning import FineTuned, finetune
     from emelia.api.pages import explore, report
     from emelia.api.spectrograms import Features, features, log_mel
-    from emelia.api.training import StudyResults, Training, results, study, train
+    from emelia.api.training import StudyResults, Training, read_results, study, train
     from emelia.audio import preprocess_audio
     from emelia.corpora import Corpus, read_corpus
     from emelia.errors import EmeliaError
@@ -61,8 +61,8 @@ __all__ = [
     "plot",
     "preprocess_audio",
     "read_corpus",
+    "read_results",
     "report",
-    "results",
     "score",
     "study",
     "train",
@@ -90,8 +90,8 @@ _HOMES = {
     "log_mel": "emelia.api.spectrograms",
     "preprocess_audio": "emelia.audio",
     "read_corpus": "emelia.corpora",
+    "read_results": "emelia.api.training",
     "report": "emelia.api.pages",
-    "results": "emelia.api.training",
     "score": "emelia.use.scoring.run",
     "study": "emelia.api.training",
     "train": "emelia.api.training",

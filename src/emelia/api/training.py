@@ -22,7 +22,7 @@ from emelia.errors import ConfigError, EmeliaError, RunError
 from emelia.learn.study.recipes import QUICK, find_recipes
 from emelia.learn.study.recipes import quick as shorten
 from emelia.packages import require_training
-from emelia.results import Cell, Row, read_results, summarise
+from emelia.results import Cell, Row, summarise
 from emelia.results.evaluation import Evaluation, of_cell
 from emelia.results.places import cells_at
 from emelia.storage import ensure_writable, lock, write_atomically
@@ -115,7 +115,7 @@ class StudyResults:
         return data_frame(["recipe", "fold", "seed", *columns], rows)
 
 
-def results(folder: str | Path) -> StudyResults:
+def read_results(folder: str | Path) -> StudyResults:
     """The finished trainings in the folder of a study, or of a run.
 
     Raises:
@@ -252,7 +252,7 @@ def study(
     if outcome.failed:
         first, reason = next(iter(outcome.failed.items()))
         raise EmeliaError(f"{len(outcome.failed)} trainings failed, such as {first}: {reason}")
-    return StudyResults(folder, read_results(folder))
+    return StudyResults(folder, cells_at(folder))
 
 
 def check_folder(folder: Path, resume: bool) -> None:

@@ -24,6 +24,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from emelia import __version__, console
 from emelia.cli.extras import Learning
+from emelia.cli.reading_rules import with_reading_rules
 from emelia.errors import EmeliaError
 from emelia.packages import disable_telemetry
 
@@ -93,7 +94,7 @@ def _command(name: str) -> Any:
     function = getattr(import_module(f"emelia.cli.commands.{home}"), name)
     kind = Learning if name in _LEARNING else TyperCommand
     text = _flowing(function.__doc__ or "")
-    single.command(name, cls=kind, help=text, rich_help_panel=panel)(function)
+    single.command(name, cls=kind, help=text, rich_help_panel=panel)(with_reading_rules(function))
     return typer.main.get_command(single)
 
 

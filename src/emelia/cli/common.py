@@ -9,6 +9,7 @@ from typing import Any
 from emelia import console
 from emelia.audio.mel import empty_bands
 from emelia.cli.options import split_names
+from emelia.cli.reading_rules import reading_rules
 from emelia.config import Recipe
 from emelia.corpora import Corpus, read_corpus
 from emelia.corpora.reading.extra_training import add_to_training
@@ -64,7 +65,13 @@ def _read(
             progress.step("reading", done)
 
         corpus = read_corpus(
-            where, tell, emotions, complete=complete, apart=apart, speakers_from=speakers_from
+            where,
+            tell,
+            emotions,
+            complete=complete,
+            apart=apart,
+            speakers_from=speakers_from,
+            **reading_rules(),
         )
         if started:
             progress.finish("reading", f"{len(corpus.utterances)} clips")

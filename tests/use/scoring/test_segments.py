@@ -14,8 +14,8 @@ from emelia import load
 from emelia.audio.excerpts import Span
 from emelia.errors import AudioError, ConfigError
 from emelia.use.inputs import Excerpt
-from emelia.use.scoring.run import score
 from emelia.use.scoring.overall import overall
+from emelia.use.scoring.run import score
 from emelia.use.timeline.turns import turns_of
 
 RATE = 16_000  # Hz

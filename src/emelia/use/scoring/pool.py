@@ -25,8 +25,8 @@ from emelia.processes import one_thread_each
 from emelia.use.inputs import Recording, path_of
 from emelia.use.recognizer import Prediction, Recognizer, load
 from emelia.use.scoring.journal import Row
-from emelia.use.scoring.segment_files import SegmentFiles
 from emelia.use.scoring.overall import overall
+from emelia.use.scoring.segment_files import SegmentFiles
 
 
 class Outcome(NamedTuple):
