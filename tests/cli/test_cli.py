@@ -319,7 +319,7 @@ def test_one_speaker_is_told_which_splits_are_possible(
     (folder / "manifest.csv").write_text("\n".join(["file,emotion,speaker,sentence", *rows]))
     refused = run("study", folder, "--out", tmp_path / "out")
     refused.refuses(
-        1, "loso needs three speakers", "got 1", "Possible here: sentence, founding-70-20-10"
+        1, "loso needs two speakers", "got 1", "Possible here: sentence, founding-70-20-10"
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from emelia.corpora import Corpus, read_corpus
 from emelia.corpora.reading.extra_training import add_to_training
+from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.corpora.splits.scheme import Split, make_split
 from emelia.errors import ConfigError, EmeliaError, RunError
 from emelia.learn.study.recipes import QUICK, find_recipes
@@ -273,6 +274,13 @@ def check_folder(folder: Path, resume: bool) -> None:
         raise RunError(f"{folder}: holds a finished training. Choose another --out, or remove it.")
 
 
+def usual_split(corpus: Corpus) -> str:
+    """Five speaker-disjoint folds, as far as there are speakers for them."""
+    if len(corpus.speakers) == 2 and UNKNOWN_SPEAKER not in corpus.speakers:
+        return "loso"
+    return f"folds-{min(5, max(3, len(corpus.speakers)))}"
+
+
 def changes(settings: Mapping[str, Any] | None, epochs: int | None) -> list[str]:
     """Settings by name as `key=value`, whose values are TOML."""
     told = {**(settings or {}), **({"train.epochs": epochs} if epochs else {})}
@@ -284,6 +292,5 @@ def _divided(
     others: Corpus | None,
 ) -> tuple[Corpus, Split]:  # fmt: skip
     data = corpus if isinstance(corpus, Corpus) else read_corpus(corpus, emotions=emotions)
-    usual = f"folds-{min(5, max(3, len(data.speakers)))}"
-    parts = make_split(data, split or usual)
+    parts = make_split(data, split or usual_split(data))
     return data, add_to_training(parts, data, others) if others else parts

@@ -133,11 +133,6 @@ def warn_of_bands(recipes: Iterable[Recipe]) -> None:
             )
 
 
-def usual_split(corpus: Corpus) -> str:
-    """Five speaker-disjoint folds, as far as there are speakers for them."""
-    return f"folds-{min(5, max(3, len(corpus.speakers)))}"
-
-
 def fold_of(parts: Split, name: str) -> Fold:
     """The fold of a name, the first where it is empty.
 

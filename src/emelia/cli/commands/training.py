@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.cli.common import divide, fold_of, open_corpus, settings, usual_split, warn_of_bands
+from emelia.api.training import usual_split
+from emelia.cli.common import divide, fold_of, open_corpus, settings, warn_of_bands
 from emelia.cli.next_steps import suggest
 from emelia.cli.options import (
     CorpusArgument,
