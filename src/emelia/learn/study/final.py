@@ -17,7 +17,7 @@ import torch
 
 from emelia.config import Recipe, recipe_from
 from emelia.corpora import Corpus
-from emelia.corpora.records import Fold
+from emelia.corpora.records import UNKNOWN_SPEAKER, Fold, Split
 from emelia.corpora.splits.scheme import make_split
 from emelia.errors import RunError
 from emelia.learn.data.loader import Loader
@@ -90,8 +90,8 @@ def train_final(
 
 def everything(corpus: Corpus) -> Fold:
     """A fold whose parts for training and validation are the whole corpus; nothing is tested."""
-    people = min(5, len(corpus.speakers))
-    split = f"folds-{people}" if people >= 3 else "random-75-25"
+    people = len(set(corpus.speakers) - {UNKNOWN_SPEAKER})
+    split = {0: "random-75-25", 1: "random-75-25", 2: "loso"}.get(people, f"folds-{min(5, people)}")
     first = make_split(corpus, split).folds[0]
     return Fold("all", (*first.train, *first.test), first.validation, ())
 
@@ -124,8 +124,7 @@ def _records(answers: Answers) -> list[dict[str, Any]]:
 def _about(row: Row, corpus: Corpus, recipe: Recipe) -> dict[str, Any]:
     """What run.json tells of it."""
     sample: Cell = row.cells[0]
-    whole = make_split(corpus, "random-75-25")
-    data = asdict(StudyData.of(corpus, whole))
+    data = asdict(StudyData.of(corpus, Split("all", "", (everything(corpus),))))
     protocol = (
         f"{sample.protocol} The figures are those of {row.folds} such networks, each tested on "
         f"what it had not seen; this one learnt from all clips, for {recipe.train.epochs} epochs."
