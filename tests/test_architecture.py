@@ -195,7 +195,7 @@ MIRRORED = {
         "plots",
         "recipes",
     ),
-    *("evaluation", "settings", "tables", "timeline", "tune"),
+    *("evaluation", "export", "finetuning", "settings", "tables", "timeline", "training", "tune"),
 }
 
 

@@ -19,7 +19,7 @@ from emelia.corpora.reading.joining import join
 from emelia.errors import ConfigError, RunError
 from emelia.packages import require_training
 from emelia.results import Row, read_results, summarise
-from emelia.results.places import is_study
+from emelia.results.finding_cells import is_study
 from emelia.storage import ensure_writable, lock, write_atomically
 
 OnEpoch = Callable[[int, int, str], None]  # epochs done, epochs at most, facts

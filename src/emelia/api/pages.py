@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from emelia.corpora import Corpus, read_corpus
 from emelia.results.evaluation import of_cell
-from emelia.results.places import cells_at, is_study
+from emelia.results.finding_cells import cells_at, is_study
 from emelia.show.evaluation.page import write_page
 from emelia.show.report.page import write_report
 from emelia.show.report.recordings import places_of

@@ -25,7 +25,7 @@ from emelia.learn.study.recipes import quick as shorten
 from emelia.packages import require_training
 from emelia.results import Cell, Row, summarise
 from emelia.results.evaluation import Evaluation, of_cell
-from emelia.results.places import cells_at
+from emelia.results.finding_cells import cells_at
 from emelia.storage import ensure_writable, lock, write_atomically
 from emelia.table import data_frame
 

@@ -17,7 +17,7 @@ from emelia.cli.options import SpeakersOption
 from emelia.corpora import Corpus
 from emelia.errors import ConfigError, StorageError
 from emelia.metrics import OVERALL, titles
-from emelia.results.places import is_study
+from emelia.results.finding_cells import is_study
 from emelia.storage import ensure_writable
 from emelia.table import Table
 from emelia.text import between, percent

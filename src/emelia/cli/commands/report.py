@@ -14,7 +14,7 @@ from emelia.api.pages import report as page_of
 from emelia.cli.next_steps import suggest
 from emelia.errors import ConfigError, RunError
 from emelia.results import Study, read_results, studies
-from emelia.results.places import is_study
+from emelia.results.finding_cells import is_study
 
 
 def report(
