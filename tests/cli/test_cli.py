@@ -186,7 +186,7 @@ def test_a_report_is_written_again_and_into_a_page(run: Run, corpus: Path, tmp_p
         (out / name).unlink()
     answer = run("report", out)
     assert answer.code == 0
-    assert answer.out.splitlines() == [str(out / "report.md"), str(out / "report.html")]
+    assert answer.out.splitlines()[:2] == [str(out / "report.md"), str(out / "report.html")]
     assert "variable-3" in (out / "report.md").read_text(encoding="utf-8")
     page.write_text("# Results\n\n<!-- begin loso -->\nstale\n<!-- end loso -->\n\nThe end.\n")
     answer = run("report", out / "results.jsonl", "--into", page, "--name", "loso")
