@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow check format count bench models clean
+.PHONY: help demo test slow check format count bench models wheel clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -87,6 +87,9 @@ $(EMODB):
 	mkdir -p $@.part/wav
 	ln -sf "$$(realpath "$$EMELIA_CORPORA")"/emodb/wav/*[FNTW]?.* $@.part/wav/
 	mv $@.part $@
+
+wheel: .venv/.for-work  ## build dist/emelia-VERSION-py3-none-any.whl, to install elsewhere with pip
+	$(BIN)/python -m build --no-isolation --wheel
 
 clean:  ## remove what can be made again: .venv, caches, builds (runs/ stays)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist

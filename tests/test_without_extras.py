@@ -16,7 +16,7 @@ from conftest import voice
 from test_architecture import MODULES
 
 from emelia.cli import _HOMES
-from emelia.cli.extras import TRAINING
+from emelia.packages import TRAINING
 
 TRAIN, PLOTS = "train", "plots"
 
@@ -38,7 +38,7 @@ WAYS: dict[str, list[tuple[str, int, str]]] = {
     "train": [("emelia CORPUS --out HERE/t", 1, TRAIN)],
     "finetune": [("aesdd CORPUS --out HERE/f", 1, TRAIN)],
     "tune": [("emelia CORPUS --out HERE/u", 1, TRAIN)],
-    "evaluate": [("HERE/run CORPUS", 1, TRAIN)],
+    "evaluate": [("aesdd CORPUS --report HERE/r", 0, ""), ("STUDY CORPUS", 1, TRAIN)],
     "export": [("HERE/run", 1, TRAIN)],
     "corpora": [
         ("", 0, ""),
@@ -50,6 +50,7 @@ WAYS: dict[str, list[tuple[str, int, str]]] = {
     "explore": [("CORPUS --out HERE/e", 1, PLOTS)],
     "process": [("CLIP --out HERE/p", 1, PLOTS)],
     "recipes": [("", 0, "")],
+    "weights": [("", 1, TRAIN)],
     "report": [("STUDY", 1, PLOTS)],
 }
 

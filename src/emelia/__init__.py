@@ -8,8 +8,9 @@ linear layer; CNNs, and such encoders, are what `emelia study` trains and compar
     answer = load("aesdd").predict("clip.wav")
     print(answer.emotion, answer.confidence)
 
-The names below are promised; everything else may move. Each is imported only when it is
-asked for, and none of them needs torch.
+The names below are promised; everything else may move. Each is imported only when it is asked
+for. To predict, score, evaluate a model file and read a corpus needs neither torch, pandas nor
+matplotlib; what a call lacks is named in one line with the command that installs it.
 """
 
 from __future__ import annotations
@@ -18,10 +19,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from emelia import plot
+    from emelia.api.evaluation import evaluate
+    from emelia.api.export import export
+    from emelia.api.finetuning import FineTuned, finetune
+    from emelia.api.pages import explore, report
+    from emelia.api.spectrograms import Features, features, log_mel
+    from emelia.api.training import StudyResults, Training, read_results, study, train
     from emelia.audio import preprocess_audio
-    from emelia.corpora import read_corpus
+    from emelia.corpora import Corpus, read_corpus
     from emelia.errors import EmeliaError
+    from emelia.results.evaluation import Evaluation
     from emelia.use.recognizer import Prediction, Recognizer, load
+    from emelia.use.scoring.run import score
     from emelia.use.timeline.live import Live
     from emelia.use.timeline.segments import Segment
     from emelia.use.timeline.timeline import Timeline
@@ -29,32 +39,69 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Corpus",
     "EmeliaError",
+    "Evaluation",
+    "Features",
+    "FineTuned",
     "Live",
     "Prediction",
     "Recognizer",
     "Segment",
+    "StudyResults",
     "Timeline",
+    "Training",
+    "evaluate",
+    "explore",
+    "export",
+    "features",
+    "finetune",
     "load",
+    "log_mel",
+    "plot",
     "preprocess_audio",
     "read_corpus",
+    "read_results",
+    "report",
+    "score",
+    "study",
+    "train",
 ]
 
 _HOMES = {
+    "Corpus": "emelia.corpora",
     "EmeliaError": "emelia.errors",
+    "Evaluation": "emelia.results.evaluation",
+    "Features": "emelia.api.spectrograms",
+    "FineTuned": "emelia.api.finetuning",
     "Live": "emelia.use.timeline.live",
     "Prediction": "emelia.use.recognizer",
     "Recognizer": "emelia.use.recognizer",
     "Segment": "emelia.use.timeline.segments",
+    "StudyResults": "emelia.api.training",
     "Timeline": "emelia.use.timeline.timeline",
+    "Training": "emelia.api.training",
+    "evaluate": "emelia.api.evaluation",
+    "explore": "emelia.api.pages",
+    "export": "emelia.api.export",
+    "features": "emelia.api.spectrograms",
+    "finetune": "emelia.api.finetuning",
     "load": "emelia.use.recognizer",
+    "log_mel": "emelia.api.spectrograms",
     "preprocess_audio": "emelia.audio",
     "read_corpus": "emelia.corpora",
+    "read_results": "emelia.api.training",
+    "report": "emelia.api.pages",
+    "score": "emelia.use.scoring.run",
+    "study": "emelia.api.training",
+    "train": "emelia.api.training",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import a promised name on first use."""
+    if name == "plot":
+        return import_module("emelia.plot")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 
 # Alphabetical, so that class numbers do not depend on which corpus is read first.
 EMOTIONS = (
@@ -23,6 +24,8 @@ EMOTIONS = (
     "sadness",
     "surprise",
 )
+
+NO_SPEECH = "no speech"  # an answer that is no emotion
 
 _SYNONYMS = {
     "anger": ("angry", "ang"),
@@ -90,6 +93,7 @@ _OTHER_WORDS = {
     "frustration": "frustrated fru",  # no shared names, but one name for each
     "excitement": "excited exc",
 }
+_ALIKE = 0.8  # of spelling, from which on a label may be a word for an emotion
 _NUMBER = re.compile(r"\d+[\s._-]+(?=\D)")  # of `01_angry`
 _ACCENTS = re.compile("[\u0300-\u036f]")  # of Latin and Greek letters; other scripts need theirs
 _LETTERS = str.maketrans({"ł": "l", "ı": "i", "ß": "ss", "ي": "ی", "ك": "ک", "ς": "σ"})
@@ -134,3 +138,17 @@ def renamed(words: Mapping[str, str]) -> str:
         return ""
     first, *others = (f"{word} counts as {name}" for word, name in sorted(told.items()))
     return f"{', '.join([first, *(one.replace(' counts as ', ' as ') for one in others)])}."
+
+
+def unknown_labels(labels: Iterable[str]) -> str:
+    """A sentence on labels that are spelt nearly like words for emotions, and how to map them."""
+    known = {*EMOTIONS, *_OTHER_WORDS}
+    others = sorted(set(labels) - known)
+    # Stricter than for names of settings: `anna` is no misspelt `noia`.
+    found = [(label, get_close_matches(_key(label), _BY_KEY, 1, _ALIKE)) for label in others]
+    likely = [(label, _BY_KEY[near[0]]) for label, near in found if near]
+    if not likely:
+        return ""
+    told = ", ".join(f"{label} ({emotion}?)" for label, emotion in likely)
+    how = ",".join(f"{label}={emotion}" for label, emotion in likely)
+    return f"Labels that emelia does not know stay classes of their own: {told}. --map {how}"

@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
+from emelia.errors import MissingExtraError
+
 WITH_TELEMETRY = ("huggingface_hub", "mlflow", "onnxruntime", "transformers")
+
+TRAINING = ("torch", "lightning_fabric", "safetensors", "onnx", "onnxscript")  # `learn` is made of
 
 TELEMETRY_OFF = {
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime; its `disable_telemetry_events` comes too late
@@ -34,3 +39,17 @@ def package(name: str) -> Any:
     """
     disable_telemetry()
     return import_module(name)
+
+
+def require_training(purpose: str) -> None:
+    """Check that what `learn` is made of is installed, before any work begins.
+
+    Args:
+        purpose: what asks for it, as the message begins.
+
+    Raises:
+        MissingExtraError: a package is missing; the message has the command that installs it.
+    """
+    for name in TRAINING:
+        if find_spec(name) is None:
+            raise MissingExtraError(purpose, name.replace("_", "-"), "train")

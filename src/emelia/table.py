@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 from emelia import console
+from emelia.errors import MissingExtraError
 from emelia.text import csv_text
 
 
@@ -61,11 +63,32 @@ class Table:
         """Columns and rows as CSV, without title and note."""
         return csv_text([self.columns, *self.rows])
 
+    def to_frame(self) -> Any:
+        """The table as a pandas DataFrame of text.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        return data_frame(self.columns, self.rows)
+
     def _html_row(self, place: int) -> str:
         name, *cells = map(escape, self.rows[place])
         mark = ' class="best"' if place == self.best else ""
         told = "".join(f"<td>{cell}</td>" for cell in cells)
         return f'<tr{mark}><th scope="row">{name}</th>{told}</tr>'
+
+
+def data_frame(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
+    """Rows as a pandas DataFrame with these columns.
+
+    Raises:
+        MissingExtraError: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError:
+        raise MissingExtraError("a data frame", "pandas", "notebook") from None
+    return pandas.DataFrame([list(row) for row in rows], columns=list(columns))
 
 
 def escaped(text: str) -> str:

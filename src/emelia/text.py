@@ -73,9 +73,9 @@ def clock(seconds: float) -> str:
     return f"{duration(whole)}.{tenth}"
 
 
-def listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str], last: str = "and") -> str:
     """["a", "b", "c"] -> "a, b and c"; "" for no words."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def counted(count: int, what: str) -> str:

@@ -186,7 +186,7 @@ def test_a_report_is_written_again_and_into_a_page(run: Run, corpus: Path, tmp_p
         (out / name).unlink()
     answer = run("report", out)
     assert answer.code == 0
-    assert answer.out.splitlines() == [str(out / "report.md"), str(out / "report.html")]
+    assert answer.out.splitlines()[:2] == [str(out / "report.md"), str(out / "report.html")]
     assert "variable-3" in (out / "report.md").read_text(encoding="utf-8")
     page.write_text("# Results\n\n<!-- begin loso -->\nstale\n<!-- end loso -->\n\nThe end.\n")
     answer = run("report", out / "results.jsonl", "--into", page, "--name", "loso")
@@ -319,7 +319,7 @@ def test_one_speaker_is_told_which_splits_are_possible(
     (folder / "manifest.csv").write_text("\n".join(["file,emotion,speaker,sentence", *rows]))
     refused = run("study", folder, "--out", tmp_path / "out")
     refused.refuses(
-        1, "loso needs three speakers", "got 1", "Possible here: sentence, founding-70-20-10"
+        1, "loso needs two speakers", "got 1", "Possible here: sentence, founding-70-20-10"
     )
 
 

@@ -24,13 +24,14 @@ from typer.core import TyperCommand, TyperGroup
 
 from emelia import __version__, console
 from emelia.cli.extras import Learning
+from emelia.cli.reading_rules import with_reading_rules
 from emelia.errors import EmeliaError
 from emelia.packages import disable_telemetry
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _PATIENCE = 5.0  # seconds in which Ctrl-C, pressed again, does not break off what tidies up
 
-# The commands as the help lists them, each with the module of `emelia.cli` it is a function of.
+# The commands as the help lists them, each with the module of `cli.commands` it is a function of.
 _PANELS = {
     "Recognise": {
         "predict": "predict",
@@ -44,17 +45,18 @@ _PANELS = {
         "train": "training",
         "finetune": "finetune",
         "tune": "tune",
-        "evaluate": "training",
+        "evaluate": "trained.evaluate",
         "export": "export",
         "corpora": "corpora",
         "explore": "explore",
         "process": "process",
         "recipes": "recipes",
+        "weights": "trained.weights",
         "report": "report",
     },
 }
 _HOMES = {name: (home, panel) for panel, names in _PANELS.items() for name, home in names.items()}
-_LEARNING = {"study", "train", "finetune", "tune", "evaluate", "export"}  # need torch
+_LEARNING = {"study", "train", "finetune", "tune", "export", "weights"}  # need torch
 _RESUMABLE = {"study", "tune", "score", "corpora", "explore", "process"}
 
 
@@ -92,7 +94,7 @@ def _command(name: str) -> Any:
     function = getattr(import_module(f"emelia.cli.commands.{home}"), name)
     kind = Learning if name in _LEARNING else TyperCommand
     text = _flowing(function.__doc__ or "")
-    single.command(name, cls=kind, help=text, rich_help_panel=panel)(function)
+    single.command(name, cls=kind, help=text, rich_help_panel=panel)(with_reading_rules(function))
     return typer.main.get_command(single)
 
 

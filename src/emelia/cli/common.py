@@ -9,6 +9,7 @@ from typing import Any
 from emelia import console
 from emelia.audio.mel import empty_bands
 from emelia.cli.options import split_names
+from emelia.cli.reading_rules import reading_rules
 from emelia.config import Recipe
 from emelia.corpora import Corpus, read_corpus
 from emelia.corpora.reading.extra_training import add_to_training
@@ -64,7 +65,13 @@ def _read(
             progress.step("reading", done)
 
         corpus = read_corpus(
-            where, tell, emotions, complete=complete, apart=apart, speakers_from=speakers_from
+            where,
+            tell,
+            emotions,
+            complete=complete,
+            apart=apart,
+            speakers_from=speakers_from,
+            **reading_rules(),
         )
         if started:
             progress.finish("reading", f"{len(corpus.utterances)} clips")
@@ -124,11 +131,6 @@ def warn_of_bands(recipes: Iterable[Recipe]) -> None:
                 "too few frequencies for them. Take fewer features.mels, or a larger "
                 "features.n_fft."
             )
-
-
-def usual_split(corpus: Corpus) -> str:
-    """Five speaker-disjoint folds, as far as there are speakers for them."""
-    return f"folds-{min(5, max(3, len(corpus.speakers)))}"
 
 
 def fold_of(parts: Split, name: str) -> Fold:

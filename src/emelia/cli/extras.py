@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 from typer.core import TyperCommand
 
-from emelia.errors import MissingExtraError
-
-TRAINING = ("torch", "lightning_fabric", "safetensors", "onnx", "onnxscript")  # `learn` is made of
+from emelia.packages import require_training
 
 
 class Learning(TyperCommand):
     """A command that needs the extra `train`."""
 
     def invoke(self, ctx: Any) -> Any:
-        for name in TRAINING:
-            if find_spec(name) is None:
-                missing = name.replace("_", "-")
-                raise MissingExtraError(f"emelia {ctx.info_name}", missing, "train")
+        require_training(f"emelia {ctx.info_name}")
         return super().invoke(ctx)

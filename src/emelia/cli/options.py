@@ -39,6 +39,15 @@ ChannelOption = Annotated[
         help="Of a recording with several: their mean, one of them, or an answer for each.",
     ),
 ]
+TurnsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--speakers",
+        metavar="FILE.rttm",
+        help="Who speaks when, as RTTM: an answer for each turn instead of each recording.",
+        show_default=False,
+    ),
+]
 
 # Of commands that learn
 

@@ -152,12 +152,15 @@ def _timelines(
             progress.step(title, int(100 * done / total), facts)
 
     with console.Progress() as progress:
-        options = {"window": window, "hop": hop}
         if channel == "each":
-            found = recognizer.timeline(name, channel="each", on_progress=tell, **options)
+            found = recognizer.timeline(
+                name, channel="each", on_progress=tell, window=window, hop=hop
+            )
             timelines = list(found.values())
         else:
-            timelines = [recognizer.timeline(name, channel=channel, on_progress=tell, **options)]
+            timelines = [
+                recognizer.timeline(name, channel=channel, on_progress=tell, window=window, hop=hop)
+            ]
         if started:
             progress.finish(title, _summary(timelines[0]))
     return timelines

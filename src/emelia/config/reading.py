@@ -16,6 +16,7 @@ from typing import Any, Literal
 from emelia.config.fields import Setting, all_settings
 from emelia.config.former import is_retired, present_names
 from emelia.config.front_end import PRESETS, FeatureConfig
+from emelia.config.meanings import likely_setting, same_setting
 from emelia.config.recipe import Recipe
 from emelia.errors import ConfigError
 from emelia.text import nearest
@@ -128,7 +129,7 @@ def build(cls: type, values: Mapping[str, Any], where: str) -> Any:
     preset = values.pop("preset", None) if cls is FeatureConfig else None
     for key in values:
         if key not in known:
-            raise ConfigError(f"unknown setting {where}{key}; {_nearest(key, known, where)}")
+            raise ConfigError(f"unknown setting {where}{key}; {_meant(key, known, where)}")
     made = {key: _convert(hints[key], value, f"{where}{key}") for key, value in values.items()}
     if preset is None:
         return cls(**made)
@@ -141,6 +142,16 @@ def build(cls: type, values: Mapping[str, Any], where: str) -> Any:
 def _nearest(word: str, known: Collection[str], where: str = "") -> str:
     near = nearest(word, known)
     return f"did you mean {where}{near}?" if near else f"known are: {', '.join(known)}."
+
+
+def _meant(key: str, known: Collection[str], where: str) -> str:
+    """The setting that is spelt alike here or, of all sections, that means the same."""
+    meanings = {name: about.meaning for name, about in all_settings(Recipe)}
+    if same := same_setting(key, meanings):
+        return f"did you mean {same}?"
+    if nearest(key, known) or not (other := likely_setting(key, meanings)):
+        return _nearest(key, known, where)
+    return f"did you mean {other}?"
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:

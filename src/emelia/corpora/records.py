@@ -9,11 +9,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
+from html import escape
 from pathlib import Path
+from typing import Any
 
 from emelia.audio.excerpts import Span
 from emelia.corpora.sources import Source
 from emelia.emotions import EMOTIONS, canonical
+from emelia.table import data_frame
+from emelia.text import counted
 
 PARTS = ("train", "validation", "test")
 UNKNOWN_SPEAKER = "unknown"  # in corpora that do not name their speakers
@@ -199,6 +203,30 @@ class Corpus:
         """Eight characters that identify this exact set of clips and labels."""
         lines = sorted(f"{u.id}\t{u.emotion}\t{u.speaker}\t{u.digest}" for u in self.utterances)
         return sha256("\n".join(lines).encode()).hexdigest()[:8]
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{name} {n}" for name, n in sorted(self.counts().items()))
+        people = len([name for name in self.speakers if name != UNKNOWN_SPEAKER])
+        known = counted(people, "speaker") if people else "unknown speakers"
+        return f"{self.name}: {counted(len(self.utterances), 'clip')}, {known}; {counts}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(str(self))}</p>"
+
+    def to_frame(self) -> Any:
+        """The clips as a pandas DataFrame, a row for each: id, path, emotion, speaker, ...
+
+        `start` and `end` are seconds, of segments alone; what is not known is empty.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        names = ("id", "path", "emotion", "speaker", "gender", "sentence", "take", "corpus")
+        rows = [
+            [*(str(getattr(one, name)) for name in names), *(one.span or (None, None)), one.digest]
+            for one in self.utterances
+        ]
+        return data_frame([*names, "start", "end", "digest"], rows)
 
     def counts(self) -> Counter[str]:
         """Clips per emotion."""

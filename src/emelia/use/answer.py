@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any
 
+from emelia.emotions import NO_SPEECH as NO_SPEECH
 from emelia.text import percent
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-NO_SPEECH = "no speech"
 # Of a table with a row for each recording; the probability of each emotion follows.
 COLUMNS = ("path", "emotion", "confidence", "unsure", "seconds", "speech")
 
@@ -38,12 +39,19 @@ class Answer:
     probabilities: dict[str, float]
     unsure: bool
 
+    def __str__(self) -> str:
+        return self.in_words()
+
     def in_words(self) -> str:
         """The answer for people: "anger 72 %", "not sure (anger 40 %)" or "no speech"."""
         if self.emotion == NO_SPEECH:
             return NO_SPEECH
         words = f"{self.emotion} {percent(self.confidence, 0)} %"
         return f"not sure ({words})" if self.unsure else words
+
+    def _repr_html_(self) -> str:
+        """The answer as a notebook shows it: a line, and a bar for each probability."""
+        return f"<p>{escape(str(self))}</p>{bars(self.probabilities)}"
 
     def fields(self, **more: Any) -> dict[str, Any]:
         """The answer ready for JSON, with more fields before the probabilities."""
@@ -101,6 +109,17 @@ class Prediction(Answer):
             round(self.speech, decimals),
             *(chances.get(emotion) for emotion in emotions),
         )
+
+
+def bars(shares: Mapping[str, float]) -> str:
+    """Shares from 0 to 1 as bars in HTML, the largest first; empty for none."""
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td style='text-align:right'>{percent(share, 0)} %</td>"
+        f"<td style='width:14em'><div style='width:{100 * share:.1f}%;height:.8em;"
+        "background:#0072B2'></div></td></tr>"
+        for name, share in sorted(shares.items(), key=lambda item: -item[1])
+    )
+    return f"<table>{rows}</table>" if rows else ""
 
 
 def rounded(probabilities: Mapping[str, float]) -> dict[str, float]:

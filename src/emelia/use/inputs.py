@@ -36,17 +36,20 @@ class Excerpt(NamedTuple):
         path: of the recording, or the list and its line.
         span: None where the row has a problem.
         problem: why the row cannot be used.
+        speaker: who speaks in it, where that is known.
     """
 
     path: str
     span: Span | None
     problem: str = ""
+    speaker: str = ""
 
     def __str__(self) -> str:
         if self.span is None:
             return self.path
         end = "end" if self.span.end is None else f"{self.span.end:.10g} s"
-        return f"{self.path} {self.span.start:.10g}–{end}"
+        who = f" {self.speaker}" if self.speaker else ""
+        return f"{self.path} {self.span.start:.10g}–{end}{who}"
 
 
 Recording = str | Excerpt
@@ -61,21 +64,24 @@ def key_of(recording: Recording) -> str:
     """A text that tells a recording or excerpt from all others."""
     if isinstance(recording, str) or recording.span is None:
         return path_of(recording)
-    return f"{recording.path}#t={recording.span}"
+    who = f" {recording.speaker}" if recording.speaker else ""
+    return f"{recording.path}#t={recording.span}{who}"
 
 
-def has_segments(found: Iterable[Recording]) -> bool:
-    """Whether some are excerpts, so that tables need columns for start and end."""
-    return any(isinstance(one, Excerpt) and one.span for one in found)
+def columns_of(found: Iterable[Recording]) -> tuple[str, ...]:
+    """The columns that tell where sound is: path; of segments start, end and, if known, speaker."""
+    excerpts = [one for one in found if isinstance(one, Excerpt) and one.span]
+    times = ("start", "end") if excerpts else ()
+    return ("path", *times, *(("speaker",) if any(one.speaker for one in excerpts) else ()))
 
 
-def place_of(recording: Recording, segments: bool) -> dict[str, Any]:
-    """What a row tells of the recording: its path and, with `segments`, start and end (s)."""
-    if not segments:
-        return {"path": path_of(recording)}
-    span = recording.span if isinstance(recording, Excerpt) else None
-    start, end = span or (None, None)
-    return {"path": path_of(recording), "start": start, "end": end}
+def place_of(recording: Recording, columns: Iterable[str]) -> dict[str, Any]:
+    """What a row tells of the recording, by column: see `columns_of`; times are in seconds."""
+    told: dict[str, Any] = {"path": path_of(recording)}
+    if isinstance(recording, Excerpt):
+        start, end = recording.span or (None, None)
+        told |= {"start": start, "end": end, "speaker": recording.speaker}
+    return {name: told.get(name) for name in columns}
 
 
 def read_excerpt(

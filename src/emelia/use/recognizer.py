@@ -22,18 +22,17 @@ from numpy.typing import NDArray
 from emelia.audio import Wave, prepare
 from emelia.audio.channels import EACH, Channel, OneChannel, check_channel
 from emelia.config import SAMPLE_RATE, Card
-from emelia.emotions import canonical
 from emelia.errors import AudioError, ConfigError
-from emelia.text import nearest
 from emelia.use.answer import NO_SPEECH, Prediction
 from emelia.use.batching import batches, groups, in_order
 from emelia.use.bundled import find_model
 from emelia.use.clips import Clip, clips_in, read_clips, samples_in, try_to_read
 from emelia.use.inputs import Excerpt
+from emelia.use.labels import places_of
 from emelia.use.model import Model, NetworkOutput
 from emelia.use.pooling import SHORTEST, pool
 from emelia.use.timeline.windows import HOP, WINDOW
-from emelia.use.waveforms import LONGEST, Source
+from emelia.use.waveforms import LONGEST, Source, one_rate, plain
 
 if TYPE_CHECKING:
     from emelia.use.timeline.live import Live
@@ -65,23 +64,34 @@ class Recognizer:
     ) -> None:
         self.card: Card = model.card
         self._model = model
-        self._kept = _places(self.card.labels, emotions)
+        self._kept = places_of(self.card.labels, emotions)
         self.emotions = tuple(self.card.labels[place] for place in self._kept)
         self.threshold = self.card.threshold if threshold is None else threshold
         if not 0 <= self.threshold <= 1:  # nor is NaN
             raise ConfigError(f"threshold: {self.threshold}; expected a number from 0 to 1.")
 
+    def __repr__(self) -> str:
+        return f"<Recognizer {self.card.name}: {', '.join(self.emotions)}>"
+
+    @property
+    def file(self) -> Path:
+        """The model file."""
+        return self._model.path
+
     @overload
     def predict(
-        self, source: Source, rate: int | None = None, *, channel: OneChannel = "mix"
-    ) -> Prediction: ...
+        self, source: Source, rate: int | None = None, *, sr: int | None = None,
+        channel: OneChannel = "mix",
+    ) -> Prediction: ...  # fmt: skip
     @overload
     def predict(
-        self, source: Source, rate: int | None = None, *, channel: Literal["each"]
-    ) -> dict[str, Prediction]: ...
+        self, source: Source, rate: int | None = None, *, sr: int | None = None,
+        channel: Literal["each"],
+    ) -> dict[str, Prediction]: ...  # fmt: skip
     def predict(
-        self, source: Source, rate: int | None = None, *, channel: Channel = "mix"
-    ) -> Prediction | dict[str, Prediction]:
+        self, source: Source, rate: int | None = None, *, sr: int | None = None,
+        channel: Channel = "mix",
+    ) -> Prediction | dict[str, Prediction]:  # fmt: skip
         """Recognise the emotion of a recording of at most five minutes.
 
         Its speech is heard in windows of 4 s, whose answers are averaged: see `use.pooling`.
@@ -91,6 +101,7 @@ class Recognizer:
                 of shape (T,), (T, channels) or (channels, T), with `rate`, as a pair with it, or
                 in a dict as of Hugging Face `datasets`.
             rate: of samples, in Hz; only and always with them.
+            sr: another name for it, as librosa has it.
             channel: `mix` for the mean of all, `left`, `right`, or `each` for an answer a
                 channel, by its name: left and right, numbers from 1, or mono.
 
@@ -98,7 +109,7 @@ class Recognizer:
             AudioError: it cannot be decoded or used, is too long, or lacks the channel.
             ConfigError: samples without a rate, or a rate without samples.
         """
-        clips = read_clips(source, rate, channel, self.card.features.hop)
+        clips = read_clips(source, one_rate(rate, sr), channel, self.card.features.hop)
         answers = dict(zip(clips, self._answers(list(clips.values())), strict=True))
         return answers if channel == EACH else answers[""]
 
@@ -148,21 +159,26 @@ class Recognizer:
 
     @overload
     def timeline(
-        self, source: Source, *, window: float = WINDOW, hop: float = HOP,
+        self, source: Source, rate: int | None = None, *, sr: int | None = None,
+        window: float = WINDOW, hop: float = HOP,
         channel: OneChannel = "mix", on_progress: Callable[[float, float], None] | None = None,
     ) -> Timeline: ...  # fmt: skip
     @overload
     def timeline(
-        self, source: Source, *, window: float = WINDOW, hop: float = HOP,
+        self, source: Source, rate: int | None = None, *, sr: int | None = None,
+        window: float = WINDOW, hop: float = HOP,
         channel: Literal["each"], on_progress: Callable[[float, float], None] | None = None,
     ) -> dict[str, Timeline]: ...  # fmt: skip
     def timeline(
-        self, source: Source, *, window: float = WINDOW, hop: float = HOP,
+        self, source: Source, rate: int | None = None, *, sr: int | None = None,
+        window: float = WINDOW, hop: float = HOP,
         channel: Channel = "mix", on_progress: Callable[[float, float], None] | None = None,
     ) -> Timeline | dict[str, Timeline]:  # fmt: skip
         """Follow the emotions along a recording of up to a day; see `use.timeline`."""
         from emelia.use.timeline.timeline import timeline, timelines
 
+        source, rate = plain(source, one_rate(rate, sr))
+        source = source if rate is None else (source, rate)
         if check_channel(channel) == EACH:
             return timelines(self, source, window=window, hop=hop, on_progress=on_progress)
         return timeline(
@@ -269,26 +285,3 @@ def load(
     if threads < 1:
         raise ConfigError(f"threads: {threads}; expected 1 or more.")
     return Recognizer(Model(find_model(model), threads), emotions=emotions, threshold=threshold)
-
-
-def _places(labels: Sequence[str], emotions: Iterable[str] | None) -> list[int]:
-    """Indices of the chosen emotions among the labels, in the order of the labels."""
-    if emotions is None:
-        return list(range(len(labels)))
-    wanted = {_label(word, labels) for word in emotions}
-    if len(wanted) < 2:
-        raise ConfigError(
-            f"emotions: {', '.join(wanted) or 'none'}; expected two or more to choose from, of "
-            f"{', '.join(labels)}."
-        )
-    return [place for place, label in enumerate(labels) if label in wanted]
-
-
-def _label(word: str, labels: Sequence[str]) -> str:
-    """The label that a word stands for; `Angry` is anger."""
-    for label in (word, canonical(word)):
-        if label in labels:
-            return label
-    near = nearest(canonical(word), labels)
-    hint = f" Did you mean {near}?" if near else ""
-    raise ConfigError(f"emotions: {word!r} is unknown.{hint} The model knows {', '.join(labels)}.")

@@ -58,6 +58,17 @@ def read(
         raise TooLongError(f"{error} {more}") from None
 
 
+def one_rate(rate: int | None, sr: int | None) -> int | None:
+    """The rate of samples, which may be given by either name.
+
+    Raises:
+        ConfigError: both are given, and differ.
+    """
+    if rate is not None and sr is not None and rate != sr:
+        raise ConfigError(f"rate={rate} and sr={sr}: give one of them.")
+    return sr if rate is None else rate
+
+
 def plain(
     source: Source, rate: int | None = None
 ) -> tuple[Path | bytes | BinaryIO | NDArray[Any], int | None]:
@@ -127,6 +138,8 @@ def _samples(source: Any) -> NDArray[Any]:
         raise AudioError(f"{_short(source)}: {_EXPECTED}.")
     if hasattr(source, "detach"):  # a tensor that has gradients, or lies on a GPU
         source = source.detach().cpu()
+        if source.is_floating_point():  # NumPy has no bfloat16
+            source = source.float()
     try:
         return np.asarray(source)
     except Exception as error:  # each kind of array has errors of its own

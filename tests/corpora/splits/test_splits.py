@@ -247,8 +247,10 @@ def test_a_single_speaker_gets_the_splits_that_are_possible(name: str) -> None:
     message = "Possible here: sentence, founding-70-20-10, random-75-25, author-80-20."
     with pytest.raises(SplitError, match=message):
         make_split(made(1, sentences=12), name)
-    with pytest.raises(SplitError, match="needs three speakers"):
-        make_split(made(2), "loso")
+    with pytest.raises(
+        SplitError, match="needs two speakers" if name == "loso" else "no more than"
+    ):
+        make_split(made(1, sentences=12), name)
 
 
 def test_unknown_speakers_can_only_be_split_otherwise() -> None:
@@ -485,3 +487,13 @@ def test_a_corpus_without_parts_cannot_be_split_by_them() -> None:
     with pytest.raises(SplitError, match="needs a column split with train and test"):
         make_split(corpus, "column")
     assert "column" not in possible_splits(corpus)
+
+
+def test_of_two_speakers_each_trains_and_tests_once(small_corpus: Callable[..., Path]) -> None:
+    split = make_split(read_corpus(small_corpus(speakers=2, sentences=5)), "loso")
+    assert [fold.name for fold in split.folds] == ["1", "2"]
+    for fold in split.folds:
+        heard = {u.speaker for u in (*fold.train, *fold.validation)}
+        assert {u.speaker for u in fold.test} == {fold.name} and heard.isdisjoint({fold.name})
+        assert len(fold.validation) == 2 and len({u.emotion for u in fold.validation}) == 2
+    assert "a fifth of the other speaker's clips" in split.protocol

@@ -21,6 +21,7 @@ from emelia.cli import main
 from emelia.config import Card
 from emelia.config.card import KEY
 from emelia.corpora import read_corpus
+from emelia.corpora.seen import SeenClips
 from emelia.errors import ModelError
 from emelia.learn.export import build
 from emelia.learn.export.graph import Graph
@@ -28,7 +29,7 @@ from emelia.learn.export.modelfile import Session, halved, to_onnx, with_card
 from emelia.learn.export.parity import HALF, Limits, compare, synthesised
 from emelia.learn.export.restore import load_model_run, metadata_of, settings_of
 from emelia.learn.study.evaluation import evaluate
-from emelia.learn.training.runs import Run, SeenClips, save_answers, save_run
+from emelia.learn.training.runs import Run, save_answers, save_run
 
 DIGESTS = [f"{number:02x}" * 32 for number in range(5)]
 

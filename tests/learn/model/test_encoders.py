@@ -240,7 +240,7 @@ def test_missing_weights_name_the_hub_only_where_it_has_them(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file.unlink()
-    with pytest.raises(ModelError, match="name its folder, or take the hub's"):
+    with pytest.raises(ModelError, match="emelia weights fetch"):
         load_weights(new_encoder(NAME, 1, BANDS), NAME)
     with pytest.raises(ModelError, match=r"name its folder\.$"):
         load_weights(new_encoder("mel", 1, BANDS), "mel")

@@ -132,7 +132,7 @@ def test_a_model_learns_other_labels_and_its_file_answers_with_them(
 ) -> None:
     assert finetuned.code == 0, finetuned.err
     file = rooms / "new" / "new.onnx"
-    assert finetuned.out.splitlines()[-1].endswith(f"Try it: emelia predict --model {file} CLIP")
+    assert f"Next: emelia predict --model {file} CLIP" in finetuned.out
     model = load(file)
     assert model.emotions == ("stressed", "tired")
     card = model.card

@@ -104,7 +104,7 @@ def test_missing_or_damaged_weights_are_reported(made: Path) -> None:
     file.write_bytes(file.read_bytes()[:100])
     assert "SHA-256 differs" in str(train().exception)
     file.unlink()
-    assert "Let EMELIA_WEIGHTS name its folder" in str(train("--out", "other").exception)
+    assert "emelia weights fetch whisper" in str(train("--out", "other").exception)
 
 
 def test_a_teacher_that_no_recipe_uses_is_reported(made: Path) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from emelia import console
 from emelia.cli.common import open_corpus
+from emelia.cli.next_steps import suggest
 from emelia.cli.options import EmotionsOption, SpeakersOption
 from emelia.corpora import CORPORA, Corpus, CorpusSpec
 from emelia.corpora.paths import corpus_folder, download_folder
@@ -62,8 +63,11 @@ def corpora(
         raise ConfigError(f"{' '.join(words)}: expected one corpus; join several with +.")
     elif words:
         _show(open_corpus(words[0], emotions, speakers_from=speakers_from))
+        place = Path(words[0])
+        suggest(("emelia explore", place), ("emelia study --quick", place))
     else:
         _list_known()
+        suggest(("emelia corpora fetch", "NAME"), ("emelia corpora", "FOLDER"))
 
 
 def _lasting_folder() -> Path:

@@ -12,6 +12,7 @@ import typer
 
 from emelia import console
 from emelia.cli.common import cores, open_corpus
+from emelia.cli.next_steps import suggest
 from emelia.cli.options import CorpusArgument, EmotionsOption, SpeakersOption
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def explore(
         console.say(f"Page: {page}")
         if all_:
             _draw_all(found, folder / "spectrograms", jobs)
+    suggest(("emelia study --quick", Path(corpus)))
 
 
 def _gather(data: Corpus, jobs: int) -> Exploration:

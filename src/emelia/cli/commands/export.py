@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from emelia import console
+from emelia.cli.common import open_corpus
 from emelia.cli.model_output import warn_of, write_model
+from emelia.cli.next_steps import suggest
+from emelia.cli.options import SpeakersOption
+from emelia.corpora import Corpus
 from emelia.errors import ConfigError, StorageError
 from emelia.metrics import OVERALL, titles
+from emelia.results.finding_cells import is_study
 from emelia.storage import ensure_writable
 from emelia.table import Table
 from emelia.text import between, percent
@@ -22,7 +28,11 @@ if TYPE_CHECKING:
 
 def export(
     run: Annotated[
-        Path, typer.Argument(help="A run folder that `emelia train` or `emelia study` made.")
+        Path,
+        typer.Argument(
+            help="A run folder that `emelia train` made, or the folder of a study: its best recipe "
+            "is trained once more on all speakers."
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="The model file. \\[default: NAME.onnx]", show_default=False)
@@ -44,6 +54,16 @@ def export(
             show_default=False,
         ),
     ] = None,
+    recipe: Annotated[
+        str, typer.Option(help="Of a study: this recipe. \\[default: its best]", show_default=False)
+    ] = "",
+    corpus: Annotated[
+        str,
+        typer.Option(
+            help="Of a study: where its recordings lie, if they moved.", show_default=False
+        ),
+    ] = "",
+    speakers_from: SpeakersOption = "",
     half: Annotated[
         bool,
         typer.Option(
@@ -67,7 +87,11 @@ def export(
     The file is checked against the network on recordings of its corpus, and its
     confidence calibrated on validation clips. A page with all figures is written beside it.
 
-    Example: emelia export runs/aesdd-emelia --out greek.onnx --title "Greek actors"
+    Of a study the recipe with the highest UAR is trained once more on all speakers, for as many
+    epochs as its folds took; the card has the study's figures.
+
+    Examples: emelia export runs/aesdd-emelia --out greek.onnx --title "Greek actors" ·
+    emelia export runs/aesdd-loso --recipe emelia
     """
     name = name or (out.stem if out else run.resolve().name)
     if not name or Path(name).name != name:
@@ -81,6 +105,10 @@ def export(
     from emelia.learn.export.build import export as make
     from emelia.learn.export.temperature import TARGET_ACCURACY
 
+    if is_study(run):
+        run = _final(run, recipe, corpus, speakers_from)
+    elif recipe or corpus:
+        raise ConfigError(f"{run}: no study; --recipe and --corpus are for studies.")
     with console.Progress() as progress:
         wanted = TARGET_ACCURACY if accuracy is None else accuracy
         made = make(
@@ -90,6 +118,33 @@ def export(
     warn_of(made)
     write_model(out, made.file, made.card)
     _show(out, made.card, len(made.file))
+    suggest(
+        ("emelia predict", "--model", out, "CLIP"), ("emelia evaluate", out, "OTHER-RECORDINGS")
+    )
+
+
+def _final(study: Path, recipe: str, corpus: str, speakers_from: str) -> Path:
+    """Train a study's recipe on all speakers, with a bar; return the run folder."""
+    from emelia.api.export import final_run
+
+    def read(place: str | Path, names: Sequence[str]) -> Corpus:
+        return open_corpus(str(place), ",".join(names), speakers_from=speakers_from)
+
+    name = "all speakers"
+    with console.Progress() as progress:
+        started: list[int] = []
+
+        def tell(done: int, total: int, facts: str) -> None:
+            if not started:
+                progress.start(name, total)
+                started.append(total)
+            progress.step(name, done, facts)
+
+        folder = final_run(study, recipe, corpus or None, tell, read)
+        if started:
+            progress.finish(name, folder.name)
+    console.say(f"Run folder: {folder}")
+    return folder
 
 
 def _check(path: Path, force: bool) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,8 +10,10 @@ import numpy as np
 import typer
 
 from emelia import console, metrics
+from emelia.api.finetuning import Kept, choose, place_of_model
 from emelia.cli.common import divide, fold_of, open_corpus, settings, warn_of_bands
 from emelia.cli.model_output import warn_of, write_model
+from emelia.cli.next_steps import suggest
 from emelia.cli.options import (
     CorpusArgument,
     DeviceOption,
@@ -33,18 +32,14 @@ from emelia.corpora import Corpus
 from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.corpora.splits.scheme import Fold
 from emelia.results import Cell
-from emelia.storage import expanded
 from emelia.table import Table
 from emelia.text import between, percent
 
 if TYPE_CHECKING:
     from emelia.learn.export.temperature import Answers
+    from emelia.learn.study.keeping import Verdict
     from emelia.learn.study.tasks import Task
     from emelia.learn.study.warm_start import EarlierRun
-    from emelia.learn.training.runs import Run
-
-    # What a model file is made of: a network, its answers by part, and a title unless the usual.
-    Writing = tuple[Run, Mapping[str, Answers], str]
 
 
 def finetune(
@@ -93,7 +88,7 @@ def finetune(
     from emelia.learn.training.hardware import Hardware
     from emelia.learn.training.init import initial_linear_layer
 
-    start = read(_place(model))
+    start = read(place_of_model(model))
     data = _usable(open_corpus(corpus, emotions, speakers_from=speakers_from), start)
     parts, audits = divide(data, split or usual_split(data))
     chosen = fold_of(parts, fold)
@@ -114,15 +109,10 @@ def finetune(
     except KeyboardInterrupt:
         console.warn("stopped before the model file was made. Add --resume to make it.")
         raise typer.Exit(130) from None
-    console.say(f"Run folder: {folder}. Try it: emelia predict --model {file} CLIP")
-
-
-def _place(model: str) -> Path:
-    """A folder, a file, or the file of a shipped name."""
-    from emelia.use.bundled import find_model
-
-    folder = expanded(model)
-    return folder if os.path.isdir(folder) else expanded(find_model(model))
+    console.say(f"Run folder: {folder}")
+    suggest(
+        ("emelia predict", "--model", file, "CLIP"), ("emelia evaluate", file, "OTHER-RECORDINGS")
+    )
 
 
 def _usable(corpus: Corpus, start: EarlierRun) -> Corpus:
@@ -158,52 +148,42 @@ def _finished(task: Task, folder: Path) -> Cell | None:
     return cell if cell and cell.key == task.key else None
 
 
-def _kept(start: EarlierRun, task: Task, cell: Cell, folder: Path) -> Writing:
-    """The network and answers that the model file is made of."""
-    classes = start.run().classes
-    if unknown := [name for name in cell.classes if name not in classes]:
+def _kept(start: EarlierRun, task: Task, cell: Cell, folder: Path) -> Kept:
+    """The network that the model file is made of; print why."""
+    name = f"{start.name} as it was"
+    if unknown := [one for one in cell.classes if one not in start.run().classes]:
         lacking = ", ".join(unknown)
         console.say(
             f"Before: nothing to compare with; {start.name} has no {lacking}, so what it learnt is "
             "kept."
         )
-        return _of_taught(folder, cell)
-    return _better(start, task, cell, folder)
-
-
-def _of_taught(folder: Path, cell: Cell) -> Writing:
-    """The fine-tuned network and its answers."""
-    from emelia.learn.export.temperature import read_answers
-    from emelia.learn.training.runs import load_run
-
-    return load_run(folder), read_answers(folder, len(cell.classes)), ""
-
-
-def _better(start: EarlierRun, task: Task, cell: Cell, folder: Path) -> Writing:
-    """The fine-tuned network or the original: whichever is better on held-out clips; print it."""
-    from emelia.learn.study.keeping import about_unchanged, judge, unchanged_run
-
-    taught, after, _ = _of_taught(folder, cell)
-    held_out, name = after["validation"], f"{start.name} as it was"
+        return choose(start, task, cell, folder)
     with console.Progress() as progress:
-        progress.start(name, len(held_out.ids) + len(task.fold.test))
-        run, before = unchanged_run(start.run(), task, held_out.ids, partial(progress.step, name))
-        progress.finish(name, f"{len(held_out.ids)} held-out clips asked")
-    verdict = judge(before["validation"], held_out)
-    _compare(start, before["test"], cell, verdict.better)
+        progress.start(name, len(task.fold.train) + len(task.fold.validation) + len(task.fold.test))
+        kept = choose(start, task, cell, folder, partial(progress.step, name))
+        progress.finish(name)
+    if kept.verdict and kept.before:
+        _tell_verdict(start, cell, folder, kept.verdict, kept.before)
+    return kept
+
+
+def _tell_verdict(
+    start: EarlierRun, cell: Cell, folder: Path, verdict: Verdict, before: Answers
+) -> None:
+    """Print which network is kept, and on what grounds."""
+    _compare(start, before, cell, verdict.better)
     counts = (
-        f"of {verdict.clips} held-out clips it is right on {verdict.after}, {name} on "
-        f"{verdict.before}"
+        f"of {verdict.clips} held-out clips it is right on {verdict.after}, {start.name} as it "
+        f"was on {verdict.before}"
     )
     if verdict.better:
         console.say(f"What it learnt is kept: {counts}.")
-        return taught, after, ""
+        return
     console.warn(
-        f"what it learnt is not kept: {counts}. The model file is {name}; record more and teach "
-        f"{start.name} again, or take what it learnt all the same: emelia export {folder}"
+        f"what it learnt is not kept: {counts}. The model file is {start.name} as it was; record "
+        f"more and teach {start.name} again, or take what it learnt all the same: emelia export "
+        f"{folder}"
     )
-    about = about_unchanged(taught.about, before, start.name, verdict)
-    return replace(run, about=about), before, f"{name}, calibrated on {cell.corpus}"
 
 
 def _compare(start: EarlierRun, asked: Answers, cell: Cell, kept: bool) -> None:
@@ -243,15 +223,14 @@ def _figures(
     return shown
 
 
-def _export(folder: Path, writing: Writing) -> Path:
+def _export(folder: Path, kept: Kept) -> Path:
     """Make the model file in the run folder."""
     from emelia.learn.export.build import export_run
 
-    run, answers, title = writing
     name = folder.resolve().name
     file = folder / f"{name}.onnx"
     with console.Progress() as progress:
-        made = export_run(run, answers, progress, name=name, title=title)
+        made = export_run(kept.run, kept.answers, progress, name=name, title=kept.title)
     warn_of(made)
     write_model(file, made.file, made.card)
     return file

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from emelia import console
+from emelia.cli.next_steps import suggest
 from emelia.config import SAMPLE_RATE, Card
 from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS
 from emelia.metrics import OVERALL, PER_CLASS, titles
@@ -37,10 +38,12 @@ def models(
     if model is not None:
         path = find_model(model)
         _show(read_card(path), path)
+        suggest(("emelia evaluate", Path(model), "RECORDINGS"))
         return
     cards = {name: read_card(path) for name, path in shipped().items()}
     sizes = {name: _size(path) for name, path in shipped().items()}
     _list(cards, sizes)
+    suggest(("emelia evaluate", "NAME", "RECORDINGS"), ("emelia predict --model", "NAME", "CLIP"))
 
 
 def _list(cards: Mapping[str, Card], sizes: Mapping[str, str]) -> None:

@@ -18,6 +18,7 @@ from emelia.cli.options import (
     ModelOption,
     OnlyOption,
     ThresholdOption,
+    TurnsOption,
     channel_word,
     split_names,
 )
@@ -94,6 +95,7 @@ def predict(
         Path | None,
         typer.Option(help="Draw a timeline as .png, .svg or .pdf.", show_default=False),
     ] = None,
+    speakers: TurnsOption = None,
     channel: ChannelOption = MIX,
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
 ) -> None:  # fmt: skip
@@ -116,6 +118,12 @@ def predict(
     words = None if emotions is None else split_names(emotions)
     recognizer = load(model, emotions=words, threshold=threshold, threads=threads)
     names, failures = _recordings(paths)
+    if speakers:
+        if timeline:
+            raise ConfigError("--speakers gives an answer for each turn. Leave out --timeline.")
+        from emelia.use.timeline.turns import turns_of
+
+        names = turns_of(names, speakers)
     if explain and len(names) + failures != 1:
         raise ConfigError(f"--explain draws one recording; {len(names) + failures} were given.")
     if timeline and names:
@@ -233,14 +241,14 @@ def _writer(
 ) -> Callable[[Recording, Prediction], None]:
     """The function that prints one answer; the header of CSV is printed at once."""
     from emelia.cli import answers
-    from emelia.use.inputs import has_segments, place_of
+    from emelia.use.inputs import columns_of, place_of
 
     if kind is not _TEXT and (single := FORMATS[kind].single):
-        segments = has_segments(names)
-        if header := single.header([*place_of("", segments)], emotions):
+        columns = columns_of(names)
+        if header := single.header(columns, emotions):
             console.say(header.removesuffix("\n"))
         return lambda name, answer: console.say(
-            single.write(place_of(name, segments), answer, emotions).removesuffix("\n")
+            single.write(place_of(name, columns), answer, emotions).removesuffix("\n")
         )
     if len(names) == 1:
         return lambda name, answer: console.say("\n".join(answers.as_lines(str(name), answer)))

@@ -11,10 +11,12 @@ import typer
 
 from emelia import console
 from emelia.cli.common import warn_of_bands
+from emelia.cli.next_steps import suggest
 from emelia.config import Recipe, all_settings
 from emelia.config.fields import Setting
 from emelia.learn.study.recipes import all_recipes
 from emelia.table import Table
+from emelia.text import listed
 
 _IN = 4 * " "
 
@@ -40,7 +42,13 @@ def recipes(
         for r in all_recipes().values()
     ]
     columns = ["recipe", "group", "what it is", "epochs", "batch", "learning rate"]
-    Table("Recipes", columns, rows, "The group `founding` repeats the founding study.").print()
+    needing = [r.name for r in all_recipes().values() if r.model.encoder]
+    note = (
+        "The group `founding` repeats the founding study. Weights of an encoder are needed by "
+        f"{listed(needing)}: `emelia weights` tells which are here, and fetches them."
+    )
+    Table("Recipes", columns, rows, note).print()
+    suggest(("emelia study --recipes", "NAME,...", "CORPUS"))
 
 
 def _show_settings() -> None:

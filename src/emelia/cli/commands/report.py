@@ -10,13 +10,19 @@ from typing import Annotated
 import typer
 
 from emelia import console
+from emelia.api.pages import report as page_of
+from emelia.cli.next_steps import suggest
 from emelia.errors import ConfigError, RunError
 from emelia.results import Study, read_results, studies
+from emelia.results.finding_cells import is_study
 
 
 def report(
     results: Annotated[
-        list[Path], typer.Argument(help="Folders of studies, or their results.jsonl.")
+        list[Path],
+        typer.Argument(
+            help="Folders of studies, or their results.jsonl; or the folder of one run or cell."
+        ),
     ],
     into: Annotated[
         Path | None,
@@ -48,7 +54,7 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Write the report of finished studies again, or their tables into a document.
+    """Write the report of finished studies or of a run again, or tables into a document.
 
     Studies of several splits given together are set side by side: what a random split would
     have claimed, and what new speakers get.
@@ -61,6 +67,10 @@ def report(
 
     if only_comparison and not into:
         raise ConfigError("--only-comparison says what --into writes; give --into PAGE.md too.")
+    if len(results) == 1 and os.path.isdir(results[0]) and not is_study(results[0]) and not into:
+        console.say(f"Page: {page_of(results[0], out)}")
+        suggest(("emelia export", results[0]))
+        return
     files = [path / "results.jsonl" if os.path.isdir(path) else path for path in results]
     for file in files:
         if not os.path.isfile(file):
@@ -80,6 +90,7 @@ def report(
     places = [*(corpus or []), *places_of(files)]
     for path in write_report(cells, out or files[0].parent, places=places):
         console.say(str(path))
+    suggest(("emelia export", files[0].parent))
 
 
 def _tables(found: Sequence[Study], only_comparison: bool) -> str:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
+from emelia.cli.next_steps import suggest
 from emelia.cli.options import (
     MIX,
     ChannelOption,
     ModelOption,
     OnlyOption,
+    TurnsOption,
     channel_word,
     split_names,
 )
@@ -46,6 +48,15 @@ def score(
     model: ModelOption = "default",
     emotions: OnlyOption = None,
     channel: ChannelOption = MIX,
+    timeline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Also write a CSV a recording into this folder, with a row for each segment.",
+            show_default=False,
+        ),
+    ] = None,
+    speakers: TurnsOption = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -56,10 +67,12 @@ def score(
     """Recognise the emotion of every recording of a collection.
 
     Columns: path, emotion, confidence, unsure, seconds, speech and the probability of each
-    emotion. Ctrl-C or a crash loses nothing: the same command goes on, and later scores only
-    what is new or has changed. What cannot be scored is listed in OUT.failures.csv.
+    emotion. Of recordings over five minutes the row is the mean over their speech; --timeline has
+    the segments of all. Ctrl-C or a crash loses nothing: the same command goes on, and later
+    scores only what is new or has changed. What cannot be scored is listed in OUT.failures.csv.
 
-    Examples: emelia score talks/ scores.csv · emelia score "talks/**/*.mp3" scores.parquet
+    Examples: emelia score talks/ scores.csv · emelia score "talks/**/*.mp3" scores.parquet ·
+    emelia score calls/ scores.csv --timeline segments/
     """
     from emelia.cli.common import cores
     from emelia.use.scoring.run import score as score_all
@@ -73,10 +86,15 @@ def score(
             emotions=labels,
             channel=channel_word(channel),
             jobs=jobs or cores(),
+            timelines=timeline,
+            speakers=speakers,
             on_progress=_teller(progress),
         )
         progress.finish(_TASK, tally.facts())
     _tell(tally, out)
+    if timeline:
+        console.say(f"Segments: {timeline}")
+    suggest(("emelia evaluate", out, "CORPUS"))
 
 
 def _teller(progress: console.Progress) -> Callable[[Tally], None]:

@@ -12,6 +12,7 @@ import typer
 
 from emelia import console
 from emelia.cli.common import cores, divide, open_corpus, settings, warn_of_bands
+from emelia.cli.next_steps import suggest
 from emelia.cli.options import (
     CorpusArgument,
     DeviceOption,
@@ -127,6 +128,7 @@ def study(
         bars = Bars(progress, len(wanted), tracker)
         outcome = run_study(wanted, folder, bars.tell, jobs, Hardware(device), bars.end, bars.begin)
     _conclude(outcome, folder, tracker)
+    suggest(("emelia export", folder), ("emelia report", folder))
 
 
 def _tracker(kind: str, experiment: str, folder: Path, wanted: Sequence[Task]) -> Tracker | None:

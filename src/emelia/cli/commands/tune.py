@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.cli.common import divide, fold_of, open_corpus, settings, usual_split, warn_of_bands
+from emelia.api.training import usual_split
+from emelia.cli.common import divide, fold_of, open_corpus, settings, warn_of_bands
+from emelia.cli.next_steps import suggest
 from emelia.cli.options import (
     CorpusArgument,
     DeviceOption,
@@ -197,5 +199,6 @@ def _conclude(folder: Path, recipe: Recipe, found: SearchResult, outcome: Outcom
     command = shlex.join(["emelia", *sys.argv[1:]])
     write_atomically(folder / "tune.md", page(recipe, shown, protocol, command).encode())
     console.say(f"Best settings: {folder / 'best.toml'}. All of it: {folder / 'tune.md'}")
+    suggest(("emelia study", "CORPUS", "--recipes", folder / "best.toml"))
     if outcome.failed:
         raise EmeliaError("; ".join(f"{name}: {why}" for name, why in outcome.failed.items()))

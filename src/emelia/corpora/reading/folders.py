@@ -32,7 +32,10 @@ from emelia.corpora.reading.speaker_search import EmotionSource, Sources, abridg
 from emelia.corpora.records import UNKNOWN_SPEAKER, Fields, Labels
 from emelia.emotions import EMOTIONS, canonical
 
-_SETTLE = "write a manifest.csv with the columns file, emotion, speaker"
+_SETTLE = (
+    "write a manifest.csv with the columns file, emotion, speaker, or say what the folders are: "
+    "--layout speaker/emotion"
+)
 _NOWHERE = "lies in no folder that names its emotion"
 
 

@@ -20,6 +20,7 @@ from emelia.corpora.reading.copies import describe_copies, without_copies
 from emelia.corpora.reading.datasets.conversion import read_notes
 from emelia.corpora.reading.folders import read_folders
 from emelia.corpora.reading.joining import join, merge, restrict
+from emelia.corpora.reading.layouts import Rules, read_layout, rename_labels
 from emelia.corpora.reading.manifest import read_manifest
 from emelia.corpora.reading.mixtures import kinds_of, left_out, mixture_in
 from emelia.corpora.reading.places import Place, divided, resolve
@@ -27,7 +28,7 @@ from emelia.corpora.reading.registry import TABLE_READERS, files_of, readers
 from emelia.corpora.reading.warnings import differences, duplicates
 from emelia.corpora.records import Corpus, CorpusSpec, Labels, Rejected, Utterance
 from emelia.corpora.scan import OnProgress, Scan, audio_files, scan
-from emelia.emotions import canonical, renamed
+from emelia.emotions import canonical, renamed, unknown_labels
 from emelia.errors import CorpusError
 
 _HINT = " If the files hold the segments alone, say so: 'manifest.csv?start=&end=&duration='."
@@ -41,6 +42,9 @@ def read_corpus(
     complete: bool = True,
     apart: Sequence[str] = (),
     speakers_from: str = "",
+    layout: str = "",
+    columns: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Corpus:
     """Read a corpus: `demo`, a name, a folder, a manifest, `READER:PATH`, or several with `+`.
 
@@ -53,15 +57,20 @@ def read_corpus(
         apart: further emotions that stay classes, without leaving out others.
         speakers_from: `folder`, `none` or a regular expression on paths, which tells the speakers
             of clips of which neither a known corpus nor a table does; empty: found by names.
+        layout: folders from the corpus down, `speaker/emotion` or `emotion/speaker`; empty: found
+            by names.
+        columns: of a manifest, by role: `{"file": "path", "emotion": "label"}`.
+        labels: other names for labels, `{"θυμός": "anger"}`; `-` leaves their clips out.
 
     Raises:
         CorpusError: there is no such place, or no recording in it can be used.
-        ConfigError: `speakers_from` tells no speaker.
+        ConfigError: `speakers_from` tells no speaker, or another rule does not fit.
         MissingExtraError: `demo` needs eSpeak NG, which is not installed.
     """
     wanted = [canonical(name) for name in emotions]
     apart = [*wanted, *map(canonical, apart)]
-    found = [_read_place(place, on_progress, speakers_from) for place in divided(where)]
+    rules = Rules(speakers_from, layout, columns or {}, labels or {})
+    found = [_read_place(place, on_progress, rules) for place in divided(where)]
     corpora = [merge(corpus, apart) for read, _ in found for corpus in read]
     corpus = join(corpora) if len(corpora) > 1 else corpora[0]
     notes = [note for _, some in found for note in some]
@@ -70,7 +79,7 @@ def read_corpus(
 
 
 def _read_place(
-    where: str | Path, on_progress: OnProgress | None, speakers_from: str
+    where: str | Path, on_progress: OnProgress | None, rules: Rules
 ) -> tuple[list[Corpus], Sequence[str]]:
     """The corpora at a place, and notes on them all; several where a folder holds several."""
     place = resolve(where)
@@ -80,9 +89,11 @@ def _read_place(
     searched = path.is_dir() and place.reader not in TABLE_READERS
     files = audio_files(path, passed) if searched else []
     fits = {} if place.reader else files_of(files)
-    mixture = mixture_in(path, files, fits)
+    mixture = None if rules.layout else mixture_in(path, files, fits)
     if mixture is None:
-        labelled = _label(replace(place, path=path), files, fits, speakers_from, passed)
+        labelled = _label(replace(place, path=path), files, fits, rules, passed)
+        if rules.labels:
+            rename_labels(labelled[2], rules.labels)
         return [_read_one(path, *labelled, on_progress)], ()
     return [
         _read_one(part.root, part.root, part.spec, _labels_of(part.spec, part.root, part.files),
@@ -126,14 +137,17 @@ def _label(
     place: Place,
     files: Sequence[Path],
     fits: Mapping[str, set[Path]],
-    speakers_from: str,
+    rules: Rules,
     passed: Sequence[str],
 ) -> tuple[Path, CorpusSpec | None, Labels]:
     """Corpus folder, spec and labels, by the reader asked for or the one that fits best."""
-    reader, path = place.reader, place.path
+    reader, path, speakers_from = place.reader, place.path, rules.speakers_from
+    columns = {**place.columns, **rules.roles}
+    if rules.layout and files:
+        return path, None, _noted(read_layout(files, rules), passed)
     if path.is_file():
         if reader in ("", "manifest"):
-            return path.parent, None, read_manifest(path, place.columns, speakers_from)
+            return path.parent, None, read_manifest(path, columns, speakers_from)
         raise CorpusError(f"{path}: a file; the reader {reader!r} expects a folder.")
     if reader in TABLE_READERS:
         labels = read_manifest(path / "manifest.csv", None, speakers_from)
@@ -144,7 +158,7 @@ def _label(
         return path, spec, _noted(_labels_of(spec, path, files), passed)
     manifest = path / "manifest.csv"  # may list files outside the folder
     if reader == "manifest" or (not reader and manifest.is_file()):
-        return path, None, read_manifest(manifest, place.columns, speakers_from)
+        return path, None, read_manifest(manifest, columns, speakers_from)
     if not files:
         raise CorpusError(
             f"{path}: no recordings in this folder or those inside it; expected {EXPECTED}. "
@@ -234,7 +248,7 @@ def _assemble(
     reasons = sorted({**labels.reasons, **found.reasons}.items())
     rejected = tuple(Rejected(root / file, reason) for file, reason in reasons)
     notes = [
-        *filter(None, [renamed(labels.words)]),
+        *filter(None, [renamed(labels.words), unknown_labels({u.emotion for u in utterances})]),
         *labels.notes,
         *found.notes,
         *describe_copies(utterances, copies),

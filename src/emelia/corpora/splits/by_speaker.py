@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from emelia.corpora.records import PARTS, UNKNOWN_SPEAKER, Corpus, Fold, Split, Utterance
+from emelia.corpora.splits.by_clip import draw
 from emelia.errors import SplitError
 from emelia.storage import expanded
 
 _SENTENCE_FOLDS = 5
+_VALIDATION = 0.2  # share of the clips of a single training speaker
 
 
 # Speakers disjoint
@@ -21,9 +23,12 @@ _SENTENCE_FOLDS = 5
 def loso(corpus: Corpus, name: str) -> Split:
     """Leave one speaker out: one fold for each speaker."""
     speakers = known_speakers(corpus)
+    if len(speakers) == 2:
+        return _two_speakers(corpus, name, speakers)
     if len(speakers) < 3:
         raise SplitError(
-            f"{name} needs three speakers (to train, to validate, to test), got {len(speakers)}."
+            f"{name} needs two speakers, to train and to test, and better three or more, to "
+            f"validate; got {len(speakers)}."
         )
     # Of few speakers, training needs all but one validation speaker. Of many, one speaker would
     # be too small a sample to choose the epoch by.
@@ -34,6 +39,22 @@ def loso(corpus: Corpus, name: str) -> Split:
         folds.append(by_speakers(corpus, speaker, others[count:], others[:count], [speaker]))
     who = "the next speaker validates" if count == 1 else f"the next {count} speakers validate"
     return Split(name, f"Leave one speaker out, {len(folds)} folds; {who}.", tuple(folds))
+
+
+def _two_speakers(corpus: Corpus, name: str, speakers: Sequence[str]) -> Split:
+    """Train on one speaker and test on the other; some of the first one's clips validate."""
+    folds = []
+    for tested, other in (speakers, speakers[::-1]):
+        own = [u for u in corpus.utterances if u.speaker == other]
+        train, validation = draw(own, _VALIDATION)
+        test = (u for u in corpus.utterances if u.speaker == tested)
+        parts = (tuple(sorted(part, key=lambda u: u.id)) for part in (train, validation, test))
+        folds.append(Fold(tested, *parts))
+    protocol = (
+        "Leave one speaker out, 2 folds; a fifth of the other speaker's clips, drawn at random, "
+        "validates, so that the epoch is chosen on a voice that is learnt from."
+    )
+    return Split(name, protocol, tuple(folds))
 
 
 def speaker_folds(corpus: Corpus, name: str) -> Split:

@@ -19,12 +19,13 @@ from torch import Tensor
 
 from emelia.config import Card, Recipe, recipe_from
 from emelia.config.card import KEY
+from emelia.corpora.seen import SEEN, SeenClips
 from emelia.errors import ConfigError, ModelError
 from emelia.learn.export.modelfile import NETWORK, SPACE
-from emelia.learn.training.runs import Run, SeenClips, new_network
+from emelia.learn.training.runs import Run, new_network
 from emelia.learn.training.source_space import SourceSpace
 
-SEEN, COUNTS = f"{KEY}.heard", f"{KEY}.counts"  # keys of the metadata
+COUNTS = f"{KEY}.counts"  # key of the metadata
 _IN_CARD = ("features", "audio")  # settings that have a place of their own there
 
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from emelia.config import Recipe, load_recipe
 from emelia.errors import ConfigError
-from emelia.text import did_you_mean
+from emelia.text import did_you_mean, listed
 
 FOLDER = Path(__file__).parents[1] / "recipes"
 QUICK = ("variable-3", "resized-3", "artificial-variable-4", "emelia")  # one a family
 QUICK_EPOCHS, QUICK_COPIES = 10, 3
+_SHOWN = 3  # recipes named in a message
+# Words that no description has, with one of what they mean here.
+_OTHER_NAMES = {
+    **dict.fromkeys(("wav2vec", "wav2vec2", "hubert", "wavlm", "transformer", "hf"), "whisper"),
+    **dict.fromkeys(("pretrained", "transfer learning", "foundation"), "whisper"),
+    **dict.fromkeys(("cnn", "convnet", "conv", "baseline"), "convolutions"),
+    **dict.fromkeys(("resnet", "attention"), "residual"),
+    "augmentation": "artificial",
+    "distillation": "distilled",
+}
 
 
 def all_recipes() -> dict[str, Recipe]:
@@ -65,5 +75,15 @@ def _path(name: str) -> Path:
         return path
     recipes = all_recipes()
     known = [*recipes, *sorted({r.group for r in recipes.values()}), "all"]
-    hint = did_you_mean(name, known, f"known are: {', '.join(known)}.")
+    told = _told_of(name, recipes.values()) or f"known are: {', '.join(known)}."
+    hint = did_you_mean(name, known, told)
     raise ConfigError(f"no recipe named {name!r}; {hint} One of your own ends in .toml.")
+
+
+def _told_of(word: str, recipes: Iterable[Recipe]) -> str:
+    """Recipes whose description has a word, or what others call them; empty for none."""
+    word = word.lower().strip()
+    word = _OTHER_NAMES.get(word, word)
+    found = [r.name for r in recipes if word in f"{r.name} {r.title}".lower()]
+    found.sort(key=lambda name: not name.startswith(word))  # stable: others stay in order
+    return f"did you mean {listed(found[:_SHOWN], 'or')}?" if found else ""

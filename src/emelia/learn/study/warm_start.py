@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from emelia.config import Recipe, digest
+from emelia.corpora.seen import SeenClips
 from emelia.corpora.splits.scheme import Fold
 from emelia.errors import ConfigError, RunError
 from emelia.learn.export.card import corpora_of
 from emelia.learn.training.init import has_reference
-from emelia.learn.training.runs import Run, SeenClips, load_run, seen_clips
+from emelia.learn.training.runs import Run, load_run, seen_clips
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from emelia.config import Recipe, recipe_from
+from emelia.corpora.seen import SeenClips
 from emelia.errors import ConfigError, RunError
 from emelia.learn.data.features import FrontEnd
 from emelia.learn.model.network import Network, build
@@ -35,28 +36,6 @@ CHECKPOINT, SPACE = "checkpoint.safetensors", "adaptation.safetensors"
 # What the names of parameters begin with that a run of other classes, or of other pooled layers,
 # need not have.
 LAST, ALL_BUT_ENCODER = ("output.",), ("output.", "pool.", "shift", "scale")
-
-
-class SeenClips(frozenset[str]):
-    """SHA-256 digests of the clips that a network has seen, so that none of them tests it.
-
-    Seen are training and validation clips, and those of the runs it was initialised from or
-    distilled from. A digest is whole or, from a model file, cut short; `in` takes whole ones.
-    """
-
-    SHORT = 16  # characters a model file keeps: 64 bits, which no two clips share by chance
-
-    def __contains__(self, digest: object) -> bool:
-        return super().__contains__(digest) or super().__contains__(str(digest)[: self.SHORT])
-
-    def to_text(self) -> str:
-        """Digests side by side, cut short, for the metadata of a model file."""
-        return "".join(sorted({digest[: self.SHORT] for digest in self}))
-
-    @classmethod
-    def from_text(cls, text: str) -> SeenClips:
-        """The inverse of `to_text`."""
-        return cls(text[i : i + cls.SHORT] for i in range(0, len(text), cls.SHORT))
 
 
 @dataclass(frozen=True)

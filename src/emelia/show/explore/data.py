@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -22,6 +23,7 @@ from emelia.show.explore.measure import (
     unpacked,
 )
 from emelia.show.explore.workers import work
+from emelia.table import data_frame
 
 OnProgress = Callable[[int, int], None]  # recordings done, recordings in all
 _BITS = {"PCM_S8": "8 bit", "PCM_U8": "8 bit", "FLOAT": "32 bit float", "DOUBLE": "64 bit float"}
@@ -50,6 +52,21 @@ class Exploration:
     @property
     def emotions(self) -> tuple[str, ...]:
         return tuple(self.mean_spectrograms)
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame with a row for each clip: its labels and measures.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        about = ("id", "emotion", "speaker", "gender")
+        names = [one.name for one in fields(Measures)]
+        rows = [
+            [*(getattr(clip.utterance, name) for name in about), clip.format,
+             *(getattr(clip.measures, name) for name in names)]
+            for clip in self.clips
+        ]  # fmt: skip
+        return data_frame([*about, "format", *names], rows)
 
     def of(self, emotion: str) -> list[Clip]:
         """The clips of one emotion."""

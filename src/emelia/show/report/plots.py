@@ -95,13 +95,17 @@ def progress(row: Row) -> Figure:
     return figure
 
 
-def confusion(matrix: Labels, classes: Sequence[str]) -> Figure:
-    """Draw counts and shares of each true class, (C, C): rows true, columns predicted."""
+def confusion(matrix: Labels, classes: Sequence[str], answered: Sequence[str] = ()) -> Figure:
+    """Draw counts and shares of each true class, (C, C): rows true, columns predicted.
+
+    Args:
+        answered: names of the columns, where these are not the classes alone.
+    """
     size = len(classes)
     figure, axes = new_figure(_NARROW, 3.5)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="cividis", vmin=0, vmax=1)
-    for i, j in np.ndindex(size, size):
+    for i, j in np.ndindex(matrix.shape):
         axes.text(
             j,
             i,
@@ -111,7 +115,8 @@ def confusion(matrix: Labels, classes: Sequence[str]) -> Figure:
             color="#000000" if shares[i, j] > 0.5 else "#ffffff",
             fontsize=8 if size <= 6 else 6,
         )
-    axes.set_xticks(range(size), classes, rotation=35, ha="right", rotation_mode="anchor")
+    columns = answered or classes
+    axes.set_xticks(range(len(columns)), columns, rotation=35, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(size), classes)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")

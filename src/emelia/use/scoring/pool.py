@@ -13,17 +13,20 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import NamedTuple, Self
 
 from emelia.audio.channels import Channel
-from emelia.errors import AudioError, EmeliaError
+from emelia.errors import AudioError, EmeliaError, TooLongError
 from emelia.processes import one_thread_each
 from emelia.use.inputs import Recording, path_of
 from emelia.use.recognizer import Prediction, Recognizer, load
 from emelia.use.scoring.journal import Row
+from emelia.use.scoring.overall import overall
+from emelia.use.scoring.segment_files import SegmentFiles
 
 
 class Outcome(NamedTuple):
@@ -53,9 +56,10 @@ class Pool:
     """`jobs` processes with a recognizer each; they end with the `with` block."""
 
     def __init__(
-        self, model: str, emotions: Sequence[str] | None, channel: Channel, jobs: int
-    ) -> None:
-        self._options = (model, emotions, channel)
+        self, model: str, emotions: Sequence[str] | None, channel: Channel,
+        segments: SegmentFiles | None, jobs: int,
+    ) -> None:  # fmt: skip
+        self._options = (model, emotions, channel, segments)
         self._workers: list[_Worker] = []
         with _for_children():
             for _ in range(jobs):
@@ -123,22 +127,53 @@ class Pool:
         self._workers.append(_Worker(process, ours))
 
 
-def _work(pipe: Connection, model: str, emotions: Sequence[str] | None, channel: Channel) -> None:
+def _work(
+    pipe: Connection, model: str, emotions: Sequence[str] | None, channel: Channel,
+    segments: SegmentFiles | None,
+) -> None:  # fmt: skip
     """The work of a process: load the model, then answer chunks until the pipe is closed."""
     try:
         recognizer = load(model, emotions=emotions)
+        follow = partial(_followed, recognizer, channel, segments)
         answers: list[Outcome] = []
         with contextlib.suppress(EOFError, ConnectionError):
             while True:
                 pipe.send(answers)
                 asked: list[Recording] = pipe.recv()
                 told = recognizer.by_channel(asked, threads=1, channel=channel)
-                answers = [_answer(*two, recognizer) for two in zip(asked, told, strict=True)]
+                answers = [
+                    _answer(one, follow(one, own), recognizer)
+                    for one, own in zip(asked, told, strict=True)
+                ]
     except MemoryError:
         sys.exit(_NO_MEMORY)
 
 
-def _answer(asked: Recording, told: dict[str, Prediction] | AudioError, by: Recognizer) -> Outcome:
+Told = dict[str, Prediction] | AudioError
+
+
+def _followed(
+    recognizer: Recognizer, channel: Channel, files: SegmentFiles | None, asked: Recording,
+    told: Told,
+) -> Told:  # fmt: skip
+    """Follow a recording over time where it is too long for one answer, or segments are wanted."""
+    too_long = isinstance(told, TooLongError)
+    failed = isinstance(told, AudioError) and not too_long
+    if not isinstance(asked, str) or failed or not (too_long or files):
+        return told
+    try:
+        found = recognizer.timeline(asked, channel=channel)
+    except AudioError as error:
+        return error
+    timelines = found if isinstance(found, dict) else {"": found}
+    if files:
+        files.write(asked, list(timelines.values()))
+    if not too_long:
+        return told
+    return {name: overall(one, recognizer.threshold) for name, one in timelines.items()}
+
+
+def _answer(asked: Recording, told: Told, by: Recognizer) -> Outcome:
     if isinstance(told, AudioError):
         return Outcome(asked, {}, str(told).removeprefix(f"{path_of(asked)}: "))
     rows = {name: answer.row(by.emotions, decimals=6) for name, answer in told.items()}

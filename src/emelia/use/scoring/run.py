@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from emelia.audio.channels import MIX, Channel, check_channel, named
-from emelia.errors import StorageError
+from emelia.errors import ConfigError, StorageError
 from emelia.storage import ensure_writable
 from emelia.use.answer import COLUMNS
 from emelia.use.bundled import find_model
 from emelia.use.inputs import (
     Recording,
-    has_segments,
+    columns_of,
     key_of,
     path_of,
     place_of,
@@ -36,6 +36,8 @@ from emelia.use.recognizer import load
 from emelia.use.scoring import score_files
 from emelia.use.scoring.journal import Journal, Mark, mark_of
 from emelia.use.scoring.pool import Pool
+from emelia.use.scoring.segment_files import SegmentFiles
+from emelia.use.timeline.turns import turns_of
 
 _CHUNK_FILES = 16  # of like length, answered at once by one process
 _CHUNK_EXCERPTS = 256  # of one recording
@@ -54,6 +56,7 @@ class Tally:
     failed: int = 0
     heard: float = 0.0  # s of sound, by this run
     warnings: list[str] = field(default_factory=list)  # of recordings scored by this run
+    out: Path = Path()  # the table, once it is written
 
     @property
     def done(self) -> int:
@@ -62,6 +65,14 @@ class Tally:
     @property
     def seconds(self) -> float:
         return max(time.perf_counter() - self.began, 1e-9)
+
+    def to_frame(self) -> Any:
+        """The table of scores as a pandas DataFrame.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        return score_files.read_frame(self.out)
 
     def facts(self) -> str:
         """The speed in words."""
@@ -79,6 +90,8 @@ def score(
     emotions: Sequence[str] | None = None,
     channel: Channel = "mix",
     jobs: int = 1,
+    timelines: str | Path | None = None,
+    speakers: str | Path | None = None,
     on_progress: Callable[[Tally], None] | None = None,
 ) -> Tally:
     """Recognise the emotion of every recording and write a table with a row each.
@@ -86,7 +99,8 @@ def score(
     Rows are in the order of `recordings`. What is finished is kept in OUT.journal: after a
     kill, Ctrl-C or a full disk the same call goes on, and scores again what has changed
     since. Recordings that cannot be scored are listed with the reason in OUT without its
-    suffix + .failures.csv.
+    suffix + .failures.csv. Those of more than five minutes, up to a day, are followed over time;
+    their row is the mean over their speech.
 
     Args:
         where: see `inputs.recordings`.
@@ -94,6 +108,8 @@ def score(
         model, emotions: see `load`.
         channel: see `Recognizer.predict`; with `each` there is a row a channel.
         jobs: processes of one thread each.
+        timelines: a folder for a CSV a recording, with a row for each segment of one emotion.
+        speakers: an RTTM file of who speaks when; then each turn is scored, see `turns`.
         on_progress: called now and then, and before the first recording.
 
     Raises:
@@ -106,6 +122,11 @@ def score(
     recognizer = load(model, emotions=emotions)
     passed: list[str] = []
     asked = recordings(where, passed.append)
+    if speakers is not None:
+        if timelines is not None:
+            raise ConfigError("speakers: each turn is scored, and no timelines are made of them.")
+        asked = turns_of(asked, Path(speakers))
+    segments = SegmentFiles.of(Path(timelines), asked) if timelines is not None else None
     file = find_model(model)
     about = {
         # With its digest: a model of the same name may have been trained again since.
@@ -123,11 +144,11 @@ def score(
             "Choose another name, or delete it."
         )
     with Journal(journal_file, about) as journal:
-        tally = _fill(journal, asked, (str(file), emotions, channel), jobs, on_progress)
+        tally = _fill(journal, asked, (str(file), emotions, channel, segments), jobs, on_progress)
         tally.warnings[:0] = passed
-        place = [*place_of("", has_segments(asked))]
-        names = score_files.column_names(recognizer.emotions, place)
+        names = score_files.column_names(recognizer.emotions, columns_of(asked))
         write(out, names, _rows(asked, journal))
+        tally.out = out
         _write_failures(out.with_suffix(".failures.csv"), asked, journal)
     return tally
 
@@ -135,19 +156,23 @@ def score(
 def _fill(
     journal: Journal,
     asked: Sequence[Recording],
-    recognizer: tuple[str, Sequence[str] | None, Channel],
+    options: tuple[str, Sequence[str] | None, Channel, SegmentFiles | None],
     jobs: int,
     on_progress: Callable[[Tally], None] | None,
 ) -> Tally:
     """Score the recordings that the journal does not have."""
+    segments = options[3]
     marks = {
-        one: mark for one in asked if not journal.has(key_of(one), mark := mark_of(path_of(one)))
+        one: mark
+        for one in asked
+        if not journal.has(key_of(one), mark := mark_of(path_of(one)))
+        or (segments and not segments.there(path_of(one)))
     }
     tally = Tally(len(asked), len(asked) - len(marks), time.perf_counter())
     tell = on_progress or (lambda _: None)
     tell(tally)
     chunks = _chunks(marks, jobs)
-    with Pool(*recognizer, min(jobs, len(chunks))) as pool:
+    with Pool(*options, min(jobs, len(chunks))) as pool:
         for answers in pool.answers(chunks):
             for one, rows, reason, warnings in answers:
                 tally.warnings += [f"{one}: {text}" for text in warnings]
@@ -191,28 +216,28 @@ def _alike(one: Recording, mark: Mark) -> tuple[str, int, str]:
 
 
 def _rows(asked: Sequence[Recording], journal: Journal) -> Iterator[Sequence[Any]]:
-    segments = has_segments(asked)
+    columns = columns_of(asked)
     return (
-        (*_place(one, segments, channel), *row)
+        (*_place(one, columns, channel), *row)
         for one in asked
         for channel, row in journal.rows(key_of(one)).items()
     )
 
 
-def _place(one: Recording, segments: bool, channel: str = "") -> Sequence[Any]:
-    """The first cells of a row: path and, where some are segments, start and end."""
-    path, *times = place_of(one, segments).values()
+def _place(one: Recording, columns: Sequence[str], channel: str = "") -> Sequence[Any]:
+    """The first cells of a row: path and, where some are segments, start, end and speaker."""
+    path, *times = place_of(one, columns).values()
     return (_text(named(path, channel)), *times)
 
 
 def _write_failures(path: Path, asked: Sequence[Recording], journal: Journal) -> None:
     """List what could not be scored; no file where all could."""
-    segments = has_segments(asked)
+    columns = columns_of(asked)
     failures = [
-        (*_place(one, segments), reason) for one in asked if (reason := journal.reason(key_of(one)))
+        (*_place(one, columns), reason) for one in asked if (reason := journal.reason(key_of(one)))
     ]
     if failures:
-        score_files.write_csv(path, (*place_of("", segments), "reason"), failures)
+        score_files.write_csv(path, (*columns, "reason"), failures)
     else:
         path.unlink(missing_ok=True)
 

@@ -75,13 +75,27 @@ def write_parquet(path: Path, names: Sequence[str], rows: Iterable[Sequence[Any]
     import pyarrow
     from pyarrow.parquet import ParquetWriter
 
-    kinds = {"path": pyarrow.string(), "emotion": pyarrow.string(), "unsure": pyarrow.bool_()}
+    text = dict.fromkeys(("path", "speaker", "emotion"), pyarrow.string())
+    kinds = {**text, "unsure": pyarrow.bool_()}
     schema = pyarrow.schema([(name, kinds.get(name, pyarrow.float64())) for name in names])
     with open_atomically(path) as file, ParquetWriter(file, schema, compression="zstd") as table:
         for group in _groups(rows):
             columns = zip(*group, strict=True)
             values = [pyarrow.array(c, s.type) for c, s in zip(columns, schema, strict=True)]
             table.write_table(pyarrow.Table.from_arrays(values, schema=schema))
+
+
+def read_frame(path: Path) -> Any:
+    """A table of scores as a pandas DataFrame.
+
+    Raises:
+        MissingExtraError: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError:
+        raise MissingExtraError("a data frame", "pandas", "notebook") from None
+    return pandas.read_parquet(path) if path.suffix == ".parquet" else pandas.read_csv(path)
 
 
 def _groups(rows: Iterable[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:

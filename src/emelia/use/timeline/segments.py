@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emelia.text import clock
 from emelia.use.answer import Answer
 from emelia.use.timeline.windows import Window
 
@@ -31,6 +32,9 @@ class Segment(Answer):
 
     start: float
     end: float
+
+    def __str__(self) -> str:
+        return f"{clock(self.start)} to {clock(self.end)}: {self.in_words()}"
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""

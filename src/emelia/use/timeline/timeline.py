@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import Any, overload
@@ -23,6 +24,9 @@ from emelia.audio.channels import MIX, channel_names, named
 from emelia.audio.heard import Heard
 from emelia.audio.limits import Wave
 from emelia.audio.streaming import Stream, stream
+from emelia.table import data_frame
+from emelia.text import duration, listed, percent
+from emelia.use.answer import bars
 from emelia.use.timeline.envelope import Envelope
 from emelia.use.timeline.live import Event, Live
 from emelia.use.timeline.segments import Segment
@@ -101,6 +105,39 @@ class Timeline:
     def speech(self) -> float:
         """Seconds of speech."""
         return sum(segment.end - segment.start for segment in self.segments)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of the speech, 0 to 1, in which each emotion is the most probable."""
+        times = dict.fromkeys(self.emotions, 0.0)
+        for segment in self.segments:
+            times[segment.emotion] += segment.end - segment.start
+        return {name: time / self.speech for name, time in times.items() if time}
+
+    def __str__(self) -> str:
+        by_share = sorted(self.shares.items(), key=lambda item: -item[1])
+        told = listed([f"{name} {percent(share, 0)} %" for name, share in by_share])
+        name = f"{self.path}: " if self.path else ""
+        speech = f"{duration(self.speech)} of {duration(self.seconds)} speech"
+        return f"{name}{speech}{f', {told}' if told else ''}"
+
+    def _repr_html_(self) -> str:
+        """The timeline as a notebook shows it: a line, and a bar for each share of the speech."""
+        return f"<p>{escape(str(self))}</p>{bars(self.shares)}"
+
+    def to_frame(self) -> Any:
+        """The segments as a pandas DataFrame, a row for each.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        columns = ["start", "end", "emotion", "confidence", "unsure", *self.emotions]
+        rows = [
+            [one.start, one.end, one.emotion, one.confidence, one.unsure,
+             *(one.probabilities[name] for name in self.emotions)]
+            for one in self.segments
+        ]  # fmt: skip
+        return data_frame(columns, rows)
 
     def to_dict(self) -> dict[str, Any]:
         """All but the envelope, ready for JSON; warnings only where there are any."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -36,6 +36,12 @@ class Pretrained:
     digest: str  # SHA-256 of the file
     licence: str
     reference: str = ""  # of ours: the encoder from which its weights are solved for
+    hub: str = ""  # where the hub has the whole model
+    contents: str = ""  # `contents_digest` of its weights, however a file stores them
+
+    def parameters(self) -> list[str]:
+        """The names of the weights that are used."""
+        return list(WhisperEncoder(self.bands, self.width, self.heads, self.blocks).state_dict())
 
 
 HUB = "hub:"  # what names of the hub's encoders begin with
@@ -43,6 +49,8 @@ TINY = Pretrained(
     80, 384, 6, 4, "whisper-tiny.en-encoder.safetensors",
     "0f18f10ff820bb2f29f47eeb3ac46eb3e511957fc72f80750be9accd42c94098",
     "MIT, Copyright (c) 2022 OpenAI",
+    hub="openai/whisper-tiny.en",
+    contents="3e374e1b28b842c0cb7fdad46ec314d6287d1a59cc0468276df9f4d20a4bf61e",
 )  # fmt: skip
 KNOWN = {
     "mel": replace(TINY, blocks=2, reference="whisper-tiny.en"),
@@ -51,8 +59,19 @@ KNOWN = {
         80, 512, 8, 4, "whisper-base-encoder-4blocks.safetensors",
         "8e19a71d9b53d40d139a005602ea7f70a609dff68ace0221318f7a38da7f4402",
         "MIT, Copyright (c) 2022 OpenAI",
+        hub="openai/whisper-base",
+        contents="bad379833af4d8d064e7a5f7b6a8ecfc0a849b7694c27515e1d4fe9d3539f207",
     ),
 }  # fmt: skip
+
+
+def contents_digest(weights: Mapping[str, Tensor]) -> str:
+    """SHA-256 of names, shapes and numbers in 16 bits, whatever their order in a file."""
+    digest = sha256()
+    for name in sorted(weights):
+        digest.update(f"{name} {list(weights[name].shape)}".encode())
+        digest.update(weights[name].half().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def new_encoder(name: str, blocks: int, bands: int, architecture: str = "") -> hub.HubEncoder:
@@ -172,22 +191,24 @@ def weights_file(name: str) -> Path:
         ModelError: they are in neither.
     """
     known = find(name)
-    file = known.file
-    chosen = os.environ.get("EMELIA_WEIGHTS")
-    folders = [expanded(chosen)] if chosen else []
-    folders.append(persistent_cache() / "weights")
-    for folder in folders:
-        if (folder / file).is_file():
-            return folder / file
-    places = " nor ".join(str(folder) for folder in folders)
-    other = (
-        f", or take the hub's: --set model.encoder={HUB}openai/{name}"
-        if not known.reference
-        else "."
-    )
+    if here := find_weights(known):
+        return here
+    places = " nor ".join(map(str, _folders()))
     raise ModelError(
-        f"{name}: {file} is not in {places}. Let EMELIA_WEIGHTS name its folder{other}"
+        f"{name}: {known.file} is not in {places}. Fetch it: emelia weights fetch {name}; or let "
+        "EMELIA_WEIGHTS name its folder."
     )
+
+
+def find_weights(known: Pretrained) -> Path | None:
+    """The file of an encoder's weights on this disk; None where it is not here."""
+    files = (folder / known.file for folder in _folders())
+    return next((file for file in files if file.is_file()), None)
+
+
+def _folders() -> list[Path]:
+    chosen = os.environ.get("EMELIA_WEIGHTS")
+    return [*([expanded(chosen)] if chosen else []), persistent_cache() / "weights"]
 
 
 def find(name: str) -> Pretrained:
@@ -205,10 +226,12 @@ def find(name: str) -> Pretrained:
 def _read(path: Path, known: Pretrained) -> dict[str, Tensor]:
     try:
         data = path.read_bytes()
-        if sha256(data).hexdigest() != known.digest:
+        weights = load(data)
+        # A fetched file holds the same numbers in another order than the one known by its bytes.
+        if sha256(data).hexdigest() != known.digest and contents_digest(weights) != known.contents:
             raise ModelError(
                 f"{path}: not the weights that are known (its SHA-256 differs). Get them again."
             )
-        return load(data)
+        return weights
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path}: cannot be read ({error}).") from None

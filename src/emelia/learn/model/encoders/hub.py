@@ -168,6 +168,11 @@ def load_weights(encoder: HubEncoder, source: Source) -> None:
         raise ModelError(f"{path}: not the weights of what its {CONFIG} describes.") from None
 
 
+def whisper_name(key: str) -> str:
+    """OpenAI's name of a parameter of Whisper that has the hub's."""
+    return _rename(key, WHISPER_NAMES)
+
+
 def _rename(key: str, names: Mapping[str, str]) -> str:
     key = MODELS.sub("", key)
     for theirs, ours in names.items():

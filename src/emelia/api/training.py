@@ -1,0 +1,296 @@
+"""Train one network or compare many, from Python.
+
+from emelia import study, train
+
+run = train("emelia", "recordings/")
+print(run.evaluation())
+study("aesdd", recipes="emelia,variable-4", quick=True).to_frame()
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emelia.corpora import Corpus, read_corpus
+from emelia.corpora.reading.extra_training import add_to_training
+from emelia.corpora.records import UNKNOWN_SPEAKER
+from emelia.corpora.splits.scheme import Split, make_split
+from emelia.errors import ConfigError, EmeliaError, RunError
+from emelia.learn.study.recipes import QUICK, find_recipes
+from emelia.learn.study.recipes import quick as shorten
+from emelia.packages import require_training
+from emelia.results import Cell, Row, summarise
+from emelia.results.evaluation import Evaluation, of_cell
+from emelia.results.finding_cells import cells_at
+from emelia.storage import ensure_writable, lock, write_atomically
+from emelia.table import data_frame
+
+OnEpoch = Callable[[str, int, int, str], None]  # name, epochs done, epochs at most, facts
+
+
+@dataclass(frozen=True)
+class Training:
+    """A finished training: its run folder and its result."""
+
+    folder: Path
+    cell: Cell
+
+    def __str__(self) -> str:
+        return f"{self.folder}: {self.evaluation()}"
+
+    def _repr_html_(self) -> str:
+        return self.evaluation()._repr_html_()
+
+    def evaluation(self) -> Evaluation:
+        """Its answers for the test clips, and their figures."""
+        return of_cell(self.cell)
+
+    def to_frame(self) -> Any:
+        """Its epochs as a pandas DataFrame: loss, validation loss, validation UAR, seconds, ...
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        columns = list(dict.fromkeys(key for epoch in self.cell.history for key in epoch))
+        return data_frame(columns, [[e.get(c) for c in columns] for e in self.cell.history])
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """The finished trainings of a study, in its folder."""
+
+    folder: Path
+    cells: tuple[Cell, ...]
+
+    @property
+    def rows(self) -> list[Row]:
+        """The figures of each recipe."""
+        return summarise(self.cells)
+
+    def __str__(self) -> str:
+        best = max(self.rows, key=lambda row: row.uar)
+        return (
+            f"{self.folder}: {len(self.rows)} recipes, {len(self.cells)} trainings; best "
+            f"{best.recipe} with a UAR of {100 * best.uar:.1f} %"
+        )
+
+    def _repr_html_(self) -> str:
+        return str(self.to_frame().to_html(index=False))
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame with a row for each recipe; figures are shares with their interval.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        columns = [
+            "recipe", "corpus", "split", "accuracy", "accuracy_low", "accuracy_high", "uar",
+            "uar_low", "uar_high", "macro_f1", "parameters", "seconds", "seeds", "complete",
+        ]  # fmt: skip
+        rows = [
+            [
+                row.recipe, row.cells[0].corpus, row.cells[0].split,
+                row.accuracy, row.accuracy_interval.low, row.accuracy_interval.high,
+                row.uar, row.uar_interval.low, row.uar_interval.high,
+                row.macro_f1, row.parameters, row.seconds, len(row.seeds), row.complete,
+            ]
+            for row in self.rows
+        ]  # fmt: skip
+        return data_frame(columns, rows)
+
+    def answers(self) -> Any:
+        """A pandas DataFrame with a row for each training and test clip.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        columns: list[str] = []
+        rows = []
+        for cell in self.cells:
+            columns, own = of_cell(cell).rows()
+            rows += [[cell.recipe, cell.fold, cell.seed, *row] for row in own]
+        return data_frame(["recipe", "fold", "seed", *columns], rows)
+
+
+def read_results(folder: str | Path) -> StudyResults:
+    """The finished trainings in the folder of a study, or of a run.
+
+    Raises:
+        RunError: there are none, or they are damaged.
+    """
+    return StudyResults(Path(folder), cells_at(Path(folder)))
+
+
+def train(
+    recipe: str,
+    corpus: Corpus | str | Path,
+    *,
+    split: str = "",
+    fold: str = "",
+    seed: int = 0,
+    emotions: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    epochs: int | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    device: str = "cpu",
+    threads: int = 1,
+    on_epoch: OnEpoch = lambda *_: None,
+) -> Training:
+    """Train one network and test it once on speakers it has not seen, as `emelia train` does.
+
+    Args:
+        recipe: a recipe's name, or a TOML file.
+        corpus: see `read_corpus`.
+        split: how to divide it, `folds-5` and the like; speakers apart by default.
+        fold: which fold; the first by default.
+        seed: of all random draws.
+        emotions: only these classes.
+        settings: changes of the recipe, such as `{"train.lr": 0.001}`.
+        epochs: most epochs.
+        out: the run folder; runs/CORPUS-RECIPE by default.
+        resume: go on with a training that was interrupted there.
+        device: cpu, cuda, mps or auto.
+        threads: cores.
+        on_epoch: called with the training's name, epochs done, epochs at most, and facts in words.
+
+    Raises:
+        ConfigError, CorpusError, SplitError: what is asked for does not exist or fit.
+        RunError: the folder holds another training, or an unfinished one without `resume`.
+        MissingExtraError: torch is not installed.
+        KeyboardInterrupt: Ctrl-C; the best epoch so far is kept.
+    """
+    require_training("emelia.train")
+    from emelia.learn.study.cell import Interrupted, forget_checkpoint, run_cell
+    from emelia.learn.study.tasks import tasks
+    from emelia.learn.training.hardware import Hardware
+
+    chosen = find_recipes(recipe, changes(settings, epochs))
+    if len(chosen) != 1:
+        raise ConfigError(f"{recipe!r} names {len(chosen)} recipes; train takes one.")
+    data, parts = _divided(corpus, emotions, split, None)
+    only = fold or parts.folds[0].name
+    found = tasks(data, parts, chosen, [seed], only=only)
+    if not found:
+        names = ", ".join(one.name for one in parts.folds)
+        raise ConfigError(f"{parts.name} has no fold {fold!r}; there are: {names}.")
+    (task,) = found
+    folder = Path(out) if out else Path("runs") / f"{data.name}-{chosen[0].name}"
+    check_folder(folder, resume)
+    ensure_writable(folder)
+    with lock(folder):
+        try:
+            cell = run_cell(
+                task, folder, lambda *told: on_epoch(task.name, *told),
+                Hardware(device, threads=threads),
+            )  # fmt: skip
+        except Interrupted:
+            raise KeyboardInterrupt from None
+        write_atomically(folder / "result.json", cell.to_json().encode())
+        forget_checkpoint(folder)
+    return Training(folder, cell)
+
+
+def study(
+    corpus: Corpus | str | Path = "demo",
+    *,
+    split: str = "loso",
+    recipes: str = "",
+    seeds: int = 1,
+    emotions: Sequence[str] = (),
+    others: Corpus | None = None,
+    settings: Mapping[str, Any] | None = None,
+    epochs: int | None = None,
+    quick: bool = False,
+    out: str | Path | None = None,
+    jobs: int = 1,
+    device: str = "cpu",
+    on_epoch: OnEpoch = lambda *_: None,
+) -> StudyResults:
+    """Train every recipe on every fold with every seed, as `emelia study` does.
+
+    What is finished is kept in `out`: the same call goes on where it stopped. With several `jobs`
+    processes are started, so that a script needs `if __name__ == "__main__":`.
+
+    Args:
+        corpus: see `read_corpus`.
+        split: see `emelia study --help`.
+        recipes: names, groups or TOML files, separated by commas.
+        seeds: how many times all is repeated.
+        emotions: only these classes.
+        others: a corpus whose clips of the same classes are added to training alone.
+        settings: changes of every recipe, such as `{"train.lr": 0.001}`.
+        epochs: most epochs.
+        quick: for trying out: one recipe a family, few epochs.
+        out: folder of the results; runs/CORPUS-SPLIT by default.
+        jobs: trainings at the same time, one core each.
+        device: cpu, cuda, mps or auto.
+        on_epoch: see `train`.
+
+    Raises:
+        ConfigError, CorpusError, SplitError: what is asked for does not exist or fit.
+        EmeliaError: a training failed; the others are kept.
+        MissingExtraError: torch is not installed.
+    """
+    require_training("emelia.study")
+    from emelia.learn.study.runner import run_study
+    from emelia.learn.study.tasks import tasks
+    from emelia.learn.training.hardware import Hardware
+
+    usual = ",".join(QUICK) if quick else "founding,emelia"
+    chosen = find_recipes(recipes or usual, changes(settings, epochs))
+    chosen = [shorten(recipe) for recipe in chosen] if quick else chosen
+    data, parts = _divided(corpus, emotions, split, others)
+    name = f"{data.name}-{parts.name.replace(':', '-').replace('/', '-')}"
+    folder = Path(out) if out else Path("runs") / name
+    outcome = run_study(
+        tasks(data, parts, chosen, range(seeds)), folder, on_epoch, jobs, Hardware(device)
+    )
+    if outcome.failed:
+        first, reason = next(iter(outcome.failed.items()))
+        raise EmeliaError(f"{len(outcome.failed)} trainings failed, such as {first}: {reason}")
+    return StudyResults(folder, cells_at(folder))
+
+
+def check_folder(folder: Path, resume: bool) -> None:
+    """See that a run folder is free, or holds an unfinished training that may go on.
+
+    Raises:
+        RunError: it holds another training, or an unfinished one and `resume` is not set.
+    """
+    from emelia.learn.training.runs import CHECKPOINT
+
+    begun = (folder / CHECKPOINT).exists()
+    if begun and not resume:
+        raise RunError(
+            f"{folder}: holds an unfinished training. Add --resume to go on, "
+            "or choose another --out."
+        )
+    if not begun and (folder / "run.json").exists():
+        raise RunError(f"{folder}: holds a finished training. Choose another --out, or remove it.")
+
+
+def usual_split(corpus: Corpus) -> str:
+    """Five speaker-disjoint folds, as far as there are speakers for them."""
+    if len(corpus.speakers) == 2 and UNKNOWN_SPEAKER not in corpus.speakers:
+        return "loso"
+    return f"folds-{min(5, max(3, len(corpus.speakers)))}"
+
+
+def changes(settings: Mapping[str, Any] | None, epochs: int | None) -> list[str]:
+    """Settings by name as `key=value`, whose values are TOML."""
+    told = {**(settings or {}), **({"train.epochs": epochs} if epochs else {})}
+    return [f"{key}={json.dumps(value)}" for key, value in told.items()]
+
+
+def _divided(
+    corpus: Corpus | str | Path, emotions: Sequence[str], split: str,
+    others: Corpus | None,
+) -> tuple[Corpus, Split]:  # fmt: skip
+    data = corpus if isinstance(corpus, Corpus) else read_corpus(corpus, emotions=emotions)
+    parts = make_split(data, split or usual_split(data))
+    return data, add_to_training(parts, data, others) if others else parts

@@ -1,0 +1,1 @@
+"""Commands on trained networks and on weights that trainings begin with."""

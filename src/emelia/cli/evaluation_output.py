@@ -1,0 +1,33 @@
+"""An evaluation in the terminal and as a page."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+from emelia import console
+from emelia.errors import MissingExtraError
+from emelia.results.evaluation import Evaluation
+from emelia.show.evaluation.figures import sentences, terminal_tables
+from emelia.show.evaluation.page import write_page
+
+
+def show(found: Evaluation) -> None:
+    """Print what was left out, the figures, and what confidences are worth."""
+    for text in (*found.left_out, *found.warnings):
+        console.warn(text)
+    for table in terminal_tables(found):
+        table.print()
+    for line in sentences(found):
+        console.say(line)
+
+
+def leave_page(found: Evaluation, folder: Path) -> None:
+    """Write the page, or say in one line what it needs: the figures have been told already."""
+    try:
+        page = write_page(found, folder, shlex.join(["emelia", *sys.argv[1:]]))
+    except MissingExtraError as error:
+        console.warn(f"no page: {error}")
+    else:
+        console.say(f"Page: {page}")
