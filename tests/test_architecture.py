@@ -31,6 +31,7 @@ LAYERS = (
     "packages",
     "processes",
     "console",
+    "layout",
     "table",
     "emotions",
     "audio",

@@ -95,7 +95,7 @@ class _Output:
             return
         if self._out is None:
             text = text if self._parts else self._header + text
-            console.say(text.removesuffix("\n"))
+            console.write(text.removesuffix("\n"))
             text = ""
         self._parts.append(text)
 

@@ -238,8 +238,8 @@ def _writer(
     if kind is not _TEXT and (single := FORMATS[kind].single):
         segments = has_segments(names)
         if header := single.header([*place_of("", segments)], emotions):
-            console.say(header.removesuffix("\n"))
-        return lambda name, answer: console.say(
+            console.write(header.removesuffix("\n"))
+        return lambda name, answer: console.write(
             single.write(place_of(name, segments), answer, emotions).removesuffix("\n")
         )
     if len(names) == 1:
