@@ -54,7 +54,7 @@ ORDER = {
     "show": "style describe speakers tables page report explore process answer card",
     "use": "inputs onnxfile answer model bundled waveforms batching microphone timeline pooling"
     " clips recognizer formats scoring server",
-    "cli": "options extras common confidence training_run model_output progress answers listening"
+    "cli": "options command extras common confidence training_run model_output progress answers listening"
     " timeline commands",
 }
 HEAVY = (

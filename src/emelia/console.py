@@ -15,6 +15,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TextIO
 
@@ -29,8 +30,14 @@ _BOLD, _FAINT = 1, 2  # codes of terminals
 _NARROWEST = 20  # characters; a narrower terminal is not filled
 _ROOMY = 100  # characters from where progress has room for a long bar and the time it took
 _TENTHS = 10  # plain progress lines a task, at most
+_quiet = ContextVar("quiet", default=False)
 # File names may hold what would move the cursor or change the colours of a terminal.
 _CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "?")
+
+
+def be_quiet() -> None:
+    """Show no progress from now on, in this context."""
+    _quiet.set(True)
 
 
 def say(text: str) -> None:
@@ -120,7 +127,9 @@ class Progress:
 
     def __init__(self) -> None:
         self._tasks: dict[str, _Task] = {}
-        self._bars = _make_bars() if sys.stderr.isatty() and _stderr().is_interactive else None
+        self._quiet = _quiet.get()
+        draws = not self._quiet and sys.stderr.isatty() and _stderr().is_interactive
+        self._bars = _make_bars() if draws else None
 
     def __enter__(self) -> Self:
         if self._bars:
@@ -148,6 +157,8 @@ class Progress:
         if self._bars and task.bar is not None:
             shown = _printable(facts, sys.stderr)
             self._bars.update(task.bar, completed=done, left=task.left, facts=shown)
+        elif self._quiet:
+            return
         elif (tenths := _TENTHS * done // task.total) > task.told:
             task.told = tenths
             _line(name, f"{done}/{task.total}", task.left, facts)
@@ -157,7 +168,8 @@ class Progress:
         task = self._tasks.pop(name)
         if self._bars and task.bar is not None:
             self._bars.remove_task(task.bar)
-        _line(name, f"done in {duration(task.elapsed)}", facts)
+        if not self._quiet:
+            _line(name, f"done in {duration(task.elapsed)}", facts)
 
 
 def bar(share: float, width: int) -> str:

@@ -106,7 +106,7 @@ def test_the_help_of_a_command_has_examples(command: str) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_lines_of_a_help_end_where_the_terminal_does(command: str) -> None:
     answer = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "70"})
-    prose = [line.strip() for line in answer.output.partition("╭")[0].splitlines()]
+    prose = [line.strip() for line in answer.output.partition("Example")[0].splitlines()]
     for line, after in pairwise(prose):
         if line and after:
             assert len(f" {line} {after.split()[0]} ") > 70, (line, after)

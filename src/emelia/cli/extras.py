@@ -5,14 +5,13 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
-from typer.core import TyperCommand
-
+from emelia.cli.command import Command
 from emelia.errors import MissingExtraError
 
 TRAINING = ("torch", "lightning_fabric", "safetensors", "onnx", "onnxscript")  # `learn` is made of
 
 
-class Learning(TyperCommand):
+class Learning(Command):
     """A command that needs the extra `train`."""
 
     def invoke(self, ctx: Any) -> Any:

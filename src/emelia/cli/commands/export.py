@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 def export(
     run: Annotated[
-        Path, typer.Argument(help="A run folder that `emelia train` or `emelia study` made.")
+        Path,
+        typer.Argument(
+            metavar="RUN", help="A run folder that `emelia train` or `emelia study` made."
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="The model file. \\[default: NAME.onnx]", show_default=False)

@@ -15,10 +15,14 @@ from emelia.audio.channels import EACH, Channel, named
 from emelia.cli.options import (
     MIX,
     ChannelOption,
+    HopOption,
+    JobsOption,
     ModelOption,
     OnlyOption,
     ThresholdOption,
+    WindowOption,
     channel_word,
+    cores,
     split_names,
 )
 from emelia.errors import AudioError, ConfigError
@@ -41,7 +45,7 @@ def predict(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH...",
+            metavar="PATH",
             help="Recordings, folders of them, quoted patterns such as 'calls/**/*.wav', lists "
             "(.txt, .csv), or - for standard input.",
             show_default=False,
@@ -70,19 +74,8 @@ def predict(
         bool,
         typer.Option("--timeline", help="Segments with an emotion each, of any recording."),
     ] = False,
-    window: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS", help="Length of a window of a timeline. [3]", show_default=False
-        ),
-    ] = None,
-    hop: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS", help="From one window of a timeline to the next. [1]",
-            show_default=False,
-        ),
-    ] = None,
+    window: WindowOption = None,
+    hop: HopOption = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -95,7 +88,7 @@ def predict(
         typer.Option(help="Draw a timeline as .png, .svg or .pdf.", show_default=False),
     ] = None,
     channel: ChannelOption = MIX,
-    threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
+    jobs: JobsOption = None,
 ) -> None:  # fmt: skip
     """Tell the emotion of recordings.
 
@@ -108,6 +101,7 @@ def predict(
     """
     from emelia.use.recognizer import load
 
+    threads = jobs or cores()
     of_timelines = {"--window": window, "--hop": hop, "--out": out, "--picture": picture}
     _check(timeline, format_, explain, of_timelines)
     word = channel_word(channel)

@@ -54,8 +54,8 @@ def report(
     have claimed, and what new speakers get.
 
     Examples: emelia report runs/aesdd-loso · emelia report runs/aesdd-loso
-    runs/aesdd-author-80-20 --out report --corpus aesdd/ ·
-    emelia report runs/aesdd-loso --into docs/results/aesdd-loso.md --name aesdd-loso
+    runs/aesdd-author-80-20 --out report ·
+    emelia report runs/aesdd-loso --into docs/results/aesdd-loso.md
     """
     from emelia.show.tables import write_block
 

@@ -12,9 +12,11 @@ from emelia import console
 from emelia.cli.options import (
     MIX,
     ChannelOption,
+    JobsOption,
     ModelOption,
     OnlyOption,
     channel_word,
+    cores,
     split_names,
 )
 from emelia.errors import AudioError
@@ -46,12 +48,7 @@ def score(
     model: ModelOption = "default",
     emotions: OnlyOption = None,
     channel: ChannelOption = MIX,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Processes of one thread each; all cores if not given.", show_default=False
-        ),
-    ] = None,
+    jobs: JobsOption = None,
 ) -> None:
     """Recognise the emotion of every recording of a collection.
 
@@ -61,7 +58,6 @@ def score(
 
     Examples: emelia score talks/ scores.csv · emelia score "talks/**/*.mp3" scores.parquet
     """
-    from emelia.cli.common import cores
     from emelia.use.scoring.run import score as score_all
 
     labels = None if emotions is None else split_names(emotions)

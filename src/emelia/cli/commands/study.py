@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.cli.common import cores, divide, open_corpus, settings, warn_of_bands
+from emelia.cli.common import divide, open_corpus, settings, warn_of_bands
 from emelia.cli.options import (
     CorpusArgument,
     DeviceOption,
@@ -19,11 +19,14 @@ from emelia.cli.options import (
     EpochsOption,
     ImbalanceOption,
     InitOption,
+    JobsOption,
     SetOption,
     SpeakersOption,
     TeacherOption,
     TrackOption,
+    WideOption,
     WithOption,
+    cores,
 )
 from emelia.cli.progress import Bars
 from emelia.corpora.splits.scheme import NAMES
@@ -44,6 +47,7 @@ def study(
     split: Annotated[
         str,
         typer.Option(
+            metavar="SPLIT",
             help=f"{', '.join(NAMES[:-1])} or {NAMES[-1]}. \\[default: loso]",
             show_default=False,
         ),
@@ -51,7 +55,9 @@ def study(
     recipes: Annotated[
         str,
         typer.Option(
-            help="Names, groups or TOML files, separated by commas; see `emelia recipes`."
+            metavar="A,B,...",
+            help="Names, groups or TOML files; see `emelia recipes`. \\[default: founding,emelia]",
+            show_default=False,
         ),
     ] = "",
     seeds: Annotated[
@@ -83,16 +89,16 @@ def study(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for results.jsonl and the report. \\[default: runs/CORPUS-SPLIT]"
+            help="Folder for results.jsonl and the report. \\[default: runs/CORPUS-SPLIT]",
+            show_default=False,
         ),
     ] = None,
-    jobs: Annotated[
-        int, typer.Option(min=1, help="Trainings at the same time, one core each.")
-    ] = cores(),
+    jobs: JobsOption = None,
     device: DeviceOption = "cpu",
     init_from: InitOption = None,
     teacher: TeacherOption = None,
     track: TrackOption = "",
+    wide: WideOption = False,
 ) -> None:
     """Train and compare networks on a corpus, and write a report.
 
@@ -125,8 +131,10 @@ def study(
     tracker = _tracker(track, f"{data.name} {parts.name}", folder, wanted)
     with console.Progress() as progress:
         bars = Bars(progress, len(wanted), tracker)
-        outcome = run_study(wanted, folder, bars.tell, jobs, Hardware(device), bars.end, bars.begin)
-    _conclude(outcome, folder, tracker)
+        outcome = run_study(
+            wanted, folder, bars.tell, jobs or cores(), Hardware(device), bars.end, bars.begin
+        )
+    _conclude(outcome, folder, tracker, wide)
 
 
 def _tracker(kind: str, experiment: str, folder: Path, wanted: Sequence[Task]) -> Tracker | None:
@@ -138,14 +146,14 @@ def _tracker(kind: str, experiment: str, folder: Path, wanted: Sequence[Task]) -
     return tracker(kind, experiment, folder, [(t, cell_folder(folder, t)) for t in wanted])
 
 
-def _conclude(outcome: Outcome, folder: Path, tracker: Tracker | None) -> None:
+def _conclude(outcome: Outcome, folder: Path, tracker: Tracker | None, wide: bool) -> None:
     """Print the tables, write the report, and fail if a training did."""
     if outcome.reused:
         console.say(
             f"{outcome.reused} of {len(outcome.cells)} trainings were finished before and kept."
         )
     if outcome.cells:
-        written = _report(folder, shlex.join(["emelia", *sys.argv[1:]]))
+        written = _report(folder, shlex.join(["emelia", *sys.argv[1:]]), wide)
         if tracker:
             tracker.report(f"report of {folder.name}", [*written, folder / "results.jsonl"])
     for name, reason in outcome.failed.items():
@@ -154,7 +162,7 @@ def _conclude(outcome: Outcome, folder: Path, tracker: Tracker | None) -> None:
         raise EmeliaError(f"{len(outcome.failed)} trainings failed; the others are in {folder}.")
 
 
-def _report(folder: Path, command: str) -> list[Path]:
+def _report(folder: Path, command: str, wide: bool) -> list[Path]:
     from emelia.show.report.page import write_report
     from emelia.show.report.recordings import places_of
     from emelia.show.report.study_tables import all_tables
@@ -163,7 +171,7 @@ def _report(folder: Path, command: str) -> list[Path]:
     cells = read_results(file)
     for found in studies(cells):
         for table in all_tables(found):
-            table.print()
+            table.print(wide)
     written = write_report(cells, folder, command, places_of([file]))
     console.say(f"Report: {next(path for path in written if path.suffix == '.html')}")
     return written

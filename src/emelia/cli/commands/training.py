@@ -17,13 +17,16 @@ from emelia.cli.options import (
     EmotionsOption,
     EpochsOption,
     FoldOption,
+    FormerOrder,
     ImbalanceOption,
     InitOption,
     PrecisionOption,
+    RecipeOption,
     ResumeOption,
     SeedOption,
     SetOption,
     SpeakersOption,
+    SplitOption,
     TeacherOption,
     ThreadsOption,
     TrackOption,
@@ -41,13 +44,10 @@ if TYPE_CHECKING:
 
 
 def train(
-    recipe: Annotated[
-        str, typer.Argument(help="A recipe's name, or a TOML file; see `emelia recipes`.")
-    ],
     corpus: CorpusArgument,
-    split: Annotated[
-        str, typer.Option(help="How to divide the corpus; see `emelia study --help`.")
-    ] = "",
+    former: FormerOrder = "",
+    recipe: RecipeOption = "emelia",
+    split: SplitOption = "",
     fold: FoldOption = "",
     seed: SeedOption = 0,
     emotions: EmotionsOption = "",
@@ -72,10 +72,12 @@ def train(
 
     Ctrl-C keeps the best epoch so far in the run folder; --resume goes on from there.
 
-    Examples: emelia train emelia recordings/ ·
-    emelia train variable-3 aesdd/ --split loso --fold 6 ·
-    emelia train joint aesdd --with ravdess+emodb --set train.target_share=0.5
+    Examples: emelia train recordings/ ·
+    emelia train aesdd/ --recipe variable-3 --split loso --fold 6 ·
+    emelia train aesdd --recipe joint --with ravdess+emodb
     """
+    if former:
+        recipe, corpus = corpus, former
     chosen = find_recipes(recipe, settings(set_, epochs))
     warn_of_bands(chosen)
     if len(chosen) != 1:
@@ -109,7 +111,10 @@ def _tracker(kind: str, experiment: str, folder: Path, task: Task) -> Tracker | 
 
 def evaluate(
     run: Annotated[
-        Path, typer.Argument(help="A run folder that `emelia train` or `emelia study` made.")
+        Path,
+        typer.Argument(
+            metavar="RUN", help="A run folder that `emelia train` or `emelia study` made."
+        ),
     ],
     corpus: CorpusArgument,
     out: Annotated[
