@@ -19,7 +19,12 @@ Captured = pytest.CaptureFixture[str]
 def on_a_terminal(code: str, columns: int = 120) -> tuple[str, str]:
     """Run code with standard error on a terminal and standard output in a pipe; return both."""
     terminal, end = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "PYTHONIOENCODING": "utf-8"}
+    environment = {
+        **os.environ,
+        "TERM": "xterm",
+        "COLUMNS": str(columns),
+        "PYTHONIOENCODING": "utf-8",
+    }
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_INTERACTIVE"):
         environment.pop(name, None)
     run = subprocess.Popen(

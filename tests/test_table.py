@@ -110,6 +110,6 @@ def test_a_pipe_has_all_columns_and_a_terminal_says_what_it_leaves_out(
     assert "folds" in capsys.readouterr().out
     monkeypatch.setattr(console, "width", lambda: 70)
     STUDY.print()
-    assert "Not shown here: folds. --wide" in capsys.readouterr().out
+    assert "Left out here: folds; --wide" in capsys.readouterr().out
     STUDY.print(wide=True)
     assert "6/6" in capsys.readouterr().out

@@ -101,6 +101,7 @@ class _Task:
     done: int
     begun: float  # seconds on the monotonic clock
     bar: progress.TaskID | None = None
+    expected: float = 0.0  # seconds that it was thought to take; 0 where nobody knows
     told: int = 0  # tenths already told of
 
     @property
@@ -111,6 +112,8 @@ class _Task:
     def left(self) -> str:
         """The estimated time left, as text; empty before the first step and after the last."""
         here = self.done - self.first
+        if not here and self.expected > self.elapsed:
+            return f"{duration(self.expected - self.elapsed)} left"
         if not here or self.done >= self.total:
             return ""
         return f"{duration(self.elapsed / here * (self.total - self.done))} left"
@@ -140,14 +143,18 @@ class Progress:
         if self._bars:
             self._bars.stop()
 
-    def start(self, name: str, total: int, done: int = 0) -> None:
-        """Begin a task of `total` steps, of which an earlier run has done `done`."""
+    def start(self, name: str, total: int, done: int = 0, expected: float = 0.0) -> None:
+        """Begin a task of `total` steps, of which an earlier run has done `done`.
+
+        Args:
+            expected: seconds it is thought to take; told as the time left until a step is done.
+        """
         task = self._tasks[name] = _Task(name, max(total, 1), done, done, time.monotonic())
-        task.told = _TENTHS * done // task.total
+        task.told, task.expected = _TENTHS * done // task.total, expected
         if self._bars:
             shown = _printable(shortened(name, max(12, _stderr().width - 54)), sys.stderr)
             task.bar = self._bars.add_task(
-                shown, total=task.total, completed=done, left="", facts=""
+                shown, total=task.total, completed=done, left=task.left, facts=""
             )
 
     def step(self, name: str, done: int, facts: str = "") -> None:
@@ -243,9 +250,10 @@ def _filled(text: str, room: int | None) -> str:
     told = []
     for line in text.split("\n"):
         indent = " " * (len(line) - len(line.lstrip()))
+        indent += "  " if indent or line.startswith("- ") else ""
         # A path or an address stays whole, to be copied, even where it is longer than a line.
         more = textwrap.wrap(
-            line, max(room, _NARROWEST), subsequent_indent=f"{indent}  " if indent else "",
+            line, max(room, _NARROWEST), subsequent_indent=indent,
             break_long_words=False, break_on_hyphens=False, drop_whitespace=True,
         ) if len(line) > room else [line]  # fmt: skip
         told += more or [""]

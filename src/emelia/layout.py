@@ -18,7 +18,8 @@ _LINES = 4  # of a cell, at most, before another layout is chosen
 _NARROWEST = 12  # characters a column of text is given before it is wrapped further
 # "56.1", "+0.4*", "56.1 (50.3–61.9)*", "21.5 MB", "3/6", "0:12.3"; what is missing is a dash.
 _NUMBER = re.compile(
-    r"[-+−<>±~]?\d[\d.,:/]*\*?([ \xa0]?(%|[kMG]?B|dB|k?Hz|m?s|min|h|×))?( ?\([^()]*\))?\*?"
+    r"[-+−<>±~]?\d[\d.,:/]*(e[-+]?\d+)?( / \d[\d.,]*)?\*?"
+    r"([ \xa0]?(%|[kMG]?B|dB|k?Hz|m?s|min|h|×))?( ?\([^()]*\))?\*?"
 )
 _MISSING = ("", "-", "–", "?")
 _JOINED = "\xa0"  # a blank that is not broken at: in "F1 %" and "(95 %)"
@@ -94,7 +95,8 @@ def _column(place: int, name: str, cells: Sequence[str]) -> _Column:
     head = max(map(size, _words(name)), default=1)
     least = max([head, *(size(part) for cell in cells for part in parts(cell))])
     if not numbers:
-        least = max(least, min(longest, max(_NARROWEST, -(-longest // (_LINES - 1)))))
+        most = _NARROWEST if place else 2 * _NARROWEST  # names are looked for
+        least = max(least, min(longest, max(most, -(-longest // (_LINES - 1)))))
     return _Column(name, cells, numbers, max(size(name), longest), max(head, longest), least)
 
 

@@ -44,7 +44,7 @@ class Table:
         lines, left_out = self.lines(width)
         notes = [self.note] if self.note else []
         if left_out:
-            notes.append(f"Not shown here: {', '.join(left_out)}. --wide, or a pipe, has them.")
+            notes.append(f"Left out here: {', '.join(left_out)}; --wide shows all columns.")
         console.titled(self.title, lines, notes)
 
     def lines(self, width: int) -> tuple[list[str], list[str]]:

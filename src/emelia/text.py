@@ -67,6 +67,14 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
+def about(seconds: float) -> str:
+    """A time in one unit, for what is only known roughly: "40 s", "25 min", "14 h", "3 days"."""
+    for unit, size, next_size in (("s", 1, 90), ("min", 60, 5400), ("h", 3600, 172_800)):
+        if seconds < next_size:
+            return f"{max(1, round(seconds / size))} {unit}"
+    return f"{round(seconds / 86_400)} days"
+
+
 def clock(seconds: float) -> str:
     """A time to the tenth of a second: "0:07.3" or "3:05:00.0"."""
     whole, tenth = divmod(round(10 * seconds), 10)

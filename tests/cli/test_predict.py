@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import os
 import pty
 import signal
@@ -535,6 +536,37 @@ def test_the_models_that_come_with_emelia_are_listed(run: Run) -> None:
     assert (answer.code, answer.err) == (0, "")
     assert "aesdd" in answer.out and "anger, disgust, fear, happiness, sadness" in answer.out
     assert "MB" in answer.out and "licence" in answer.out
+
+
+@pytest.mark.parametrize("columns", [80, 100, 140])
+def test_the_list_of_models_leads_with_what_counts_for_own_recordings(
+    run: Run, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    from emelia.use.bundled import shipped
+    from emelia.use.model import read_card
+
+    monkeypatch.setattr("emelia.console.width", lambda: columns)
+    cards = {name: read_card(path) for name, path in shipped().items()}
+    told = run("models").out
+    assert max(map(len, told.splitlines())) <= columns
+    table = told[: told.index("Corpora never heard: each")]
+    order = [line.split()[0] for line in table.splitlines() if line.split()[:1] and
+             line.split()[0] in cards]  # fmt: skip
+    known = {name: card.expected["uar"][0] for name, card in cards.items() if card.expected}
+    assert order[: len(known)] == sorted(known, key=lambda name: -known[name])
+    for name, share in known.items():
+        assert re.search(rf"^{name} +{100 * share:.1f}\b", table, re.MULTILINE)
+        assert f"{cards[name].expected['clips']:,} / {cards[name].expected['speakers']}" in table
+        assert f"expect about {100 * share:.1f} (" in " ".join(run("models", name).out.split())
+    for name in cards.keys() - known:
+        assert "own recordings: not measured" in " ".join(run("models", name).out.split())
+
+
+def test_a_card_may_have_figures_of_unseen_corpora_of_their_own() -> None:
+    told = {"uar": [0.5, 0.4, 0.6], "clips": 10, "speakers": 2}
+    card = replace(CARD, metrics={"validation": {"uar": [0.9, 0.9, 0.9]}, "unseen": told})
+    assert card.expected == told and card.title_of("unseen") == "corpora never heard"
+    assert replace(CARD, metrics={"validation": told}).expected == {}
 
 
 def test_the_card_of_a_model_is_shown(run: Run, toy: Path) -> None:

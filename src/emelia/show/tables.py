@@ -20,6 +20,7 @@ from emelia.table import Table
 from emelia.text import by_length, p_value, percent, with_interval
 
 SIGNIFICANT = 0.05
+_SPARE = ("folds", "seeds", "s a cell", "parameters", "sd over seeds", "published %", "macro F1 %")
 DEMO = (
     "All figures here are of synthetic speech. They show that the machinery works and say "
     "nothing about people."
@@ -38,7 +39,7 @@ def main(study: Study) -> Table:
     lines = tuple(_main_line(row, published, peeks) for row in study.rows)
     best = study.rows.index(study.best) if study.best else None
     name = titled(study.sample, f"{study.sample.corpus}, {study.sample.split}")
-    return Table(name, columns, lines, _main_note(study, published, peeks), best)
+    return Table(name, columns, lines, _main_note(study, published, peeks), best, _SPARE)
 
 
 def speakers(study: Study) -> Table:

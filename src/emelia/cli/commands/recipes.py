@@ -11,6 +11,7 @@ import typer
 
 from emelia import console
 from emelia.cli.common import warn_of_bands
+from emelia.cli.options import WideOption
 from emelia.config import Recipe, all_settings
 from emelia.config.fields import Setting
 from emelia.learn.study.recipes import all_recipes
@@ -23,6 +24,7 @@ def recipes(
     settings: Annotated[
         bool, typer.Option("--settings", help="List the settings of recipes instead.")
     ] = False,
+    wide: WideOption = False,
 ) -> None:
     """List the recipes that come with emelia, or the settings that a recipe may have.
 
@@ -40,7 +42,9 @@ def recipes(
         for r in all_recipes().values()
     ]
     columns = ["recipe", "group", "what it is", "epochs", "batch", "learning rate"]
-    Table("Recipes", columns, rows, "The group `founding` repeats the founding study.").print()
+    note = "The group `founding` repeats the founding study."
+    spare = ("learning rate", "batch", "epochs")
+    Table("Recipes", columns, rows, note, spare=spare).print(wide)
 
 
 def _show_settings() -> None:

@@ -12,6 +12,7 @@ import typer
 
 from emelia import console
 from emelia.cli.common import divide, open_corpus, settings, warn_of_bands
+from emelia.cli.cost import tell_cost
 from emelia.cli.options import (
     CorpusArgument,
     DeviceOption,
@@ -128,12 +129,13 @@ def study(
 
     folder = out or Path("runs") / f"{data.name}-{parts.name.replace(':', '-').replace('/', '-')}"
     wanted = tasks(data, parts, chosen, range(seeds), init_from, teacher, audits=audits)
+    jobs, hardware = jobs or cores(), Hardware(device)
+    shorter = () if quick else [task for task in wanted if recipes or task.recipe.name in QUICK]
+    expected = tell_cost(wanted, shorter, folder, jobs, hardware)
     tracker = _tracker(track, f"{data.name} {parts.name}", folder, wanted)
     with console.Progress() as progress:
-        bars = Bars(progress, len(wanted), tracker)
-        outcome = run_study(
-            wanted, folder, bars.tell, jobs or cores(), Hardware(device), bars.end, bars.begin
-        )
+        bars = Bars(progress, len(wanted), tracker, expected)
+        outcome = run_study(wanted, folder, bars.tell, jobs, hardware, bars.end, bars.begin)
     _conclude(outcome, folder, tracker, wide)
 
 
