@@ -54,8 +54,8 @@ ORDER = {
     "show": "style describe speakers tables page report explore process answer card",
     "use": "inputs onnxfile answer model bundled waveforms batching microphone timeline pooling"
     " clips recognizer formats scoring server",
-    "cli": "options command extras common confidence training_run model_output progress cost answers"
-    " listening timeline commands",
+    "cli": "options command extras common confidence training_run model_output progress cost"
+    " answers listening timeline commands",
 }
 HEAVY = (
     "audiomentations",

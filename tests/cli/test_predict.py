@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -312,7 +312,25 @@ def test_a_long_recording_is_followed_over_time(
     )
     assert len(found["segments"]) >= 2
     table = subprocess.run([*ask, "--hop", "0.5"], capture_output=True, check=True, text=True)
-    assert "talk.wav" in table.stdout and "from" in table.stdout
+    assert "talk.wav" in table.stdout and "of speech" in table.stdout
+
+
+@pytest.mark.parametrize("columns", [80, 100, 140])
+def test_a_timeline_begins_with_a_summary_and_lists_segments_when_asked(
+    run: Run, toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setattr("emelia.console.width", lambda: columns)
+    talk = tmp_path / "talk.wav"
+    sound = np.concatenate([voice(200, 4, 0), np.zeros(3 * RATE), 0.1 * voice(150, 2, 1)])
+    soundfile.write(talk, sound, RATE)
+    ask = ("predict", talk, "--timeline", "--model", toy)
+    brief, full = run(*ask).out, run(*ask, "--segments").out
+    found = [line.split(" % ")[0].split()[-1] for line in brief.splitlines() if " % " in line]
+    assert 99 <= sum(map(int, found)) <= 101
+    assert "longest" in brief and "from" not in brief and full.startswith(brief.rstrip())
+    assert re.search(r"from +to +lasts +emotion", full)
+    assert max(len(line) for line in full.splitlines() if str(talk) not in line) <= columns
+    run("predict", talk, "--segments").refuses(2, "--segments is for timelines")
 
 
 def test_options_of_timelines_and_of_answers_do_not_mix(run: Run, toy: Path, folder: Path) -> None:

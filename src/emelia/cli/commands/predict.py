@@ -72,7 +72,13 @@ def predict(
     ] = None,
     timeline: Annotated[
         bool,
-        typer.Option("--timeline", help="Segments with an emotion each, of any recording."),
+        typer.Option(
+            "--timeline", help="Recordings of any length: how much of the speech each answer takes."
+        ),
+    ] = False,
+    segments: Annotated[
+        bool,
+        typer.Option("--segments", help="With --timeline: also each segment and its emotion."),
     ] = False,
     window: WindowOption = None,
     hop: HopOption = None,
@@ -93,8 +99,8 @@ def predict(
     """Tell the emotion of recordings.
 
     One answer a recording of up to five minutes: an emotion, `not sure` where its confidence
-    is low, or `no speech`; with --timeline segments with an emotion each. A recording that
-    cannot be used is named and the rest go on; the exit code then is 1.
+    is low, or `no speech`; with --timeline how much of the speech each answer takes. A
+    recording that cannot be used is named and the rest go on; the exit code then is 1.
 
     Examples: emelia predict clip.wav · emelia predict calls/ --format csv > calls.csv ·
     emelia predict clip.wav --explain why.png · emelia predict talk.mp3 --timeline
@@ -102,7 +108,8 @@ def predict(
     from emelia.use.recognizer import load
 
     threads = jobs or cores()
-    of_timelines = {"--window": window, "--hop": hop, "--out": out, "--picture": picture}
+    of_timelines = {"--window": window, "--hop": hop, "--out": out, "--picture": picture,
+                    "--segments": segments or None}  # fmt: skip
     _check(timeline, format_, explain, of_timelines)
     word = channel_word(channel)
     if word == EACH and (explain or picture):
@@ -113,7 +120,7 @@ def predict(
     if explain and len(names) + failures != 1:
         raise ConfigError(f"--explain draws one recording; {len(names) + failures} were given.")
     if timeline and names:
-        failures += _follow(recognizer, names, window, hop, format_, out, picture, word)
+        failures += _follow(recognizer, names, window, hop, format_, out, picture, word, segments)
     elif names:
         failures += _answer(recognizer, names, format_, explain, threads, word)
     if failures:
@@ -137,7 +144,7 @@ def _check(
 
 def _follow(
     recognizer: Recognizer, names: Sequence[Recording], window: float | None, hop: float | None,
-    format_: Format, out: Path | None, picture: Path | None, channel: Channel,
+    format_: Format, out: Path | None, picture: Path | None, channel: Channel, segments: bool,
 ) -> int:  # fmt: skip
     """Follow recordings over time; return how many could not be used."""
     from emelia.cli.timeline import run_timeline
@@ -154,7 +161,7 @@ def _follow(
     return run_timeline(
         recognizer, whole, window=WINDOW if window is None else window,
         hop=HOP if hop is None else hop, format_=format_, out=out, picture=picture,
-        channel=channel,
+        channel=channel, segments=segments,
     )  # fmt: skip
 
 
