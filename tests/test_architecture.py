@@ -51,8 +51,9 @@ ORDER = {
     "corpora": "sources records paths scan known reading splits fetching",
     "corpora.known": "english europe asia_africa demo_voices demo_synthesis demo",
     "learn": "model data training export study",
-    "show": "style describe speakers tables page report explore process answer card",
-    "use": "inputs onnxfile answer model bundled waveforms batching microphone timeline pooling"
+    "show": "style describe speakers tries tables page report explore process answer card",
+    "use": "inputs onnxfile answer model bundled waveforms batching microphone timeline moments"
+    " pooling"
     " clips recognizer formats scoring server",
     "cli": "options command extras common confidence training_run model_output progress cost"
     " answers listening timeline commands",

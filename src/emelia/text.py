@@ -26,7 +26,18 @@ class HasEnds(Protocol):
 
 def percent(share: float, decimals: int = 1) -> str:
     """0.5607 -> "56.1"."""
-    return f"{100 * share:.{decimals}f}"
+    return f"{_rounded(100 * share, decimals):.{decimals}f}"
+
+
+def points(difference: float, decimals: int = 1) -> str:
+    """A difference in points with its sign, none where it is rounded to nothing: "+1.2", "0.0"."""
+    rounded = _rounded(difference, decimals)
+    return f"{rounded:{'+' if rounded else ''}.{decimals}f}"
+
+
+def _rounded(value: float, decimals: int) -> float:
+    """Rounded, and 0 added, so that no "-0.0" appears."""
+    return round(value, decimals) + 0.0
 
 
 def between(low: float, high: float) -> str:
@@ -50,8 +61,7 @@ def with_ends(value: float, low: float, high: float, decimals: int = 1, sign: st
     Args:
         sign: of the format: "+" writes one always, "" only below zero.
     """
-    # Rounded first and 0 added, so that no "-0.0" appears.
-    told = [f"{round(one, decimals) + 0.0:{sign}.{decimals}f}" for one in (value, low, high)]
+    told = [f"{_rounded(one, decimals):{sign}.{decimals}f}" for one in (value, low, high)]
     return "{} ({} to {})".format(*told)
 
 

@@ -22,6 +22,7 @@ import pytest
 import soundfile
 from conftest import RATE, ROOT, voice
 from toy_model import CARD, LABELS, expected, write_toy
+from vowels import vowels
 
 from emelia import console
 from emelia.cli import _CtrlC, main
@@ -321,7 +322,7 @@ def test_a_timeline_begins_with_a_summary_and_lists_segments_when_asked(
 ) -> None:
     monkeypatch.setattr("emelia.console.width", lambda: columns)
     talk = tmp_path / "talk.wav"
-    sound = np.concatenate([voice(200, 4, 0), np.zeros(3 * RATE), 0.1 * voice(150, 2, 1)])
+    sound = np.concatenate([vowels(4.0), np.zeros(3 * RATE), 0.1 * vowels(2.0, 150.0)])
     soundfile.write(talk, sound, RATE)
     ask = ("predict", talk, "--timeline", "--model", toy)
     brief, full = run(*ask).out, run(*ask, "--segments").out

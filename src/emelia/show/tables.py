@@ -15,6 +15,7 @@ from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS, audit_lines
 from emelia.errors import StorageError
 from emelia.results import Cell, Row, Study
 from emelia.show.speakers import known_speakers, nameless
+from emelia.show.tries import TRY, is_try
 from emelia.storage import write_atomically
 from emelia.table import Table
 from emelia.text import by_length, p_value, percent, with_interval
@@ -168,6 +169,8 @@ def _main_note(study: Study, published: bool, peeks: bool) -> str:
         notes.append("Incomplete recipes are shown for what is there and compared with nothing.")
     if nameless(study):
         notes.append(UNKNOWN_SPEAKERS)
+    if is_try(study):
+        notes.append(TRY)
     if study.sample.demo:
         notes.append(DEMO)
     return " ".join(filter(None, notes))

@@ -26,6 +26,7 @@ from emelia.show.report.recordings import recordings
 from emelia.show.report.sound import Example, Mistake, example, mistakes_with_sound
 from emelia.show.report.study_tables import all_tables
 from emelia.show.speakers import known_speakers, nameless
+from emelia.show.tries import TRY, is_try
 from emelia.storage import write_atomically
 from emelia.table import Table
 
@@ -91,6 +92,7 @@ def _section(study: Study, figures: Figures, places: Sequence[str], clips: int) 
     return {
         "study": study,
         "name": tables.titled(sample, f"{sample.corpus}, {sample.split}"),
+        "try": TRY if is_try(study) else "",
         "nameless": UNKNOWN_SPEAKERS if nameless(study) else "",
         "speakers": str(len(known_speakers(study.best)) or "unknown") if study.best else "",
         "guessing": metrics.chance(study.best.truth) if study.best else None,
