@@ -238,7 +238,8 @@ def _span(gaps: Iterable[float]) -> str:
 
 def _apart(gaps: Iterable[float]) -> str:
     """How far figures lie above others: "17.6 points above", "as high as", "-2.0 to +3.1 ..."."""
-    low, high = (round(end, 1) + 0.0 for end in (min(found := list(gaps)), max(found)))
+    found = [round(gap, 1) + 0.0 for gap in gaps]
+    low, high = min(found), max(found)
     if low == high == 0:
         return "as high as"
     if low < 0 < high:

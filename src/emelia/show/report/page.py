@@ -142,9 +142,19 @@ def _sound(
 
 
 def _in_words(table: Table) -> str:
-    """The first column of figures of a table, as text alternative of its picture."""
-    lines = [", ".join((row[0], *row[1:2])) for row in table.rows]
-    return f"{table.columns[1]} of {table.columns[0]}: " + "; ".join(lines) + "."
+    """The figures a picture shows of a table, as its text alternative.
+
+    Of the table by speaker those of every recipe: its column of clips is in no picture.
+    """
+    if table.columns[1] != "clips":
+        lines = [", ".join((row[0], *row[1:2])) for row in table.rows]
+        return f"{table.columns[1]} of {table.columns[0]}: " + "; ".join(lines) + "."
+    recipes = table.columns[2:]
+    lines = [
+        f"{row[0]}: {', '.join(map(' '.join, zip(recipes, row[2:], strict=True)))}"
+        for row in table.rows
+    ]
+    return f"{table.title}. " + "; ".join(lines) + "."
 
 
 def _settings(study: Study) -> Table:
