@@ -138,6 +138,19 @@ def test_known_corpora_are_listed_with_their_home(run: Run) -> None:
     assert all(spec.name in answer.out and spec.homepage in answer.out for spec in CORPORA.values())
 
 
+@pytest.mark.parametrize("columns", [80, 100, 140])
+@pytest.mark.parametrize("words", [("recipes",), ("recipes", "--settings"), ("corpora",)])
+def test_lists_fit_the_terminal(
+    run: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], columns: int
+) -> None:
+    whole = run(*words).out  # in a pipe
+    monkeypatch.setattr("emelia.console.width", lambda: columns)
+    fitted = run(*words).out
+    assert max(map(len, fitted.splitlines())) <= columns
+    names = {line.split()[0] for line in whole.splitlines()[3:20] if line.strip()}
+    assert all(name in fitted.split() for name in names)
+
+
 def test_a_corpus_is_looked_at(run: Run, corpus: Path) -> None:
     answer = run("corpora", corpus)
     assert answer.code == 0
@@ -177,6 +190,22 @@ def test_a_study_is_trained_told_and_reported(run: Run, corpus: Path, tmp_path: 
     told = re.findall(r"trainings: (\d+)/12", more.err)
     assert told and int(told[0]) >= 7, "what was finished before counts as done"
     assert (out / "results.jsonl").read_bytes().startswith(before)
+
+
+def test_a_long_study_says_before_it_begins_what_it_will_cost(
+    run: Run, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emelia.learn.study.forecast.WORTH", 1)
+    out = tmp_path / "out"
+    study = ("study", corpus, "--recipes", "variable-3,resized-3", *TINY, "--out", out)
+    answer = run(*study)
+    assert answer.code == 0, answer.err
+    told = " ".join(answer.out.split())
+    assert "6 trainings: 2 recipes x 3 folds x 1 seed. About " in told
+    assert re.search(r"About \d+ (s|min), 1 at a time, as measured on a few clips", told)
+    assert re.search(r"--quick about \d+ s; --recipes variable-3 about \d+ s; --recipes res", told)
+    assert told.index("About") < told.index("Report:")
+    assert "About" not in run(*study).out, "nothing is left to do"
 
 
 def test_a_report_is_written_again_and_into_a_page(run: Run, corpus: Path, tmp_path: Path) -> None:
