@@ -192,22 +192,6 @@ def test_a_study_is_trained_told_and_reported(run: Run, corpus: Path, tmp_path: 
     assert (out / "results.jsonl").read_bytes().startswith(before)
 
 
-def test_a_long_study_says_before_it_begins_what_it_will_cost(
-    run: Run, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("emelia.learn.study.forecast.WORTH", 1)
-    out = tmp_path / "out"
-    study = ("study", corpus, "--recipes", "variable-3,resized-3", *TINY, "--out", out)
-    answer = run(*study)
-    assert answer.code == 0, answer.err
-    told = " ".join(answer.out.split())
-    assert "6 trainings: 2 recipes x 3 folds x 1 seed. About " in told
-    assert re.search(r"About \d+ (s|min), 1 at a time, as measured on a few clips", told)
-    assert re.search(r"--quick about \d+ s; --recipes variable-3 about \d+ s; --recipes res", told)
-    assert told.index("About") < told.index("Report:")
-    assert "About" not in run(*study).out, "nothing is left to do"
-
-
 def test_a_report_is_written_again_and_into_a_page(run: Run, corpus: Path, tmp_path: Path) -> None:
     out, page = tmp_path / "out", tmp_path / "results.md"
     assert run("study", corpus, "--recipes", "variable-3", *TINY, "--out", out).code == 0
@@ -226,7 +210,7 @@ def test_a_report_is_written_again_and_into_a_page(run: Run, corpus: Path, tmp_p
 
 
 def test_a_report_of_nothing_says_so(run: Run, tmp_path: Path) -> None:
-    run("report", tmp_path).refuses(2, "results.jsonl: no such results", "emelia study")
+    run("report", tmp_path).refuses(1, "results.jsonl: no such results", "emelia study")
     (tmp_path / "results.jsonl").touch()
     run("report", tmp_path).refuses(1, "no finished cells", "emelia study")
     run("report", tmp_path, "--into", tmp_path / "a.md").refuses(1, "no finished cells")

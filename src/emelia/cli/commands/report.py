@@ -64,7 +64,7 @@ def report(
     files = [path / "results.jsonl" if os.path.isdir(path) else path for path in results]
     for file in files:
         if not os.path.isfile(file):
-            raise ConfigError(f"{file}: no such results. `emelia study` writes them.")
+            raise RunError(f"{file}: no such results. `emelia study` writes them.")
     cells = [cell for file in files for cell in read_results(file)]
     if not cells:
         raise RunError(f"{files[0]}: no finished cells to report. `emelia study` makes them.")
