@@ -93,8 +93,9 @@ export function sayWhole(segments, seconds, labels) {
     showBars(labels, {});
     return;
   }
-  const [[top, share]] = ranked(shares);
-  const headline = top === NOT_SURE ? "Mostly not sure" : `${share > 0.5 ? "Mostly" : "Most of all"} ${top}`;
+  const { [NOT_SURE]: doubt = 0, ...sure } = shares;
+  const [top, share] = doubt > 0.5 ? [NOT_SURE, doubt] : (ranked(sure)[0] ?? [NOT_SURE, doubt]);
+  const headline = `${share > 0.5 ? "Mostly" : "Most often"} ${top}`;
   const parts = ranked(shares).map(([name, own]) => `${name} ${percent(own)}`);
   say(
     "In this recording",
@@ -102,8 +103,7 @@ export function sayWhole(segments, seconds, labels) {
     `${speechIn(spoken, seconds)}: ${list(parts)}.`,
     "Play it, or press a moment of the curve, to see the answer there.",
   );
-  const rest = Object.fromEntries(labels.map((label) => [label, shares[label] ?? 0]));
-  showBars(labels, rest, top, "Share of the speech in which each emotion is the answer");
+  showBars(labels, sure, top, "Share of the speech in which each emotion is the answer");
 }
 
 /**
