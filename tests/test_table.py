@@ -75,7 +75,7 @@ def test_no_name_or_number_is_broken_at_any_width(table: Table, width: int) -> N
 
 def test_what_is_least_needed_goes_first_and_is_named() -> None:
     assert STUDY.lines(140)[1] == []
-    assert STUDY.lines(70)[1] == ["folds"]
+    assert STUDY.lines(75)[1] == ["folds"]
     assert STUDY.lines(60)[1] == ["folds", "parameters"]
 
 
@@ -108,7 +108,7 @@ def test_a_pipe_has_all_columns_and_a_terminal_says_what_it_leaves_out(
 ) -> None:
     STUDY.print()
     assert "folds" in capsys.readouterr().out
-    monkeypatch.setattr(console, "width", lambda: 70)
+    monkeypatch.setattr(console, "width", lambda: 75)
     STUDY.print()
     assert "Left out here: folds; --wide" in capsys.readouterr().out
     STUDY.print(wide=True)
