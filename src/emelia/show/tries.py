@@ -22,7 +22,7 @@ def _is_cut(cell: Cell) -> bool:
         return False
     epochs = int(cell.settings.get("train", {}).get("epochs", own.train.epochs))
     copies = int(cell.settings.get("augment", {}).get("copies", own.augment.copies))
-    # More than `--quick` leaves is a choice of its own, such as of earlier versions of a recipe.
+    # Other numbers are a choice of their own, such as of earlier versions of a recipe.
     return (epochs < own.train.epochs and epochs <= QUICK_EPOCHS) or (
-        copies < own.augment.copies and copies <= QUICK_COPIES
+        copies == QUICK_COPIES < own.augment.copies
     )
