@@ -41,8 +41,8 @@ from emelia.learn.training.pooled_features import pooled_by
 from emelia.learn.training.runs import load_run
 from emelia.metrics import accuracy, uar
 from emelia.show.tables import write_block
-from emelia.table import Table
 from emelia.source_offset import Space, estimate
+from emelia.table import Table
 
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 FOUR = tuple(EMOTIONS.index(name) for name in ("anger", "happiness", "neutral", "sadness"))

@@ -31,6 +31,7 @@ LAYERS = (
     "packages",
     "processes",
     "console",
+    "layout",
     "table",
     "emotions",
     "source_offset",
@@ -53,12 +54,13 @@ ORDER = {
     "corpora": "sources records seen paths scan known reading splits fetching",
     "corpora.known": "english europe asia_africa demo_voices demo_synthesis demo",
     "learn": "model data training export study",
-    "show": "style describe speakers tables page report evaluation explore process answer card",
+    "show": "style describe speakers tries tables page report evaluation explore process answer"
+    " card",
     "use": "inputs labels onnxfile answer model bundled waveforms batching microphone"
-    " timeline pooling clips recognizer formats scoring server",
+    " timeline moments pooling clips recognizer formats scoring server",
     "api": "answer_tables trained evaluation spectrograms training finetuning export pages",
-    "cli": "options reading_rules extras next_steps common evaluation_output training_run"
-    " model_output progress answers listening timeline commands",
+    "cli": "options command reading_rules extras next_steps common evaluation_output training_run"
+    " model_output progress cost answers listening timeline commands",
 }
 HEAVY = (
     "audiomentations",

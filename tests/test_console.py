@@ -16,10 +16,15 @@ from emelia import console
 Captured = pytest.CaptureFixture[str]
 
 
-def on_a_terminal(code: str) -> tuple[str, str]:
+def on_a_terminal(code: str, columns: int = 120) -> tuple[str, str]:
     """Run code with standard error on a terminal and standard output in a pipe; return both."""
     terminal, end = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "PYTHONIOENCODING": "utf-8"}
+    environment = {
+        **os.environ,
+        "TERM": "xterm",
+        "COLUMNS": str(columns),
+        "PYTHONIOENCODING": "utf-8",
+    }
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_INTERACTIVE"):
         environment.pop(name, None)
     run = subprocess.Popen(
@@ -58,7 +63,7 @@ def test_text_is_printed_as_it_is(capsys: Captured, text: str) -> None:
     console.say(text)
     console.warn(text)
     console.fail(text)
-    console.table(text, [text], [[text]], note=text)
+    console.titled(text, [text, text], [text])
     out, err = capsys.readouterr()
     assert out.splitlines()[0] == text
     assert err == f"warning: {text}\nemelia: {text}\n"
@@ -74,40 +79,35 @@ def test_file_names_cannot_steer_the_terminal_or_break_the_output(capsys: Captur
     name = os.fsdecode(b"\x1b[2Jn\xe9.wav")  # an escape sequence, and a byte that is no UTF-8
     for tell in (console.say, console.warn, console.fail):
         tell(name)
-    console.table("files", ["file"], [[name]])
+    console.titled("files", [name])
     out, err = capsys.readouterr()
     assert "\x1b" not in out + err
     assert out.count("?[2Jn?.wav") == 2 and err.count("?[2Jn?.wav") == 2
 
 
 def test_output_that_knows_no_greek_still_works() -> None:
-    code = "from emelia.console import *\nsay('θ ± 1'); table('θ', ['θ'], [['±']]); warn('θ')"
+    code = "from emelia.console import *\nsay('θ ± 1'); titled('θ', ['±', rule()]); warn('θ')"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, env=environment, check=True, timeout=60
     )
-    assert run.stdout.startswith(b"? ? 1\n") and run.stderr == b"warning: ?\n"
+    assert run.stdout == b"? ? 1\n?\n?\n-\n\n" and run.stderr == b"warning: ?\n"
 
 
-def test_a_table_aligns_names_left_and_figures_right(capsys: Captured) -> None:
-    console.table(
-        "Results",
-        ["recipe", "UAR"],
-        [["variable-3", "54.3"], ["emelia", "7.25"], ["x", "100.0"]],
-        note="by speaker",
-    )
-    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines() if line.strip()]
-    assert lines[0] == "Results" and lines[-1] == "by speaker"
-    rows = [line for line in lines if re.search(r"\d", line)]
-    assert {len(row) for row in rows} == {len(rows[0])}
-    assert all(re.match(r"  (variable-3|emelia|x) ", row) for row in rows)
-
-
-def test_a_wide_table_in_a_pipe_is_not_cut(capsys: Captured) -> None:
-    row = [f"column-{n}-{'x' * 20}" for n in range(12)]
-    console.table("wide", row, [row])
-    out = capsys.readouterr().out
-    assert all(out.count(cell) == 2 for cell in row)
+@pytest.mark.parametrize("columns", [80, 100, 140])
+def test_long_lines_are_wrapped_at_blanks_on_a_terminal(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    path = "/runs/" + "x" * 150
+    text = "  " + "word " * 60 + path
+    monkeypatch.setattr(console, "width", lambda: columns)
+    console.say(text)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines if path not in line) <= columns
+    assert all(line.startswith("  ") for line in lines) and lines[-1].strip() == path
+    assert " ".join(text.split()) == " ".join(" ".join(lines).split())
+    console.write(text)
+    assert capsys.readouterr().out == text + "\n"
 
 
 def test_progress_in_a_log_is_a_line_each_tenth_at_most(capsys: Captured) -> None:
@@ -188,3 +188,22 @@ def test_bars_are_left_out_on_a_terminal_that_cannot_draw() -> None:
         """
     )
     assert "\x1b" not in drawn and "a: 1/2" in drawn
+
+
+def test_bars_keep_count_and_time_left_at_80_columns_whatever_the_name() -> None:
+    _, drawn = on_a_terminal(
+        """
+        import time
+        name = "artificial-variable-4-without-spec-augment fold 12 seed 3"
+        with Progress() as progress:
+            progress.start(name, 1200)
+            time.sleep(0.1)
+            progress.step(name, 600, "loss 1.6123, validation UAR 45.2 %, learning rate 0.0005")
+            time.sleep(0.3)
+        """,
+        columns=80,
+    )
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn)
+    lines = [line for line in re.split(r"[\r\n]+", plain) if "600/1200" in line]
+    assert lines and all(len(line.rstrip()) <= 80 for line in lines)
+    assert re.search(r"artificial.*….*seed 3 +━.* 600/1200 0:00 left loss", lines[-1])

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from emelia import console
+from emelia import console, layout
 from emelia.errors import MissingExtraError
 from emelia.text import csv_text
+
+_NO_EDGE = 100_000  # characters
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Table:
         rows: as many texts each as there are columns.
         note: below the table.
         best: place of the row to set off in HTML.
+        spare: columns a narrow terminal may do without, the first to go first.
     """
 
     title: str
@@ -30,10 +33,38 @@ class Table:
     rows: Sequence[Sequence[str]]
     note: str = ""
     best: int | None = None
+    spare: Sequence[str] = ()
 
-    def print(self) -> None:
-        """Print it on standard output, drawn by rich."""
-        console.table(self.title, self.columns, self.rows, self.note)
+    def print(self, wide: bool = False) -> None:
+        """Print it on standard output, laid out for the width of the terminal.
+
+        Args:
+            wide: with all columns side by side, as wide as they are; so it is in a pipe or a
+                file, where there is no edge.
+        """
+        width = _NO_EDGE if wide else console.width() or _NO_EDGE
+        lines, left_out = self.lines(width)
+        notes = [self.note] if self.note else []
+        if left_out:
+            notes.append(f"Left out here: {', '.join(left_out)}; --wide shows all columns.")
+        console.titled(self.title, lines, notes)
+
+    def lines(self, width: int) -> tuple[list[str], list[str]]:
+        """The lines of columns and rows for a width, and the columns left out of them."""
+        kept = list(range(len(self.columns)))
+        left_out: list[str] = []
+        for name in self.spare:
+            columns, rows = self._only(kept)
+            if layout.fits(columns, rows, width):
+                break
+            if name in self.columns:
+                kept.remove(list(self.columns).index(name))
+                left_out.append(name)
+        return layout.lines(*self._only(kept), width, console.rule()), left_out
+
+    def _only(self, places: Sequence[int]) -> tuple[list[str], list[list[str]]]:
+        rows = [[" ".join(row[place].splitlines()) for place in places] for row in self.rows]
+        return [self.columns[place] for place in places], rows
 
     def markdown(self, figures: bool = True) -> str:
         """The table as Markdown, with its title above and its note below.

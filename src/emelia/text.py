@@ -26,7 +26,18 @@ class HasEnds(Protocol):
 
 def percent(share: float, decimals: int = 1) -> str:
     """0.5607 -> "56.1"."""
-    return f"{100 * share:.{decimals}f}"
+    return f"{_rounded(100 * share, decimals):.{decimals}f}"
+
+
+def points(difference: float, decimals: int = 1) -> str:
+    """A difference in points with its sign, none where it is rounded to nothing: "+1.2", "0.0"."""
+    rounded = _rounded(difference, decimals)
+    return f"{rounded:{'+' if rounded else ''}.{decimals}f}"
+
+
+def _rounded(value: float, decimals: int) -> float:
+    """Rounded, and 0 added, so that no "-0.0" appears."""
+    return round(value, decimals) + 0.0
 
 
 def between(low: float, high: float) -> str:
@@ -50,8 +61,7 @@ def with_ends(value: float, low: float, high: float, decimals: int = 1, sign: st
     Args:
         sign: of the format: "+" writes one always, "" only below zero.
     """
-    # Rounded first and 0 added, so that no "-0.0" appears.
-    told = [f"{round(one, decimals) + 0.0:{sign}.{decimals}f}" for one in (value, low, high)]
+    told = [f"{_rounded(one, decimals):{sign}.{decimals}f}" for one in (value, low, high)]
     return "{} ({} to {})".format(*told)
 
 
@@ -65,6 +75,14 @@ def duration(seconds: float) -> str:
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def about(seconds: float) -> str:
+    """A time in one unit, for what is only known roughly: "40 s", "25 min", "14 h", "3 days"."""
+    for unit, size, next_size in (("s", 1, 90), ("min", 60, 5400), ("h", 3600, 172_800)):
+        if seconds < next_size:
+            return f"{max(1, round(seconds / size))} {unit}"
+    return f"{round(seconds / 86_400)} days"
 
 
 def clock(seconds: float) -> str:

@@ -106,7 +106,7 @@ def test_the_help_of_a_command_has_examples(command: str) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_lines_of_a_help_end_where_the_terminal_does(command: str) -> None:
     answer = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "70"})
-    prose = [line.strip() for line in answer.output.partition("╭")[0].splitlines()]
+    prose = [line.strip() for line in answer.output.partition("Example")[0].splitlines()]
     for line, after in pairwise(prose):
         if line and after:
             assert len(f" {line} {after.split()[0]} ") > 70, (line, after)
@@ -136,6 +136,19 @@ def test_known_corpora_are_listed_with_their_home(run: Run) -> None:
     answer = run("corpora")
     assert answer.code == 0
     assert all(spec.name in answer.out and spec.homepage in answer.out for spec in CORPORA.values())
+
+
+@pytest.mark.parametrize("columns", [80, 100, 140])
+@pytest.mark.parametrize("words", [("recipes",), ("recipes", "--settings"), ("corpora",)])
+def test_lists_fit_the_terminal(
+    run: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], columns: int
+) -> None:
+    whole = run(*words).out  # in a pipe
+    monkeypatch.setattr("emelia.console.width", lambda: columns)
+    fitted = run(*words).out
+    assert max(map(len, fitted.splitlines())) <= columns
+    names = {line.split()[0] for line in whole.splitlines()[3:20] if line.strip()}
+    assert all(name in fitted.split() for name in names)
 
 
 def test_a_corpus_is_looked_at(run: Run, corpus: Path) -> None:
@@ -197,7 +210,7 @@ def test_a_report_is_written_again_and_into_a_page(run: Run, corpus: Path, tmp_p
 
 
 def test_a_report_of_nothing_says_so(run: Run, tmp_path: Path) -> None:
-    run("report", tmp_path).refuses(2, "results.jsonl: no such results", "emelia study")
+    run("report", tmp_path).refuses(1, "results.jsonl: no such results", "emelia study")
     (tmp_path / "results.jsonl").touch()
     run("report", tmp_path).refuses(1, "no finished cells", "emelia study")
     run("report", tmp_path, "--into", tmp_path / "a.md").refuses(1, "no finished cells")

@@ -139,7 +139,7 @@ def test_a_microphone_is_chosen_by_number_or_name(
 def test_a_choice_that_is_none_is_refused(
     sounddevice: SimpleNamespace, wanted: str, words: str
 ) -> None:
-    with pytest.raises(ConfigError, match=f"--device {wanted}: {words} microphone"):
+    with pytest.raises(ConfigError, match=f"--microphone {wanted}: {words} microphone"):
         find_device(wanted)
 
 
@@ -281,7 +281,7 @@ def test_microphones_are_listed(run: Run, sounddevice: SimpleNamespace) -> None:
     [
         (["--file", "gone.wav"], 1, "gone.wav: no such file."),
         (["--fast"], 2, "a microphone cannot be hurried"),
-        (["--device", "nothing"], 2, "--device nothing: is no microphone"),
+        (["--device", "nothing"], 2, "--microphone nothing: is no microphone"),
         (["--window", "99"], 2, "window: 99 s; expected 0.5 to 30 s."),
     ],
 )

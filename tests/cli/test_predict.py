@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import pytest
 import soundfile
 from conftest import RATE, ROOT, voice
 from toy_model import CARD, LABELS, expected, write_toy
+from vowels import vowels
 
 from emelia import console
 from emelia.cli import _CtrlC, main
@@ -311,7 +313,25 @@ def test_a_long_recording_is_followed_over_time(
     )
     assert len(found["segments"]) >= 2
     table = subprocess.run([*ask, "--hop", "0.5"], capture_output=True, check=True, text=True)
-    assert "talk.wav" in table.stdout and "from" in table.stdout
+    assert "talk.wav" in table.stdout and "of speech" in table.stdout
+
+
+@pytest.mark.parametrize("columns", [80, 100, 140])
+def test_a_timeline_begins_with_a_summary_and_lists_segments_when_asked(
+    run: Run, toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setattr("emelia.console.width", lambda: columns)
+    talk = tmp_path / "talk.wav"
+    sound = np.concatenate([vowels(4.0), np.zeros(3 * RATE), 0.1 * vowels(2.0, 150.0)])
+    soundfile.write(talk, sound, RATE)
+    ask = ("predict", talk, "--timeline", "--model", toy)
+    brief, full = run(*ask).out, run(*ask, "--segments").out
+    found = [line.split(" % ")[0].split()[-1] for line in brief.splitlines() if " % " in line]
+    assert 99 <= sum(map(int, found)) <= 101
+    assert "longest" in brief and "from" not in brief and full.startswith(brief.rstrip())
+    assert re.search(r"from +to +lasts +emotion", full)
+    assert max(len(line) for line in full.splitlines() if str(talk) not in line) <= columns
+    run("predict", talk, "--segments").refuses(2, "--segments is for timelines")
 
 
 def test_options_of_timelines_and_of_answers_do_not_mix(run: Run, toy: Path, folder: Path) -> None:
@@ -535,6 +555,37 @@ def test_the_models_that_come_with_emelia_are_listed(run: Run) -> None:
     assert (answer.code, answer.err) == (0, "")
     assert "aesdd" in answer.out and "anger, disgust, fear, happiness, sadness" in answer.out
     assert "MB" in answer.out and "licence" in answer.out
+
+
+@pytest.mark.parametrize("columns", [80, 100, 140])
+def test_the_list_of_models_leads_with_what_counts_for_own_recordings(
+    run: Run, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    from emelia.use.bundled import shipped
+    from emelia.use.model import read_card
+
+    monkeypatch.setattr("emelia.console.width", lambda: columns)
+    cards = {name: read_card(path) for name, path in shipped().items()}
+    told = run("models").out
+    assert max(map(len, told.splitlines())) <= columns
+    table = told[: told.index("Corpora never heard: each")]
+    order = [line.split()[0] for line in table.splitlines() if line.split()[:1] and
+             line.split()[0] in cards]  # fmt: skip
+    known = {name: card.expected["uar"][0] for name, card in cards.items() if card.expected}
+    assert order[: len(known)] == sorted(known, key=lambda name: -known[name])
+    for name, share in known.items():
+        assert re.search(rf"^{name} +{100 * share:.1f}\b", table, re.MULTILINE)
+        assert f"{cards[name].expected['clips']:,} / {cards[name].expected['speakers']}" in table
+        assert f"expect about {100 * share:.1f} (" in " ".join(run("models", name).out.split())
+    for name in cards.keys() - known:
+        assert "own recordings: not measured" in " ".join(run("models", name).out.split())
+
+
+def test_a_card_may_have_figures_of_unseen_corpora_of_their_own() -> None:
+    told = {"uar": [0.5, 0.4, 0.6], "clips": 10, "speakers": 2}
+    card = replace(CARD, metrics={"validation": {"uar": [0.9, 0.9, 0.9]}, "unseen": told})
+    assert card.expected == told and card.title_of("unseen") == "corpora never heard"
+    assert replace(CARD, metrics={"validation": told}).expected == {}
 
 
 def test_the_card_of_a_model_is_shown(run: Run, toy: Path) -> None:

@@ -16,13 +16,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
 from emelia import __version__, console
+from emelia.cli.command import Command, help_text, with_quiet, without_values
 from emelia.cli.extras import Learning
 from emelia.cli.reading_rules import with_reading_rules
 from emelia.errors import EmeliaError
@@ -57,6 +59,14 @@ _PANELS = {
 }
 _HOMES = {name: (home, panel) for panel, names in _PANELS.items() for name, home in names.items()}
 _LEARNING = {"study", "train", "finetune", "tune", "export", "weights"}  # need torch
+# Names that options once had.
+_FORMER = {
+    "predict": {"--threads": "--jobs"},
+    "listen": {"--device": "--microphone", "--list-devices": "--list-microphones"},
+    "study": {"--recipe": "--recipes"},
+    "train": {"--recipes": "--recipe"},
+    "tune": {"--recipes": "--recipe", "--seeds": "--test-seeds"},
+}
 _RESUMABLE = {"study", "tune", "score", "corpora", "explore", "process"}
 
 
@@ -76,6 +86,9 @@ class _Commands(TyperGroup):
             self.commands[cmd_name] = _command(cmd_name)
         return self.commands.get(cmd_name)
 
+    def get_params(self, ctx: Any) -> Any:
+        return without_values(super().get_params(ctx))
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
@@ -92,15 +105,13 @@ def _command(name: str) -> Any:
         add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
     )
     function = getattr(import_module(f"emelia.cli.commands.{home}"), name)
-    kind = Learning if name in _LEARNING else TyperCommand
-    text = _flowing(function.__doc__ or "")
-    single.command(name, cls=kind, help=text, rich_help_panel=panel)(with_reading_rules(function))
-    return typer.main.get_command(single)
-
-
-def _flowing(text: str) -> str:
-    """A docstring with each paragraph on one line, so that the terminal wraps it."""
-    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+    kind = Learning if name in _LEARNING else Command
+    text = help_text(function.__doc__ or "")
+    asked = with_quiet(with_reading_rules(function))
+    single.command(name, cls=kind, help=text, rich_help_panel=panel)(asked)
+    command: Any = typer.main.get_command(single)
+    command.former = _FORMER.get(name, {})
+    return command
 
 
 app = typer.Typer(
@@ -110,8 +121,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Start here: [bold]emelia predict clip.wav[/bold] tells the emotion of a recording; "
-    "[bold]emelia study --quick[/bold] trains on an embedded corpus and writes a report.",
+    epilog="Start here:\n"
+    "  [bold]emelia predict clip.wav[/bold]   tells the emotion of a recording\n"
+    "  [bold]emelia study --quick[/bold]      trains on an embedded corpus, writes a report",
 )
 
 
@@ -126,6 +138,7 @@ def _common(
     version: bool = typer.Option(
         False,
         "--version",
+        "-V",
         callback=_show_version,
         is_eager=True,
         help="Show the version and leave.",
@@ -142,7 +155,7 @@ def main() -> int:
     disable_telemetry()
     try:
         with _one_ctrl_c():
-            app()
+            copy_context().run(app)  # what one command sets, such as --quiet, ends with it
     except EmeliaError as error:
         console.fail(str(error))
         return error.exit_code

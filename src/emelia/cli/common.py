@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -165,8 +164,3 @@ def _how_many(speakers: Sequence[str]) -> str:
 def settings(changes: list[str] | None, epochs: int | None) -> list[str]:
     """All changes to recipes as `key=value` strings."""
     return [*(changes or []), *([f"train.epochs={epochs}"] if epochs else [])]
-
-
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from typer.core import TyperCommand
-
+from emelia.cli.command import Command
 from emelia.packages import require_training
 
 
-class Learning(TyperCommand):
+class Learning(Command):
     """A command that needs the extra `train`."""
 
     def invoke(self, ctx: Any) -> Any:

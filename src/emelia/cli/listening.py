@@ -90,7 +90,7 @@ class JsonLines(Listener):
         self._say({"type": "end", "seconds": round(seconds, 3), "spoken": spoken})
 
     def _say(self, value: dict[str, Any]) -> None:
-        console.say(json.dumps(value, ensure_ascii=False, allow_nan=False))
+        console.write(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
 class Screen(Listener):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, cast
@@ -11,13 +12,17 @@ import typer
 from emelia.audio.channels import CHANNELS, Channel
 
 ModelOption = Annotated[
-    str, typer.Option(help="A model that comes with emelia, see `emelia models`, or a file.")
+    str,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="A model that comes with emelia, see `emelia models`, or a file.",
+    ),
 ]
 OnlyOption = Annotated[
     str | None,
     typer.Option(
         metavar="A,B,...",
-        help="Only these emotions. \\[default: all of the model]",
+        help="Only these emotions. \\[default: all]",
         show_default=False,
     ),
 ]
@@ -49,11 +54,32 @@ TurnsOption = Annotated[
     ),
 ]
 
+WindowOption = Annotated[
+    float | None,
+    typer.Option(metavar="SECONDS", help="Length of a window. \\[default: 3]", show_default=False),
+]
+HopOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS", help="From one window to the next. \\[default: 1]", show_default=False
+    ),
+]
+JobsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Work on so many at the same time, a core each. \\[default: all cores]",
+        show_default=False,
+    ),
+]
+WideOption = Annotated[bool, typer.Option("--wide", help="Tables with all columns, however wide.")]
+
 # Of commands that learn
 
 CorpusArgument = Annotated[
     str,
     typer.Argument(
+        metavar="CORPUS",
         help="A folder, a CSV manifest, NAME:FOLDER to force a reader, or [bold]demo[/bold], "
         "the embedded corpus; several joined by [bold]+[/bold].",
         show_default=False,
@@ -64,7 +90,7 @@ EmotionsOption = Annotated[
     typer.Option(
         "--emotions",
         metavar="A,B,...",
-        help="Only these classes. \\[default: all]",
+        help="Only these emotions. \\[default: all]",
         show_default=False,
     ),
 ]
@@ -135,16 +161,39 @@ TrackOption = Annotated[
         show_default=False,
     ),
 ]
-FoldOption = Annotated[str, typer.Option(help="Which fold of the split. \\[default: its first]")]
+FoldOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="Which fold of the split. \\[default: the first]", show_default=False
+    ),
+]
+RecipeOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|FILE", help="A recipe's name, or a TOML file; see `emelia recipes`."
+    ),
+]
+# `emelia train RECIPE CORPUS` was the order of old.
+FormerOrder = Annotated[str, typer.Argument(metavar="", hidden=True)]
+SplitOption = Annotated[
+    str,
+    typer.Option(
+        metavar="SPLIT",
+        help="How to divide the corpus; `emelia study --help` names the ways. "
+        "\\[default: speakers apart, five folds]",
+        show_default=False,
+    ),
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of all random draws.")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Resume an interrupted training.")]
 PrecisionOption = Annotated[
-    str, typer.Option(help="Floating-point precision of training: 32-true or bf16-mixed.")
+    str,
+    typer.Option(metavar="32-true|bf16-mixed", help="Floating-point precision of training."),
 ]
 ThreadsOption = Annotated[
     int, typer.Option(min=1, help="Cores for one training; figures may differ in the last digits.")
 ]
-DeviceOption = Annotated[str, typer.Option(help="Device to train on: cpu, cuda, mps or auto.")]
+DeviceOption = Annotated[str, typer.Option(metavar="cpu|cuda|mps|auto", help="Device to train on.")]
 
 
 def channel_word(choice: Channels) -> Channel:
@@ -155,3 +204,8 @@ def channel_word(choice: Channels) -> Channel:
 def split_names(text: str) -> list[str]:
     """Names separated by commas."""
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

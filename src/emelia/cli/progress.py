@@ -14,16 +14,21 @@ class Bars:
     """Progress of a study: a bar for each training under way."""
 
     def __init__(
-        self, progress: console.Progress, cells: int, tracker: Tracker | None = None
+        self,
+        progress: console.Progress,
+        cells: int,
+        tracker: Tracker | None = None,
+        expected: float = 0.0,
     ) -> None:
         self.progress, self.tracker, self.cells = progress, tracker, cells
+        self.expected = expected  # seconds of all, as measured before
         self.before = 0  # of them, finished by an earlier start
         self.running: set[str] = set()
         self.ended: set[str] = set()
 
     def begin(self, reused: int) -> None:
         self.before = reused
-        self.progress.start("trainings", self.cells, reused)
+        self.progress.start("trainings", self.cells, reused, self.expected)
 
     def tell(self, name: str, done: int, total: int, facts: str) -> None:
         if name in self.ended:  # news that another process sent late

@@ -10,13 +10,15 @@ from emelia import console
 from emelia.audio.channels import Channel
 from emelia.errors import AudioError, ConfigError, MissingExtraError
 from emelia.table import Table
-from emelia.text import clock, counted, duration
+from emelia.text import clock, counted, duration, percent
 from emelia.use.formats import FORMATS
+from emelia.use.timeline.passages import shares
 
 if TYPE_CHECKING:
     from emelia.use.recognizer import Recognizer
     from emelia.use.timeline.timeline import Timeline
 
+_BAR = 20  # characters of the whole speech
 _LONG = 600.0  # s of a recording from where progress is shown
 
 
@@ -30,6 +32,7 @@ def run_timeline(
     out: Path | None = None,
     picture: Path | None = None,
     channel: Channel = "mix",
+    segments: bool = False,
 ) -> int:
     """Follow recordings over time; print what is found, or write it.
 
@@ -42,6 +45,7 @@ def run_timeline(
         out: a file, or a folder for a file a recording; printed where there is none.
         picture: a .png, .svg or .pdf of the one recording.
         channel: see `Recognizer.timeline`.
+        segments: print every segment below the summary, too.
 
     Returns:
         How many recordings could not be used; each has been told of.
@@ -50,7 +54,7 @@ def run_timeline(
         ConfigError: options that do not fit each other.
     """
     _check(names, format_, out, picture)
-    output = _Output(format_, out, names, recognizer.emotions)
+    output = _Output(format_, out, names, recognizer.emotions, segments)
     failures = 0
     try:
         for name in names:
@@ -75,8 +79,10 @@ class _Output:
     """Where timelines go: to the screen, to a file each, or all to one file."""
 
     def __init__(
-        self, name: str, out: Path | None, names: Sequence[str], emotions: Sequence[str]
-    ) -> None:
+        self, name: str, out: Path | None, names: Sequence[str], emotions: Sequence[str],
+        segments: bool,
+    ) -> None:  # fmt: skip
+        self._segments = segments
         self._kind = FORMATS.get(name)
         self._header = self._kind.header(emotions) if self._kind else ""
         self._out, self._folder = out, out is not None and _is_folder(out, names)
@@ -86,7 +92,9 @@ class _Output:
     def add(self, timeline: Timeline) -> None:
         """Print or write a timeline, or keep it for `finish`."""
         if self._kind is None:
-            _print_table(timeline)
+            _print_shares(timeline)
+            if self._segments and timeline.segments:
+                _print_segments(timeline)
             return
         text = self._kind.write(timeline)
         if self._out is not None and self._folder:
@@ -95,7 +103,7 @@ class _Output:
             return
         if self._out is None:
             text = text if self._parts else self._header + text
-            console.say(text.removesuffix("\n"))
+            console.write(text.removesuffix("\n"))
             text = ""
         self._parts.append(text)
 
@@ -174,16 +182,27 @@ def _summary(timeline: Timeline) -> str:
     return f"{lasts}, {duration(timeline.speech)} of speech in {many}"
 
 
-def _print_table(timeline: Timeline) -> None:
+def _print_shares(timeline: Timeline) -> None:
+    """Print how much of the speech each answer takes, and where it lasts longest."""
+    title = f"{timeline.path}: {_summary(timeline)}"
+    if not timeline.segments:
+        console.say(f"{title}.")
+        return
+    rows = [
+        [one.answer, f"{percent(one.share, 0)} %", console.bar(one.share, _BAR),
+         duration(one.seconds), f"{clock(one.longest.start)} to {clock(one.longest.end)}"]
+        for one in shares(timeline.segments)
+    ]  # fmt: skip
+    note = "--segments shows each segment, --format writes them."
+    Table(title, ["answer", "of speech", "", "in all", "longest"], rows, note).print()
+
+
+def _print_segments(timeline: Timeline) -> None:
     rows = [
         [clock(s.start), clock(s.end), f"{s.end - s.start:.1f} s", s.in_words()]
         for s in timeline.segments
     ]
-    title = f"{timeline.path}: {_summary(timeline)}"
-    if rows:
-        Table(title, ["from", "to", "lasts", "emotion"], rows).print()
-    else:
-        console.say(f"{title}.")
+    Table("", ["from", "to", "lasts", "emotion"], rows).print()
 
 
 def _write(path: Path, text: str) -> None:

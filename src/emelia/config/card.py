@@ -28,6 +28,7 @@ from emelia.errors import ConfigError, ModelError
 SCHEMA = 1
 KEY = "emelia"  # of the metadata
 INPUTS = ("wave", "samples")
+UNSEEN = "unseen"  # the part of `metrics` on corpora that training has not seen, if measured
 OUTPUTS = ("probabilities", "logmel", "saliency", "frames")
 OFFSET, COORDINATES = "offset", "coordinates"  # of models that can be adapted to a source
 _MOST_LABELS = 100
@@ -74,6 +75,20 @@ class Card:
             return True
         train = {} if self.unchanged else self.settings.get("train")
         return isinstance(train, Mapping) and train.get("selection_groups") == "corpora"
+
+    @property
+    def expected(self) -> Mapping[str, Any]:
+        """Figures on corpora never heard in training, as one's own recordings are; or nothing."""
+        found = self.metrics.get(UNSEEN) or (
+            self.metrics.get("validation") if self.for_strangers else None
+        )
+        return found if isinstance(found, Mapping) else {}
+
+    def title_of(self, part: str) -> str:
+        """What the clips of a part of `metrics` are to the model."""
+        if self.metrics.get(part) and self.metrics[part] is self.expected:
+            return "corpora never heard"
+        return "new speakers of its corpora" if part == "test" else part
 
     def to_json(self) -> str:
         """Write the card as `read` takes it."""

@@ -15,11 +15,13 @@ from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS, audit_lines
 from emelia.errors import StorageError
 from emelia.results import Cell, Row, Study
 from emelia.show.speakers import known_speakers, nameless
+from emelia.show.tries import TRY, is_try
 from emelia.storage import write_atomically
 from emelia.table import Table
 from emelia.text import by_length, p_value, percent, with_interval
 
 SIGNIFICANT = 0.05
+_SPARE = ("folds", "seeds", "s a cell", "parameters", "sd over seeds", "published %", "macro F1 %")
 DEMO = (
     "All figures here are of synthetic speech. They show that the machinery works and say "
     "nothing about people."
@@ -38,7 +40,7 @@ def main(study: Study) -> Table:
     lines = tuple(_main_line(row, published, peeks) for row in study.rows)
     best = study.rows.index(study.best) if study.best else None
     name = titled(study.sample, f"{study.sample.corpus}, {study.sample.split}")
-    return Table(name, columns, lines, _main_note(study, published, peeks), best)
+    return Table(name, columns, lines, _main_note(study, published, peeks), best, _SPARE)
 
 
 def speakers(study: Study) -> Table:
@@ -167,6 +169,8 @@ def _main_note(study: Study, published: bool, peeks: bool) -> str:
         notes.append("Incomplete recipes are shown for what is there and compared with nothing.")
     if nameless(study):
         notes.append(UNKNOWN_SPEAKERS)
+    if is_try(study):
+        notes.append(TRY)
     if study.sample.demo:
         notes.append(DEMO)
     return " ".join(filter(None, notes))

@@ -73,7 +73,8 @@ class Prediction(Answer):
         speech: seconds of speech in it, as a timeline counts them.
         logmel: (M, F) M mel bands of F frames, as the network saw them; the lowest value where
             it was given nothing; (M, 0) where there is no speech.
-        saliency: (F,) how far each frame speaks for the emotion (above 0) or against it.
+        saliency: (F,) how far each frame speaks for the emotion (above 0) or against it, more
+            than a frame of speech does on average, in logits; 0 where nobody speaks.
         hop: seconds from one frame to the next.
         warnings: what was amiss with the recording, one sentence each.
     """

@@ -68,14 +68,14 @@ def find_device(wanted: str | None) -> Device:
     """
     found = devices()
     if not found:
-        raise AudioError(f"no microphone found. Connect one, or see --list-devices. {_INSTEAD}")
+        raise AudioError(f"no microphone found. Connect one, or see --list-microphones. {_INSTEAD}")
     if wanted is None:
         return next((device for device in found if device.usual), found[0])
     exact = [d for d in found if wanted in (str(d.number), d.name)]
     meant = exact or [d for d in found if wanted.casefold() in d.name.casefold()]
     if len(meant) != 1:
         what = "is no microphone" if not meant else f"is {len(meant)} microphones"
-        raise ConfigError(f"--device {wanted}: {what}. See --list-devices; take a number.")
+        raise ConfigError(f"--microphone {wanted}: {what}. See --list-microphones; take a number.")
     return meant[0]
 
 
@@ -146,7 +146,7 @@ class Microphone:
     def _trouble(self, error: Exception) -> AudioError:
         return AudioError(
             f"{self._name}: cannot be opened ({error}). Close what else uses it, allow the "
-            f"terminal to use the microphone, or choose another with --device. {_INSTEAD}"
+            f"terminal to use the microphone, or choose another with --microphone. {_INSTEAD}"
         )
 
 

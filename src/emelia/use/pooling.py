@@ -21,6 +21,7 @@ from emelia.audio.limits import Wave
 from emelia.audio.speech.runs import Run, joined, speech_runs
 from emelia.config import SAMPLE_RATE
 from emelia.use.model import NetworkOutput
+from emelia.use.moments import against_average, speaking
 
 WINDOW = (
     4 * SAMPLE_RATE
@@ -76,7 +77,8 @@ def pool(heard: Sequence[NetworkOutput], speech: Speech) -> NetworkOutput:
     Returns:
         Probabilities (C,): the mean of the logarithms, scaled to add up to 1. The spectrogram
         (M, F) of the recording, the mean where windows overlap and its lowest value where
-        nothing was heard. Saliency (C, F): what a frame adds to the mean, 0 where nothing was.
+        nothing was heard. Saliency (C, F): what a frame adds to the mean, against the average
+        frame of speech; 0 where nobody speaks.
     """
     # A mean of logarithms: one window that rules an emotion out counts against it.
     logs = np.mean([np.log(h.probabilities.astype(np.float64) + _TINY) for h in heard], axis=0)
@@ -86,10 +88,12 @@ def pool(heard: Sequence[NetworkOutput], speech: Speech) -> NetworkOutput:
     saliency, _ = _added([h.saliency for h in heard], speech)
     logmel /= np.maximum(counts, 1)
     lowest = logmel[:, counts > 0].min()
+    saliency /= np.float32(len(heard))
+    spoken = speaking(speech.sound, speech.hop, saliency.shape[1])
     return NetworkOutput(
         shares,
         _placed(logmel, speech, lowest),
-        _placed(saliency / np.float32(len(heard)), speech, 0),
+        _placed(against_average(saliency, spoken), speech, 0),
     )
 
 

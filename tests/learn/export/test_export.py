@@ -336,7 +336,7 @@ def test_a_run_becomes_a_file_and_a_page(emelia: Emelia, traced: Finished) -> No
     assert card.parity["clips"] == 12 and card.parity["largest"] <= 1e-4
     assert not card.parity["made"]
     assert {"torch", "onnx", "onnxruntime"} <= card.versions.keys()
-    assert card.licence.startswith("Research and non-commercial use")
+    assert card.licence.startswith("Not known; name it with --licence.")
     assert Path("out/two.md").read_text(encoding="utf-8") == to_markdown(card)
     wave = voice(150, 1, 5)
     assert recognizer.probabilities([wave])[0].sum() == pytest.approx(1)
@@ -549,8 +549,11 @@ def test_the_licence_of_weights_follows_that_of_the_data() -> None:
     bound = {"name": "nemo", "licence": "CC BY-NC-SA 4.0"}
     doubtful = {"name": "aesdd", "licence": "published for research; a mirror says CC BY 4.0"}
     assert usual_licence((free,)).startswith("The data sets no limits")
-    for corpora in ((free, bound), (doubtful,), ({"name": "mine"},), ()):
+    for corpora in ((free, bound), (doubtful,), ({"name": "mine"}, bound)):
         assert usual_licence(corpora).startswith("Research and non-commercial use")
+    demo = {"name": "demo", "licence": "made on your machine by eSpeak NG (GPL-3.0-or-later)"}
+    for corpora in (({"name": "mine"},), (demo,), (demo, free), ()):
+        assert usual_licence(corpora).startswith("Not known; name it with --licence.")
     assert "nemo (CC BY-NC-SA 4.0)" in usual_licence((free, bound))
 
 

@@ -200,7 +200,8 @@ def test_the_conclusions_say_what_confidence_is_worth() -> None:
     assert worth
     sure, chosen = confidence_section.conclusions(row)
     gain = 100 * (worth.error_before - worth.error)
-    assert f"{'takes away' if gain > 0 else 'adds'} {abs(gain):.1f} of" in sure
+    told = f"takes away {gain:.1f} of" if gain > 0 else f"adds {-gain:.1f} points to"
+    assert told in sure
     assert (
         f"surest half of the answers of variable-3 {100 * worth.curve.accuracy_at(0.5):.1f} %"
         in (chosen)

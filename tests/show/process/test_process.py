@@ -384,3 +384,14 @@ def test_mistakes_are_one_line(run: Any, tmp_path: Path) -> None:
         assert code != 0 and "Traceback" not in err
         failures = [line for line in err.splitlines() if line.startswith("emelia: ")]
         assert len(failures) == 1 and told in failures[0]
+
+
+def test_what_is_said_of_the_models_that_ship_is_so() -> None:
+    from emelia.show.process.tables import CHAIN
+    from emelia.use.bundled import shipped
+    from emelia.use.model import read_card
+
+    assert "take the offset away" in CHAIN and "neither reduce noise nor trim" in CHAIN
+    for path in shipped().values():
+        audio = read_card(path).audio
+        assert (audio.dc, audio.denoise, audio.trim_db, audio.level) == (True, "none", 0, "peak")

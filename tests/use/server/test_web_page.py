@@ -294,7 +294,13 @@ def test_a_long_recording_is_shown_along_time_and_played_from_any_place(
     answer = saved(page)
     assert answer["seconds"] == pytest.approx(40, abs=0.1)
     assert page.locator("#segments button").count() == len(answer["segments"]) > 0
-    assert "of speech in 40.0" in there.text("#caption")
+    # The whole leads: what most of the speech is, and of each emotion its share of the time.
+    assert there.text("#kicker") == "In this recording"
+    assert there.text("#headline").split()[0] in ("Mostly", "Most")
+    assert "of speech in 40.0" in there.text("#detail")
+    assert there.text("#bars-title").startswith("Share of the speech")
+    parts = re.findall(r"(\d+)\s%", there.text("#detail"))
+    assert sum(map(int, parts)) == pytest.approx(100, abs=3)
     names = page.locator("#segments button").all_inner_texts()
     assert not [name for name in names if re.search(r"(\S+) to \1 ", name)]
 
@@ -306,6 +312,7 @@ def test_a_long_recording_is_shown_along_time_and_played_from_any_place(
     page.wait_for_timeout(500)
     assert page.locator(".playhead").bounding_box()["x"] > before
     assert there.text("#kicker").startswith("At 0:2")
+    assert there.text("#bars-title") == "Probability of each emotion at this moment"
 
     page.get_by_role("button", name="Pause").click()
     page.locator("#segments button").last.click()

@@ -12,7 +12,7 @@ import typer
 from emelia import console
 from emelia.cli.common import open_corpus
 from emelia.cli.next_steps import suggest
-from emelia.cli.options import EmotionsOption, SpeakersOption
+from emelia.cli.options import EmotionsOption, SpeakersOption, WideOption
 from emelia.corpora import CORPORA, Corpus, CorpusSpec
 from emelia.corpora.paths import corpus_folder, download_folder
 from emelia.corpora.splits.scheme import possible_splits
@@ -46,6 +46,7 @@ def corpora(
     accept_licence: Annotated[
         bool, typer.Option("--accept-licence", help="With fetch: agree to their licences.")
     ] = False,
+    wide: WideOption = False,
 ) -> None:
     """List the corpora emelia can read, look at one, or fetch those that are free to download.
 
@@ -66,7 +67,7 @@ def corpora(
         place = Path(words[0])
         suggest(("emelia explore", place), ("emelia study --quick", place))
     else:
-        _list_known()
+        _list_known(wide)
         suggest(("emelia corpora fetch", "NAME"), ("emelia corpora", "FOLDER"))
 
 
@@ -78,7 +79,7 @@ def _lasting_folder() -> Path:
     return folder
 
 
-def _list_known() -> None:
+def _list_known(wide: bool) -> None:
     columns = ["name", "language", "clips", "speakers", "emotions", "licence", "get it"]
     rows = [
         [s.name, s.language, *(str(n or "-") for n in (s.clips, s.speakers)), str(len(s.emotions)),
@@ -89,8 +90,9 @@ def _list_known() -> None:
         f"is here: below {download_folder()}, so the name suffices. "
         "fetch: emelia corpora fetch NAME."
     )
-    Table("Corpora that are recognised by their file names", columns, rows, note).print()
-    console.say("\nTheir homes, and how to get those that are not free to download:")
+    title, spare = "Corpora that are recognised by their file names", ("licence", "emotions")
+    Table(title, columns, rows, note, spare=spare).print(wide)
+    console.say("Their homes, and how to get those that are not free to download:")
     for spec in CORPORA.values():
         console.say(f"  {spec.name}: {spec.homepage if spec.source else spec.obtain}")
 

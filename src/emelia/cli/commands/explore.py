@@ -11,9 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.cli.common import cores, open_corpus
+from emelia.cli.common import open_corpus
 from emelia.cli.next_steps import suggest
-from emelia.cli.options import CorpusArgument, EmotionsOption, SpeakersOption
+from emelia.cli.options import (
+    CorpusArgument,
+    EmotionsOption,
+    JobsOption,
+    SpeakersOption,
+    WideOption,
+    cores,
+)
 
 if TYPE_CHECKING:
     from emelia.corpora import Corpus
@@ -38,7 +45,8 @@ def explore(
         bool,
         typer.Option("--all", help="Also draw the spectrogram of every clip, as PNG files."),
     ] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Recordings at the same time.")] = cores(),
+    jobs: JobsOption = None,
+    wide: WideOption = False,
 ) -> None:
     """Look at a corpus: what is in it, how it sounds, and what is wrong with it.
 
@@ -59,13 +67,13 @@ def explore(
     check_extras()  # before minutes of work depend on them
     ensure_writable(folder)
     with lock(folder):
-        found = _gather(data, jobs)
-        wrong = problems(found, jobs)
+        found = _gather(data, jobs or cores())
+        wrong = problems(found, jobs or cores())
         page = write_exploration(found, wrong, folder, shlex.join(["emelia", *sys.argv[1:]]))
-        _tell(found, wrong)
+        _tell(found, wrong, wide)
         console.say(f"Page: {page}")
         if all_:
-            _draw_all(found, folder / "spectrograms", jobs)
+            _draw_all(found, folder / "spectrograms", jobs or cores())
     suggest(("emelia study --quick", Path(corpus)))
 
 
@@ -79,19 +87,18 @@ def _gather(data: Corpus, jobs: int) -> Exploration:
     return found
 
 
-def _tell(found: Exploration, wrong: list[Problem]) -> None:
+def _tell(found: Exploration, wrong: list[Problem], wide: bool) -> None:
     """Print the table by emotion, the findings, and the most serious problems."""
     from emelia.show.explore import tables
     from emelia.show.explore.findings import findings, headline
 
     main = tables.emotions(found)
-    replace(main, title=found.corpus.name).print()
+    replace(main, title=found.corpus.name).print(wide)
     console.say(headline(found))
     for sentence in findings(found, wrong):
         console.say(f"- {sentence}")
     if wrong:
-        table = tables.found(wrong, _SHOWN)
-        table.print()
+        tables.found(wrong, _SHOWN).print(wide)
 
 
 def _draw_all(found: Exploration, folder: Path, jobs: int) -> None:

@@ -30,8 +30,9 @@ def export(
     run: Annotated[
         Path,
         typer.Argument(
+            metavar="RUN",
             help="A run folder that `emelia train` made, or the folder of a study: its best recipe "
-            "is trained once more on all speakers."
+            "is trained once more on all speakers.",
         ),
     ],
     out: Annotated[

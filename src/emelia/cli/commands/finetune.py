@@ -53,8 +53,10 @@ def finetune(
     split: Annotated[
         str,
         typer.Option(
+            metavar="SPLIT",
             help="How to divide the corpus. \\[default: speakers apart, or at random where fewer "
-            "than three are known]"
+            "than three are known]",
+            show_default=False,
         ),
     ] = "",
     fold: FoldOption = "",

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.cli.options import ModelOption, OnlyOption, ThresholdOption, split_names
+from emelia.cli.options import (
+    HopOption,
+    ModelOption,
+    OnlyOption,
+    ThresholdOption,
+    WindowOption,
+    split_names,
+)
 from emelia.errors import ConfigError
 from emelia.table import Table
 
@@ -33,15 +40,15 @@ def listen(
     model: ModelOption = "default",
     emotions: OnlyOption = None,
     threshold: ThresholdOption = None,
-    device: Annotated[
+    microphone: Annotated[
         str | None,
         typer.Option(
-            metavar="NUMBER|NAME", help="Which microphone; a part of its name will do.",
+            metavar="N|NAME", help="Which microphone; a part of its name will do.",
             show_default=False,
         ),
     ] = None,
-    list_devices: Annotated[
-        bool, typer.Option("--list-devices", help="Show all microphones and leave.")
+    list_microphones: Annotated[
+        bool, typer.Option("--list-microphones", help="Show all microphones and leave.")
     ] = False,
     file: Annotated[
         Path | None,
@@ -52,10 +59,13 @@ def listen(
     ] = False,
     seconds: Annotated[
         float | None,
-        typer.Option(min=0.1, help="Stop then. \\[default: at Ctrl-C]", show_default=False),
+        typer.Option(
+            min=0.1, metavar="SECONDS", help="Stop then. \\[default: at Ctrl-C]",
+            show_default=False,
+        ),
     ] = None,
-    window: Annotated[float, typer.Option(help="Length of a window, in seconds.")] = 3.0,
-    hop: Annotated[float, typer.Option(help="Seconds from one window to the next.")] = 1.0,
+    window: WindowOption = None,
+    hop: HopOption = None,
     format_: Annotated[
         Format, typer.Option("--format", help="json: one event a line, windows and segments.")
     ] = Format.text,
@@ -67,7 +77,7 @@ def listen(
 
     Examples: emelia listen · emelia listen --file clip.wav · emelia listen --format json | jq
     """
-    if list_devices:
+    if list_microphones:
         _show_devices()
         return
     if fast and not file:
@@ -76,18 +86,19 @@ def listen(
     from emelia.config import SAMPLE_RATE
     from emelia.use.recognizer import load
     from emelia.use.timeline.live import Live
+    from emelia.use.timeline.windows import HOP, WINDOW
 
     words = None if emotions is None else split_names(emotions)
     recognizer = load(model, emotions=words, threshold=threshold)
-    with _sound(file, device, fast) as (blocks, microphone):
-        rate = microphone.rate if microphone else SAMPLE_RATE
-        live = Live(recognizer, rate=rate, window=window, hop=hop)
+    with _sound(file, microphone, fast) as (blocks, source):
+        rate = source.rate if source else SAMPLE_RATE
+        live = Live(recognizer, rate=rate, window=window or WINDOW, hop=hop or HOP)
         listener = make_listener(
             json=format_ is Format.json,
             emotions=recognizer.emotions,
             threshold=recognizer.threshold,
         )
-        _hear(live, blocks, microphone, seconds, listener)
+        _hear(live, blocks, source, seconds, listener)
 
 
 @contextmanager
@@ -137,5 +148,5 @@ def _show_devices() -> None:
         [f"{d.number}  {d.name}", str(d.channels), f"{d.rate} Hz", "yes" if d.usual else ""]
         for d in devices()
     ]
-    note = "Choose one with --device NUMBER." if rows else "No microphone found."
+    note = "Choose one with --microphone N." if rows else "No microphone found."
     Table("Microphones", ["", "channels", "rate", "usual"], rows, note).print()

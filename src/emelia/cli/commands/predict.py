@@ -15,11 +15,15 @@ from emelia.audio.channels import EACH, Channel, named
 from emelia.cli.options import (
     MIX,
     ChannelOption,
+    HopOption,
+    JobsOption,
     ModelOption,
     OnlyOption,
     ThresholdOption,
     TurnsOption,
+    WindowOption,
     channel_word,
+    cores,
     split_names,
 )
 from emelia.errors import AudioError, ConfigError
@@ -42,7 +46,7 @@ def predict(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH...",
+            metavar="PATH",
             help="Recordings, folders of them, quoted patterns such as 'calls/**/*.wav', lists "
             "(.txt, .csv), or - for standard input.",
             show_default=False,
@@ -69,21 +73,16 @@ def predict(
     ] = None,
     timeline: Annotated[
         bool,
-        typer.Option("--timeline", help="Segments with an emotion each, of any recording."),
+        typer.Option(
+            "--timeline", help="Recordings of any length: how much of the speech each answer takes."
+        ),
     ] = False,
-    window: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS", help="Length of a window of a timeline. [3]", show_default=False
-        ),
-    ] = None,
-    hop: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS", help="From one window of a timeline to the next. [1]",
-            show_default=False,
-        ),
-    ] = None,
+    segments: Annotated[
+        bool,
+        typer.Option("--segments", help="With --timeline: also each segment and its emotion."),
+    ] = False,
+    window: WindowOption = None,
+    hop: HopOption = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -97,20 +96,22 @@ def predict(
     ] = None,
     speakers: TurnsOption = None,
     channel: ChannelOption = MIX,
-    threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
+    jobs: JobsOption = None,
 ) -> None:  # fmt: skip
     """Tell the emotion of recordings.
 
     One answer a recording of up to five minutes: an emotion, `not sure` where its confidence
-    is low, or `no speech`; with --timeline segments with an emotion each. A recording that
-    cannot be used is named and the rest go on; the exit code then is 1.
+    is low, or `no speech`; with --timeline how much of the speech each answer takes. A
+    recording that cannot be used is named and the rest go on; the exit code then is 1.
 
     Examples: emelia predict clip.wav · emelia predict calls/ --format csv > calls.csv ·
     emelia predict clip.wav --explain why.png · emelia predict talk.mp3 --timeline
     """
     from emelia.use.recognizer import load
 
-    of_timelines = {"--window": window, "--hop": hop, "--out": out, "--picture": picture}
+    threads = jobs or cores()
+    of_timelines = {"--window": window, "--hop": hop, "--out": out, "--picture": picture,
+                    "--segments": segments or None}  # fmt: skip
     _check(timeline, format_, explain, of_timelines)
     word = channel_word(channel)
     if word == EACH and (explain or picture):
@@ -127,7 +128,7 @@ def predict(
     if explain and len(names) + failures != 1:
         raise ConfigError(f"--explain draws one recording; {len(names) + failures} were given.")
     if timeline and names:
-        failures += _follow(recognizer, names, window, hop, format_, out, picture, word)
+        failures += _follow(recognizer, names, window, hop, format_, out, picture, word, segments)
     elif names:
         failures += _answer(recognizer, names, format_, explain, threads, word)
     if failures:
@@ -151,7 +152,7 @@ def _check(
 
 def _follow(
     recognizer: Recognizer, names: Sequence[Recording], window: float | None, hop: float | None,
-    format_: Format, out: Path | None, picture: Path | None, channel: Channel,
+    format_: Format, out: Path | None, picture: Path | None, channel: Channel, segments: bool,
 ) -> int:  # fmt: skip
     """Follow recordings over time; return how many could not be used."""
     from emelia.cli.timeline import run_timeline
@@ -168,7 +169,7 @@ def _follow(
     return run_timeline(
         recognizer, whole, window=WINDOW if window is None else window,
         hop=HOP if hop is None else hop, format_=format_, out=out, picture=picture,
-        channel=channel,
+        channel=channel, segments=segments,
     )  # fmt: skip
 
 
@@ -246,8 +247,8 @@ def _writer(
     if kind is not _TEXT and (single := FORMATS[kind].single):
         columns = columns_of(names)
         if header := single.header(columns, emotions):
-            console.say(header.removesuffix("\n"))
-        return lambda name, answer: console.say(
+            console.write(header.removesuffix("\n"))
+        return lambda name, answer: console.write(
             single.write(place_of(name, columns), answer, emotions).removesuffix("\n")
         )
     if len(names) == 1:

@@ -12,8 +12,8 @@ import typer
 
 from emelia import console
 from emelia.audio.files import SUFFIXES
-from emelia.cli.common import cores, open_corpus
-from emelia.cli.options import EmotionsOption, SpeakersOption
+from emelia.cli.common import open_corpus
+from emelia.cli.options import EmotionsOption, JobsOption, SpeakersOption, WideOption, cores
 from emelia.config import AudioConfig
 from emelia.config.reading import recipe_from
 from emelia.errors import ConfigError
@@ -53,7 +53,8 @@ def process(
     ] = None,
     emotions: EmotionsOption = "",
     speakers_from: SpeakersOption = "",
-    jobs: Annotated[int, typer.Option(min=1, help="Recordings at the same time.")] = cores(),
+    jobs: JobsOption = None,
+    wide: WideOption = False,
 ) -> None:
     """Show what each step of processing does to a recording, before and after.
 
@@ -73,10 +74,11 @@ def process(
     command = shlex.join(["emelia", *sys.argv[1:]])
     kind = path.suffix.lower()
     if kind in SUFFIXES or (path.is_file() and kind not in (".csv", ".tsv")):
-        _recording(path, config, out or Path("runs") / f"{path.stem}-process", command)
+        _recording(path, config, out or Path("runs") / f"{path.stem}-process", command, wide)
     else:
         data = open_corpus(what, emotions, speakers_from=speakers_from)
-        _corpus(data, config, out or Path("runs") / f"{data.name}-process", jobs, command)
+        folder = out or Path("runs") / f"{data.name}-process"
+        _corpus(data, config, folder, jobs or cores(), command, wide)
 
 
 def _config(settings: list[str]) -> AudioConfig:
@@ -86,19 +88,21 @@ def _config(settings: list[str]) -> AudioConfig:
     return recipe_from({"audio": _USUAL}, settings).audio
 
 
-def _recording(path: Path, config: AudioConfig, folder: Path, command: str) -> None:
+def _recording(path: Path, config: AudioConfig, folder: Path, command: str, wide: bool) -> None:
     from emelia.show.process.page import listen_to, write_recording
     from emelia.show.process.tables import of_stages
     from emelia.storage import ensure_writable, lock
 
     made = listen_to(path, config)
-    replace(of_stages(made), title=f"{path.name}: after each step").print()
+    replace(of_stages(made), title=f"{path.name}: after each step").print(wide)
     ensure_writable(folder)
     with lock(folder):
         console.say(f"Page: {write_recording(path.name, made, folder, command)}")
 
 
-def _corpus(data: Corpus, config: AudioConfig, folder: Path, jobs: int, command: str) -> None:
+def _corpus(
+    data: Corpus, config: AudioConfig, folder: Path, jobs: int, command: str, wide: bool
+) -> None:
     from emelia.show.process.page import corpus_tables, write_corpus
     from emelia.storage import ensure_writable, lock
 
@@ -108,7 +112,7 @@ def _corpus(data: Corpus, config: AudioConfig, folder: Path, jobs: int, command:
         for name, reason in found.failed.items():
             console.warn(f"left out {name}: {reason}")
         for table in corpus_tables(found):
-            table.print()
+            table.print(wide)
         console.say(f"Page: {write_corpus(found, folder, command)}")
 
 

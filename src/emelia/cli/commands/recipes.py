@@ -12,6 +12,7 @@ import typer
 from emelia import console
 from emelia.cli.common import warn_of_bands
 from emelia.cli.next_steps import suggest
+from emelia.cli.options import WideOption
 from emelia.config import Recipe, all_settings
 from emelia.config.fields import Setting
 from emelia.learn.study.recipes import all_recipes
@@ -25,6 +26,7 @@ def recipes(
     settings: Annotated[
         bool, typer.Option("--settings", help="List the settings of recipes instead.")
     ] = False,
+    wide: WideOption = False,
 ) -> None:
     """List the recipes that come with emelia, or the settings that a recipe may have.
 
@@ -47,7 +49,8 @@ def recipes(
         "The group `founding` repeats the founding study. Weights of an encoder are needed by "
         f"{listed(needing)}: `emelia weights` tells which are here, and fetches them."
     )
-    Table("Recipes", columns, rows, note).print()
+    spare = ("learning rate", "batch", "epochs")
+    Table("Recipes", columns, rows, note, spare=spare).print(wide)
     suggest(("emelia study --recipes", "NAME,...", "CORPUS"))
 
 

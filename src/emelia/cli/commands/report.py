@@ -60,8 +60,8 @@ def report(
     have claimed, and what new speakers get.
 
     Examples: emelia report runs/aesdd-loso · emelia report runs/aesdd-loso
-    runs/aesdd-author-80-20 --out report --corpus aesdd/ ·
-    emelia report runs/aesdd-loso --into docs/results/aesdd-loso.md --name aesdd-loso
+    runs/aesdd-author-80-20 --out report ·
+    emelia report runs/aesdd-loso --into docs/results/aesdd-loso.md
     """
     from emelia.show.tables import write_block
 
@@ -74,7 +74,7 @@ def report(
     files = [path / "results.jsonl" if os.path.isdir(path) else path for path in results]
     for file in files:
         if not os.path.isfile(file):
-            raise ConfigError(f"{file}: no such results. `emelia study` writes them.")
+            raise RunError(f"{file}: no such results. `emelia study` writes them.")
     cells = [cell for file in files for cell in read_results(file)]
     if not cells:
         raise RunError(f"{files[0]}: no finished cells to report. `emelia study` makes them.")

@@ -13,10 +13,12 @@ from emelia.cli.next_steps import suggest
 from emelia.cli.options import (
     MIX,
     ChannelOption,
+    JobsOption,
     ModelOption,
     OnlyOption,
     TurnsOption,
     channel_word,
+    cores,
     split_names,
 )
 from emelia.errors import AudioError
@@ -57,12 +59,7 @@ def score(
         ),
     ] = None,
     speakers: TurnsOption = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Processes of one thread each; all cores if not given.", show_default=False
-        ),
-    ] = None,
+    jobs: JobsOption = None,
 ) -> None:
     """Recognise the emotion of every recording of a collection.
 
@@ -74,7 +71,6 @@ def score(
     Examples: emelia score talks/ scores.csv · emelia score "talks/**/*.mp3" scores.parquet ·
     emelia score calls/ scores.csv --timeline segments/
     """
-    from emelia.cli.common import cores
     from emelia.use.scoring.run import score as score_all
 
     labels = None if emotions is None else split_names(emotions)

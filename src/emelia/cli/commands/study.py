@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.cli.common import cores, divide, open_corpus, settings, warn_of_bands
+from emelia.cli.common import divide, open_corpus, settings, warn_of_bands
+from emelia.cli.cost import tell_cost
 from emelia.cli.next_steps import suggest
 from emelia.cli.options import (
     CorpusArgument,
@@ -20,11 +21,14 @@ from emelia.cli.options import (
     EpochsOption,
     ImbalanceOption,
     InitOption,
+    JobsOption,
     SetOption,
     SpeakersOption,
     TeacherOption,
     TrackOption,
+    WideOption,
     WithOption,
+    cores,
 )
 from emelia.cli.progress import Bars
 from emelia.corpora.splits.scheme import NAMES
@@ -45,6 +49,7 @@ def study(
     split: Annotated[
         str,
         typer.Option(
+            metavar="SPLIT",
             help=f"{', '.join(NAMES[:-1])} or {NAMES[-1]}. \\[default: loso]",
             show_default=False,
         ),
@@ -52,7 +57,9 @@ def study(
     recipes: Annotated[
         str,
         typer.Option(
-            help="Names, groups or TOML files, separated by commas; see `emelia recipes`."
+            metavar="A,B,...",
+            help="Names, groups or TOML files; see `emelia recipes`. \\[default: founding,emelia]",
+            show_default=False,
         ),
     ] = "",
     seeds: Annotated[
@@ -84,16 +91,16 @@ def study(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for results.jsonl and the report. \\[default: runs/CORPUS-SPLIT]"
+            help="Folder for results.jsonl and the report. \\[default: runs/CORPUS-SPLIT]",
+            show_default=False,
         ),
     ] = None,
-    jobs: Annotated[
-        int, typer.Option(min=1, help="Trainings at the same time, one core each.")
-    ] = cores(),
+    jobs: JobsOption = None,
     device: DeviceOption = "cpu",
     init_from: InitOption = None,
     teacher: TeacherOption = None,
     track: TrackOption = "",
+    wide: WideOption = False,
 ) -> None:
     """Train and compare networks on a corpus, and write a report.
 
@@ -123,11 +130,14 @@ def study(
 
     folder = out or Path("runs") / f"{data.name}-{parts.name.replace(':', '-').replace('/', '-')}"
     wanted = tasks(data, parts, chosen, range(seeds), init_from, teacher, audits=audits)
+    jobs, hardware = jobs or cores(), Hardware(device)
+    shorter = () if quick else [task for task in wanted if recipes or task.recipe.name in QUICK]
+    expected = tell_cost(wanted, shorter, folder, jobs, hardware)
     tracker = _tracker(track, f"{data.name} {parts.name}", folder, wanted)
     with console.Progress() as progress:
-        bars = Bars(progress, len(wanted), tracker)
-        outcome = run_study(wanted, folder, bars.tell, jobs, Hardware(device), bars.end, bars.begin)
-    _conclude(outcome, folder, tracker)
+        bars = Bars(progress, len(wanted), tracker, expected)
+        outcome = run_study(wanted, folder, bars.tell, jobs, hardware, bars.end, bars.begin)
+    _conclude(outcome, folder, tracker, wide)
     suggest(("emelia export", folder), ("emelia report", folder))
 
 
@@ -140,14 +150,14 @@ def _tracker(kind: str, experiment: str, folder: Path, wanted: Sequence[Task]) -
     return tracker(kind, experiment, folder, [(t, cell_folder(folder, t)) for t in wanted])
 
 
-def _conclude(outcome: Outcome, folder: Path, tracker: Tracker | None) -> None:
+def _conclude(outcome: Outcome, folder: Path, tracker: Tracker | None, wide: bool) -> None:
     """Print the tables, write the report, and fail if a training did."""
     if outcome.reused:
         console.say(
             f"{outcome.reused} of {len(outcome.cells)} trainings were finished before and kept."
         )
     if outcome.cells:
-        written = _report(folder, shlex.join(["emelia", *sys.argv[1:]]))
+        written = _report(folder, shlex.join(["emelia", *sys.argv[1:]]), wide)
         if tracker:
             tracker.report(f"report of {folder.name}", [*written, folder / "results.jsonl"])
     for name, reason in outcome.failed.items():
@@ -156,7 +166,7 @@ def _conclude(outcome: Outcome, folder: Path, tracker: Tracker | None) -> None:
         raise EmeliaError(f"{len(outcome.failed)} trainings failed; the others are in {folder}.")
 
 
-def _report(folder: Path, command: str) -> list[Path]:
+def _report(folder: Path, command: str, wide: bool) -> list[Path]:
     from emelia.show.report.page import write_report
     from emelia.show.report.recordings import places_of
     from emelia.show.report.study_tables import all_tables
@@ -165,7 +175,7 @@ def _report(folder: Path, command: str) -> list[Path]:
     cells = read_results(file)
     for found in studies(cells):
         for table in all_tables(found):
-            table.print()
+            table.print(wide)
     written = write_report(cells, folder, command, places_of([file]))
     console.say(f"Report: {next(path for path in written if path.suffix == '.html')}")
     return written

@@ -17,13 +17,16 @@ from emelia.cli.options import (
     EmotionsOption,
     EpochsOption,
     FoldOption,
+    FormerOrder,
     ImbalanceOption,
     InitOption,
     PrecisionOption,
+    RecipeOption,
     ResumeOption,
     SeedOption,
     SetOption,
     SpeakersOption,
+    SplitOption,
     TeacherOption,
     ThreadsOption,
     TrackOption,
@@ -39,13 +42,10 @@ if TYPE_CHECKING:
 
 
 def train(
-    recipe: Annotated[
-        str, typer.Argument(help="A recipe's name, or a TOML file; see `emelia recipes`.")
-    ],
     corpus: CorpusArgument,
-    split: Annotated[
-        str, typer.Option(help="How to divide the corpus; see `emelia study --help`.")
-    ] = "",
+    former: FormerOrder = "",
+    recipe: RecipeOption = "emelia",
+    split: SplitOption = "",
     fold: FoldOption = "",
     seed: SeedOption = 0,
     emotions: EmotionsOption = "",
@@ -70,10 +70,12 @@ def train(
 
     Ctrl-C keeps the best epoch so far in the run folder; --resume goes on from there.
 
-    Examples: emelia train emelia recordings/ ·
-    emelia train variable-3 aesdd/ --split loso --fold 6 ·
-    emelia train joint aesdd --with ravdess+emodb --set train.target_share=0.5
+    Examples: emelia train recordings/ ·
+    emelia train aesdd/ --recipe variable-3 --split loso --fold 6 ·
+    emelia train aesdd --recipe joint --with ravdess+emodb
     """
+    if former:
+        recipe, corpus = corpus, former
     chosen = find_recipes(recipe, settings(set_, epochs))
     warn_of_bands(chosen)
     if len(chosen) != 1:

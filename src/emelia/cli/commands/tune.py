@@ -19,8 +19,14 @@ from emelia.cli.options import (
     DeviceOption,
     EmotionsOption,
     EpochsOption,
+    FormerOrder,
+    RecipeOption,
+    SeedOption,
     SetOption,
     SpeakersOption,
+    SplitOption,
+    ThreadsOption,
+    WideOption,
 )
 from emelia.cli.progress import Bars
 from emelia.config import Recipe, recipe_toml
@@ -44,30 +50,31 @@ _LOOKED = (
 
 
 def tune(
-    recipe: Annotated[
-        str, typer.Argument(help="A recipe's name, or a TOML file; see `emelia recipes`.")
-    ],
     corpus: CorpusArgument,
+    former: FormerOrder = "",
+    recipe: RecipeOption = "emelia",
     trials: Annotated[
         int,
         typer.Option(
             min=1, help="Settings to try; a larger number goes on from those tried before."
         ),
     ] = 30,
-    split: Annotated[
-        str, typer.Option(help="How to divide the corpus; see `emelia study --help`.")
-    ] = "",
+    split: SplitOption = "",
     fold: Annotated[
         str,
         typer.Option(
-            help="Outer fold: its test speakers are kept out of the search. \\[default: its first]"
+            metavar="NAME",
+            help="Outer fold: its test speakers are kept out of the search. \\[default: the first]",
+            show_default=False,
         ),
     ] = "",
     inner: Annotated[
         int, typer.Option(min=3, help="Inner folds that the other speakers are divided into.")
     ] = 3,
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds of the test at the end.")] = 3,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the search.")] = 0,
+    test_seeds: Annotated[
+        int, typer.Option(min=1, help="How many times the test at the end is repeated.")
+    ] = 3,
+    seed: SeedOption = 0,
     emotions: EmotionsOption = "",
     speakers_from: SpeakersOption = "",
     epochs: EpochsOption = None,
@@ -77,7 +84,8 @@ def tune(
         typer.Option(help="Folder. \\[default: runs/CORPUS-RECIPE-tuned]", show_default=False),
     ] = None,
     device: DeviceOption = "cpu",
-    threads: Annotated[int, typer.Option(min=1, help="Cores for one training.")] = 1,
+    threads: ThreadsOption = 1,
+    wide: WideOption = False,
 ) -> None:
     """Search better settings for a recipe, and test them once.
 
@@ -87,9 +95,12 @@ def tune(
     recipe itself are trained and tested on the fold. Ctrl-C keeps finished trials: the same
     command goes on.
 
-    Examples: emelia tune emelia recordings/ · emelia tune variable-3 aesdd/ --trials 50 --fold 2 ·
+    Examples: emelia tune recordings/ ·
+    emelia tune aesdd/ --recipe variable-3 --trials 50 --fold 2 ·
     emelia study aesdd/ --recipes emelia,runs/aesdd-emelia-tuned/best.toml
     """
+    if former:
+        recipe, corpus = corpus, former
     chosen = find_recipes(recipe, settings(set_, epochs))
     warn_of_bands(chosen)
     if len(chosen) != 1:
@@ -110,9 +121,9 @@ def tune(
     _write(folder, chosen[0], best, found)
     compared = [chosen[0]] if best == chosen[0] else [chosen[0], best]
     kept = [one for one in audits if one["fold"] == outer.folds[0].name]
-    cells = tasks(data, outer, compared, range(seeds), audits=kept)
+    cells = tasks(data, outer, compared, range(test_seeds), audits=kept)
     outcome = _test(cells, folder, hardware)
-    _conclude(folder, chosen[0], found, outcome)
+    _conclude(folder, chosen[0], found, outcome, wide)
 
 
 def _outer(parts: Split, fold: str) -> Split:
@@ -177,7 +188,9 @@ def _test(wanted: Sequence[Task], folder: Path, hardware: Hardware) -> Outcome:
         return run_study(wanted, folder, bars.tell, 1, hardware, bars.end, bars.begin)
 
 
-def _conclude(folder: Path, recipe: Recipe, found: SearchResult, outcome: Outcome) -> None:
+def _conclude(
+    folder: Path, recipe: Recipe, found: SearchResult, outcome: Outcome, wide: bool
+) -> None:
     """Print the tables, write tune.md, and fail if a training did."""
     from emelia.show import tables
     from emelia.show.report import differences
@@ -195,7 +208,7 @@ def _conclude(folder: Path, recipe: Recipe, found: SearchResult, outcome: Outcom
         protocol.append(_LOOKED.format(len(others)))
         console.warn(_LOOKED.format(len(others)))
     for table in shown:
-        table.print()
+        table.print(wide)
     command = shlex.join(["emelia", *sys.argv[1:]])
     write_atomically(folder / "tune.md", page(recipe, shown, protocol, command).encode())
     console.say(f"Best settings: {folder / 'best.toml'}. All of it: {folder / 'tune.md'}")

@@ -100,7 +100,10 @@ def usual_licence(corpora: tuple[Mapping[str, Any], ...]) -> str:
     terms = "; ".join(f"{c['name']} ({c.get('licence') or 'licence unknown'})" for c in corpora)
     if corpora and all(_FREE.match(str(c.get("licence", ""))) for c in corpora):
         return f"The data sets no limits beyond its own licences: {terms}."
-    return f"Research and non-commercial use, because of the data: {terms or 'unknown'}."
+    limits = [c for c in corpora if c.get("licence") and not _FREE.match(str(c["licence"]))]
+    if all(c["name"] == "demo" for c in limits):  # made on the spot, and nobody's voice
+        return f"Not known; name it with --licence. The data: {terms or 'unknown'}."
+    return f"Research and non-commercial use, because of the data: {terms}."
 
 
 def _encoder_licence(recipe: Recipe) -> str:

@@ -53,7 +53,8 @@ def explanation(
     Args:
         title: printed as it is.
         logmel: (M, F) as the network saw it.
-        saliency: (F,) what each frame says for the answer (above 0) or against it.
+        saliency: (F,) what each frame says for the answer (above 0) or against it, as in a
+            `Prediction`.
         probabilities: of every emotion.
         features: the front end that made the spectrogram.
         threshold: below it an answer is unsure.
@@ -131,7 +132,7 @@ def _draw_saliency(axes: Axes, saliency: NDArray[np.float32], seconds: float) ->
     for values, colour, name in kinds:
         axes.fill_between(time, values, color=colour, linewidth=0, label=f"{name} the answer")
     axes.axhline(0, color=_INK, linewidth=0.6)
-    axes.set_ylabel("contribution of\neach frame, logits")
+    axes.set_ylabel("against the\naverage, logits")
     axes.set_xlabel("time, s")
     axes.legend(loc="upper right", ncols=2, fontsize=8, frameon=False)
     axes.margins(y=0.3)

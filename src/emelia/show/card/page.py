@@ -50,7 +50,24 @@ def _head(card: Card) -> str:
         f"# {card.name}\n\n{_upper(card.title.rstrip('.'))}.\n\n"
         f"Given recorded speech it answers one of {len(card.labels)} emotions "
         f"({', '.join(card.labels)}), `unsure` where its confidence is low, or `no speech`.\n\n"
+        f"{_expected(card)}\n\n"
         f"Licence of the weights: {card.licence or 'not stated'}"
+    )
+
+
+def _expected(card: Card) -> str:
+    """What counts for recordings of one's own: figures on corpora that training has not seen."""
+    chance = f"guessing gives {100 / len(card.labels):.0f} %"
+    if not card.expected:
+        return (
+            "How often it is right on recordings from elsewhere than its corpora was not measured; "
+            f"expect much less than below ({chance})."
+        )
+    found = card.expected
+    return (
+        f"On corpora it has never heard its UAR is {_interval(found['uar'])} % "
+        f"({found['clips']} clips of {found['speakers'] or 'unknown'} speakers; {chance}): expect "
+        "so much of recordings of your own."
     )
 
 
@@ -86,10 +103,11 @@ def _figures(card: Card) -> str:
     rows, test = [], card.metrics.get("test", {})
     for part, found in card.metrics.items():
         own = found.get("per_corpus", {}).items()
-        rows += [_row(part, found), *(_row(f"{part}, {name}", one) for name, one in own)]
+        title = card.title_of(part)
+        rows += [_row(title, found), *(_row(f"{title}, {name}", one) for name, one in own)]
     if not rows:
         return ""
-    columns = ["Part", "Clips", "Speakers", *_upper_titles(OVERALL)]
+    columns = ["Tested on", "Clips", "Speakers", *_upper_titles(OVERALL)]
     note = "In brackets 95 % intervals by bootstrap, speakers drawn first."
     if test.get("note"):
         note = f"In brackets 95 % intervals by bootstrap, {test['note']}."

@@ -41,7 +41,7 @@ def emotions(exploration: Exploration) -> Table:
         rows.append(_line("all", clips, len(clips)))
     note = "Duration to speaking rate: medians over the clips."
     columns = ("emotion", "clips", "share %", "minutes", *units)
-    return Table("By emotion", columns, tuple(rows), note)
+    return Table("By emotion", columns, tuple(rows), note, spare=("share %", "minutes", "level dB"))
 
 
 def speakers(exploration: Exploration) -> Table:

@@ -21,6 +21,10 @@ BLIND = (
     "whether or not it harms the speech. Trimming takes pauses away, and with them what the "
     "background is told by."
 )
+CHAIN = (
+    "These are steps to choose from. The models that come with emelia take the offset away and "
+    "bring the peak to 1: they neither reduce noise nor trim."
+)
 _COLUMNS = ("s", "level dB", "peak dB", "SNR dB")
 _DIGITS = (2, 1, 1, 1)
 _NAMED = {"ours": "Our", "founding study's": "The founding study's"}
@@ -49,7 +53,7 @@ def of_stages(stages: Sequence[Stage]) -> Table:
         cells = [f"{getattr(own, f.name):.{d}f}" for f, d in zip(fields(own), _DIGITS, strict=True)]
         rows.append((stage.name, *cells, gap, stage.before))
     columns = ("after", *_COLUMNS, "change of SNR dB", "made from")
-    return Table("What each step does to the recording", columns, tuple(rows), BLIND)
+    return Table("What each step does to the recording", columns, tuple(rows), f"{BLIND} {CHAIN}")
 
 
 def of_changes(
@@ -66,7 +70,7 @@ def of_changes(
             cells.append(_with_interval(values[known], list(names[known]), digits))
         rows.append((step, *cells))
     clips = len(speakers)
-    note = f"Means over {clips} recordings with 95 % intervals{_narrow(speakers)}. {BLIND}"
+    note = f"Means over {clips} recordings with 95 % intervals{_narrow(speakers)}. {BLIND} {CHAIN}"
     return Table("What each step changes", ("step", *_COLUMNS), tuple(rows), note)
 
 

@@ -60,21 +60,23 @@ def _sureness(row: Row, worth: Calibration) -> str:
     )
     if not worth.fitted:
         return f"{told}; no temperature was fitted, so its confidence is uncalibrated."
-    gain = 100 * (worth.error_before - worth.error)
-    effect = "takes away" if gain > 0 else "adds"
-    return (
-        f"{told}; the temperature {effect} {abs(gain):.1f} of {percent(worth.error_before)} points."
-    )
+    gain = round(100 * (worth.error_before - worth.error), 1)
+    before = percent(worth.error_before)
+    if not gain:
+        return f"{told}; the temperature leaves it as it is."
+    if gain < 0:
+        return f"{told}; the temperature adds {-gain:.1f} points to {before}."
+    return f"{told}; the temperature takes away {gain:.1f} of {before} points."
 
 
 def _selection(row: Row, worth: Calibration) -> str:
-    gain = 100 * (worth.risk - worth.area)
+    gain = round(100 * (worth.risk - worth.area), 1)
+    side = f"{abs(gain):.1f} points {'less' if gain > 0 else 'more'} than" if gain else "what it is"
     half = percent(worth.curve.accuracy_at(_HALF))
     return (
         f"Of the surest half of the answers of {row.recipe} {half} % are right, of all "
         f"{percent(1 - worth.risk)} %. The area under its risk-coverage curve is "
-        f"{percent(worth.area)} %, {abs(gain):.1f} points {'less' if gain > 0 else 'more'} than if "
-        "confidence told nothing."
+        f"{percent(worth.area)} %, {side} if confidence told nothing."
     )
 
 

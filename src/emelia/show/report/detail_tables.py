@@ -17,8 +17,9 @@ from emelia.show.describe import way
 from emelia.show.report.published import Reference, founding, references
 from emelia.show.speakers import apart, heard_before
 from emelia.show.tables import titled
+from emelia.show.tries import is_try
 from emelia.table import Table
-from emelia.text import by_length, percent, with_interval
+from emelia.text import by_length, percent, points, with_interval
 
 
 def specs(study: Study) -> list[CorpusSpec]:
@@ -125,6 +126,8 @@ def elsewhere(study: Study) -> Table:
     The founding study's are always there, so that nobody misses them.
     """
     sample, best = study.sample, study.best
+    if is_try(study):
+        return Table(f"Published accuracies on {sample.corpus}", ("system",), ())
     known = references(sample.corpus, apart(study))
     others = [one for one in founding(sample.corpus) if one not in known]
     lines, place = [_reference(one) for one in known], None
@@ -164,7 +167,7 @@ def random_against_apart(found: Sequence[Study]) -> Table:
     over = sum(gap > 0 for gap in gaps)
     note = (
         f"In {over} of {len(gaps)} pairs the random split claims more than new speakers get, "
-        f"{np.mean(gaps or [0]):+.1f} points on average. "
+        f"{points(float(np.mean(gaps or [0])))} points on average. "
         "A pair is one recipe, but for how long it trains, tested on speakers it has seen and on "
         "speakers it has not. Claimed too much: points from what the random split gives, by its "
         "best test epoch where that was recorded, to what new speakers get."

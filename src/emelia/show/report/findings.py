@@ -17,7 +17,8 @@ from emelia.show.report import confidence_section
 from emelia.show.report.published import references
 from emelia.show.speakers import apart, heard_before, known_speakers, nameless, who
 from emelia.show.tables import SIGNIFICANT, flattened
-from emelia.text import counted, listed, p_value, percent, with_interval
+from emelia.show.tries import is_try
+from emelia.text import counted, listed, p_value, percent, points, with_interval
 
 # What one may want to know the effect of; other settings merely go along with these.
 _FACTORS = {
@@ -42,8 +43,10 @@ def headline(study: Study) -> str:
         f"and {with_interval(best.uar, best.uar_interval)} % UAR on {len(best.truth)} test clips "
         f"of {who(best)}."
     )
-    if best.published is not None:
+    if best.published is not None and not is_try(study):
         text += f" The founding study publishes {percent(best.published)} % accuracy for it."
+    if is_try(study):
+        text = f"A try with recipes cut short: {text}"
     return f"Synthetic speech only: {text}" if study.sample.demo else text
 
 
@@ -98,7 +101,7 @@ def _elsewhere(study: Study, best: Row) -> str:
     """Where published figures lie: above, inside or below the best recipe's interval."""
     sample = study.sample
     known = references(sample.corpus, apart=apart(study))
-    if not known:
+    if not known or is_try(study):
         return ""
     span = best.accuracy_interval
     above = [one.system for one in known if one.accuracy > 100 * span.high]
@@ -123,7 +126,7 @@ def _published(study: Study) -> list[str]:
     """Published figures beside ours, chosen by the published rule where that was tried."""
     told: dict[str, list[str]] = {}
     gaps = {}
-    for row in study.complete:
+    for row in () if is_try(study) else study.complete:
         if row.published is None:
             continue
         ours, span = row.best_test_accuracy, row.best_test_interval
@@ -141,7 +144,7 @@ def _published(study: Study) -> list[str]:
     if gaps:
         sentences.append(
             f"The published accuracies of {listed(list(gaps))}, measured on a random split with "
-            f"the best test epoch, exceed those here by {_span(gaps.values())} points."
+            f"the best test epoch, are {_apart(gaps.values())} those here."
         )
     return sentences
 
@@ -156,7 +159,7 @@ def _peeking(study: Study) -> str:
         return ""
     return (
         f"Choosing the epoch on the test clips instead of on validation data would have claimed "
-        f"{_span(gaps=gains)} points of accuracy, {np.mean(gains):+.1f} on average."
+        f"{_span(gaps=gains)} points of accuracy, {points(float(np.mean(gains)))} on average."
     )
 
 
@@ -177,9 +180,9 @@ def _effects(study: Study) -> list[str]:
 def _effect(rows: dict[str, Row], key: str, old: str, new: str, pairs: list[Pair]) -> str:
     told = []
     for pair in pairs:
-        points = 100 * (rows[pair.second].accuracy - rows[pair.first].accuracy)
+        gap = 100 * (rows[pair.second].accuracy - rows[pair.first].accuracy)
         p = p_value(pair.adjusted)
-        told.append(f"{pair.first} to {pair.second}: {points:+.1f} points (p {p})")
+        told.append(f"{pair.first} to {pair.second}: {points(gap)} points (p {p})")
     shown = sum(pair.adjusted < SIGNIFICANT for pair in pairs)
     verdict = "a difference" if shown else "no difference shown"
     if len(pairs) > 1 and shown:
@@ -219,7 +222,7 @@ def _validation(best: Row) -> str:
         return ""
     return (
         f"Its validation data, which chose the epochs, gave {percent(best.validation_uar)} % UAR: "
-        f"{gap:+.1f} points against the test clips."
+        f"{_apart([gap])} that of the test clips."
     )
 
 
@@ -229,5 +232,18 @@ def _factors(row: Row) -> dict[str, str]:
 
 
 def _span(gaps: Iterable[float]) -> str:
-    low, high = min(gaps), max(gaps)
-    return f"{low:+.1f}" if f"{low:.1f}" == f"{high:.1f}" else f"{low:+.1f} to {high:+.1f}"
+    low, high = points(min(gaps)), points(max(gaps))
+    return low if low == high else f"{low} to {high}"
+
+
+def _apart(gaps: Iterable[float]) -> str:
+    """How far figures lie above others: "17.6 points above", "as high as", "-2.0 to +3.1 ..."."""
+    found = [round(gap, 1) + 0.0 for gap in gaps]
+    low, high = min(found), max(found)
+    if low == high == 0:
+        return "as high as"
+    if low < 0 < high:
+        return f"{points(low)} to {points(high)} points against"
+    ends = sorted((abs(low), abs(high)))
+    size = f"{ends[0]:.1f}" if low == high else f"{ends[0]:.1f} to {ends[1]:.1f}"
+    return f"{size} points {'above' if high > 0 else 'below'}"

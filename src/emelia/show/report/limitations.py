@@ -9,6 +9,7 @@ from emelia.results import Cell, Study
 from emelia.show import describe
 from emelia.show.speakers import heard_before, known_speakers, nameless
 from emelia.show.tables import DEMO
+from emelia.show.tries import TRY, is_try
 from emelia.text import counted, listed
 
 
@@ -17,6 +18,7 @@ def limitations(study: Study) -> list[str]:
     cells = [cell for row in study.rows for cell in row.cells]
     known = [
         DEMO if study.sample.demo else "",
+        TRY if is_try(study) else "",
         _heard(study),
         _nameless(study),
         _few_speakers(study),

@@ -26,6 +26,7 @@ from emelia.show.report.recordings import recordings
 from emelia.show.report.sound import Example, Mistake, example, mistakes_with_sound
 from emelia.show.report.study_tables import all_tables
 from emelia.show.speakers import known_speakers, nameless
+from emelia.show.tries import TRY, is_try
 from emelia.storage import write_atomically
 from emelia.table import Table
 
@@ -91,6 +92,7 @@ def _section(study: Study, figures: Figures, places: Sequence[str], clips: int) 
     return {
         "study": study,
         "name": tables.titled(sample, f"{sample.corpus}, {sample.split}"),
+        "try": TRY if is_try(study) else "",
         "nameless": UNKNOWN_SPEAKERS if nameless(study) else "",
         "speakers": str(len(known_speakers(study.best)) or "unknown") if study.best else "",
         "guessing": metrics.chance(study.best.truth) if study.best else None,
@@ -140,9 +142,19 @@ def _sound(
 
 
 def _in_words(table: Table) -> str:
-    """The first column of figures of a table, as text alternative of its picture."""
-    lines = [", ".join((row[0], *row[1:2])) for row in table.rows]
-    return f"{table.columns[1]} of {table.columns[0]}: " + "; ".join(lines) + "."
+    """The figures a picture shows of a table, as its text alternative.
+
+    Of the table by speaker those of every recipe: its column of clips is in no picture.
+    """
+    if table.columns[1] != "clips":
+        lines = [", ".join((row[0], *row[1:2])) for row in table.rows]
+        return f"{table.columns[1]} of {table.columns[0]}: " + "; ".join(lines) + "."
+    recipes = table.columns[2:]
+    lines = [
+        f"{row[0]}: {', '.join(map(' '.join, zip(recipes, row[2:], strict=True)))}"
+        for row in table.rows
+    ]
+    return f"{table.title}. " + "; ".join(lines) + "."
 
 
 def _settings(study: Study) -> Table:

@@ -75,7 +75,9 @@ class Tally:
         return score_files.read_frame(self.out)
 
     def facts(self) -> str:
-        """The speed in words."""
+        """The speed in words; nothing where an earlier run had done it all."""
+        if not self.scored + self.failed:
+            return "nothing new" if self.kept else ""
         return (
             f"{(self.scored + self.failed) / self.seconds:.1f} clips/s, "
             f"{self.heard / 3600:.2f} h of audio, {self.heard / self.seconds:.0f} x real time"

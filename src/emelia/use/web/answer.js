@@ -80,27 +80,53 @@ export function amiss({ warnings = [] }, text) {
   return [...warnings.map(capital), text].filter(Boolean).join(" ");
 }
 
+const NOT_SURE = "not sure";
+
 /**
- * How much of a long recording each answer takes.
- * @param {import("./api.js").Segment[]} segments @param {number} seconds
- * @returns {string}
+ * Say what a long recording comes to, and show how much of its speech each answer takes.
+ * @param {import("./api.js").Segment[]} segments @param {number} seconds @param {string[]} labels
  */
-export function summary(segments, seconds) {
-  /** @type {Record<string, number>} */
-  const shares = {};
-  let spoken = 0;
-  for (const { start, end, emotion, unsure } of segments) {
-    const name = unsure ? "not sure" : emotion;
-    shares[name] = (shares[name] ?? 0) + end - start;
-    spoken += end - start;
+export function sayWhole(segments, seconds, labels) {
+  const { spoken, shares } = sharesOf(segments);
+  if (!spoken) {
+    say("In this recording", "No speech", `Nothing in these ${duration(seconds)} sounds like a voice.`);
+    showBars(labels, {});
+    return;
   }
-  if (!spoken) return `Nothing in these ${duration(seconds)} sounds like a voice.`;
-  const parts = ranked(shares).map(([name, time]) => `${name} ${percent(time / spoken)}`);
-  return `${speechIn(spoken, seconds)}: ${list(parts)}.`;
+  const { [NOT_SURE]: doubt = 0, ...sure } = shares;
+  const [top, share] = doubt > 0.5 ? [NOT_SURE, doubt] : (ranked(sure)[0] ?? [NOT_SURE, doubt]);
+  const headline = `${share > 0.5 ? "Mostly" : "Most often"} ${top}`;
+  const parts = ranked(shares).map(([name, own]) => `${name} ${percent(own)}`);
+  say(
+    "In this recording",
+    headline,
+    `${speechIn(spoken, seconds)}: ${list(parts)}.`,
+    "Play it, or press a moment of the curve, to see the answer there.",
+  );
+  showBars(labels, sure, top, "Share of the speech in which each emotion is the answer");
 }
 
-/** @param {string[]} labels @param {import("./api.js").Probabilities} probabilities @param {string} [top] the answer */
-export function showBars(labels, probabilities, top = "") {
+/**
+ * @param {import("./api.js").Segment[]} segments
+ * @returns {{spoken: number, shares: Record<string, number>}} seconds of speech, and of each answer its share
+ */
+function sharesOf(segments) {
+  /** @type {Record<string, number>} */
+  const shares = {};
+  const spoken = segments.reduce((sum, { start, end }) => sum + end - start, 0);
+  for (const { start, end, emotion, unsure } of segments) {
+    const name = unsure ? NOT_SURE : emotion;
+    shares[name] = (shares[name] ?? 0) + (end - start) / spoken;
+  }
+  return { spoken, shares };
+}
+
+/**
+ * @param {string[]} labels @param {import("./api.js").Probabilities} probabilities @param {string} [top] the answer
+ * @param {string} [title] what the bars show
+ */
+export function showBars(labels, probabilities, top = "", title = "Probability of each emotion") {
+  element("bars-title").textContent = title;
   const bars = element("bars");
   if (bars.dataset.labels !== labels.join()) {
     bars.dataset.labels = labels.join();

@@ -9,8 +9,8 @@ import {
   NO_SPEECH,
   say,
   sayClip,
+  sayWhole,
   showBars,
-  summary,
   verdictText,
 } from "./answer.js";
 import { heard, paintClip, paintNothing, stretches } from "./clip.js";
@@ -36,6 +36,8 @@ export class Result {
     this.spotlight = /** @type {HTMLInputElement} */ (element("spotlight"));
     /** @type {Course | null} what is shown, if it is along time */
     this.course = null;
+    /** @type {{start: number} | null} of a course whose summary is shown until somebody moves away */
+    this.whole = null;
     this.seconds = 0;
     this.player = new Player(() => this.#moved());
     this.figure = new Figure(element("figure"), {
@@ -89,8 +91,10 @@ export class Result {
     this.#begin(course, seconds);
     this.#draw({ start: 0, end: Math.max(0.1, seconds) }, "Position in the recording");
     listSegments(segments, (start) => this.player.playFrom(start));
-    element("caption").textContent = amiss(timeline, summary(segments, seconds));
-    this.player.seek(segments[0]?.start ?? 0);
+    element("caption").textContent = amiss(timeline, "Each curve is the probability of an emotion along time.");
+    const start = segments[0]?.start ?? 0;
+    this.whole = { start };
+    this.player.seek(start);
   }
 
   /** The part of a timeline that is there already. @param {Course} course @param {number} seconds of all */
@@ -122,6 +126,7 @@ export class Result {
   /** @param {Course | null} course @param {number} seconds */
   #begin(course, seconds) {
     this.course = course;
+    this.whole = null;
     this.seconds = seconds;
     this.spotlight.disabled = true;
     element("spotlight-label").hidden = course !== null;
@@ -151,12 +156,19 @@ export class Result {
 
   /** @param {Course} course @param {number} position seconds */
   #sayMoment(course, position) {
+    const still = !this.player.playing && Math.abs(position - (this.whole?.start ?? -1)) < 0.05;
+    if (still) {
+      sayWhole(course.segments, this.seconds, course.labels);
+      this.figure.move(position, `${clock(position)}`);
+      return;
+    }
+    this.whole = null;
     const segment = segmentAt(course, position);
     const [headline, detail] = verdictText(segment);
     const where = segment ? ` From ${stretch(segment)}.` : "";
     say(`At ${clock(position)}`, headline, detail + where);
     const probabilities = momentAt(course, position)?.probabilities ?? segment?.probabilities ?? {};
-    showBars(course.labels, segment ? probabilities : {}, segment?.unsure ? "" : segment?.emotion);
+    showBars(course.labels, segment ? probabilities : {}, segment?.unsure ? "" : segment?.emotion, "Probability of each emotion at this moment");
     markSegment(segment ? course.segments.indexOf(segment) : -1);
     this.figure.move(position, `${clock(position)}, ${headline}`);
   }
@@ -171,7 +183,9 @@ function explanation(clip) {
     ? stretches(clip.saliency, clip.hop).map(({ start, end }) => ((start + end) / 2).toFixed(1))
     : [];
   const where = times.length > 6 ? `in ${times.length} places` : `around ${list(times)} s`;
-  return times.length ? `${bands} What spoke most for ${clip.emotion} stays bright: ${where}.` : bands;
+  return times.length
+    ? `${bands} What spoke most for ${clip.emotion} is underlined, ${where}; the rest is faded.`
+    : bands;
 }
 
 /** @param {import("./api.js").Clip} clip @returns {string} what stands where nothing was heard */

@@ -11,10 +11,17 @@ from typing import Annotated
 import typer
 
 from emelia import console
-from emelia.cli.common import cores, open_corpus
+from emelia.cli.common import open_corpus
 from emelia.cli.evaluation_output import leave_page, show
 from emelia.cli.next_steps import suggest
-from emelia.cli.options import EmotionsOption, SpeakersOption, ThresholdOption, split_names
+from emelia.cli.options import (
+    EmotionsOption,
+    JobsOption,
+    SpeakersOption,
+    ThresholdOption,
+    cores,
+    split_names,
+)
 from emelia.corpora import Corpus
 from emelia.errors import ConfigError
 from emelia.results.evaluation import Evaluation
@@ -58,7 +65,7 @@ def evaluate(
     emotions: EmotionsOption = "",
     threshold: ThresholdOption = None,
     speakers_from: SpeakersOption = "",
-    threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = cores(),
+    jobs: JobsOption = None,
 ) -> None:  # fmt: skip
     """Test a model on recordings whose emotion is known.
 
