@@ -38,6 +38,7 @@ _PANELS = {
         "score": "score",
         "serve": "serve",
         "models": "models",
+        "demo": "demo",
     },
     "Learn": {
         "study": "study",
@@ -108,7 +109,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Start here: [bold]emelia predict clip.wav[/bold] tells the emotion of a recording; "
+    epilog="Start here: [bold]emelia demo clip.wav[/bold] writes a clip to try; "
+    "[bold]emelia predict clip.wav[/bold] tells the emotion of a recording; "
     "[bold]emelia study --quick[/bold] trains on an embedded corpus and writes a report.",
 )
 

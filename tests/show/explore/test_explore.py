@@ -324,7 +324,7 @@ def test_the_table_by_emotion_counts_clips_and_minutes(explored: Exploration) ->
 
 def test_speakers_and_sentences_are_counted_by_emotion(explored: Exploration) -> None:
     by_speaker = rows(tables.speakers(explored))
-    assert by_speaker["bob"]["sex"] == "male"
+    assert by_speaker["bob"]["gender"] == "male"
     assert [by_speaker["bob"][e] for e in ("clips", "anger", "fear", "sadness")] == [
         "6", "2", "2", "2",
     ]  # fmt: skip
@@ -506,8 +506,8 @@ def test_figures_and_tables_lie_beside_the_page(page: HtmlPage, made: Path) -> N
         "problems.csv",
     }  # fmt: skip
     figures = list((made.parent / "figures").iterdir())
-    assert {path.suffix for path in figures} == {".png", ".svg"}
-    assert len(figures) == 2 * len(page.all("img"))
+    assert {path.suffix for path in figures} == {".pdf", ".png", ".svg"}
+    assert len(figures) == 3 * len(page.all("img"))
 
 
 def test_names_do_not_become_mark_up(tmp_path: Path) -> None:
