@@ -88,12 +88,10 @@ class Table:
     @property
     def wide(self) -> bool:
         """Whether it needs more columns of letters than a phone has."""
-        columns = zip(self.columns, *self.rows, strict=True)
         # Headings wrap between words, cells do not.
-        return (
-            sum(max(len(c) for c in (*head.split(), *cells)) + 3 for head, *cells in columns)
-            > _PHONE
-        )
+        columns = zip(self.columns, *self.rows, strict=True)
+        parts = ([*head.split(), *cells] for head, *cells in columns)
+        return sum(3 + max(map(len, texts), default=0) for texts in parts) > _PHONE
 
     def csv(self) -> str:
         """Columns and rows as CSV, without title and note."""
