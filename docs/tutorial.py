@@ -85,7 +85,9 @@ corpus_plots.histogram(seconds, "duration, s")
 # %%
 clip = corpus.utterances[0]
 audio, rate = preprocess_audio(clip.path)
-print(f"{clip.id}: {clip.emotion}, {audio.size:,} samples at {rate} Hz, peak {np.abs(audio).max():.2f}")
+print(
+    f"{clip.id}: {clip.emotion}, {audio.size:,} samples at {rate} Hz, peak {np.abs(audio).max():.2f}"
+)
 
 # %% [markdown]
 # ### From sound to mel spectrogram

@@ -1,4 +1,4 @@
-"""Build the documentation site: `make docs`, or `python tools/site.py --out build/site`.
+"""Build the documentation site: `make docs`, or `python tools/docs_site.py`.
 
 Pages are those of `docs/`, the cards of the models, the notebook `docs/tutorial.py`, run on the
 embedded corpus, and a reference made of docstrings. Formulae become MathML, so that the site needs
@@ -27,11 +27,11 @@ WORK = ROOT / "build" / "docs"  # what the site is built of
 CONFIG = ROOT / "zensical.toml"
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     """Gather the pages, build the site and check it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--no-notebook", action="store_true", help="leave the notebook as it is")
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     notebook = None if options.no_notebook else run_notebook()
     shutil.rmtree(WORK, ignore_errors=True)
     for name, text in pages().items():
@@ -57,12 +57,13 @@ def pages() -> dict[str, str]:
 def relinked(name: str, path: Path, sources: dict[str, Path]) -> str:
     """The text of a page, its links to other pages as they lie on the site."""
     places = {source.resolve(): place for place, source in sources.items()}
+    places[DOCS / "tutorial.py"] = "tutorial.md"  # which the build makes of it
 
     def link(match: re.Match[str]) -> str:
         target, _, anchor = match[1].partition("#")
         place = places.get((path.parent / target).resolve()) if target else None
         if place is None:
-            outside = target and not (DOCS in (path.parent / target).resolve().parents)
+            outside = target and DOCS not in (path.parent / target).resolve().parents
             return "]" if outside and "://" not in target else match[0]
         there = os.path.relpath(place, os.path.dirname(name) or ".")
         return f"]({there}{f'#{anchor}' if anchor else ''})"
@@ -91,7 +92,9 @@ def reference() -> str:
         "These names are promised; everything else may move. Each is imported from `emelia`.",
     ]
     for name in emelia.__all__:
-        lines += ["", f"::: {emelia._HOMES[name]}.{name}"]
+        told = {"heading": f"emelia.{name}", "toc_label": name}
+        lines += ["", f"::: {emelia._HOMES[name]}.{name}", "    options:"]
+        lines += [f"      {key}: {value}" for key, value in told.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -166,9 +169,8 @@ def check(site: Path) -> Iterator[str]:
             target = _target(page, parts.path, site)
             if not target.exists():
                 yield f"{name}: the link {address} leads nowhere"
-            elif parts.fragment and target in found:
-                if unquote(parts.fragment) not in found[target].ids | {"__top"}:
-                    yield f"{name}: no heading {address}"
+            elif target in found and unquote(parts.fragment) not in found[target].ids | {""}:
+                yield f"{name}: no heading {address}"
 
 
 def _target(page: Path, address: str, site: Path) -> Path:
