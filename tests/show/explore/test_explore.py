@@ -32,7 +32,7 @@ from emelia.show.page import wav
 
 pytest.importorskip("librosa")
 
-from emelia.show.explore import tables
+from emelia.show.explore import gravity, tables
 from emelia.show.explore.data import Exploration, gather, values
 from emelia.show.explore.duplicates import encoded_again, identical, same_sound
 from emelia.show.explore.examples import examples
@@ -368,6 +368,14 @@ def test_imbalance_is_named_in_words_and_as_a_ratio(
     assert "3 kinds of format and rate, not all in every emotion" in told
     assert headline(explored).startswith("17 clips, 0.")
     assert headline(explored).endswith("3 emotions by 2 speakers.")
+
+
+def test_a_leak_by_the_recording_comes_before_all_facts(
+    explored: Exploration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = {("snr", "speaker"): 0.97}
+    monkeypatch.setattr(gravity, "share_of", lambda _, name, by: shares.get((name, by), np.nan))
+    assert findings(explored, [])[0].startswith("SNR, the distance of speech from the background,")
 
 
 def test_one_class_is_told_to_be_one(tmp_path: Path) -> None:
