@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import emelia
@@ -25,13 +26,26 @@ DOCS = ROOT / "docs"
 MODELS = ROOT / "src" / "emelia" / "use" / "models"
 WORK = ROOT / "build" / "docs"  # what the site is built of
 CONFIG = ROOT / "zensical.toml"
+KEPT = (
+    "This is [the tutorial](tutorial.py) with the outputs it gave on real speech; "
+    "`tools/docs_site.py --keep` wrote it."
+)
 
 
 def main(words: list[str] | None = None) -> None:
     """Gather the pages, build the site and check it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--no-notebook", action="store_true", help="leave the notebook as it is")
+    parser.add_argument(
+        "--keep",
+        metavar="NAME",
+        help="run the notebook on the corpus that EMELIA_TUTORIAL_CORPUS names, write the page "
+        "docs/NAME.md with its pictures, and build nothing",
+    )
     options = parser.parse_args(words)
+    if options.keep:
+        write_page(run_notebook(), DOCS, options.keep, KEPT)
+        return
     notebook = None if options.no_notebook else run_notebook()
     shutil.rmtree(WORK, ignore_errors=True)
     for name, text in pages().items():
@@ -98,7 +112,7 @@ def reference() -> str:
     return "\n".join(lines) + "\n"
 
 
-def run_notebook() -> object:
+def run_notebook() -> Any:
     """The notebook with its outputs, run in an empty folder on the embedded corpus."""
     import jupytext
     from nbclient import NotebookClient
@@ -108,6 +122,11 @@ def run_notebook() -> object:
     place.mkdir(parents=True)
     book = jupytext.read(DOCS / "tutorial.py")
     NotebookClient(book, timeout=3600, resources={"metadata": {"path": str(place)}}).execute()
+    for cell in book.cells:  # what libraries complain of is no part of the lesson
+        told = cell.get("outputs", [])
+        cell.update(
+            {"outputs": [one for one in told if one.get("name") != "stderr"]} if told else {}
+        )
     return book
 
 
@@ -115,19 +134,26 @@ def write_notebook(book: object) -> None:
     """Write the notebook and a page of it; without outputs where it was not run."""
     import jupytext
     import nbformat
-    from nbconvert import MarkdownExporter
 
     book = book or jupytext.read(DOCS / "tutorial.py")
     nbformat.write(book, WORK / "tutorial.ipynb")
+    write_page(book, WORK, "tutorial", "[The notebook to download](tutorial.ipynb)")
+
+
+def write_page(book: object, folder: Path, name: str, below: str) -> None:
+    """Write a notebook as `NAME.md` with its pictures, and a line below the title."""
+    from nbconvert import MarkdownExporter
+
     text, resources = MarkdownExporter().from_notebook_node(
-        book, resources={"output_files_dir": "pictures/tutorial"}
+        book, resources={"output_files_dir": f"pictures/{name}"}
     )
-    offer = "\n\n[The notebook to download](tutorial.ipynb)\n\n"
     title, _, rest = text.lstrip().partition("\n")
-    (WORK / "tutorial.md").write_text(f"{title}{offer}{rest}", encoding="utf-8")
-    for name, data in (resources.get("outputs") or {}).items():
-        (WORK / name).parent.mkdir(parents=True, exist_ok=True)
-        (WORK / name).write_bytes(data)
+    page = re.sub(r"\n{3,}", "\n\n", f"{title}\n\n{below}\n\n{rest.strip()}\n")
+    page = page.replace("![png]", "![What the lines above draw]")
+    (folder / f"{name}.md").write_text(page, encoding="utf-8")
+    for place, data in (resources.get("outputs") or {}).items():
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).write_bytes(data)
 
 
 class Links(HTMLParser):

@@ -58,7 +58,8 @@ def test_figures_lie_beside_as_png_pdf_and_svg_with_text(report: Path) -> None:
     stem = report.parent / "figures" / "aesdd-loso-accuracy"
     assert "<text" in stem.with_suffix(".svg").read_text(encoding="utf-8")
     assert stem.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
-    assert Image.open(stem.with_suffix(".png")).info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    with Image.open(stem.with_suffix(".png")) as picture:
+        assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.1)
 
 
 def test_tables_and_answers_lie_beside_for_other_programs(report: Path) -> None:

@@ -650,6 +650,6 @@ def test_the_page_says_how_often_it_is_right_and_where_the_threshold_is(visit: O
     there = visit().open()
     assert "it is right" in there.text("#often") and "Guessing" in there.text("#often")
     share = there.page.locator("#bars").evaluate("b => b.style.getPropertyValue('--threshold')")
-    assert f"{round(100 * float(share))} %" in there.text("#threshold")
+    assert f"{round(100 * float(share))}\N{NO-BREAK SPACE}%" in there.text("#threshold")
     there.page.locator("#card").click()
     assert there.text("#card-text").strip()
