@@ -54,8 +54,11 @@ def main(words: list[str] | None = None) -> None:
     shutil.copytree(DOCS / "pictures", WORK / "pictures")
     write_notebook(notebook)
     subprocess.run(["zensical", "build", "--clean", "-f", str(CONFIG)], cwd=ROOT, check=True)
-    faults = list(check(ROOT / "build" / "site"))
+    site = ROOT / "build" / "site"
+    faults = list(check(site))
     print("\n".join(faults) or "Every link leads somewhere; nothing is loaded from elsewhere.")
+    # From a disk all works but the search: browsers refuse its worker there.
+    print("Look at it: python -m http.server --bind 127.0.0.1 --directory build/site")
     sys.exit(bool(faults))
 
 
@@ -123,10 +126,8 @@ def run_notebook() -> Any:
     book = jupytext.read(DOCS / "tutorial.py")
     NotebookClient(book, timeout=3600, resources={"metadata": {"path": str(place)}}).execute()
     for cell in book.cells:  # what libraries complain of is no part of the lesson
-        told = cell.get("outputs", [])
-        cell.update(
-            {"outputs": [one for one in told if one.get("name") != "stderr"]} if told else {}
-        )
+        if "outputs" in cell:
+            cell.outputs = [one for one in cell.outputs if one.get("name") != "stderr"]
     return book
 
 
