@@ -71,16 +71,16 @@ def write_report(
         raise RunError(f"{where}no finished cells to report. Run a study first: emelia study.")
     check_extras()
     found, figures = studies(cells), Figures()
+    clips = max(2, _CLIPS // len(found))
+    sections = [_section(study, figures, places, clips) for study in found]
     values = {
-        "sections": [
-            _section(study, figures, places, max(2, _CLIPS // len(found))) for study in found
-        ],
+        "sections": sections,
         "random_splits": detail_tables.random_against_apart(found),
         "command": command,
     }
     written = {name: render(name, **values) for name in ("report.md", "report.html")}
     files = figures.files | {name: text.encode() for name, text in written.items()}
-    for section in values["sections"]:
+    for section in sections:
         files |= beside.tables(section) | beside.answers(section["study"])
     for name, data in files.items():
         write_atomically(Path(folder) / name, data)
