@@ -50,7 +50,7 @@ ORDER = {
     "corpora": "sources records paths scan known reading splits fetching",
     "corpora.known": "english europe asia_africa demo_voices demo_synthesis demo",
     "learn": "model data training export study",
-    "show": "style terms describe speakers tables page report explore process answer card",
+    "show": "style terms describe speakers tables page beside report explore process answer card",
     "use": "inputs onnxfile answer model bundled waveforms batching microphone timeline pooling"
     " clips recognizer formats scoring server",
     "cli": "options extras common confidence training_run model_output progress answers listening"

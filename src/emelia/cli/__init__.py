@@ -38,7 +38,7 @@ _PANELS = {
         "score": "score",
         "serve": "serve",
         "models": "models",
-        "demo": "demo",
+        "demo": "corpora",
     },
     "Learn": {
         "study": "study",

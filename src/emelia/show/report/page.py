@@ -16,10 +16,10 @@ from emelia import metrics
 from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS
 from emelia.errors import RunError
 from emelia.results import Cell, Row, Study, read_results, studies
-from emelia.show import tables
+from emelia.show import beside, tables
 from emelia.show.describe import known
 from emelia.show.page import Figures, check_extras, file_name, render
-from emelia.show.report import beside, detail_tables, findings, plots
+from emelia.show.report import detail_tables, findings, plots
 from emelia.show.report.limitations import limitations
 from emelia.show.report.recipe_section import processing, recipe_section
 from emelia.show.report.recordings import recordings
