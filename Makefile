@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow check format count bench models wheel clean
+.PHONY: help demo docs test slow check format count bench models wheel clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ demo: .venv/.for-use  ## train, compare, report, export and predict on the embed
 	$(BIN)/emelia export runs/demo/cells/emelia-fold-1-seed-0-* --out runs/demo/emelia.onnx --force
 	$(BIN)/emelia predict --model runs/demo/emelia.onnx \
 	    "$$($(BIN)/python -c '$(A_TEST_CLIP)' runs/demo/cells/emelia-fold-1-seed-0-*/run.json)"
+
+docs: .venv/.for-docs  ## build the documentation as a site, build/site/index.html: minutes, no network
+	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python tools/docs_site.py
 
 test: .venv/.for-work  ## run the tests that take seconds
 	OMP_NUM_THREADS=1 $(PYTEST) $(PARALLEL)
@@ -107,6 +110,11 @@ clean:  ## remove what can be made again: .venv, caches, builds (runs/ stays)
 	$(PIP) -e '.[dev]'
 	@# Compiled and kept now, by one process: two that do it at once leave what crashes.
 	$(BIN)/python -c 'import librosa.core.audio, librosa.core.pitch'
+	@touch $@
+
+.venv/.for-docs: .venv/.for-use
+	@echo "Installing the tools for the documentation into .venv."
+	$(PIP) -e '.[docs]'
 	@touch $@
 
 # The first interpreter that is new enough and can make an environment.

@@ -54,8 +54,8 @@ ORDER = {
     "corpora": "sources records seen paths scan known reading splits fetching",
     "corpora.known": "english europe asia_africa demo_voices demo_synthesis demo",
     "learn": "model data training export study",
-    "show": "style describe speakers tries tables page report evaluation explore process answer"
-    " card",
+    "show": "style terms describe speakers tries tables page beside report evaluation explore"
+    " process answer card",
     "use": "inputs labels onnxfile answer model bundled waveforms batching microphone"
     " timeline moments pooling clips recognizer formats scoring server",
     "api": "answer_tables trained evaluation spectrograms training finetuning export pages",

@@ -93,7 +93,7 @@ def test_the_results_are_a_page_to_read_and_no_figure_of_it_is_typed() -> None:
 
 def _prose(text: str) -> str:
     """The README without its code and without versions of Python."""
-    return re.sub(r"^```.*?^```$|Python 3\.\d+", "", text, flags=re.M | re.S)
+    return re.sub(r"^```.*?^```$|Python 3\.\d+( to 3\.\d+)?", "", text, flags=re.M | re.S)
 
 
 def _stated(text: str) -> dict[str, list[str]]:
@@ -109,6 +109,8 @@ def _stated(text: str) -> dict[str, list[str]]:
 def _place(part: str) -> str:
     if shipped := re.match(r"\| \[(\w+)\]\(", part):
         return f"the model {shipped[1]}"
+    if part.startswith("The model that answers by default"):
+        return "the first screen"
     if part.startswith("Of four emotions in a corpus"):
         return UNHEARD
     cell = part.replace("`", "").lstrip("| ")
@@ -133,6 +135,7 @@ def _measured() -> dict[str, list[str]]:
         ]
         for name, parts in asked.items()
     }
+    told["the first screen"] = told["the model default"]
     told[UNHEARD] = _unheard()
     for line in make.SPEAKERS:
         shares = re.findall(FIGURE, make.shares(line.trainings))

@@ -13,6 +13,12 @@ from emelia.errors import MissingExtraError
 from emelia.text import csv_text
 
 _NO_EDGE = 100_000  # characters
+_PHONE = 46  # letters of a table that a phone shows beside each other
+_SIGNS = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "–": "--", "−": "$-$", "±": r"$\pm$", "×": r"$\times$", "≥": r"$\geq$", "≤": r"$\leq$",
+    "…": r"\ldots{}",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,11 +90,40 @@ class Table:
         rows = "\n".join(map(self._html_row, range(len(self.rows))))
         title = escape(self.title)
         note = f'\n<p class="note">{escape(self.note)}</p>' if self.note else ""
+        hint = f'<p class="swipe">{len(self.columns)} columns: swipe sideways.</p>\n'
         return (
+            f"{hint if self.wide else ''}"
             f'<div class="scroll" role="region" aria-label="{title}" tabindex="0">\n'
             f"<table>\n<caption>{title}</caption>\n<thead><tr>{head}</tr></thead>\n"
             f"<tbody>\n{rows}\n</tbody>\n</table>\n</div>{note}"
         )
+
+    def latex(self) -> str:
+        """The table as LaTeX for the package booktabs, its note below."""
+        head, *rows = (" & ".join(map(_latex, row)) for row in (self.columns, *self.rows))
+        lines = [
+            "% needs \\usepackage{booktabs}",
+            "\\begin{table}",
+            f"\\caption{{{_latex(self.title)}}}",
+            f"\\begin{{tabular}}{{l{'r' * (len(self.columns) - 1)}}}",
+            "\\toprule",
+            f"{head} \\\\",
+            "\\midrule",
+            *(f"{row} \\\\" for row in rows),
+            "\\bottomrule",
+            "\\end{tabular}",
+            *([f"\\par\\small {_latex(self.note)}"] if self.note else []),
+            "\\end{table}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    @property
+    def wide(self) -> bool:
+        """Whether it needs more columns of letters than a phone has."""
+        # Headings wrap between words, cells do not.
+        columns = zip(self.columns, *self.rows, strict=True)
+        parts = ([*head.split(), *cells] for head, *cells in columns)
+        return sum(3 + max(map(len, texts), default=0) for texts in parts) > _PHONE
 
     def csv(self) -> str:
         """Columns and rows as CSV, without title and note."""
@@ -120,6 +155,11 @@ def data_frame(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
     except ImportError:
         raise MissingExtraError("a data frame", "pandas", "notebook") from None
     return pandas.DataFrame([list(row) for row in rows], columns=list(columns))
+
+
+def _latex(text: str) -> str:
+    """Text for LaTeX: its signs, and those that its fonts name."""
+    return re.sub(r"[\\&%$#_{}~^–−±×≥≤…]", lambda sign: _SIGNS.get(sign[0], f"\\{sign[0]}"), text)
 
 
 def escaped(text: str) -> str:

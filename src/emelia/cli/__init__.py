@@ -41,6 +41,7 @@ _PANELS = {
         "score": "score",
         "serve": "serve",
         "models": "models",
+        "demo": "corpora",
     },
     "Learn": {
         "study": "study",
@@ -122,6 +123,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Start here:\n"
+    "  [bold]emelia demo clip.wav[/bold]      writes a clip to try\n"
     "  [bold]emelia predict clip.wav[/bold]   tells the emotion of a recording\n"
     "  [bold]emelia study --quick[/bold]      trains on an embedded corpus, writes a report",
 )

@@ -17,7 +17,8 @@ import soundfile
 
 from emelia.audio.limits import Wave
 from emelia.errors import MissingExtraError
-from emelia.show.style import empty_figure, png, svg
+from emelia.show.style import PRINTED, empty_figure, pdf, png, svg
+from emelia.show.terms import terms
 from emelia.table import escaped
 from emelia.text import between, percent
 
@@ -34,24 +35,43 @@ class Picture:
     alt: str
     uri: str
     file: str = ""  # beside the page, if it is there too
+    number: int = 0  # among the figures of the page; 0 for none
+    about: str = ""  # how many clips of what it is drawn from
+
+    @property
+    def full_caption(self) -> str:
+        """Such as "Figure 3. Confusion matrix. n = 604 test clips; aesdd, loso."."""
+        number = f"Figure {self.number}. " if self.number else ""
+        return f"{number}{self.caption}.{f' {self.about}.' if self.about else ''}"
 
 
 @dataclass
 class Figures:
-    """Collects the figures of a page, also as files that lie beside it."""
+    """Collects the figures of a page in its order, also as files that lie beside it."""
 
     files: dict[str, bytes] = field(default_factory=dict)
+    count: int = 0
 
-    def picture(self, figure: Figure, name: str, caption: str, alt: str) -> Picture:
-        """Add a figure: drawn for the page, and as SVG and PNG files of that name."""
+    def picture(
+        self, figure: Figure, name: str, caption: str, alt: str, about: str = ""
+    ) -> Picture:
+        """Add a figure: drawn for the page, and as SVG, PNG and PDF files of that name.
+
+        Args:
+            about: how many clips of what it shows, for the caption.
+        """
         stem = f"figures/{file_name(name)}"
         # Two recipes may differ only in signs that file names cannot have.
         while f"{stem}.svg" in self.files:
             stem += "-"
         vector = svg(figure)
         figure.set_layout_engine("none")  # everything has its place now; to find it again is slow
-        self.files |= {f"{stem}.svg": vector, f"{stem}.png": png(figure)}
-        return Picture(caption, alt, data_uri("image/svg+xml", vector), f"{stem}.svg")
+        self.files |= {
+            f"{stem}.svg": vector, f"{stem}.png": png(figure, PRINTED), f"{stem}.pdf": pdf(figure),
+        }  # fmt: skip
+        self.count += 1
+        uri = data_uri("image/svg+xml", vector)
+        return Picture(caption, alt, uri, f"{stem}.svg", self.count, about)
 
 
 def data_uri(kind: str, data: bytes) -> str:
@@ -102,5 +122,10 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "between": between, "plain": escaped}
+    environment.filters |= {
+        "percent": percent,
+        "between": between,
+        "plain": escaped,
+        "terms": terms,
+    }
     return environment

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 Values = NDArray[np.float64]
 # Without the yellow, which is lost on white.
+# Of what has no middle: between 37 and 50 % it changes twice as much as cividis does.
+SHADES = "magma"
+PRINTED = 300  # dots an inch, as journals ask for
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#333333")
 INK, FAINT, GRID = "#333333", "#999999", "#dddddd"
 _ON_DARK = {INK: "#dde2e0", FAINT: "#7d8784", GRID: "#3c4548", "#0072b2": "#4da6e0"}
@@ -114,13 +117,26 @@ def png(drawn: Figure, dots: int = 160) -> bytes:
     return file.getvalue()
 
 
+def pdf(drawn: Figure) -> bytes:
+    """The figure as PDF whose text is text; the same figure gives the same bytes."""
+    from matplotlib import rc_context
+
+    file = io.BytesIO()
+    with any_script(), rc_context({"pdf.fonttype": 42}):  # outlines that editors can read
+        drawn.savefig(file, format="pdf", metadata={"CreationDate": None, "Creator": None})
+    return file.getvalue()
+
+
 def svg(drawn: Figure) -> bytes:
-    """The figure as SVG for light and dark pages; the same figure gives the same bytes."""
+    """The figure as SVG for light and dark pages, its text as text.
+
+    The same figure gives the same bytes.
+    """
     from matplotlib import rc_context
 
     file = io.BytesIO()
     # A fixed salt and no date: figures that have not changed must not change in a repository.
-    with any_script(), rc_context({"svg.hashsalt": "emelia", "svg.fonttype": "path"}):
+    with any_script(), rc_context({"svg.hashsalt": "emelia", "svg.fonttype": "none"}):
         drawn.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     text = re.sub(rb' d="[^"]*"', _rounded, file.getvalue())
     return text.replace(b"<defs>", _dark_style().encode() + b"<defs>", 1)

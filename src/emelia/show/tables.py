@@ -176,6 +176,13 @@ def _main_note(study: Study, published: bool, peeks: bool) -> str:
     return " ".join(filter(None, notes))
 
 
+def drawn_from(row: Row) -> str:
+    """What a figure of a recipe shows, for its caption: "n = 604 test clips; aesdd, loso"."""
+    cell, seeds = row.cells[0], len(row.counted)
+    each = f", {seeds} seeds" if seeds > 1 else ""
+    return f"n = {len(row.truth)} test clips{each}; {cell.corpus}, {cell.split}"
+
+
 def label(row: Row) -> str:
     """The name of a recipe, with a note where it is incomplete."""
     return row.recipe if row.complete else f"{row.recipe} (incomplete)"

@@ -8,6 +8,8 @@ from pathlib import Path
 from emelia.errors import ModelError
 from emelia.text import nearest
 
+# A synthetic voice, "fear/f1_en1_1.wav" of the embedded corpus: no person's.
+SAMPLE_CLIP = Path(__file__).parent / "web" / "clip.flac"
 _FOLDER = Path(__file__).parent / "models"
 
 

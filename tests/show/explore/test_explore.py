@@ -32,7 +32,7 @@ from emelia.show.page import wav
 
 pytest.importorskip("librosa")
 
-from emelia.show.explore import tables
+from emelia.show.explore import gravity, tables
 from emelia.show.explore.data import Exploration, gather, values
 from emelia.show.explore.duplicates import encoded_again, identical, same_sound
 from emelia.show.explore.examples import examples
@@ -324,7 +324,7 @@ def test_the_table_by_emotion_counts_clips_and_minutes(explored: Exploration) ->
 
 def test_speakers_and_sentences_are_counted_by_emotion(explored: Exploration) -> None:
     by_speaker = rows(tables.speakers(explored))
-    assert by_speaker["bob"]["sex"] == "male"
+    assert by_speaker["bob"]["gender"] == "male"
     assert [by_speaker["bob"][e] for e in ("clips", "anger", "fear", "sadness")] == [
         "6", "2", "2", "2",
     ]  # fmt: skip
@@ -368,6 +368,14 @@ def test_imbalance_is_named_in_words_and_as_a_ratio(
     assert "3 kinds of format and rate, not all in every emotion" in told
     assert headline(explored).startswith("17 clips, 0.")
     assert headline(explored).endswith("3 emotions by 2 speakers.")
+
+
+def test_a_leak_by_the_recording_comes_before_all_facts(
+    explored: Exploration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = {("snr", "speaker"): 0.97}
+    monkeypatch.setattr(gravity, "share_of", lambda _, name, by: shares.get((name, by), np.nan))
+    assert findings(explored, [])[0].startswith("SNR, the distance of speech from the background,")
 
 
 def test_one_class_is_told_to_be_one(tmp_path: Path) -> None:
@@ -506,8 +514,8 @@ def test_figures_and_tables_lie_beside_the_page(page: HtmlPage, made: Path) -> N
         "problems.csv",
     }  # fmt: skip
     figures = list((made.parent / "figures").iterdir())
-    assert {path.suffix for path in figures} == {".png", ".svg"}
-    assert len(figures) == 2 * len(page.all("img"))
+    assert {path.suffix for path in figures} == {".pdf", ".png", ".svg"}
+    assert len(figures) == 3 * len(page.all("img"))
 
 
 def test_names_do_not_become_mark_up(tmp_path: Path) -> None:

@@ -325,7 +325,9 @@ def test_a_recording_becomes_a_page_with_every_step_to_see_and_hear(
     assert len(sounds) == 7
     heard, rate = soundfile.read(sounds[-1])
     assert rate == RATE and np.abs(heard).max() > 0.99
-    assert {p.name for p in (tmp_path / "out/figures").iterdir()} == {"stages.png", "stages.svg"}
+    assert {p.name for p in (tmp_path / "out/figures").iterdir()} == {
+        "stages.pdf", "stages.png", "stages.svg",
+    }  # fmt: skip
 
 
 def test_a_corpus_becomes_a_page_with_what_noise_reduction_is_worth(

@@ -326,12 +326,13 @@ def test_figures_are_the_same_bytes_each_time_and_turn_light_on_dark_pages(study
 def test_the_report_is_a_page_and_a_text_with_figures_beside(written: list[Path]) -> None:
     assert [path.name for path in written] == ["report.md", "report.html"]
     figures = written[0].parent / "figures"
-    assert sorted(figures.parent.iterdir()) == sorted([*written, figures])
+    beside = [figures.parent / name for name in ("answers-aesdd-loso.csv", "figures", "tables")]
+    assert sorted(figures.parent.iterdir()) == sorted([*written, *beside])
     named = re.findall(r"!\[.*\]\(<(.*)>\)", written[0].read_text(encoding="utf-8"))
     assert len(set(named)) == 2 + 4 * 5
     assert {f"figures/{path.name}" for path in figures.glob("*.svg")} == set(named)
     assert {path.stem for path in figures.glob("*.png")} == {Path(name).stem for name in named}
-    assert len(list(figures.iterdir())) == 2 * len(named)
+    assert len(list(figures.iterdir())) == 3 * len(named)
 
 
 def test_the_report_is_made_from_a_file_of_results(tmp_path: Path, cells: list[Cell]) -> None:
@@ -418,7 +419,7 @@ def test_synthetic_speech_is_called_so_everywhere(tmp_path: Path) -> None:
     assert all(table.title.endswith("(synthetic speech)") for table in shown)
     captions = re.findall(r"<figcaption>(.*)</figcaption>", html)
     assert captions
-    assert all(caption.endswith("(synthetic speech)") for caption in captions)
+    assert all("(synthetic speech)" in caption for caption in captions)
 
 
 def test_several_studies_share_a_page_without_being_mixed(

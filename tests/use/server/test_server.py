@@ -722,7 +722,8 @@ def test_the_description_tells_of_every_route(client: httpx.Client) -> None:
     described = client.get("/openapi.json").json()
     assert described["openapi"].startswith("3.") and described["info"]["title"] == "emelia"
     assert set(described["paths"]) == {
-        "/v1/predict", "/v1/timeline", "/v1/models", "/healthz", "/metrics",
+        "/v1/predict", "/v1/timeline", "/v1/models", "/v1/models/{name}/card", "/healthz",
+        "/metrics",
     }  # fmt: skip
     form = described["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
     assert form["multipart/form-data"]["schema"]["required"] == ["file"]

@@ -644,3 +644,19 @@ def test_pictures_of_the_page(
     take("answer")
     there.analyse(recordings["long"])
     take("timeline")
+
+
+def test_a_clip_can_be_tried_without_a_microphone(visit: Open) -> None:
+    there = visit(microphone=False).open()
+    there.page.locator("#try").click()
+    there.status("is analysed").wait_for()
+    assert there.text("#facts")
+
+
+def test_the_page_says_how_often_it_is_right_and_where_the_threshold_is(visit: Open) -> None:
+    there = visit().open()
+    assert "it is right" in there.text("#often") and "Guessing" in there.text("#often")
+    share = there.page.locator("#bars").evaluate("b => b.style.getPropertyValue('--threshold')")
+    assert f"{round(100 * float(share))}\N{NO-BREAK SPACE}%" in there.text("#threshold")
+    there.page.locator("#card").click()
+    assert there.text("#card-text").strip()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from emelia.config import Recipe
 from emelia.corpora.records import NO_LANGUAGE, UNKNOWN_SPEAKER, Corpus
-from emelia.show.explore.data import Clip, Exploration, values
+from emelia.show.explore import gravity
+from emelia.show.explore.data import Exploration, values
 from emelia.show.explore.problems import KINDS, Problem
 from emelia.show.explore.tables import COMPARED, minutes, share_of
 from emelia.text import counted, listed, percent
@@ -43,19 +44,24 @@ def _kind(corpus: Corpus) -> str:
 
 
 def findings(exploration: Exploration, problems: Sequence[Problem]) -> list[str]:
-    """What one should know before training on a corpus, the most important first."""
+    """What one should know before training on a corpus, the most important first.
+
+    First comes what makes figures look better than they are, the worst leak before all others.
+    """
     told = [
-        _problems(problems),
-        _balance(exploration),
-        _by_speakers(exploration),
-        _by_gender(exploration),
-        _by_sentences(exploration),
-        _durations(exploration),
-        _frames(exploration),
-        *_tells(exploration),
-        _stored(exploration),
+        *gravity.recording_conditions(exploration),
+        (gravity.of_problems(problems), _problems(problems)),
+        (gravity.of_balance(exploration), _balance(exploration)),
+        (gravity.of_speakers(exploration), _by_speakers(exploration)),
+        (gravity.of_sentences(exploration), _by_sentences(exploration)),
+        (gravity.of_formats(exploration), _stored(exploration)),
+        *((gravity.FACT, sentence) for sentence in _tells(exploration)),
+        (0.0, _by_gender(exploration)),
+        (0.0, _durations(exploration)),
+        (0.0, _frames(exploration)),
     ]
-    return [sentence for sentence in told if sentence]
+    ranked = sorted(told, key=lambda one: -one[0])
+    return [sentence for _, sentence in ranked if sentence]
 
 
 def _problems(problems: Sequence[Problem]) -> str:
@@ -89,7 +95,7 @@ def _by_speakers(exploration: Exploration) -> str:
             "figures of a random one flatter."
         )
     text = f"A speaker has {_span(counts.values())} clips"
-    missing = _missing(exploration, lambda clip: clip.utterance.speaker)
+    missing = gravity.incomplete(exploration, "speaker")
     if missing:
         return f"{text}; {counted(missing, 'speaker')} of {len(counts)} lack an emotion."
     return f"{text}, and each has clips of every emotion."
@@ -110,7 +116,7 @@ def _by_sentences(exploration: Exploration) -> str:
     sentences = {clip.utterance.sentence for clip in exploration.clips}
     if "" in sentences:
         return "What is said is not known of every clip." if len(sentences) > 1 else ""
-    missing = _missing(exploration, lambda clip: clip.utterance.sentence)
+    missing = gravity.incomplete(exploration, "sentence")
     if not missing:
         return (
             f"{counted(len(sentences), 'sentence')}, each said in every emotion: the words do not "
@@ -176,10 +182,7 @@ def _tell(
 
 def _stored(exploration: Exploration) -> str:
     """Formats and sampling rates, and whether they give the emotion away."""
-    kinds = {
-        emotion: {(clip.format, clip.measures.rate) for clip in exploration.of(emotion)}
-        for emotion in exploration.emotions
-    }
+    kinds = gravity.formats(exploration)
     every = set().union(*kinds.values())
     if len(every) == 1:
         return ""
@@ -188,14 +191,6 @@ def _stored(exploration: Exploration) -> str:
     if all(own == every for own in kinds.values()):
         return f"{text}, all of which occur in every emotion."
     return f"{text}, not all in every emotion: a network may learn the format instead of the voice."
-
-
-def _missing(exploration: Exploration, key: Callable[[Clip], str]) -> int:
-    """How many speakers or sentences are without a clip of some emotion."""
-    heard: dict[str, set[str]] = {}
-    for clip in exploration.clips:
-        heard.setdefault(key(clip), set()).add(clip.utterance.emotion)
-    return sum(len(emotions) < len(exploration.emotions) for emotions in heard.values())
 
 
 def _span(counts: Collection[int]) -> str:

@@ -25,6 +25,7 @@ from emelia.show.page import Figures, Picture, check_extras, data_uri, render, w
 from emelia.show.tables import DEMO
 from emelia.storage import write_atomically
 
+_LEADING = 3  # findings that the page begins with
 _SHOWN = 100  # problems on the page; all are in problems.csv
 
 
@@ -40,7 +41,7 @@ class Player:
 def write_exploration(
     exploration: Exploration, problems: Sequence[Problem], folder: Path, command: str = ""
 ) -> Path:
-    """Write tables as CSV, figures as PNG and SVG, and the page last.
+    """Write tables as CSV, figures as PNG, SVG and PDF, and the page last.
 
     Args:
         exploration: a corpus and what was measured of it.
@@ -70,13 +71,21 @@ def _content(
     """The values of the template; its figures are added to `figures`."""
     corpus = exploration.corpus
     found = examples(exploration, problems)
-    shown = _all(pictures.of_examples(found), figures)
+    # In the order of the page, in which figures are numbered.
+    every = f"n = {len(exploration.clips):,} clips; {corpus.name}"
+    shown = _all(pictures.of_examples(found), figures, f"One clip of {corpus.name}")
+    measures = _all(pictures.of_measures(exploration), figures, every)
+    means = _all(pictures.of_means(exploration), figures)
+    clips = _all(pictures.of_clips(exploration), figures, every)
+    lengths = _all(pictures.of_lengths(exploration), figures, every)
+    told = findings(exploration, problems)
     return {
         "name": corpus.name,
         "specs": [source.spec for source in corpus.sources if source.spec],
         "demo": DEMO if any(source.name == "demo" for source in corpus.sources) else "",
         "headline": headline(exploration),
-        "findings": findings(exploration, problems),
+        "leading": told[:_LEADING],
+        "findings": told[_LEADING:],
         "tiles": _tiles(exploration, problems),
         "problems": tables.found(problems, _SHOWN) if problems else None,
         "looked_for": tables.summary(problems),
@@ -87,18 +96,21 @@ def _content(
         "sentences": tables.sentences(exploration),
         "storage": tables.storage(exploration),
         "explained": tables.explained(exploration),
-        "clip_pictures": _all(pictures.of_clips(exploration), figures),
-        "length_pictures": _all(pictures.of_lengths(exploration), figures),
-        "measure_pictures": _all(pictures.of_measures(exploration), figures),
-        "mean_pictures": _all(pictures.of_means(exploration), figures),
+        "clip_pictures": clips,
+        "length_pictures": lengths,
+        "measure_pictures": measures,
+        "mean_pictures": means,
         "players": [_player(one, picture) for one, picture in zip(found, shown, strict=True)],
         "digest": corpus.digest,
         "versions": f"emelia {__version__}, librosa {version('librosa')}",
     }
 
 
-def _all(drawn: Iterable[Drawn], figures: Figures) -> list[Picture]:
-    return [figures.picture(one.figure, one.name, one.caption, one.alt) for one in drawn]
+def _all(drawn: Iterable[Drawn], figures: Figures, about: str = "") -> list[Picture]:
+    return [
+        figures.picture(one.figure, one.name, one.caption, one.alt, one.about or about)
+        for one in drawn
+    ]
 
 
 def _player(one: Example, picture: Picture) -> Player:

@@ -28,6 +28,7 @@ class Drawn:
     figure: Figure
     caption: str
     alt: str
+    about: str = ""  # what it is drawn from, where that is not the whole corpus
 
 
 def of_clips(exploration: Exploration) -> Iterator[Drawn]:
@@ -91,7 +92,9 @@ def of_means(exploration: Exploration) -> Iterator[Drawn]:
     most = max(1.0, float(np.percentile(np.abs(list(gaps.values())), 99.5)))
     for name, resized in exploration.mean_spectrograms.items():
         figure = plots.mean_spectrogram(resized, gaps[name], most)
-        yield Drawn(f"mean-{name}", figure, name, _gap_in_words(name, gaps[name]))
+        about = f"n = {len(exploration.of(name)):,} clips; {exploration.corpus.name}"
+        caption = f"Mean spectrogram of {name}"
+        yield Drawn(f"mean-{name}", figure, caption, _gap_in_words(name, gaps[name]), about)
 
 
 def _gap_in_words(name: str, gap: Array) -> str:

@@ -1,7 +1,7 @@
 """The figures of a corpus: data in, matplotlib Figure out.
 
-Every figure fits the width of a phone. Shades are cividis and magma, which grow evenly lighter
-for any colour vision, and purple to orange where there is a middle. Spectrograms are in dB below
+Every figure fits the width of a phone. Shades grow evenly lighter for any colour vision, and
+go from purple to orange where there is a middle. Spectrograms are in dB below
 the loudest point, with mel bands from bottom to top.
 """
 
@@ -22,6 +22,7 @@ from emelia.show.style import (
     GRID,
     INK,
     OKABE_ITO,
+    SHADES,
     Values,
     draw_wave,
     empty_figure,
@@ -76,7 +77,7 @@ def speakers(exploration: Exploration) -> Figure | None:
         at = names.index(clip.utterance.speaker)
         counts[at, exploration.emotions.index(clip.utterance.emotion)] += 1
     drawn, axes = new_figure(_WIDE, 1.0 + 0.24 * len(names))
-    axes.imshow(counts, cmap="cividis", vmin=0, aspect="auto")
+    axes.imshow(counts, cmap=SHADES, vmin=0, aspect="auto")
     for (i, j), count in np.ndenumerate(counts):
         light = count > 0.5 * counts.max()
         colour = "#000000" if light else "#ffffff"
@@ -155,7 +156,7 @@ def mean_spectrogram(resized: Array, difference: Array, most: float) -> Figure:
     drawn = empty_figure(_NARROW, 2.3)
     both = drawn.subplots(1, 2, sharey=True)
     shades: list[dict[str, Any]] = [
-        {"cmap": "magma", "vmin": -60, "vmax": -10},
+        {"cmap": SHADES, "vmin": -60, "vmax": -10},
         {"cmap": "PuOr_r", "vmin": -most, "vmax": most},
     ]
     for axes, values, shade in zip(both, (resized, difference), shades, strict=True):
@@ -184,7 +185,7 @@ def hertz_of(band: int) -> float:
 
 def mel_image(axes: Axes, values: Array, extent: tuple[float, float], **shade: Any) -> Any:
     """Draw a spectrogram from `extent` to `extent`, with its mel bands labelled in kHz."""
-    options: dict[str, Any] = {"cmap": "magma", "vmin": -_RANGE, "vmax": 0} | shade
+    options: dict[str, Any] = {"cmap": SHADES, "vmin": -_RANGE, "vmax": 0} | shade
     options |= {"origin": "lower", "aspect": "auto", "interpolation": "none"}
     image = axes.imshow(values, extent=(*extent, 0, 1), **options)
     labels = [f"{hz / 1000:g}" for hz in _TICKS]

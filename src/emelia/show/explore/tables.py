@@ -46,7 +46,7 @@ def emotions(exploration: Exploration) -> Table:
 
 def speakers(exploration: Exploration) -> Table:
     """Clips of each emotion, minutes and pitch by speaker; no rows where nobody is known."""
-    columns = ("speaker", "sex", "clips", *exploration.emotions, "minutes", "pitch Hz")
+    columns = ("speaker", "gender", "clips", *exploration.emotions, "minutes", "pitch Hz")
     rows = []
     groups = _grouped(exploration, lambda c: c.utterance.speaker)
     if groups.keys() == {UNKNOWN_SPEAKER}:

@@ -145,7 +145,8 @@ def write_corpus(found: Evidence, folder: Path, command: str = "") -> Path:
             alt = f"{label} with each noise; the table has the numbers"
             alt += f": {told}." if measure == "si_sdr" else "."
             drawn = plots.gained(noisy, measure, label)
-            pictures.append(figures.picture(drawn, name, label, alt))
+            about = f"n = {len(found.clips)} clips; {found.corpus.name}"
+            pictures.append(figures.picture(drawn, name, label, alt, about))
     heard = []
     for number, (clip, why) in enumerate(_telling(found)):
         made = stages(*decode_again(clip), found.config)

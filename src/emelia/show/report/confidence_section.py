@@ -30,12 +30,13 @@ def pictures(row: Row) -> list[tuple[Figure, str, str]]:
     return [
         (
             plots_calibration.reliability(worth.bins, before),
-            f"{kind}: {error}",
+            f"{row.recipe}, {kind.lower()}: {error}",
             f"{kind} of {row.recipe}, {error}. {_bins_in_words(worth)}",
         ),
         (
             curve,
-            f"Errors among the surest answers: area under the curve {percent(worth.area)} %",
+            f"{row.recipe}, errors among the surest answers: area under the curve "
+            f"{percent(worth.area)} %",
             f"Risk-coverage curve of {row.recipe}, area {percent(worth.area)} %. "
             f"{_curve_in_words(worth)}",
         ),

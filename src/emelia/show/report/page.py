@@ -16,9 +16,9 @@ from emelia import metrics
 from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS
 from emelia.errors import RunError
 from emelia.results import Cell, Row, Study, read_results, studies
-from emelia.show import tables
+from emelia.show import beside, tables
 from emelia.show.describe import known
-from emelia.show.page import Figures, check_extras, render
+from emelia.show.page import Figures, check_extras, file_name, render
 from emelia.show.report import detail_tables, findings, plots
 from emelia.show.report.limitations import limitations
 from emelia.show.report.recipe_section import processing, recipe_section
@@ -52,7 +52,8 @@ def write_report(
 ) -> list[Path]:
     """Write `report.md` and `report.html` of all studies among these results.
 
-    Their figures go beside them, as SVG and PNG files in `figures/`.
+    Beside them go their figures as SVG, PNG and PDF files in `figures/`, their tables as CSV and
+    LaTeX in `tables/`, and every answer to a test clip in `answers-STUDY.csv`.
 
     Args:
         results: `results.jsonl`, a folder with it, or cells.
@@ -71,15 +72,17 @@ def write_report(
         raise RunError(f"{where}no finished cells to report. Run a study first: emelia study.")
     check_extras()
     found, figures = studies(cells), Figures()
+    clips = max(2, _CLIPS // len(found))
+    sections = [_section(study, figures, places, clips) for study in found]
     values = {
-        "sections": [
-            _section(study, figures, places, max(2, _CLIPS // len(found))) for study in found
-        ],
+        "sections": sections,
         "random_splits": detail_tables.random_against_apart(found),
         "command": command,
     }
     written = {name: render(name, **values) for name in ("report.md", "report.html")}
     files = figures.files | {name: text.encode() for name, text in written.items()}
+    for section in sections:
+        files |= beside.tables(section) | beside.answers(section["study"])
     for name, data in files.items():
         write_atomically(Path(folder) / name, data)
     return [Path(folder) / name for name in written]
@@ -89,8 +92,13 @@ def _section(study: Study, figures: Figures, places: Sequence[str], clips: int) 
     """The values of one study for the template; its figures are added to `figures`."""
     sample, name = study.sample, f"{study.sample.corpus}-{study.sample.split}"
     cells = [cell for row in study.rows for cell in row.cells]
+    # In the order of the page, in which figures are numbered.
+    overview = _overview(study, figures, name)
+    sound = _sound(study, figures, places, clips, name)
+    recipes = [recipe_section(row, figures, name) for row in study.rows]
     return {
         "study": study,
+        "file": file_name(name),
         "name": tables.titled(sample, f"{sample.corpus}, {sample.split}"),
         "try": TRY if is_try(study) else "",
         "nameless": UNKNOWN_SPEAKERS if nameless(study) else "",
@@ -105,9 +113,9 @@ def _section(study: Study, figures: Figures, places: Sequence[str], clips: int) 
         "specs": detail_tables.specs(study),
         "clips": detail_tables.clips(study),
         "processing": processing(study.rows),
-        "overview": _overview(study, figures, name),
-        "recipes": [recipe_section(row, figures, name) for row in study.rows],
-        "sound": _sound(study, figures, places, clips, name),
+        "overview": overview,
+        "recipes": recipes,
+        "sound": sound,
         "settings": _settings(study),
         "audit": tables.audit(study),
         "seeds": tables.seeds(study),
@@ -123,8 +131,11 @@ def _overview(study: Study, figures: Figures, name: str) -> list[Any]:
         by_speaker = plots.speakers(study.rows)
         drawn.append((by_speaker, "Accuracy by test speaker", tables.speakers(study)))
     stems = ("accuracy", "speakers")
+    about = tables.drawn_from(study.best or study.rows[0])
     return [
-        figures.picture(figure, f"{name}-{stem}", tables.titled(sample, caption), _in_words(table))
+        figures.picture(
+            figure, f"{name}-{stem}", tables.titled(sample, caption), _in_words(table), about
+        )
         for stem, (figure, caption, table) in zip(stems, drawn, strict=False)
     ]
 

@@ -1,7 +1,7 @@
 """The figures of a study; each function takes rows of it and returns a matplotlib Figure.
 
 Every figure fits the width of a phone: one axes, text of 9 points. Where there are more lines than
-colours, they are coloured by cividis. Shares are drawn in percent.
+colours, they are coloured by shades. Shares are drawn in percent.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from emelia.show.style import (
     GRID,
     INK,
     OKABE_ITO,
+    SHADES,
     draw_wave,
     empty_figure,
     legend,
@@ -104,7 +105,7 @@ def confusion(matrix: Labels, classes: Sequence[str], answered: Sequence[str] = 
     size = len(classes)
     figure, axes = new_figure(_NARROW, 3.5)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="cividis", vmin=0, vmax=1)
+    axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1)
     for i, j in np.ndindex(matrix.shape):
         axes.text(
             j,
@@ -112,7 +113,7 @@ def confusion(matrix: Labels, classes: Sequence[str], answered: Sequence[str] = 
             f"{percent(shares[i, j], 0)} %\n{matrix[i, j]}" if matrix[i].any() else "–",
             ha="center",
             va="center",
-            color="#000000" if shares[i, j] > 0.5 else "#ffffff",
+            color="#000000" if shares[i, j] > 0.6 else "#ffffff",
             fontsize=8 if size <= 6 else 6,
         )
     columns = answered or classes
@@ -206,7 +207,7 @@ def _coloured(cells: Sequence[Cell]) -> list[tuple[Cell, Any]]:
     else:
         from matplotlib import colormaps
 
-        colours = colormaps["cividis"](np.linspace(0, 0.9, len(folds)))
+        colours = colormaps[SHADES](np.linspace(0, 0.85, len(folds)))
     return [(cell, colours[folds.index(cell.fold)]) for cell in cells]
 
 
@@ -218,7 +219,7 @@ def conversion(wave: Wave, values: NDArray[np.float32], features: FeatureConfig)
     draw_wave(top, wave, SAMPLE_RATE, 1, INK)
     top.set_ylabel("wave")
     place: Any = (0, seconds, 0, len(values))  # left, right, bottom, top
-    shade: Any = {"cmap": "magma", "aspect": "auto", "origin": "lower", "interpolation": "none"}
+    shade: Any = {"cmap": SHADES, "aspect": "auto", "origin": "lower", "interpolation": "none"}
     image = bottom.imshow(values, extent=place, **shade)
     ticks = [hz for hz in _TICKS if features.fmin < hz < features.fmax]
     bottom.set_yticks(

@@ -106,16 +106,22 @@ def _pictures(row: Row, figures: Figures, name: str) -> tuple[Picture, ...]:
     drawn = []
     if any(len(cell.history) > 1 for cell in row.cells):  # a point is no curve
         drawn = [
-            (plots.losses(row), "Loss over the epochs", _losses_in_words(row)),
-            (plots.progress(row), "Validation UAR, chosen epochs", _chosen_in_words(row)),
+            (plots.losses(row), f"{row.recipe}: loss over the epochs", _losses_in_words(row)),
+            (
+                plots.progress(row),
+                f"{row.recipe}: validation UAR, chosen epochs",
+                _chosen_in_words(row),
+            ),
         ]
     curves = ("loss", "uar")[: len(drawn)]
     stems = (*curves, "confusion", "reliability", "risk-coverage")
     matrix = plots.confusion(row.confusion, sample.classes)
-    drawn.append((matrix, "Confusion matrix, all seeds", _confusion_in_words(row)))
+    drawn.append((matrix, f"{row.recipe}: confusion matrix, all seeds", _confusion_in_words(row)))
     drawn += confidence_section.pictures(row)
     return tuple(
-        figures.picture(figure, f"{name}-{stem}", titled(sample, caption), alt)
+        figures.picture(
+            figure, f"{name}-{stem}", titled(sample, caption), alt, tables.drawn_from(row)
+        )
         for stem, (figure, caption, alt) in zip(stems, drawn, strict=False)
     )
 

@@ -79,7 +79,8 @@ def _example(
     alt = f"Wave and mel spectrogram of a recording of {answer.meant}, {seconds:.1f} s long. {text}"
     caption = titled(row.cells[0], "From sound to mel spectrogram")
     drawn = conversion(speech, values, recipe.features)
-    return Example(figures.picture(drawn, f"{name}-mel", caption, alt), text)
+    about = f"One clip of {row.cells[0].corpus}"
+    return Example(figures.picture(drawn, f"{name}-mel", caption, alt, about), text)
 
 
 def mistakes_with_sound(row: Row, paths: Recordings, most: int) -> Iterator[Mistake]:

@@ -182,6 +182,12 @@ async def models(request: Request) -> dict[str, Any]:
     return _service(request).describe()
 
 
+@router.get("/v1/models/{name}/card", summary="The card of a model, to read")
+async def card(request: Request, name: str) -> Response:
+    """Emotions, data with licences, protocol, figures with intervals, limits; as Markdown."""
+    return Response(_service(request).card(name), media_type="text/plain; charset=utf-8")
+
+
 @router.get("/healthz", summary="Whether the server works")
 async def healthz(request: Request) -> dict[str, str]:
     """Answers ok, or 503 while it is being stopped."""

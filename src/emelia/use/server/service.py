@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -64,6 +65,20 @@ class Service:
     def name_of(self, model: str | None) -> str:
         """The name of the model that answers where `model` is asked for."""
         return model or next(iter(self.models))
+
+    def card(self, name: str) -> str:
+        """The model card as text: the page that lies beside the file, else the card inside it.
+
+        Raises:
+            RequestError: no such model.
+        """
+        if name not in self.models:
+            raise RequestError(404, f"model {name[:60]!r}: not served here.")
+        model = self.models[name]
+        page = model.path.with_suffix(".md")
+        if page.is_file():
+            return page.read_text(encoding="utf-8")
+        return json.dumps(asdict(model.card), ensure_ascii=False, indent=2)
 
     def describe(self) -> dict[str, Any]:
         """Models and limits, ready for JSON."""
@@ -162,6 +177,7 @@ def _described(name: str, model: Model) -> dict[str, Any]:
         "corpora": [dict(corpus) for corpus in card.corpora],
         "split": dict(card.split),
         "metrics": dict(card.metrics),
+        "for_strangers": card.for_strangers,
         "parameters": card.parameters,
         "variant": card.variant,
         "created": card.created,

@@ -51,6 +51,11 @@ export class Api {
     return (await this.#send("v1/models", {})).json();
   }
 
+  /** @param {string} model its name @returns {Promise<string>} its card */
+  async card(model) {
+    return (await this.#send(`v1/models/${encodeURIComponent(model)}/card`, {})).text();
+  }
+
   /** @param {Blob} blob @param {string} name @param {Choice} choice @param {AbortSignal} signal @returns {Promise<Clip>} */
   async predict(blob, name, choice, signal) {
     const path = `v1/predict?${query(choice)}&explain=true`;

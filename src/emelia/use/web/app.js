@@ -51,6 +51,8 @@ class App {
     button("live").addEventListener("click", () =>
       this.stop ? this.stop() : this.attempt(() => this.live()),
     );
+    button("card").addEventListener("click", () => this.attempt(() => this.showCard()));
+    button("try").addEventListener("click", () => this.stop || this.attempt(() => this.tryClip()));
     const file = /** @type {HTMLInputElement} */ (element("file"));
     button("choose").addEventListener("click", () => file.click());
     file.addEventListener("change", () => {
@@ -147,6 +149,17 @@ class App {
     });
     result.showLive(session, 0);
     panel.tell("Live: what the microphone hears goes to the server as you speak.");
+  }
+
+  async showCard() {
+    element("card-text").textContent = await this.api.card(this.settings.select.value);
+    /** @type {HTMLDialogElement} */ (element("card-dialog")).showModal();
+  }
+
+  /** Take the synthetic clip that comes with the page. */
+  async tryClip() {
+    const answer = await fetch("clip.flac");
+    await this.take(await answer.blob(), "A synthetic voice acting fear");
   }
 
   /** @param {Blob} blob @param {string} name */

@@ -2,9 +2,9 @@
 
 import { peaks } from "./plot.js";
 
-// Viridis at 17 even steps: perceptually uniform, and read alike with any colour vision.
-const VIRIDIS =
-  "440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c 1fa088 28ae80 3fbc73 5ec962 84d44b addc30 d8e219 fde725"
+// Magma at 17 even steps, as in reports: even to the eye, and read alike with any colour vision.
+const MAGMA =
+  "000004 0a0822 1d1147 36106b 51127c 6a1c81 832681 9c2e7f b73779 d0416f e75263 f56b5c fc8961 fea772 fec488 fde2a3 fcfdbf"
     .split(" ")
     .map((hex) => [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16)));
 const WAVE = 64; // pixels
@@ -108,7 +108,7 @@ function greys({ data }) {
 function pixels(mel, shown) {
   const { bands, frames } = mel;
   const bytes = greys(mel);
-  const colours = Array.from({ length: 256 }, (_, value) => viridis(value / 255));
+  const colours = Array.from({ length: 256 }, (_, value) => magma(value / 255));
   const image = new ImageData(frames, bands);
   for (let i = 0; i < bytes.length; i += 1) {
     const row = bands - 1 - Math.floor(i / frames);
@@ -118,11 +118,11 @@ function pixels(mel, shown) {
 }
 
 /** @param {number} share 0 to 1 @returns {number[]} red, green, blue, opacity; 0 to 255 */
-function viridis(share) {
-  const place = share * (VIRIDIS.length - 1);
-  const below = Math.min(Math.floor(place), VIRIDIS.length - 2);
+function magma(share) {
+  const place = share * (MAGMA.length - 1);
+  const below = Math.min(Math.floor(place), MAGMA.length - 2);
   const rest = place - below;
-  return [...VIRIDIS[below].map((c, i) => c + rest * (VIRIDIS[below + 1][i] - c)), 255];
+  return [...MAGMA[below].map((c, i) => c + rest * (MAGMA[below + 1][i] - c)), 255];
 }
 
 /**

@@ -41,6 +41,7 @@ export function showRunning(running) {
     button(id).disabled = running !== null && id !== running;
   }
   button("choose").disabled = running !== null;
+  button("try").disabled = running !== null;
   for (const field of element("settings").querySelectorAll("select, fieldset"))
     /** @type {HTMLFieldSetElement} */ (field).disabled = running !== null;
   element("meter").classList.toggle("on", running !== null);

@@ -177,7 +177,7 @@ export class Result {
 /** @param {import("./api.js").Clip} clip @returns {string} how to read the figure */
 function explanation(clip) {
   const bands = clip.logmel
-    ? `Mel spectrogram of ${clip.logmel.bands} bands as the model sees it: dark is quiet, yellow is loud.${empty(clip)}`
+    ? `Mel spectrogram of ${clip.logmel.bands} bands as the model sees it: dark is quiet, light is loud.${empty(clip)}`
     : "";
   const times = clip.saliency
     ? stretches(clip.saliency, clip.hop).map(({ start, end }) => ((start + end) / 2).toFixed(1))

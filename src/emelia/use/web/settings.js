@@ -1,12 +1,14 @@
 // Which model answers, and among which emotions.
 
 import { element, make } from "./answer.js";
-import { list } from "./words.js";
+import { list, percent } from "./words.js";
 
 /**
  * @typedef {{kind: string, fmin: number, fmax: number}} Features the last two in Hz
+ * @typedef {{clips: number, accuracy: [number, number, number]}} Figures share right, its interval
  * @typedef {{name: string, title: string, emotions: string[], licence: string, threshold: number,
- *   corpora: {title: string, language: string}[], features?: Features}} Model
+ *   corpora: {title: string, language: string}[], features?: Features, for_strangers?: boolean,
+ *   metrics?: {validation?: Figures, test?: Figures}}} Model
  * @typedef {{max_mb: number}} Limits
  */
 
@@ -66,11 +68,15 @@ export class Settings {
 
   #showModel() {
     if (!this.model) return;
-    const { name, title, emotions, licence, corpora } = this.model;
+    const { name, title, emotions, licence, corpora, threshold } = this.model;
     this.boxes.replaceChildren(...emotions.map(makeBox));
     const speech = corpora.map((corpus) => `${corpus.title} (${corpus.language})`);
     const terms = (licence || "not known").replace(/\.$/, "");
     element("figures").textContent = `${title}. Learnt from ${list(speech)}. Licence: ${terms}.`;
+    element("often").textContent = often(this.model);
+    element("threshold").textContent =
+      `The line across the bars is at ${percent(threshold)}: an answer below it is “not sure”.`;
+    element("bars").style.setProperty("--threshold", String(threshold));
     element("licence").textContent = `Licence of the model “${name}”: ${terms.split(":")[0]}.`;
   }
 
@@ -79,6 +85,21 @@ export class Settings {
     const few = this.labels.length <= 2;
     for (const box of this.#inputs()) box.disabled = few && box.checked;
   }
+}
+
+/**
+ * How often a model is right on recordings like one's own, in words.
+ * @param {Model} model @returns {string}
+ */
+function often({ for_strangers, metrics, emotions }) {
+  const figures = for_strangers ? metrics?.validation : metrics?.test;
+  if (!figures?.accuracy) return "How often it is right on recordings like yours is not known.";
+  const [share, low, high] = figures.accuracy;
+  const right = `it is right ${percent(share)} of the time (${percent(low)} to ${percent(high)})`;
+  const guess = `Guessing would reach ${percent(1 / emotions.length)}.`;
+  return for_strangers
+    ? `On acted speech of corpora it never heard, as yours is, ${right}. ${guess}`
+    : `On new speakers of the corpus it learnt from, ${right}; on recordings like yours that is not known. ${guess}`;
 }
 
 /** @param {string} label @returns {HTMLElement} */

@@ -96,7 +96,7 @@ def evaluate(
             corpus or None,
             emotions=names,
             threshold=threshold,
-            threads=threads,
+            threads=jobs or cores(),
             on_progress=tell,
             read=partial(_read, names, speakers_from),
         )
