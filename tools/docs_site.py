@@ -110,7 +110,8 @@ def reference() -> str:
     ]
     for name in emelia.__all__:
         told = {"heading": f"emelia.{name}", "toc_label": name}
-        lines += ["", f"::: {emelia._HOMES[name]}.{name}", "    options:"]
+        home = emelia._HOMES.get(name)  # None: a module
+        lines += ["", f"::: {home or 'emelia'}.{name}", "    options:"]
         lines += [f"      {key}: {value}" for key, value in told.items()]
     return "\n".join(lines) + "\n"
 

@@ -16,7 +16,7 @@ from emelia.errors import MissingExtraError
 
 WITH_TELEMETRY = ("huggingface_hub", "mlflow", "onnxruntime", "transformers")
 
-TRAINING = ("torch", "lightning_fabric", "safetensors", "onnx", "onnxscript")  # `learn` is made of
+TRAINING = ("torch", "lightning_fabric", "safetensors", "onnx", "onnxscript", "scipy")  # of `learn`
 
 TELEMETRY_OFF = {
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime; its `disable_telemetry_events` comes too late

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from emelia.audio.decoding import decode
 from emelia.audio.limits import Wave
-from emelia.audio.speech.runs import joined, speech_runs
+from emelia.audio.speech.speech_runs import joined, speech_runs
 from emelia.config import SAMPLE_RATE, AudioConfig
 from emelia.errors import AudioError, ConfigError, MissingExtraError
 

@@ -23,6 +23,4 @@ def _is_cut(cell: Cell) -> bool:
     epochs = int(cell.settings.get("train", {}).get("epochs", own.train.epochs))
     copies = int(cell.settings.get("augment", {}).get("copies", own.augment.copies))
     # Other numbers are a choice of their own, such as of earlier versions of a recipe.
-    return (epochs < own.train.epochs and epochs <= QUICK_EPOCHS) or (
-        copies == QUICK_COPIES < own.augment.copies
-    )
+    return epochs == QUICK_EPOCHS < own.train.epochs or copies == QUICK_COPIES < own.augment.copies

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from emelia.audio.excerpts import window_starts
 from emelia.audio.limits import Wave
-from emelia.audio.speech.runs import Run, joined, speech_runs
+from emelia.audio.speech.speech_runs import Run, joined, speech_runs
 from emelia.config import SAMPLE_RATE
 from emelia.use.model import NetworkOutput
 from emelia.use.moments import against_average, speaking

@@ -445,7 +445,7 @@ def test_a_solved_layer_may_be_drawn_towards_that_of_the_initial_run(
     assert turned.std(0).max() < 0.01
 
 
-@pytest.mark.parametrize("why", ["no run", "other classes", "other layers", "attention"])
+@pytest.mark.parametrize("why", ["no run", "other classes", "other layers"])
 def test_without_such_a_layer_there_is_none_to_be_drawn_towards(why: str, fold: Fold) -> None:
     first = as_run(trained(SOLVED, fold))
     classes, recipe = ("anger", "disgust"), DRAWN
@@ -453,11 +453,19 @@ def test_without_such_a_layer_there_is_none_to_be_drawn_towards(why: str, fold: 
         first = replace(first, classes=("anger", "calm"))
     elif why == "other layers":
         recipe = replace(DRAWN, model=replace(DRAWN.model, pool_layers="all"))
-    elif why == "attention":
-        assert isinstance(first.network, Encoder)
-        torch.nn.init.ones_(first.network.pool.score.weight)
     with pytest.raises(ConfigError, match=r'train\.penalty: "prior" needs an initial run'):
         trained(recipe, fold, classes, init=None if why == "no run" else first)
+
+
+def test_a_layer_is_drawn_towards_one_for_what_attention_pools(fold: Fold) -> None:
+    first = as_run(trained(SOLVED, fold))
+    assert isinstance(first.network, Encoder)
+    torch.nn.init.normal_(first.network.pool.score.weight)
+    found = trained(DRAWN, fold, init=first)
+    assert isinstance(found.network, Encoder) and found.network.attends
+    clips = Loader(DRAWN, ("anger", "disgust")).load(fold.test)
+    change = logits(found.network, clips) - logits(first.network, clips)
+    assert change.std(0).max() < 0.01
 
 
 def test_large_corpora_are_trained_on_in_part_and_the_first_layer_solved_on_few(

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from emelia.audio import Wave
+from emelia.audio.limits import Wave
 from emelia.config import SAMPLE_RATE
 from emelia.errors import ModelError
 

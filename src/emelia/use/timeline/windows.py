@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from emelia.audio.limits import Wave
 from emelia.audio.speech.detector import FRAME, SpeechGate
-from emelia.audio.speech.runs import PAUSE, SHORTEST
+from emelia.audio.speech.speech_runs import PAUSE, SHORTEST
 from emelia.config import SAMPLE_RATE, Card
 from emelia.errors import ConfigError
 from emelia.use.answer import rounded
