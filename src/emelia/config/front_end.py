@@ -14,13 +14,6 @@ SAMPLE_RATE = 16_000  # Hz, the one rate inside emelia
 class AudioConfig:
     """How a decoded recording becomes the waveform the front end gets."""
 
-    speech: bool = setting(
-        False,
-        "keep only the speech, its runs joined, and give it to the network in windows of 4 s, as "
-        "recordings are answered",
-        without={"pauses kept": False},
-        solved=True,
-    )
     dc: bool = setting(True, "subtract the mean")
     denoise: Literal["none", "quiet", "founding"] = setting(
         "none",
@@ -32,6 +25,13 @@ class AudioConfig:
         0.0, "cut silence at both ends, so many dB below the peak; 0 keeps it", within=(0, 200)
     )
     level: Literal["none", "peak", "loudness"] = setting("peak", "what is made equal for all clips")
+    speech: bool = setting(
+        False,
+        "keep only the speech, its runs joined, and give it to the network in windows of 4 s, as "
+        "recordings are answered",
+        without={"pauses kept": False},
+        solved=True,
+    )
 
     def outside_graph(self) -> AudioConfig:
         """The steps that are done before the graph of a model file.

@@ -480,7 +480,7 @@ def test_large_corpora_are_trained_on_in_part_and_the_first_layer_solved_on_few(
 
     monkeypatch.setattr(linear_layer.FittingSet, "solve", noted)
     less = replace(TUNED.train, refit=False, epochs=2, corpus_clips=12, solve_clips=6)
-    found = trained(fold, replace(TUNED, train=less))
+    found = trained(replace(TUNED, train=less), fold)
     assert set(solved) == {6}
     assert found.training.best_epoch in (1, 2)
     assert len(first_of_corpora(fold.train, 12)) == 12
@@ -489,7 +489,7 @@ def test_large_corpora_are_trained_on_in_part_and_the_first_layer_solved_on_few(
 
 def test_a_recipe_that_measures_its_sources_has_a_space(small_encoders: Path, fold: Fold) -> None:
     recipe = replace(TUNED, train=replace(TUNED.train, refit=False, epochs=1, source_space=True))
-    found = trained(fold, recipe)
+    found = trained(recipe, fold)
     assert found.space is not None
     assert found.space.means.shape == (2, len(found.space.variances))
-    assert trained(fold, TUNED).space is None
+    assert trained(TUNED, fold).space is None

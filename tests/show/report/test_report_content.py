@@ -354,7 +354,7 @@ def test_the_command_takes_places_and_a_folder(
         "".join(f"{cell.to_json()}\n" for cell in spoken.rows[0].cells)
     )
     report([tmp_path], out=tmp_path / "there", corpus=[str(speech)])
-    assert capsys.readouterr().out.split() == [
+    assert capsys.readouterr().out.split()[:2] == [
         str(tmp_path / "there" / name) for name in ("report.md", "report.html")
     ]
     assert "<audio" in (tmp_path / "there" / "report.html").read_text(encoding="utf-8")
