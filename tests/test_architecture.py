@@ -52,7 +52,7 @@ ORDER = {
     "learn": "model data training export study",
     "show": "style describe speakers tables page report explore process answer card",
     "use": "inputs onnxfile answer model bundled waveforms batching microphone timeline pooling"
-    " clips recognizer formats scoring server",
+    " adaptation clips answering recognizer formats scoring server",
     "cli": "options extras common confidence training_run model_output progress answers listening"
     " timeline commands",
 }

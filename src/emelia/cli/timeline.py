@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ def run_timeline(
     out: Path | None = None,
     picture: Path | None = None,
     channel: Channel = "mix",
+    adapt: bool = False,
 ) -> int:
     """Follow recordings over time; print what is found, or write it.
 
@@ -41,7 +43,7 @@ def run_timeline(
         format_: one of `FORMATS`, or text for a table on the screen.
         out: a file, or a folder for a file a recording; printed where there is none.
         picture: a .png, .svg or .pdf of the one recording.
-        channel: see `Recognizer.timeline`.
+        channel, adapt: see `Recognizer.timeline`.
 
     Returns:
         How many recordings could not be used; each has been told of.
@@ -55,7 +57,7 @@ def run_timeline(
     try:
         for name in names:
             try:
-                timelines = _timelines(recognizer, name, window, hop, channel)
+                timelines = _timelines(recognizer, name, window, hop, channel, adapt)
             except (AudioError, MissingExtraError) as error:
                 console.fail(str(error))
                 failures += 1
@@ -137,7 +139,7 @@ def _is_folder(out: Path, names: Sequence[str]) -> bool:
 
 
 def _timelines(
-    recognizer: Recognizer, name: str, window: float, hop: float, channel: Channel
+    recognizer: Recognizer, name: str, window: float, hop: float, channel: Channel, adapt: bool
 ) -> list[Timeline]:
     """Follow one recording, or each of its channels; a bar for a long one."""
     title, started = PurePath(name).name, False
@@ -152,12 +154,13 @@ def _timelines(
             progress.step(title, int(100 * done / total), facts)
 
     with console.Progress() as progress:
-        options = {"window": window, "hop": hop}
+        follow = partial(
+            recognizer.timeline, name, window=window, hop=hop, on_progress=tell, adapt=adapt
+        )
         if channel == "each":
-            found = recognizer.timeline(name, channel="each", on_progress=tell, **options)
-            timelines = list(found.values())
+            timelines = list(follow(channel="each").values())
         else:
-            timelines = [recognizer.timeline(name, channel=channel, on_progress=tell, **options)]
+            timelines = [follow(channel=channel)]
         if started:
             progress.finish(title, _summary(timelines[0]))
     return timelines
@@ -168,7 +171,8 @@ def _summary(timeline: Timeline) -> str:
     if not timeline.segments:
         return f"{lasts}, no speech"
     many = counted(len(timeline.segments), "segment")
-    return f"{lasts}, {duration(timeline.speech)} of speech in {many}"
+    told = f"{lasts}, {duration(timeline.speech)} of speech in {many}"
+    return f"{told}, adapted to {counted(timeline.adapted, 'clip')}" if timeline.adapted else told
 
 
 def _print_table(timeline: Timeline) -> None:

@@ -6,11 +6,13 @@ Command line, server and tables write these two and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from emelia.text import percent
+from emelia.emotions import canonical
+from emelia.errors import ConfigError
+from emelia.text import nearest, percent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,6 +70,10 @@ class Prediction(Answer):
         saliency: (F,) how far each frame speaks for the emotion (above 0) or against it.
         hop: seconds from one frame to the next.
         warnings: what was amiss with the recording, one sentence each.
+        adapted: how many clips of its source the answer is adapted to; 0 for a plain answer.
+        coordinates: (K,) where it lies in the space of a model that can be adapted; the mean of
+            its windows.
+        log_probabilities: (C,) of all labels of the model, not adapted; the mean of its windows.
     """
 
     seconds: float
@@ -76,14 +82,23 @@ class Prediction(Answer):
     saliency: NDArray[np.float32] = field(repr=False)
     hop: float
     warnings: tuple[str, ...] = ()
+    adapted: int = 0
+    coordinates: NDArray[np.float32] | None = field(default=None, repr=False)
+    log_probabilities: NDArray[np.float64] | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"{self.in_words()}, {self.speech:.1f} of {self.seconds:.1f} s speech"
 
     def to_dict(self) -> dict[str, Any]:
-        """All but the arrays, ready for JSON; warnings only where there are any."""
-        told = {"warnings": list(self.warnings)} if self.warnings else {}
+        """All but the arrays, ready for JSON; `adapted` and warnings only where there are any."""
+        told: dict[str, Any] = {"adapted": self.adapted} if self.adapted else {}
+        if self.warnings:
+            told["warnings"] = list(self.warnings)
         return self.fields(seconds=round(self.seconds, 3), speech=round(self.speech, 3), **told)
+
+    def without_frames(self) -> Prediction:
+        """The answer without what belongs to a frame, to be kept for thousands of recordings."""
+        return replace(self, logmel=self.logmel[:, :0], saliency=self.saliency[:0])
 
     def row(self, emotions: Iterable[str], decimals: int) -> tuple[Any, ...]:
         """Values of `COLUMNS` after the path, then a probability for each emotion.
@@ -106,3 +121,34 @@ class Prediction(Answer):
 def rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
     """Probabilities as they are written to files: six decimals."""
     return {name: round(p, 6) for name, p in probabilities.items()}
+
+
+def places_of(emotions: Iterable[str] | None, labels: Sequence[str]) -> list[int]:
+    """Indices of the chosen emotions among the labels, in their order; all where None are chosen.
+
+    Raises:
+        ConfigError: one is unknown, or they are fewer than two.
+    """
+    if emotions is None:
+        return list(range(len(labels)))
+    wanted = {label_of(word, labels) for word in emotions}
+    if len(wanted) < 2:
+        raise ConfigError(
+            f"emotions: {', '.join(wanted) or 'none'}; expected two or more to choose from, of "
+            f"{', '.join(labels)}."
+        )
+    return [place for place, label in enumerate(labels) if label in wanted]
+
+
+def label_of(word: str, labels: Sequence[str]) -> str:
+    """The label that a word stands for; `Angry` is anger.
+
+    Raises:
+        ConfigError: it stands for none.
+    """
+    for label in (word, canonical(word)):
+        if label in labels:
+            return label
+    near = nearest(canonical(word), labels)
+    hint = f" Did you mean {near}?" if near else ""
+    raise ConfigError(f"emotions: {word!r} is unknown.{hint} The model knows {', '.join(labels)}.")
