@@ -36,6 +36,7 @@ _PANELS = {
         "predict": "predict",
         "listen": "listen",
         "score": "score",
+        "adapt": "sources.adapt",
         "serve": "serve",
         "models": "models",
     },

@@ -8,6 +8,7 @@ from typing import Annotated, cast
 
 import typer
 
+from emelia import console
 from emelia.audio.channels import CHANNELS, Channel
 
 ModelOption = Annotated[
@@ -38,6 +39,19 @@ ChannelOption = Annotated[
         "--channel",
         help="Of a recording with several: their mean, one of them, or an answer for each.",
     ),
+]
+
+SourceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--source", metavar="FILE",
+        help="Adapt answers to the voice or room of this file; `emelia adapt` makes it.",
+        show_default=False,
+    ),
+]  # fmt: skip
+AsItGoesOption = Annotated[
+    bool,
+    typer.Option("--adapt", help="Get used to the voice and room of each recording as it goes."),
 ]
 
 # Of commands that learn
@@ -141,6 +155,15 @@ DeviceOption = Annotated[str, typer.Option(help="Device to train on: cpu, cuda, 
 def channel_word(choice: Channels) -> Channel:
     """What --channel says, as recognizers take it."""
     return cast("Channel", choice.value)
+
+
+def tell_source(source: Path | None, clips: int) -> None:
+    """Say on standard error that answers are adapted, or why they are not; nothing without file."""
+    if source:
+        done = f"answers are adapted to its {clips} recordings" if clips else (
+            "it has fewer than 3 recordings, so answers are plain"
+        )  # fmt: skip
+        console.note(f"{source}: {done}.")
 
 
 def split_names(text: str) -> list[str]:

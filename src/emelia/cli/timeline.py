@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -64,6 +63,8 @@ def run_timeline(
                 continue
             for found in timelines:
                 output.add(found)
+                if adapt and not found.adapted:
+                    console.note(f"{found.path}: too little speech to get used to: plain answers.")
                 if picture:
                     _draw(found, picture)
             for text in dict.fromkeys(text for found in timelines for text in found.warnings):
@@ -154,13 +155,17 @@ def _timelines(
             progress.step(title, int(100 * done / total), facts)
 
     with console.Progress() as progress:
-        follow = partial(
-            recognizer.timeline, name, window=window, hop=hop, on_progress=tell, adapt=adapt
-        )
         if channel == "each":
-            timelines = list(follow(channel="each").values())
+            found = recognizer.timeline(
+                name, window=window, hop=hop, channel="each", on_progress=tell, adapt=adapt
+            )
+            timelines = list(found.values())
         else:
-            timelines = [follow(channel=channel)]
+            timelines = [
+                recognizer.timeline(
+                    name, window=window, hop=hop, channel=channel, on_progress=tell, adapt=adapt
+                )
+            ]
         if started:
             progress.finish(title, _summary(timelines[0]))
     return timelines

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
@@ -28,6 +29,7 @@ from emelia.use.batching import groups, in_order
 from emelia.use.bundled import find_model
 from emelia.use.clips import clips_in, read_clips, samples_in, try_to_read
 from emelia.use.inputs import Excerpt
+from emelia.use.inputs import recordings as find_recordings
 from emelia.use.model import Model
 from emelia.use.timeline.windows import HOP, WINDOW
 from emelia.use.waveforms import LONGEST, Source
@@ -56,9 +58,9 @@ class Recognizer(Answering):
 
     def adapt(
         self,
-        recordings: Iterable[Source | Excerpt],
+        recordings: str | Path | Iterable[Source | Excerpt],
         *,
-        known: Mapping[str, Iterable[Source | Excerpt]] | None = None,
+        known: Mapping[str, str | Path | Iterable[Source | Excerpt]] | None = None,
         threads: int = 1,
         channel: OneChannel = "mix",
     ) -> Recognizer:
@@ -67,21 +69,31 @@ class Recognizer(Answering):
         Its `adaptation` tells what was done. From fewer than three recordings nothing is changed.
 
         Args:
-            recordings: of one voice, room, microphone or telephone line, without labels; see
-                `predict`. Those that cannot be used, or with too little speech, are passed over.
+            recordings: of one voice, room, microphone or telephone line, without labels, each as
+                for `predict`; or a folder, list or pattern. Those that cannot be used, or have
+                too little speech, are passed over.
             known: further ones of the source by the emotion that somebody has told of them.
             threads, channel: see `predict_many`.
 
         Raises:
             ModelError: the model cannot be adapted.
             ConfigError: the model does not know an emotion of `known`.
+            AudioError: no recordings are there.
         """
         profile = self.source.copy() if self.source else SourceProfile(self.card)
-        plain = self._with(None)
-        hear = partial(plain.predict_many, threads=threads, channel=channel)
+        plain = self.used_to(None)
+
+        def hear(
+            some: str | Path | Iterable[Source | Excerpt],
+        ) -> Iterator[tuple[object, Prediction | AudioError]]:
+            listed = find_recordings(some) if isinstance(some, str | Path) else some
+            names, sounds = tee(listed)  # which hold no more than what is read ahead
+            told = plain.predict_many(sounds, threads=threads, channel=channel)
+            return zip(names, told, strict=True)
+
         labelled = {emotion: hear(own) for emotion, own in (known or {}).items()}
         used, unused = learn(profile, hear(recordings), labelled)
-        found = self._with(profile)
+        found = self.used_to(profile)
         changed = count_changed(used, map(found.again, used))
         found.adaptation = Adaptation(len(used), profile.clips, changed, tuple(unused))
         return found
@@ -97,9 +109,10 @@ class Recognizer(Answering):
         learning = self._adapted and self._adapted.weight
         known = self.source if learning else self.source and self.source.copy()
         # Windows that overlap tell the same several times.
-        return self._with(known or SourceProfile(self.card), hop / window)
+        return self.used_to(known or SourceProfile(self.card), hop / window)
 
-    def _with(self, source: SourceProfile | None, learns: float = 0.0) -> Recognizer:
+    def used_to(self, source: SourceProfile | None, learns: float = 0.0) -> Recognizer:
+        """A recognizer with the same options and another source, or none."""
         return Recognizer(
             self._model, emotions=self.emotions, threshold=self._threshold, source=source,
             learns=learns,

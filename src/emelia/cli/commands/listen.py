@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.cli.options import ModelOption, OnlyOption, ThresholdOption, split_names
+from emelia.cli.options import (
+    AsItGoesOption,
+    ModelOption,
+    OnlyOption,
+    SourceOption,
+    ThresholdOption,
+    split_names,
+    tell_source,
+)
 from emelia.errors import ConfigError
 from emelia.table import Table
 
@@ -56,6 +64,8 @@ def listen(
     ] = None,
     window: Annotated[float, typer.Option(help="Length of a window, in seconds.")] = 3.0,
     hop: Annotated[float, typer.Option(help="Seconds from one window to the next.")] = 1.0,
+    source: SourceOption = None,
+    adapt: AsItGoesOption = False,
     format_: Annotated[
         Format, typer.Option("--format", help="json: one event a line, windows and segments.")
     ] = Format.text,
@@ -63,7 +73,8 @@ def listen(
     """Recognise emotions from the microphone, live.
 
     Nothing is recorded or sent anywhere. Ctrl-C ends with a summary. On a terminal the picture
-    moves; in a pipe there is a line for each segment of speech with one emotion.
+    moves; in a pipe there is a line for each segment of speech with one emotion. With --adapt
+    it gets used to the voice and room as it goes, and forgets what is minutes ago.
 
     Examples: emelia listen · emelia listen --file clip.wav · emelia listen --format json | jq
     """
@@ -78,16 +89,17 @@ def listen(
     from emelia.use.timeline.live import Live
 
     words = None if emotions is None else split_names(emotions)
-    recognizer = load(model, emotions=words, threshold=threshold)
+    recognizer = load(model, emotions=words, threshold=threshold, source=source)
+    tell_source(source, recognizer.adapted)
     with _sound(file, device, fast) as (blocks, microphone):
         rate = microphone.rate if microphone else SAMPLE_RATE
-        live = Live(recognizer, rate=rate, window=window, hop=hop)
+        live = Live(recognizer, rate=rate, window=window, hop=hop, adapt=adapt)
         listener = make_listener(
             json=format_ is Format.json,
             emotions=recognizer.emotions,
             threshold=recognizer.threshold,
         )
-        _hear(live, blocks, microphone, seconds, listener)
+        _hear(live, blocks, microphone, seconds, listener, adapt)
 
 
 @contextmanager
@@ -110,6 +122,7 @@ def _hear(
     microphone: Microphone | None,
     seconds: float | None,
     listener: Listener,
+    adapt: bool,
 ) -> None:
     """Listen until the sound ends or Ctrl-C; then print the last segment and a summary."""
     with listener:
@@ -124,6 +137,9 @@ def _hear(
             pass
         listener.tell(None, live.flush(), live.seconds, 0.0)
     listener.sum_up(live.seconds)
+    if adapt:
+        few = "too little speech to get used to; answers are plain."
+        console.note(f"adapted to {live.adapted} clips on the way." if live.adapted else few)
     if microphone and microphone.lost:
         console.warn(
             f"sound was lost {microphone.lost} times: this computer is too slow or too busy."

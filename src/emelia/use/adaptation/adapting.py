@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from emelia.errors import AudioError
 from emelia.text import counted
 from emelia.use.adaptation.source import FEWEST, SourceProfile
 from emelia.use.answer import Answer, Prediction, label_of
+from emelia.use.inputs import Excerpt
 from emelia.use.pooling import SHORTEST
 
-Told = Iterable[Prediction | AudioError]
+Told = Iterable[tuple[object, Prediction | AudioError]]  # recordings and their answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,12 @@ def learn(
     unused: list[str] = []
     labelled = {label_of(word, profile.labels): answers for word, answers in known.items()}
     for emotion, answers in [("", told), *labelled.items()]:
-        for number, answer in enumerate(answers, 1):
+        for number, (recording, answer) in enumerate(answers, 1):
             if isinstance(answer, AudioError):
                 unused.append(str(answer))
             elif answer.coordinates is None or answer.speech < SHORTEST:
-                which = f"recording {number}" + (f" of {emotion}" if emotion else "")
+                named = isinstance(recording, str | Path | Excerpt)
+                which = str(recording) if named else f"recording {number}"
                 unused.append(f"{which}: {answer.speech:.1f} s of speech, too short to judge.")
             else:
                 profile.add(answer.coordinates, emotion)
