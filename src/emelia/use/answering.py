@@ -75,6 +75,11 @@ class Answering:
         """How many clips of a source answers are adapted to; 0 where they are plain."""
         return self._adapted.clips if self._adapted else 0
 
+    @property
+    def learns(self) -> bool:
+        """Whether what it hears is added to its source."""
+        return self._adapted is not None and self._adapted.weight > 0
+
     def again(self, answer: Prediction) -> Prediction:
         """A plain answer of this model as it is when adapted; its saliency stays as it was."""
         if not self.adapted or answer.log_probabilities is None:

@@ -106,8 +106,7 @@ class Recognizer(Answering):
         Raises:
             ModelError: the model cannot be adapted.
         """
-        learning = self._adapted and self._adapted.weight
-        known = self.source if learning else self.source and self.source.copy()
+        known = self.source if self.learns else self.source and self.source.copy()
         # Windows that overlap tell the same several times.
         return self.used_to(known or SourceProfile(self.card), hop / window)
 

@@ -6,7 +6,7 @@ import { list } from "./words.js";
 /**
  * @typedef {{kind: string, fmin: number, fmax: number}} Features the last two in Hz
  * @typedef {{name: string, title: string, emotions: string[], licence: string, threshold: number,
- *   corpora: {title: string, language: string}[], features?: Features}} Model
+ *   corpora: {title: string, language: string}[], features?: Features, adaptable?: boolean}} Model
  * @typedef {{max_mb: number}} Limits
  */
 
@@ -16,6 +16,14 @@ export class Settings {
     /** @type {Model[]} */
     this.models = [];
     this.mostBytes = Infinity; // of one recording
+    /** @type {string} what the voice is called that answers get used to; empty: none */
+    this.source = "";
+    this.used = /** @type {HTMLInputElement} */ (element("used"));
+    this.used.addEventListener("change", () => {
+      this.source = this.used.checked ? newName() : "";
+      element("used-hint").hidden = !this.used.checked;
+      onChange();
+    });
     this.select = /** @type {HTMLSelectElement} */ (element("model"));
     this.boxes = /** @type {HTMLElement} */ (element("emotions").querySelector("div"));
     this.select.addEventListener("change", () => {
@@ -40,7 +48,8 @@ export class Settings {
   get choice() {
     const chosen = this.labels;
     const all = chosen.length === (this.model?.emotions.length ?? 0);
-    return { model: this.select.value, emotions: all ? [] : chosen };
+    const source = this.model?.adaptable ? this.source : "";
+    return { model: this.select.value, emotions: all ? [] : chosen, source };
   }
 
   /** @returns {string[]} the emotions an answer may have, in the model's order */
@@ -66,7 +75,9 @@ export class Settings {
 
   #showModel() {
     if (!this.model) return;
-    const { name, title, emotions, licence, corpora } = this.model;
+    const { name, title, emotions, licence, corpora, adaptable } = this.model;
+    element("used-label").hidden = !adaptable;
+    element("used-hint").hidden = !(adaptable && this.used.checked);
     this.boxes.replaceChildren(...emotions.map(makeBox));
     const speech = corpora.map((corpus) => `${corpus.title} (${corpus.language})`);
     const terms = (licence || "not known").replace(/\.$/, "");
@@ -79,6 +90,12 @@ export class Settings {
     const few = this.labels.length <= 2;
     for (const box of this.#inputs()) box.disabled = few && box.checked;
   }
+}
+
+/** @returns {string} a name that no other page has; a source that was switched off is never found again */
+function newName() {
+  const digits = crypto.getRandomValues(new Uint8Array(12));
+  return Array.from(digits, (digit) => digit.toString(16).padStart(2, "0")).join("");
 }
 
 /** @param {string} label @returns {HTMLElement} */
