@@ -2,8 +2,8 @@
 
 A group holds the clips that lie nearest to the same two emotions of the model's space, in the same
 order, or those that somebody has told the emotion of. Sums are integers, in units of 1/65536, so
-that sources that are put together are the same in whatever order clips came. Nothing that was
-said, and no voice, can be made of them again.
+that sources that are put together are the same in whatever order clips came. No sound can be made
+of them again; they do tell how a voice or room differs from others.
 
 C classes, K coordinates.
 """
