@@ -57,7 +57,7 @@ ORDER = {
     "show": "style terms describe speakers tries tables page beside report evaluation explore"
     " process answer card",
     "use": "inputs labels onnxfile answer model bundled waveforms batching microphone"
-    " timeline moments pooling clips recognizer formats scoring server",
+    " timeline moments pooling adaptation clips answering recognizer formats scoring server",
     "api": "answer_tables trained evaluation spectrograms training finetuning export pages",
     "cli": "options command reading_rules extras next_steps common evaluation_output training_run"
     " model_output progress cost answers listening timeline commands",

@@ -56,6 +56,11 @@ def warn(text: str) -> None:
     _tell("warning: ", "bold yellow", text)
 
 
+def note(text: str) -> None:
+    """Print on standard error how a result was made, where that itself is for programs."""
+    _tell("note: ", "bold cyan", text)
+
+
 def fail(text: str) -> None:
     """Print on standard error, in one line, why the work stopped."""
     _tell("emelia: ", "bold red", text.replace("\n", " "))

@@ -40,25 +40,35 @@ class Space:
         return cls(np.array(known["means"], np.float64), np.array(known["variances"], np.float64))
 
 
-def estimate(space: Space, places: Array, counts: Array | None = None) -> Array:
+def estimate(
+    space: Space,
+    places: Array,
+    counts: Array | None = None,
+    known: NDArray[np.int64] | None = None,
+) -> Array:
     """The offset (K,) of a source; 0 where it has no clips.
 
     Args:
         places: (N, K), of clips or means of groups of clips.
         counts: (N,) clips in each; one each by default.
+        known: (N,) the class of each where somebody has told it, -1 elsewhere; nobody by default.
     """
     offset = np.zeros(len(space.variances))
     counts = np.ones(len(places)) if counts is None else np.asarray(counts, np.float64)
+    known = np.full(len(places), -1) if known is None else known
     total, classes = counts.sum(), len(space.means)
     if not total:
         return offset
+    # Clips that somebody chose to label tell the offset, not how often their emotion is heard.
+    unlabelled = np.where(known < 0, counts, 0)
     shares = np.full(classes, 1 / classes)
     # The more clips there are, the less the offset is drawn to 0.
     variances = CAUTION * space.variances
     trust = variances / (variances * total + 1)
     for _ in range(ROUNDS):
         belief = _belief(space, places - offset, shares)
-        shares = (counts @ belief + PSEUDO) / (total + classes * PSEUDO)
+        belief[known >= 0] = np.eye(classes)[known[known >= 0]]
+        shares = (unlabelled @ belief + PSEUDO) / (unlabelled.sum() + classes * PSEUDO)
         offset = trust * (counts @ (places - belief @ space.means))
     return offset
 

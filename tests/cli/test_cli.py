@@ -33,7 +33,7 @@ from emelia.storage import lock
 MakeCorpus = Callable[..., Path]
 TINY = ("--set", "model.width=2", "--set", "features.mels=16", "--epochs", "2", "--jobs", "1")
 COMMANDS = (
-    "predict", "listen", "score", "serve", "models", "demo",
+    "predict", "listen", "score", "adapt", "serve", "models", "demo",
     "study", "train", "finetune", "evaluate", "export", "corpora", "recipes", "report",
     "process", "tune",
 )  # fmt: skip

@@ -19,6 +19,7 @@ class Loudness:
     card = CARD
     emotions = EMOTIONS
     threshold = 0.5
+    adapted = 0
 
     def __init__(self) -> None:
         self.asked: list[int] = []  # samples of each window

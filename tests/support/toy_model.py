@@ -1,7 +1,8 @@
 """A model file small enough for tests, that keeps the contract of `emelia.config.card`.
 
 What it answers is known: it brings the peak of a clip to 1 and looks at its mean absolute
-sample alone. Made with onnx, without torch.
+sample alone. Made with onnx, without torch. `write_adaptable` makes one that can be adapted to a
+source: its only coordinate tells the same mean, and an offset is taken off it.
 """
 
 from __future__ import annotations
@@ -92,6 +93,44 @@ def graph() -> onnx.GraphProto:
         ],
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
+
+
+SCALE, CENTRE = np.float32(40), np.float32(14)  # of the coordinate: mean * SCALE - CENTRE
+# The means of the coordinate are those of means 0.55, 0.36, 0.275 and 0.2, each in its class.
+ADAPTATION = {
+    "means": [[8.0], [0.4], [-3.0], [-6.0]],
+    "variances": [25.0],
+    "temperature": 1.0,
+    "threshold": 0.3,
+}
+
+
+def adaptable_graph() -> onnx.GraphProto:
+    """As `graph`, with the output `coordinates` (B, 1) and the input `offset` (1, 1) or (B, 1)."""
+    plain = graph()
+    nodes = [
+        helper.make_node("Mul", ["mean", "scale"], ["scaled"]),
+        helper.make_node("Sub", ["scaled", "centre"], ["coordinates"]),
+        helper.make_node("Div", ["offset", "scale"], ["lower"]),
+        helper.make_node("Sub", ["mean", "lower"], ["moved"]),
+    ]
+    place = next(i for i, node in enumerate(plain.node) if list(node.output) == ["scores"])
+    plain.node[place].input[0] = "moved"
+    for number, node in enumerate(nodes):
+        plain.node.insert(place + number, node)
+    constants = {"scale": SCALE, "centre": CENTRE, "offset": np.zeros((1, 1), np.float32)}
+    plain.initializer.extend(
+        numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()
+    )
+    info = helper.make_tensor_value_info
+    plain.input.append(info("offset", TensorProto.FLOAT, ["sources", 1]))
+    plain.output.append(info("coordinates", TensorProto.FLOAT, ["clips", 1]))
+    return plain
+
+
+def write_adaptable(path: Path, **changes: Any) -> Path:
+    """Write a model file that can be adapted and return its path."""
+    return write_toy(path, adaptable_graph(), **{"adaptation": ADAPTATION, **changes})
 
 
 def toy_model(graph_: onnx.GraphProto | None = None, card: str | None = "", **changes: Any) -> Any:

@@ -39,6 +39,7 @@ _PANELS = {
         "predict": "predict",
         "listen": "listen",
         "score": "score",
+        "adapt": "sources.adapt",
         "serve": "serve",
         "models": "models",
         "demo": "corpora",

@@ -9,6 +9,7 @@ from typing import Annotated, cast
 
 import typer
 
+from emelia import console
 from emelia.audio.channels import CHANNELS, Channel
 
 ModelOption = Annotated[
@@ -73,6 +74,19 @@ JobsOption = Annotated[
     ),
 ]
 WideOption = Annotated[bool, typer.Option("--wide", help="Tables with all columns, however wide.")]
+
+SourceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--source", metavar="FILE",
+        help="Adapt answers to the voice or room of this file; `emelia adapt` makes it.",
+        show_default=False,
+    ),
+]  # fmt: skip
+AsItGoesOption = Annotated[
+    bool,
+    typer.Option("--adapt", help="Get used to the voice and room of each recording as it goes."),
+]
 
 # Of commands that learn
 
@@ -199,6 +213,15 @@ DeviceOption = Annotated[str, typer.Option(metavar="cpu|cuda|mps|auto", help="De
 def channel_word(choice: Channels) -> Channel:
     """What --channel says, as recognizers take it."""
     return cast("Channel", choice.value)
+
+
+def tell_source(source: Path | None, clips: int) -> None:
+    """Say on standard error that answers are adapted, or why they are not; nothing without file."""
+    if source:
+        done = f"answers are adapted to its {clips} recordings" if clips else (
+            "it has fewer than 3 recordings, so answers are plain"
+        )  # fmt: skip
+        console.note(f"{source}: {done}.")
 
 
 def split_names(text: str) -> list[str]:

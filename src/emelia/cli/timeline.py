@@ -33,6 +33,7 @@ def run_timeline(
     picture: Path | None = None,
     channel: Channel = "mix",
     segments: bool = False,
+    adapt: bool = False,
 ) -> int:
     """Follow recordings over time; print what is found, or write it.
 
@@ -44,7 +45,7 @@ def run_timeline(
         format_: one of `FORMATS`, or text for a table on the screen.
         out: a file, or a folder for a file a recording; printed where there is none.
         picture: a .png, .svg or .pdf of the one recording.
-        channel: see `Recognizer.timeline`.
+        channel, adapt: see `Recognizer.timeline`.
         segments: print every segment below the summary, too.
 
     Returns:
@@ -59,13 +60,15 @@ def run_timeline(
     try:
         for name in names:
             try:
-                timelines = _timelines(recognizer, name, window, hop, channel)
+                timelines = _timelines(recognizer, name, window, hop, channel, adapt)
             except (AudioError, MissingExtraError) as error:
                 console.fail(str(error))
                 failures += 1
                 continue
             for found in timelines:
                 output.add(found)
+                if adapt and not found.adapted:
+                    console.note(f"{found.path}: too little speech to get used to: plain answers.")
                 if picture:
                     _draw(found, picture)
             for text in dict.fromkeys(text for found in timelines for text in found.warnings):
@@ -145,7 +148,7 @@ def _is_folder(out: Path, names: Sequence[str]) -> bool:
 
 
 def _timelines(
-    recognizer: Recognizer, name: str, window: float, hop: float, channel: Channel
+    recognizer: Recognizer, name: str, window: float, hop: float, channel: Channel, adapt: bool
 ) -> list[Timeline]:
     """Follow one recording, or each of its channels; a bar for a long one."""
     title, started = PurePath(name).name, False
@@ -162,12 +165,14 @@ def _timelines(
     with console.Progress() as progress:
         if channel == "each":
             found = recognizer.timeline(
-                name, channel="each", on_progress=tell, window=window, hop=hop
+                name, window=window, hop=hop, channel="each", on_progress=tell, adapt=adapt
             )
             timelines = list(found.values())
         else:
             timelines = [
-                recognizer.timeline(name, channel=channel, on_progress=tell, window=window, hop=hop)
+                recognizer.timeline(
+                    name, window=window, hop=hop, channel=channel, on_progress=tell, adapt=adapt
+                )
             ]
         if started:
             progress.finish(title, _summary(timelines[0]))
@@ -179,7 +184,8 @@ def _summary(timeline: Timeline) -> str:
     if not timeline.segments:
         return f"{lasts}, no speech"
     many = counted(len(timeline.segments), "segment")
-    return f"{lasts}, {duration(timeline.speech)} of speech in {many}"
+    told = f"{lasts}, {duration(timeline.speech)} of speech in {many}"
+    return f"{told}, adapted to {counted(timeline.adapted, 'clip')}" if timeline.adapted else told
 
 
 def _print_shares(timeline: Timeline) -> None:

@@ -7,7 +7,7 @@ Command line, server and tables write these two and nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,10 @@ class Prediction(Answer):
             than a frame of speech does on average, in logits; 0 where nobody speaks.
         hop: seconds from one frame to the next.
         warnings: what was amiss with the recording, one sentence each.
+        adapted: how many clips of its source the answer is adapted to; 0 for a plain answer.
+        coordinates: (K,) where it lies in the space of a model that can be adapted; the mean of
+            its windows.
+        log_probabilities: (C,) of all labels of the model, not adapted; the mean of its windows.
     """
 
     seconds: float
@@ -85,14 +89,23 @@ class Prediction(Answer):
     saliency: NDArray[np.float32] = field(repr=False)
     hop: float
     warnings: tuple[str, ...] = ()
+    adapted: int = 0
+    coordinates: NDArray[np.float32] | None = field(default=None, repr=False)
+    log_probabilities: NDArray[np.float64] | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"{self.in_words()}, {self.speech:.1f} of {self.seconds:.1f} s speech"
 
     def to_dict(self) -> dict[str, Any]:
-        """All but the arrays, ready for JSON; warnings only where there are any."""
-        told = {"warnings": list(self.warnings)} if self.warnings else {}
+        """All but the arrays, ready for JSON; `adapted` and warnings only where there are any."""
+        told: dict[str, Any] = {"adapted": self.adapted} if self.adapted else {}
+        if self.warnings:
+            told["warnings"] = list(self.warnings)
         return self.fields(seconds=round(self.seconds, 3), speech=round(self.speech, 3), **told)
+
+    def without_frames(self) -> Prediction:
+        """The answer without what belongs to a frame, to be kept for thousands of recordings."""
+        return replace(self, logmel=self.logmel[:, :0], saliency=self.saliency[:0])
 
     def row(self, emotions: Iterable[str], decimals: int) -> tuple[Any, ...]:
         """Values of `COLUMNS` after the path, then a probability for each emotion.

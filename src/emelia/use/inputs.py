@@ -162,11 +162,37 @@ def _below(folder: Path) -> Found:
 
 def _listed(path: Path, chosen: Mapping[str, str]) -> list[Recording]:
     """The recordings and excerpts in a list."""
+    lines = _lines_or_rows(path, chosen)
+    return [one for one, _ in lines if one is not None]
+
+
+def values_of(where: str | Path, column: str) -> dict[Recording, str]:
+    """The values in a column of a list, by recording; none for those where it is empty.
+
+    Raises:
+        AudioError: it is no table, or has no such column.
+    """
+    path, chosen = _place(where)
+    if path.suffix.lower() not in _LISTS or not os.path.isfile(path):
+        raise AudioError(f"{where}: not a table, so it has no column {column!r}. Give a .csv.")
+    lines = _lines_or_rows(path, chosen)
+    names = next((cells for _, cells in lines if cells), {})
+    if column not in names:
+        raise AudioError(f"{where}: no column {column!r}; there are: {', '.join(names) or 'none'}.")
+    # A line with a problem has no cells.
+    found = [(one, value(cells.get(column, ""))) for one, cells in lines if one is not None]
+    return {one: text for one, text in found if not is_missing(text)}
+
+
+def _lines_or_rows(
+    path: Path, chosen: Mapping[str, str]
+) -> list[tuple[Recording | None, Mapping[str, str]]]:
+    """What each line of a list names, None where that is no recording, and its cells."""
     try:
         text = read_text(path)
         columns = pick(first_row(text), chosen, _ROLES, {"file": "path"})
         if path.suffix.lower() not in _TABLES and "file" not in columns and not _has_cells(text):
-            return [*_lines(text, path.parent)]
+            return [(name, {}) for name in _lines(text, path.parent)]
         sheet = read_sheet(text)
     except OSError as error:
         raise AudioError(f"{path}: cannot be read ({error.strerror or error}).") from None
@@ -180,8 +206,7 @@ def _listed(path: Path, chosen: Mapping[str, str]) -> list[Recording]:
         columns = without_other_times(columns, sheet.lines)
     except ValueError as error:
         raise AudioError(f"{path}: {error}.") from None
-    rows = (_row(path, line, columns) for line in sheet.lines)
-    return [row for row in rows if row is not None]
+    return [(_row(path, line, columns), line.cells) for line in sheet.lines]
 
 
 def _has_cells(text: str) -> bool:

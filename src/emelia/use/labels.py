@@ -13,7 +13,7 @@ def places_of(labels: Sequence[str], emotions: Iterable[str] | None) -> list[int
     """Indices of the chosen emotions among the labels, in the order of the labels."""
     if emotions is None:
         return list(range(len(labels)))
-    wanted = {_label(word, labels) for word in emotions}
+    wanted = {label_of(word, labels) for word in emotions}
     if len(wanted) < 2:
         raise ConfigError(
             f"emotions: {', '.join(wanted) or 'none'}; expected two or more to choose from, of "
@@ -22,7 +22,7 @@ def places_of(labels: Sequence[str], emotions: Iterable[str] | None) -> list[int
     return [place for place, label in enumerate(labels) if label in wanted]
 
 
-def _label(word: str, labels: Sequence[str]) -> str:
+def label_of(word: str, labels: Sequence[str]) -> str:
     """The label that a word stands for; `Angry` is anger."""
     for label in (word, canonical(word)):
         if label in labels:

@@ -9,6 +9,7 @@ Shapes: B clips, C labels, M mel bands, F frames, T samples.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from emelia.packages import package
 from emelia.use import onnxfile
 
 _MOST_BYTES = 200_000_000
+_PROBE = 1600  # samples, 0.1 s
 _FATAL = 4  # the only severity at which ONNX Runtime itself may print; we tell of all others
 _INPUT_KINDS = {"wave": ("tensor(float)", 2), "samples": ("tensor(int64)", 1)}
 _OUTPUT_KINDS = {
@@ -39,6 +41,15 @@ class NetworkOutput(NamedTuple):
     logmel: NDArray[np.float32]  # (M, F)
     saliency: NDArray[np.float32]  # (C, F)
     coordinates: NDArray[np.float32] | None = None  # (K,), of models that can be adapted
+    logs: NDArray[np.float64] | None = None  # (C,), of several windows together
+
+    @property
+    def log_probabilities(self) -> NDArray[np.float64]:
+        """Logarithms (C,) of the probabilities; of several windows, their mean."""
+        if self.logs is not None:
+            return self.logs
+        tiny = np.finfo(np.float32).tiny  # what float32 rounds to 0 is no smaller than this
+        return np.log(np.maximum(self.probabilities, tiny).astype(np.float64))
 
 
 class Model:
@@ -67,7 +78,8 @@ class Model:
         """Run the network on waveforms (T,) at 16 kHz, zero-padded into one batch.
 
         Args:
-            offset: (K,), that of the source of all of them, for a model that can be adapted.
+            offset: (K,), that of the source of all of them, or (B, K), one each, for a model that
+            can be adapted.
 
         Raises:
             ModelError: the graph fails, or answers what is no answer.
@@ -91,6 +103,17 @@ class Model:
         """Whether it tells coordinates and takes the offset of a source."""
         return bool(self.card.adaptation)
 
+    @cached_property
+    def readout(self) -> NDArray[np.float64]:
+        """What an offset of 1 in each coordinate adds to log-probabilities (C, K).
+
+        Up to a constant for all classes. It is the same for every clip, so it is measured on one.
+        """
+        noise = np.random.default_rng(0).normal(0, 0.1, _PROBE).astype(np.float32)
+        steps = np.eye(self._size + 1, self._size, -1, dtype=np.float32)  # the first is 0
+        plain, *moved = (h.log_probabilities for h in self.run([noise] * len(steps), steps))
+        return np.array(moved).T - plain[:, None]
+
     def _compute(
         self,
         wave: NDArray[np.float32],
@@ -101,7 +124,7 @@ class Model:
         names = [*OUTPUTS, COORDINATES] if self.adaptable else list(OUTPUTS)
         try:
             out = self._session.run(
-                names, given if offset is None else {**given, OFFSET: offset[None]}
+                names, given if offset is None else {**given, OFFSET: np.atleast_2d(offset)}
             )
         except Exception as error:  # ONNX Runtime's exceptions have no base of their own
             raise ModelError(f"{self.path}: its graph fails ({_short(error)}).") from None

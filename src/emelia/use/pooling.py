@@ -78,12 +78,14 @@ def pool(heard: Sequence[NetworkOutput], speech: Speech) -> NetworkOutput:
         Probabilities (C,): the mean of the logarithms, scaled to add up to 1. The spectrogram
         (M, F) of the recording, the mean where windows overlap and its lowest value where
         nothing was heard. Saliency (C, F): what a frame adds to the mean, against the average
-        frame of speech; 0 where nobody speaks.
+        frame of speech; 0 where nobody speaks. The means of the coordinates and of the logarithms
+        as they are, to adapt the answer.
     """
     # A mean of logarithms: one window that rules an emotion out counts against it.
     logs = np.mean([np.log(h.probabilities.astype(np.float64) + _TINY) for h in heard], axis=0)
     powers = np.exp(logs - logs.max())
     shares = (powers / powers.sum()).astype(np.float32)
+    places = [h.coordinates for h in heard if h.coordinates is not None]
     logmel, counts = _added([h.logmel for h in heard], speech)
     saliency, _ = _added([h.saliency for h in heard], speech)
     logmel /= np.maximum(counts, 1)
@@ -94,6 +96,8 @@ def pool(heard: Sequence[NetworkOutput], speech: Speech) -> NetworkOutput:
         shares,
         _placed(logmel, speech, lowest),
         _placed(against_average(saliency, spoken), speech, 0),
+        np.mean(places, axis=0) if places else None,
+        np.mean([h.log_probabilities for h in heard], axis=0),
     )
 
 

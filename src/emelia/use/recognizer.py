@@ -10,27 +10,27 @@ Shapes: T samples, N clips, C labels, M mel bands, F frames.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
-import numpy as np
-from numpy.typing import NDArray
-
-from emelia.audio import Wave, prepare
 from emelia.audio.channels import EACH, Channel, OneChannel, check_channel
-from emelia.config import SAMPLE_RATE, Card
+from emelia.config import SAMPLE_RATE
 from emelia.errors import AudioError, ConfigError
+from emelia.use.adaptation.adapting import Adaptation, count_changed, learn
+from emelia.use.adaptation.profile import read_profile
+from emelia.use.adaptation.source import SourceProfile
 from emelia.use.answer import NO_SPEECH, Prediction
-from emelia.use.batching import batches, groups, in_order
+from emelia.use.answering import Answering
+from emelia.use.batching import groups, in_order
 from emelia.use.bundled import find_model
-from emelia.use.clips import Clip, clips_in, read_clips, samples_in, try_to_read
+from emelia.use.clips import clips_in, read_clips, samples_in, try_to_read
 from emelia.use.inputs import Excerpt
-from emelia.use.labels import places_of
-from emelia.use.model import Model, NetworkOutput
-from emelia.use.pooling import SHORTEST, pool
+from emelia.use.inputs import recordings as find_recordings
+from emelia.use.model import Model
 from emelia.use.timeline.windows import HOP, WINDOW
 from emelia.use.waveforms import LONGEST, Source, one_rate, plain
 
@@ -40,35 +40,82 @@ if TYPE_CHECKING:
 
 __all__ = ["LONGEST", "NO_SPEECH", "Prediction", "Recognizer", "load"]
 
-_BATCH = 8 * SAMPLE_RATE  # samples, padding included; larger ones leave the processor's cache
 _GROUP = 64  # recordings looked at together, to find those of like length
 _GROUP_SAMPLES = 600 * SAMPLE_RATE  # and how much sound they may hold: 38 MB
 
 
-class Recognizer:
+class Recognizer(Answering):
     """A model that answers; any number of threads may use it at once.
 
     Attributes:
         card: what the model file tells of itself.
         emotions: the labels it may answer, in the order of the card.
-        threshold: confidence below which an answer is unsure; so are those to less than
-            `pooling.SHORTEST` seconds of speech.
+        source: what is kept of the source that answers are adapted to; None for plain answers.
+        adaptation: what `adapt` did to make this recognizer; None for another.
     """
 
-    def __init__(
+    adaptation: Adaptation | None = None
+
+    def adapt(
         self,
-        model: Model,
+        recordings: str | Path | Iterable[Source | Excerpt],
         *,
-        emotions: Iterable[str] | None = None,
-        threshold: float | None = None,
-    ) -> None:
-        self.card: Card = model.card
-        self._model = model
-        self._kept = places_of(self.card.labels, emotions)
-        self.emotions = tuple(self.card.labels[place] for place in self._kept)
-        self.threshold = self.card.threshold if threshold is None else threshold
-        if not 0 <= self.threshold <= 1:  # nor is NaN
-            raise ConfigError(f"threshold: {self.threshold}; expected a number from 0 to 1.")
+        known: Mapping[str, str | Path | Iterable[Source | Excerpt]] | None = None,
+        threads: int = 1,
+        channel: OneChannel = "mix",
+    ) -> Recognizer:
+        """A recognizer used to a source: whoever and whatever some recordings come from.
+
+        Its `adaptation` tells what was done. From fewer than three recordings nothing is changed.
+
+        Args:
+            recordings: of one voice, room, microphone or telephone line, without labels, each as
+                for `predict`; or a folder, list or pattern. Those that cannot be used, or have
+                too little speech, are passed over.
+            known: further ones of the source by the emotion that somebody has told of them.
+            threads, channel: see `predict_many`.
+
+        Raises:
+            ModelError: the model cannot be adapted.
+            ConfigError: the model does not know an emotion of `known`.
+            AudioError: no recordings are there.
+        """
+        profile = self.source.copy() if self.source else SourceProfile(self.card)
+        plain = self.used_to(None)
+
+        def hear(
+            some: str | Path | Iterable[Source | Excerpt],
+        ) -> Iterator[tuple[object, Prediction | AudioError]]:
+            listed = find_recordings(some) if isinstance(some, str | Path) else some
+            names, sounds = tee(listed)  # which hold no more than what is read ahead
+            told = plain.predict_many(sounds, threads=threads, channel=channel)
+            return zip(names, told, strict=True)
+
+        labelled = {emotion: hear(own) for emotion, own in (known or {}).items()}
+        used, unused = learn(profile, hear(recordings), labelled)
+        found = self.used_to(profile)
+        changed = count_changed(used, map(found.again, used))
+        found.adaptation = Adaptation(len(used), profile.clips, changed, tuple(unused))
+        return found
+
+    def as_it_goes(self, *, window: float = WINDOW, hop: float = HOP) -> Recognizer:
+        """A recognizer that gets used to what it hears in windows of a stream.
+
+        From its source on, or from none; of a stream that changes it forgets what is long past.
+
+        Raises:
+            ModelError: the model cannot be adapted.
+        """
+        known = self.source if self.learns else self.source and self.source.copy()
+        # Windows that overlap tell the same several times.
+        return self.used_to(known or SourceProfile(self.card), hop / window)
+
+    def used_to(self, source: SourceProfile | None, learns: float = 0.0) -> Recognizer:
+        """A recognizer with the same options and another source, or none."""
+        return Recognizer(
+            self._model, emotions=self.emotions, threshold=self._threshold, source=source,
+            learns=learns,
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"<Recognizer {self.card.name}: {', '.join(self.emotions)}>"
@@ -162,105 +209,46 @@ class Recognizer:
         self, source: Source, rate: int | None = None, *, sr: int | None = None,
         window: float = WINDOW, hop: float = HOP,
         channel: OneChannel = "mix", on_progress: Callable[[float, float], None] | None = None,
+        adapt: bool = False,
     ) -> Timeline: ...  # fmt: skip
     @overload
     def timeline(
         self, source: Source, rate: int | None = None, *, sr: int | None = None,
         window: float = WINDOW, hop: float = HOP,
         channel: Literal["each"], on_progress: Callable[[float, float], None] | None = None,
+        adapt: bool = False,
     ) -> dict[str, Timeline]: ...  # fmt: skip
     def timeline(
         self, source: Source, rate: int | None = None, *, sr: int | None = None,
         window: float = WINDOW, hop: float = HOP,
         channel: Channel = "mix", on_progress: Callable[[float, float], None] | None = None,
+        adapt: bool = False,
     ) -> Timeline | dict[str, Timeline]:  # fmt: skip
-        """Follow the emotions along a recording of up to a day; see `use.timeline`."""
+        """Follow the emotions along a recording of up to a day; see `use.timeline`.
+
+        With `adapt` each recording, or channel, is a source that it gets used to as it goes.
+        """
         from emelia.use.timeline.timeline import timeline, timelines
 
         source, rate = plain(source, one_rate(rate, sr))
         source = source if rate is None else (source, rate)
         if check_channel(channel) == EACH:
-            return timelines(self, source, window=window, hop=hop, on_progress=on_progress)
+            return timelines(
+                self, source, window=window, hop=hop, on_progress=on_progress, adapt=adapt
+            )
         return timeline(
-            self, source, window=window, hop=hop, channel=channel, on_progress=on_progress
-        )
+            self, source, window=window, hop=hop, channel=channel, on_progress=on_progress,
+            adapt=adapt,
+        )  # fmt: skip
 
-    def live(self, *, rate: int = SAMPLE_RATE, window: float = WINDOW, hop: float = HOP) -> Live:
+    def live(
+        self, *, rate: int = SAMPLE_RATE, window: float = WINDOW, hop: float = HOP,
+        adapt: bool = False,
+    ) -> Live:  # fmt: skip
         """Recognise sound that comes in pieces at `rate` (Hz); see `emelia.use.timeline.live`."""
         from emelia.use.timeline.live import Live
 
-        return Live(self, rate=rate, window=window, hop=hop)
-
-    def probabilities(self, waves: Sequence[Wave]) -> NDArray[np.float32]:
-        """Probabilities (N, C) of waveforms float32 (T,) at 16 kHz, without looking for speech.
-
-        Raises:
-            AudioError: a waveform is empty or has samples that are not numbers.
-        """
-        heard = self._hear(waves)
-        rows = [self._restricted(h.probabilities) for h in heard]
-        return np.array(rows, np.float32).reshape(len(rows), len(self.emotions))
-
-    def _prepared(self, wave: Wave) -> Wave:
-        """Do what the graph leaves to us. DC and peak it does itself; twice changes nothing."""
-        return prepare(wave, SAMPLE_RATE, self.card.audio.outside_graph())
-
-    def _answers(self, clips: Sequence[Clip]) -> list[Prediction]:
-        windows = [clip.speech.windows() for clip in clips]
-        heard = iter(self._hear([window for own in windows for window in own]))
-        return [
-            self._answer(clip, pool([next(heard) for _ in own], clip.speech))
-            if own
-            else self._no_speech(clip)
-            for clip, own in zip(clips, windows, strict=True)
-        ]
-
-    def _hear(self, waves: Sequence[Wave]) -> list[NetworkOutput]:
-        """Run the network on batches of like length; outputs in the order of the waveforms."""
-        heard: dict[int, NetworkOutput] = {}
-        for places in batches([wave.size for wave in waves], _BATCH):
-            results = self._model.run([self._prepared(waves[place]) for place in places])
-            heard.update(zip(places, results, strict=True))
-        return [heard[place] for place in range(len(waves))]
-
-    def _answer(self, clip: Clip, heard: NetworkOutput) -> Prediction:
-        probabilities = self._restricted(heard.probabilities)
-        best = int(probabilities.argmax())
-        confidence = float(probabilities[best])
-        return Prediction(
-            self.emotions[best],
-            confidence,
-            dict(zip(self.emotions, probabilities.tolist(), strict=True)),
-            confidence < self.threshold or clip.speech.seconds < SHORTEST,
-            clip.seconds,
-            clip.speech.seconds,
-            heard.logmel,
-            heard.saliency[self._kept[best]],
-            self.card.features.hop / SAMPLE_RATE,
-            clip.warnings,
-        )
-
-    def _no_speech(self, clip: Clip) -> Prediction:
-        features = self.card.features
-        return Prediction(
-            NO_SPEECH,
-            0.0,
-            {},
-            False,
-            clip.seconds,
-            0.0,
-            np.zeros((features.rows, 0), np.float32),
-            np.zeros(0, np.float32),
-            features.hop / SAMPLE_RATE,
-            clip.warnings,
-        )
-
-    def _restricted(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities (C,) of the chosen emotions alone, scaled to add up to 1."""
-        kept = probabilities[self._kept].astype(np.float64)
-        # Where none of them has a probability left, nothing tells them apart.
-        shares = kept / kept.sum() if kept.sum() > 0 else np.full(len(kept), 1 / len(kept))
-        return shares.astype(np.float32)
+        return Live(self, rate=rate, window=window, hop=hop, adapt=adapt)
 
 
 def load(
@@ -269,6 +257,7 @@ def load(
     emotions: Iterable[str] | None = None,
     threshold: float | None = None,
     threads: int = 1,
+    source: str | Path | None = None,
 ) -> Recognizer:
     """Open a model by its name or file.
 
@@ -277,11 +266,15 @@ def load(
         emotions: answer only these, two at least; their probabilities add up to 1.
         threshold: confidence below which an answer is unsure; the model's own by default.
         threads: cores for one computation.
+        source: the file of a source (`emelia adapt`) that answers are adapted to.
 
     Raises:
-        ModelError: no such model, or its file is damaged, foreign or of a later version.
+        ModelError: no such model, or its file is damaged, foreign or of a later version; the
+            same of the file of the source.
         ConfigError: an emotion the model does not know, or a number that does not fit.
     """
     if threads < 1:
         raise ConfigError(f"threads: {threads}; expected 1 or more.")
-    return Recognizer(Model(find_model(model), threads), emotions=emotions, threshold=threshold)
+    opened = Model(find_model(model), threads)
+    known = None if source is None else read_profile(source, opened.card)
+    return Recognizer(opened, emotions=emotions, threshold=threshold, source=known)

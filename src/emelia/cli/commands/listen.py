@@ -12,12 +12,15 @@ import typer
 
 from emelia import console
 from emelia.cli.options import (
+    AsItGoesOption,
     HopOption,
     ModelOption,
     OnlyOption,
+    SourceOption,
     ThresholdOption,
     WindowOption,
     split_names,
+    tell_source,
 )
 from emelia.errors import ConfigError
 from emelia.table import Table
@@ -66,6 +69,8 @@ def listen(
     ] = None,
     window: WindowOption = None,
     hop: HopOption = None,
+    source: SourceOption = None,
+    adapt: AsItGoesOption = False,
     format_: Annotated[
         Format, typer.Option("--format", help="json: one event a line, windows and segments.")
     ] = Format.text,
@@ -73,7 +78,8 @@ def listen(
     """Recognise emotions from the microphone, live.
 
     Nothing is recorded or sent anywhere. Ctrl-C ends with a summary. On a terminal the picture
-    moves; in a pipe there is a line for each segment of speech with one emotion.
+    moves; in a pipe there is a line for each segment of speech with one emotion. With --adapt
+    it gets used to the voice and room as it goes, and forgets what is minutes ago.
 
     Examples: emelia listen · emelia listen --file clip.wav · emelia listen --format json | jq
     """
@@ -89,16 +95,17 @@ def listen(
     from emelia.use.timeline.windows import HOP, WINDOW
 
     words = None if emotions is None else split_names(emotions)
-    recognizer = load(model, emotions=words, threshold=threshold)
-    with _sound(file, microphone, fast) as (blocks, source):
-        rate = source.rate if source else SAMPLE_RATE
-        live = Live(recognizer, rate=rate, window=window or WINDOW, hop=hop or HOP)
+    recognizer = load(model, emotions=words, threshold=threshold, source=source)
+    tell_source(source, recognizer.adapted)
+    with _sound(file, microphone, fast) as (blocks, heard):
+        rate = heard.rate if heard else SAMPLE_RATE
+        live = Live(recognizer, rate=rate, window=window or WINDOW, hop=hop or HOP, adapt=adapt)
         listener = make_listener(
             json=format_ is Format.json,
             emotions=recognizer.emotions,
             threshold=recognizer.threshold,
         )
-        _hear(live, blocks, source, seconds, listener)
+        _hear(live, blocks, heard, seconds, listener, adapt)
 
 
 @contextmanager
@@ -121,6 +128,7 @@ def _hear(
     microphone: Microphone | None,
     seconds: float | None,
     listener: Listener,
+    adapt: bool,
 ) -> None:
     """Listen until the sound ends or Ctrl-C; then print the last segment and a summary."""
     with listener:
@@ -135,6 +143,9 @@ def _hear(
             pass
         listener.tell(None, live.flush(), live.seconds, 0.0)
     listener.sum_up(live.seconds)
+    if adapt:
+        few = "too little speech to get used to; answers are plain."
+        console.note(f"adapted to {live.adapted} clips on the way." if live.adapted else few)
     if microphone and microphone.lost:
         console.warn(
             f"sound was lost {microphone.lost} times: this computer is too slow or too busy."

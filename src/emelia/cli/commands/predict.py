@@ -14,17 +14,20 @@ from emelia import console
 from emelia.audio.channels import EACH, Channel, named
 from emelia.cli.options import (
     MIX,
+    AsItGoesOption,
     ChannelOption,
     HopOption,
     JobsOption,
     ModelOption,
     OnlyOption,
+    SourceOption,
     ThresholdOption,
     TurnsOption,
     WindowOption,
     channel_word,
     cores,
     split_names,
+    tell_source,
 )
 from emelia.errors import AudioError, ConfigError
 from emelia.use.formats import FORMATS
@@ -97,12 +100,15 @@ def predict(
     speakers: TurnsOption = None,
     channel: ChannelOption = MIX,
     jobs: JobsOption = None,
+    source: SourceOption = None,
+    adapt: AsItGoesOption = False,
 ) -> None:  # fmt: skip
     """Tell the emotion of recordings.
 
     One answer a recording of up to five minutes: an emotion, `not sure` where its confidence
-    is low, or `no speech`; with --timeline how much of the speech each answer takes. A
-    recording that cannot be used is named and the rest go on; the exit code then is 1.
+    is low, or `no speech`; with --timeline how much of the speech each answer takes, and with
+    --adapt it gets used to each recording on the way. A recording that cannot be used is named
+    and the rest go on; the exit code then is 1.
 
     Examples: emelia predict clip.wav · emelia predict calls/ --format csv > calls.csv ·
     emelia predict clip.wav --explain why.png · emelia predict talk.mp3 --timeline
@@ -113,11 +119,17 @@ def predict(
     of_timelines = {"--window": window, "--hop": hop, "--out": out, "--picture": picture,
                     "--segments": segments or None}  # fmt: skip
     _check(timeline, format_, explain, of_timelines)
+    if adapt and not timeline:
+        raise ConfigError(
+            "--adapt is for timelines. Add --timeline; for many recordings of one source take "
+            "`emelia score --adapt`, or `emelia adapt` and --source."
+        )
     word = channel_word(channel)
     if word == EACH and (explain or picture):
         raise ConfigError("a picture shows one channel; --channel each answers for several.")
     words = None if emotions is None else split_names(emotions)
-    recognizer = load(model, emotions=words, threshold=threshold, threads=threads)
+    recognizer = load(model, emotions=words, threshold=threshold, threads=threads, source=source)
+    tell_source(source, recognizer.adapted)
     names, failures = _recordings(paths)
     if speakers:
         if timeline:
@@ -128,7 +140,9 @@ def predict(
     if explain and len(names) + failures != 1:
         raise ConfigError(f"--explain draws one recording; {len(names) + failures} were given.")
     if timeline and names:
-        failures += _follow(recognizer, names, window, hop, format_, out, picture, word, segments)
+        failures += _follow(
+            recognizer, names, window, hop, format_, out, picture, word, segments, adapt
+        )
     elif names:
         failures += _answer(recognizer, names, format_, explain, threads, word)
     if failures:
@@ -153,6 +167,7 @@ def _check(
 def _follow(
     recognizer: Recognizer, names: Sequence[Recording], window: float | None, hop: float | None,
     format_: Format, out: Path | None, picture: Path | None, channel: Channel, segments: bool,
+    adapt: bool,
 ) -> int:  # fmt: skip
     """Follow recordings over time; return how many could not be used."""
     from emelia.cli.timeline import run_timeline
@@ -169,7 +184,7 @@ def _follow(
     return run_timeline(
         recognizer, whole, window=WINDOW if window is None else window,
         hop=HOP if hop is None else hop, format_=format_, out=out, picture=picture,
-        channel=channel, segments=segments,
+        channel=channel, segments=segments, adapt=adapt,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from emelia.cli.options import (
     JobsOption,
     ModelOption,
     OnlyOption,
+    SourceOption,
     TurnsOption,
     channel_word,
     cores,
@@ -50,6 +51,23 @@ def score(
     model: ModelOption = "default",
     emotions: OnlyOption = None,
     channel: ChannelOption = MIX,
+    source: SourceOption = None,
+    adapt: Annotated[
+        bool,
+        typer.Option(
+            "--adapt", help="Adapt answers to the voices and rooms of the collection itself."
+        ),
+    ] = False,
+    source_by: Annotated[
+        str,
+        typer.Option(
+            "--source-by",
+            metavar="folder|COLUMN",
+            help="With --adapt: recordings in one folder, or with one value in this column of the "
+            "list, are of one source. \\[default: all are]",
+            show_default=False,
+        ),
+    ] = "",
     timeline: Annotated[
         Path | None,
         typer.Option(
@@ -67,9 +85,11 @@ def score(
     emotion. Of recordings over five minutes the row is the mean over their speech; --timeline has
     the segments of all. Ctrl-C or a crash loses nothing: the same command goes on, and later
     scores only what is new or has changed. What cannot be scored is listed in OUT.failures.csv.
+    With --adapt or --source a column `adapted` tells to how many recordings an answer is adapted.
 
     Examples: emelia score talks/ scores.csv · emelia score "talks/**/*.mp3" scores.parquet ·
-    emelia score calls/ scores.csv --timeline segments/
+    emelia score calls/ scores.csv --timeline segments/ ·
+    emelia score calls/ scores.csv --adapt --source-by folder
     """
     from emelia.use.scoring.run import score as score_all
 
@@ -81,6 +101,9 @@ def score(
             model=model,
             emotions=labels,
             channel=channel_word(channel),
+            source=source,
+            adapt=adapt,
+            source_by=source_by,
             jobs=jobs or cores(),
             timelines=timeline,
             speakers=speakers,
@@ -113,6 +136,8 @@ def _tell(tally: Tally, out: Path) -> None:
         console.warn(text)
     if (more := len(tally.warnings) - _WARNINGS) > 0:
         console.warn(f"{more} further warnings of this kind")
+    if tally.adapted:
+        console.say(tally.adapted)
     kept = f", {tally.kept} of them before" if tally.kept else ""
     console.say(f"{tally.total - tally.failed} of {tally.total} recordings{kept}: {out}")
     if tally.failed:

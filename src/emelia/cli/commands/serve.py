@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from emelia import console
+from emelia.cli.options import SourceOption
 
 
 def serve(
@@ -51,6 +52,7 @@ def serve(
         float, typer.Option(help="Seconds a recording may wait and be worked on.")
     ] = 300.0,
     max_live: Annotated[int, typer.Option(min=1, help="Live sessions at once.")] = 8,
+    source: SourceOption = None,
     grace: Annotated[
         float, typer.Option(help="Seconds to finish what runs when told to stop.")
     ] = 10.0,
@@ -77,6 +79,7 @@ def serve(
         queue=queue,
         timeout=timeout,
         max_live=max_live,
+        source=str(source) if source else None,
         grace=grace,
     )
     if not settings.loopback and not settings.token:

@@ -24,6 +24,7 @@ from emelia.errors import AudioError, EmeliaError, TooLongError
 from emelia.processes import one_thread_each
 from emelia.use.inputs import Recording, path_of
 from emelia.use.recognizer import Prediction, Recognizer, load
+from emelia.use.scoring.by_source import heard_row
 from emelia.use.scoring.journal import Row
 from emelia.use.scoring.overall import overall
 from emelia.use.scoring.segment_files import SegmentFiles
@@ -176,7 +177,7 @@ def _followed(
 def _answer(asked: Recording, told: Told, by: Recognizer) -> Outcome:
     if isinstance(told, AudioError):
         return Outcome(asked, {}, str(told).removeprefix(f"{path_of(asked)}: "))
-    rows = {name: answer.row(by.emotions, decimals=6) for name, answer in told.items()}
+    rows = {name: heard_row(answer, by.emotions) for name, answer in told.items()}
     warnings = dict.fromkeys(text for answer in told.values() for text in answer.warnings)
     return Outcome(asked, rows, "", tuple(warnings))
 

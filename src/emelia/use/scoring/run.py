@@ -22,6 +22,7 @@ from typing import Any
 from emelia.audio.channels import MIX, Channel, check_channel, named
 from emelia.errors import ConfigError, StorageError
 from emelia.storage import ensure_writable
+from emelia.use.adaptation.source import SourceProfile
 from emelia.use.answer import COLUMNS
 from emelia.use.bundled import find_model
 from emelia.use.inputs import (
@@ -34,7 +35,8 @@ from emelia.use.inputs import (
 )
 from emelia.use.recognizer import load
 from emelia.use.scoring import score_files
-from emelia.use.scoring.journal import Journal, Mark, mark_of
+from emelia.use.scoring.by_source import ADAPTED, Adapting, SourceOf, cells, source_of
+from emelia.use.scoring.journal import Journal, Mark, Row, mark_of
 from emelia.use.scoring.pool import Pool
 from emelia.use.scoring.segment_files import SegmentFiles
 from emelia.use.timeline.turns import turns_of
@@ -57,6 +59,7 @@ class Tally:
     heard: float = 0.0  # s of sound, by this run
     warnings: list[str] = field(default_factory=list)  # of recordings scored by this run
     out: Path = Path()  # the table, once it is written
+    adapted: str = ""  # what adapting did, where it was asked for
 
     @property
     def done(self) -> int:
@@ -91,6 +94,9 @@ def score(
     model: str | Path = "default",
     emotions: Sequence[str] | None = None,
     channel: Channel = "mix",
+    source: str | Path | None = None,
+    adapt: bool = False,
+    source_by: str = "",
     jobs: int = 1,
     timelines: str | Path | None = None,
     speakers: str | Path | None = None,
@@ -109,6 +115,10 @@ def score(
         out: a .csv or .parquet file; see `scores`.
         model, emotions: see `load`.
         channel: see `Recognizer.predict`; with `each` there is a row a channel.
+        source: the file of a source that answers are adapted to; see `load`.
+        adapt: adapt answers to the collection, from `source` on where it is given.
+        source_by: with `adapt`, what tells the sources in it apart: `folder`, or a column of the
+            table `where`; by default all recordings are of one source.
         jobs: processes of one thread each.
         timelines: a folder for a CSV a recording, with a row for each segment of one emotion.
         speakers: an RTTM file of who speaks when; then each turn is scored, see `turns`.
@@ -121,7 +131,12 @@ def score(
     """
     out = Path(out)
     write = score_files.writer(out)
-    recognizer = load(model, emotions=emotions)
+    recognizer = load(model, emotions=emotions, source=source)
+    if source_by and not adapt:
+        raise ConfigError(f"sources are told apart by {source_by} to be adapted to. Add --adapt.")
+    adapting = Adapting(recognizer, own=adapt) if adapt or source else None
+    if adapt:
+        SourceProfile(recognizer.card)  # refuses a model that cannot be adapted, before any work
     passed: list[str] = []
     asked = recordings(where, passed.append)
     if speakers is not None:
@@ -129,6 +144,7 @@ def score(
             raise ConfigError("speakers: each turn is scored, and no timelines are made of them.")
         asked = turns_of(asked, Path(speakers))
     segments = SegmentFiles.of(Path(timelines), asked) if timelines is not None else None
+    named_source = source_of(where, source_by)
     file = find_model(model)
     about = {
         # With its digest: a model of the same name may have been trained again since.
@@ -148,9 +164,17 @@ def score(
     with Journal(journal_file, about) as journal:
         tally = _fill(journal, asked, (str(file), emotions, channel, segments), jobs, on_progress)
         tally.warnings[:0] = passed
-        names = score_files.column_names(recognizer.emotions, columns_of(asked))
-        write(out, names, _rows(asked, journal))
+        place = columns_of(asked)
+        more = [ADAPTED] if adapting else []
+        names = score_files.column_names(recognizer.emotions, place, more)
+        if adapting:
+            for one, side, row in _journalled(asked, journal):
+                adapting.add(named_source(one, side), row)
+        write(out, names, _rows(asked, journal, recognizer.emotions, adapting, named_source))
         tally.out = out
+        if adapting:
+            tally.adapted = str(adapting)
+            tally.warnings += adapting.warnings()
         _write_failures(out.with_suffix(".failures.csv"), asked, journal)
     return tally
 
@@ -217,13 +241,27 @@ def _alike(one: Recording, mark: Mark) -> tuple[str, int, str]:
     return os.path.splitext(path_of(one))[1], mark[0], excerpt
 
 
-def _rows(asked: Sequence[Recording], journal: Journal) -> Iterator[Sequence[Any]]:
+def _rows(
+    asked: Sequence[Recording],
+    journal: Journal,
+    emotions: Sequence[str],
+    adapting: Adapting | None,
+    named_source: SourceOf,
+) -> Iterator[Sequence[Any]]:
+    """The rows of the table, in the order of the recordings."""
     columns = columns_of(asked)
-    return (
-        (*_place(one, columns, channel), *row)
-        for one in asked
-        for channel, row in journal.rows(key_of(one)).items()
-    )
+    for one, side, row in _journalled(asked, journal):
+        told = adapting.row(named_source(one, side), row) if adapting else cells(row, emotions)
+        yield (*_place(one, columns, side), *told)
+
+
+def _journalled(
+    asked: Sequence[Recording], journal: Journal
+) -> Iterator[tuple[Recording, str, Row]]:
+    """Each recording, channel and row of the journal."""
+    for one in asked:
+        for channel, row in journal.rows(key_of(one)).items():
+            yield one, channel, row
 
 
 def _place(one: Recording, columns: Sequence[str], channel: str = "") -> Sequence[Any]:

@@ -23,14 +23,17 @@ Write = Callable[[Path, Sequence[str], Iterable[Sequence[Any]]], None]
 _GROUP = 10_000  # rows of a Parquet row group
 
 
-def column_names(labels: Iterable[str], place: Sequence[str] = COLUMNS[:1]) -> tuple[str, ...]:
+def column_names(
+    labels: Iterable[str], place: Sequence[str] = COLUMNS[:1], more: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Names of all columns; a label with the name of another column gets the prefix `p_`.
 
     Args:
         labels: of the model.
         place: the columns that tell where the sound is: path and, of segments, start and end.
+        more: columns before the labels.
     """
-    fixed = (*place, *COLUMNS[1:])
+    fixed = (*place, *COLUMNS[1:], *more)
     return (*fixed, *(f"p_{label}" if label in fixed else label for label in labels))
 
 

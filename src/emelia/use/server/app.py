@@ -26,11 +26,16 @@ WebM; they are decoded in memory and not kept.
 Every refusal has the body {"error": what came, what was expected and what to do, "status": n}. \
 A server with a token wants the header Authorization: Bearer TOKEN.
 
-Live sound goes through a WebSocket at /v1/live?rate=48000&model=&emotions=&token=. Send binary \
-messages of float32 samples, little endian, mono, at that rate, and the text end after the last. \
-Messages that come back are JSON: {"type": "window", start, end, probabilities}, {"type": \
-"segment", start, end, emotion, confidence, unsure, probabilities}, {"type": "end"}, or {"type": \
-"error", error, status}, after which the connection closes."""
+Live sound goes through a WebSocket at /v1/live?rate=48000&model=&emotions=&source=&token=. \
+Send binary messages of float32 samples, little endian, mono, at that rate, and the text end after \
+the last. Messages that come back are JSON: {"type": "window", start, end, probabilities}, \
+{"type": "segment", start, end, emotion, confidence, unsure, probabilities}, {"type": "end"}, or \
+{"type": "error", error, status}, after which the connection closes.
+
+With source=NAME answers get used to the voice and room that recordings of that name come from; \
+the answer tells to how many clips it is `adapted`. What is kept is small sums, in memory, for the \
+address that asks; it is forgotten a day after it was last asked for, when 1,000 newer ones are, \
+and with the server."""
 
 
 def create_app(settings: ServerSettings) -> FastAPI:

@@ -92,7 +92,9 @@ def timeline(
 
     def of(one: str) -> tuple[dict[str, Any], int]:
         heard = Heard()
-        builder = TimelineBuilder(recognizer, window=seconds[0], hop=seconds[1])
+        builder = TimelineBuilder(
+            recognizer, window=seconds[0], hop=seconds[1], adapt=recognizer.learns
+        )
         return _followed(service, builder, data, one, heard, emit, job), heard.channels
 
     told = {"channels": _each(of)} if channel == EACH else of(channel)[0]

@@ -69,13 +69,16 @@ class _Session:
             raise RequestError(401, "no token, or another; expected ?token=TOKEN in the address.")
         self._rate = _rate(query.get("rate", ""))
         recognizer = self._service.recognizer(query.get("model"), query.get("emotions", ""))
+        client = self._socket.client.host if self._socket.client else ""
+        recognizer = self._service.used_to(recognizer, client, query.get("source", ""))
         with self._service.live_place():
-            self._live = Live(recognizer, rate=self._rate)
+            self._live = Live(recognizer, rate=self._rate, adapt=recognizer.learns)
             while (message := await self._receive()) is not None:
                 wave = self._samples(message)
                 await self._tell(await self._service.in_live_thread(self._live.feed, wave))
             await self._tell(await self._service.in_live_thread(self._live.flush))
-        await self._socket.send_json({"type": "end"})
+        adapted = {"adapted": self._live.adapted} if self._live.adapted else {}
+        await self._socket.send_json({"type": "end", **adapted})
         await self._socket.close(_DONE)
         return _DONE
 

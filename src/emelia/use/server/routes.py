@@ -10,9 +10,10 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request, Respons
 from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.routing import APIRoute
 
-from emelia.audio.channels import Channel
+from emelia.audio.channels import EACH, Channel
 from emelia.text import nearest
 from emelia.use.answer import Answer
+from emelia.use.recognizer import Recognizer
 from emelia.use.server import api_docs, handlers
 from emelia.use.server.errors import PAGES, RequestError
 from emelia.use.server.events import EventStream, json_line
@@ -99,6 +100,14 @@ Threshold = Annotated[
     float | None,
     Query(ge=0, le=1, description="Confidence below which an answer is unsure; else the model's."),
 ]
+SourceName = Annotated[
+    str,
+    Query(
+        description="A name of yours for the voice or room that recordings come from: answers get "
+        "used to it. Kept in memory for your address alone, and forgotten a day after it was last "
+        "asked for, or earlier. Of models that are `adaptable`."
+    ),
+]
 
 
 def _known_words(request: Request) -> None:
@@ -128,6 +137,7 @@ async def predict(
     emotions: Emotions = "",
     threshold: Threshold = None,
     channel: ChannelWord = "mix",
+    source: SourceName = "",
     explain: Annotated[bool, Query(description="Add what a page needs to draw it.")] = False,
 ) -> Response:
     """At most five minutes; `/v1/timeline` takes longer ones."""
@@ -136,6 +146,7 @@ async def predict(
     with service.jobs.place():
         data = await read_upload(request, service)
         name = service.name_of(model)
+        recognizer = _used_to(request, recognizer, source, channel, data)
         ask = partial(handlers.predict, service, recognizer, name, data, explain, channel)
         found = await service.jobs.run(ask, Job(service.settings.timeout))
     return Response(json_line(found), media_type="application/json")
@@ -154,6 +165,7 @@ async def timeline(
     emotions: Emotions = "",
     threshold: Threshold = None,
     channel: ChannelWord = "mix",
+    source: SourceName = "",
     window: Annotated[float, Query(ge=0.5, le=30, description="Seconds heard at once.")] = 3.0,
     hop: Annotated[float, Query(ge=0.1, le=30, description="Seconds between windows.")] = 1.0,
 ) -> Response:
@@ -163,6 +175,7 @@ async def timeline(
     with ExitStack() as stack:
         stack.enter_context(service.jobs.place())
         data = await read_upload(request, service)
+        recognizer = _used_to(request, recognizer, source, channel, data)
         place = stack.pop_all()  # kept until the work is done, which may outlive this request
     stream = EventStream(service.settings.timeout)
     ask = partial(
@@ -217,3 +230,16 @@ def labels() -> frozenset[str]:
 def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
+
+
+def _used_to(
+    request: Request, recognizer: Recognizer, source: str, channel: Channel, data: bytearray
+) -> Recognizer:
+    """A recognizer that gets used to the source a request names; the same where it names none."""
+    if source and channel == EACH:
+        raise RequestError(
+            422, "source with channel=each: the channels of a call are several sources. Ask for "
+            "one at a time, each with a source of its own.",
+        )  # fmt: skip
+    client = request.client.host if request.client else ""
+    return _service(request).used_to(recognizer, client, source, data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,7 +13,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from emelia.audio.sandbox import Sandbox
-from emelia.errors import ConfigError
+from emelia.errors import ConfigError, ModelError
+from emelia.use.adaptation.named import NamedSources
+from emelia.use.adaptation.profile import read_profile
+from emelia.use.adaptation.source import SourceProfile
 from emelia.use.bundled import find_model
 from emelia.use.model import Model
 from emelia.use.recognizer import LONGEST, Recognizer
@@ -22,6 +26,7 @@ from emelia.use.server.metrics import Metrics
 from emelia.use.server.settings import ServerSettings
 
 Result = TypeVar("Result")
+_SOURCE = re.compile(r"[\w.-]{1,64}")
 
 
 class Service:
@@ -35,6 +40,8 @@ class Service:
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.models = _load(settings.models)
+        self._known = _profiles(settings.source, self.models)
+        self._sources = NamedSources(settings.max_sources, 3600 * settings.source_hours)
         self.metrics = Metrics()
         self.jobs = Jobs(settings.max_jobs, settings.queue, self.metrics)
         self.sandbox = Sandbox(settings.decoder_mb)
@@ -60,7 +67,35 @@ class Service:
             )
         # A recognizer is options around a network, so that one for each request costs nothing.
         wanted = [word.strip() for word in emotions.split(",") if word.strip()]
-        return Recognizer(self.models[name], emotions=wanted or None, threshold=threshold)
+        return Recognizer(
+            self.models[name], emotions=wanted or None, threshold=threshold,
+            source=self._known.get(name),
+        )  # fmt: skip
+
+    def used_to(
+        self, recognizer: Recognizer, client: str, source: str, upload: bytearray | None = None
+    ) -> Recognizer:
+        """A recognizer that gets used to a source which a client names; the same without a name.
+
+        Args:
+            client: its address; a source is its own.
+            upload: the recording, of which the source learns once; None for live sound.
+
+        Raises:
+            RequestError: 422, a name or a model that does not do.
+        """
+        if not source:
+            return recognizer
+        if not _SOURCE.fullmatch(source):
+            raise RequestError(
+                422, f"source {source[:40]!r}: expected 1 to 64 letters, digits, dots or hyphens."
+            )
+        try:
+            named = self._sources.get(client, source, recognizer.card, recognizer.source)
+        except ModelError as error:
+            raise RequestError(422, str(error)) from None
+        learns = upload is None or named.is_new(upload)
+        return recognizer.used_to(named.profile, float(learns))
 
     def name_of(self, model: str | None) -> str:
         """The name of the model that answers where `model` is asked for."""
@@ -164,6 +199,23 @@ def _load(names: tuple[str, ...]) -> dict[str, Model]:
     return models
 
 
+def _profiles(source: str | None, models: dict[str, Model]) -> dict[str, SourceProfile]:
+    """The source that each model begins with, from a file that is for one of them.
+
+    Raises:
+        ModelError: it is for none of them, or damaged.
+    """
+    found, refusals = {}, []
+    for name, model in models.items() if source else ():
+        try:
+            found[name] = read_profile(str(source), model.card)
+        except ModelError as error:
+            refusals.append(error)
+    if refusals and not found:
+        raise refusals[0]
+    return found
+
+
 def _described(name: str, model: Model) -> dict[str, Any]:
     card = model.card
     return {
@@ -181,4 +233,5 @@ def _described(name: str, model: Model) -> dict[str, Any]:
         "parameters": card.parameters,
         "variant": card.variant,
         "created": card.created,
+        "adaptable": model.adaptable,
     }

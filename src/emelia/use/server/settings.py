@@ -36,6 +36,9 @@ class ServerSettings:
     max_live: int = 8  # live sessions at once
     live_seconds: float = 3600.0  # of sound in one of them
     live_idle: float = 30.0  # s without sound
+    source: str | None = None  # file of a source that all answers of its model are adapted to
+    max_sources: int = 1000  # named by clients, kept in memory
+    source_hours: float = 24.0  # after which one that nobody asks for is forgotten
     grace: float = 10.0  # s to finish what runs when told to stop
 
     def __post_init__(self) -> None:

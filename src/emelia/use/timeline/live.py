@@ -11,7 +11,7 @@ from emelia.audio.limits import Wave
 from emelia.audio.streaming import Resampler
 from emelia.config import SAMPLE_RATE
 from emelia.use.timeline.segments import Segment, Segments
-from emelia.use.timeline.windows import HOP, WINDOW, Asked, Window, Windows
+from emelia.use.timeline.windows import HOP, WINDOW, Asked, Window, Windows, check_windows
 
 Event = Window | Segment
 
@@ -27,9 +27,11 @@ class Live:
         rate: of the sound to come, in Hz.
         window: seconds heard at once.
         hop: seconds from one window to the next.
+        adapt: get used to the source of the sound as it goes, from what the recognizer knows on.
 
     Raises:
         ConfigError: a window or hop that does not fit.
+        ModelError: the model cannot be adapted.
         AudioError: a rate that no recording of speech has.
     """
 
@@ -40,9 +42,14 @@ class Live:
         rate: int = SAMPLE_RATE,
         window: float = WINDOW,
         hop: float = HOP,
+        adapt: bool = False,
     ) -> None:
         self.rate = rate
         self._resampler = Resampler(rate)
+        check_windows(window, hop)
+        if adapt:
+            recognizer = recognizer.as_it_goes(window=window, hop=hop)
+        self._recognizer = recognizer
         self._windows = Windows(recognizer, window=window, hop=hop)
         self._segments = Segments(recognizer.emotions, recognizer.threshold)
 
@@ -55,6 +62,16 @@ class Live:
     def lag(self) -> float:
         """Seconds of speech fed so far that no event covers yet."""
         return self._windows.heard - self._windows.settled
+
+    @property
+    def threshold(self) -> float:
+        """Confidence below which an answer is unsure now."""
+        return self._recognizer.threshold
+
+    @property
+    def adapted(self) -> int:
+        """How many clips of its source answers are adapted to now; 0 where they are plain."""
+        return self._recognizer.adapted
 
     def feed(self, wave: Wave) -> list[Event]:
         """Take the next samples, mono float32 (T,) at `rate`; return what is found."""
@@ -69,6 +86,8 @@ class Live:
 
     def _events(self, windows: Iterable[Window]) -> list[Event]:
         found: list[Event] = []
+        # An adapted answer has another threshold, and a stream may become adapted on its way.
+        self._segments.threshold = self.threshold
         for window in windows:
             found += [window, *self._segments.feed(window)]
         return found

@@ -42,10 +42,14 @@ class Segment(Answer):
 
 
 class Segments:
-    """Joins windows, one after the other, into segments."""
+    """Joins windows, one after the other, into segments.
+
+    Attributes:
+        threshold: confidence below which those to come are unsure.
+    """
 
     def __init__(self, emotions: Sequence[str], threshold: float) -> None:
-        self._emotions, self._threshold = emotions, threshold
+        self._emotions, self.threshold = emotions, threshold
         self._open: list[Window] = []  # those that cover moments not yet judged
         self._judged = 0.0  # s
         self._begin = 0.0  # of the segment under way
@@ -88,7 +92,7 @@ class Segments:
             self._emotions[best],
             float(shares[best]),
             dict(zip(self._emotions, shares.tolist(), strict=True)),
-            bool(shares[best] < self._threshold),
+            bool(shares[best] < self.threshold),
             self._begin,
             self._judged,
         )

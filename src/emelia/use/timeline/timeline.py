@@ -90,6 +90,7 @@ class Timeline:
         emotions: all it may answer.
         envelope: seconds of a step, and the lowest and highest sample of each, (N, 2).
         warnings: what was amiss with the recording, one sentence each.
+        adapted: how many clips of its source the last answers are adapted to; 0 for plain ones.
     """
 
     path: str
@@ -100,6 +101,7 @@ class Timeline:
     emotions: tuple[str, ...]
     envelope: tuple[float, NDArray[np.float32]] = field(repr=False, compare=False)
     warnings: tuple[str, ...] = ()
+    adapted: int = 0
 
     @property
     def speech(self) -> float:
@@ -140,7 +142,7 @@ class Timeline:
         return data_frame(columns, rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """All but the envelope, ready for JSON; warnings only where there are any."""
+        """All but the envelope, ready for JSON; `adapted`, warnings only where there are any."""
         return {
             "path": self.path,
             "seconds": round(self.seconds, 3),
@@ -149,6 +151,7 @@ class Timeline:
             "emotions": list(self.emotions),
             "segments": [segment.to_dict() for segment in self.segments],
             "windows": [window.to_dict() for window in self.windows],
+            **({"adapted": self.adapted} if self.adapted else {}),
             **({"warnings": list(self.warnings)} if self.warnings else {}),
         }
 
@@ -160,13 +163,17 @@ class TimelineBuilder:
         recognizer: what is asked about each window.
         window: seconds heard at once.
         hop: seconds from one window to the next.
+        adapt: get used to the source of the sound as it goes.
 
     Raises:
         ConfigError: a window or hop that does not fit.
+        ModelError: the model cannot be adapted.
     """
 
-    def __init__(self, recognizer: Asked, *, window: float = WINDOW, hop: float = HOP) -> None:
-        self._live = Live(recognizer, window=window, hop=hop)
+    def __init__(
+        self, recognizer: Asked, *, window: float = WINDOW, hop: float = HOP, adapt: bool = False
+    ) -> None:
+        self._live = Live(recognizer, window=window, hop=hop, adapt=adapt)
         self._envelope = Envelope()
         self._windows = WindowTable(recognizer.emotions)
         self._segments: list[Segment] = []
@@ -190,7 +197,7 @@ class TimelineBuilder:
         """The timeline of all that was fed, after `flush`."""
         return Timeline(
             path, self.seconds, self._windows, tuple(self._segments), self._model,
-            self._windows.emotions, self._envelope.read(), tuple(warnings),
+            self._windows.emotions, self._envelope.read(), tuple(warnings), self._live.adapted,
         )  # fmt: skip
 
     def _keep(self, events: list[Event]) -> list[Event]:
@@ -210,6 +217,7 @@ def timeline(
     hop: float = HOP,
     channel: str = MIX,
     on_progress: OnProgress | None = None,
+    adapt: bool = False,
 ) -> Timeline:
     """Recognise the emotions along a recording of up to a day.
 
@@ -221,13 +229,15 @@ def timeline(
         hop: seconds from one window to the next, 0.1 to `window`.
         channel: `mix`, `left`, `right` or a number from 1.
         on_progress: is told now and then of the seconds done, and of about how many there are.
+        adapt: get used to the source of the recording as it goes.
 
     Raises:
         AudioError: it cannot be decoded or used; of a recording that is damaged half way the
             timeline goes as far as it can be read, and has a warning.
         ConfigError: a window or hop that does not fit.
+        ModelError: the model cannot be adapted.
     """
-    return _follow(recognizer, source, window, hop, channel, on_progress)[0]
+    return _follow(recognizer, source, window, hop, channel, on_progress, adapt)[0]
 
 
 def timelines(
@@ -237,11 +247,12 @@ def timelines(
     window: float = WINDOW,
     hop: float = HOP,
     on_progress: OnProgress | None = None,
+    adapt: bool = False,
 ) -> dict[str, Timeline]:
     """A timeline of each channel by its name, left and right; see `timeline`."""
-    first, count = _follow(recognizer, source, window, hop, "1", on_progress)
+    first, count = _follow(recognizer, source, window, hop, "1", on_progress, adapt)
     others = (
-        _follow(recognizer, source, window, hop, str(place), on_progress)[0]
+        _follow(recognizer, source, window, hop, str(place), on_progress, adapt)[0]
         for place in range(2, count + 1)
     )
     found = zip(channel_names(count), (first, *others), strict=True)
@@ -250,10 +261,10 @@ def timelines(
 
 def _follow(
     recognizer: Asked, source: Source, window: float, hop: float, channel: str,
-    on_progress: OnProgress | None,
+    on_progress: OnProgress | None, adapt: bool,
 ) -> tuple[Timeline, int]:  # fmt: skip
     """The timeline of a channel, and how many channels the recording has."""
-    builder = TimelineBuilder(recognizer, window=window, hop=hop)
+    builder = TimelineBuilder(recognizer, window=window, hop=hop, adapt=adapt)
     path = str(source) if isinstance(source, str | Path) else ""
     with _opened(source, channel) as blocks:
         for block in blocks:

@@ -32,7 +32,20 @@ class Asked(Protocol):
 
     card: Card
     emotions: tuple[str, ...]
-    threshold: float
+
+    @property
+    def threshold(self) -> float:
+        """Confidence below which an answer is unsure."""
+        ...
+
+    @property
+    def adapted(self) -> int:
+        """How many clips of a source answers are adapted to."""
+        ...
+
+    def as_it_goes(self, *, window: float, hop: float) -> Asked:
+        """A recognizer that gets used to the source of what it hears."""
+        ...
 
     def probabilities(self, waves: Sequence[Wave]) -> NDArray[np.float32]:
         """Probabilities (N, C) of waveforms at 16 kHz."""
@@ -75,7 +88,7 @@ class Windows:
     """
 
     def __init__(self, recognizer: Asked, *, window: float = WINDOW, hop: float = HOP) -> None:
-        _check(window, hop)
+        check_windows(window, hop)
         self._recognizer = recognizer
         self._gate = SpeechGate()
         self._runs = _Runs(round(window * SAMPLE_RATE), round(hop * SAMPLE_RATE))
@@ -190,7 +203,8 @@ class _Runs:
         self._begin, self._over = None, end
 
 
-def _check(window: float, hop: float) -> None:
+def check_windows(window: float, hop: float) -> None:
+    """Raise a ConfigError for seconds that do not fit."""
     for name, value, (least, most) in (("window", window, WINDOWS), ("hop", hop, HOPS)):
         if not least <= value <= most:  # nor is NaN
             raise ConfigError(f"{name}: {value:g} s; expected {least:g} to {most:g} s.")

@@ -10,11 +10,11 @@ import { capital } from "./words.js";
  * @typedef {{start: number, end: number, emotion: string, confidence: number, unsure: boolean,
  *   probabilities: Probabilities}} Segment
  * @typedef {{emotion: string, confidence: number, probabilities: Probabilities, unsure: boolean,
- *   seconds: number, speech: number, model: string, hop: number, warnings?: string[], logmel?: LogMel | null,
+ *   seconds: number, speech: number, model: string, hop: number, warnings?: string[], adapted?: number, logmel?: LogMel | null,
  *   saliency?: number[] | null, waveform?: Waveform | null}} Clip
  * @typedef {{seconds: number, windows: Window[], segments: Segment[], waveform?: Waveform | null,
- *   model?: string, warnings?: string[]}} Timeline
- * @typedef {{model: string, emotions: string[]}} Choice no emotions: all of them
+ *   model?: string, warnings?: string[], adapted?: number}} Timeline
+ * @typedef {{model: string, emotions: string[], source: string}} Choice no emotions: all; a source to get used to
  */
 
 export const GONE = "The server does not answer. See that `emelia serve` is running, then try again.";
@@ -139,10 +139,11 @@ async function* lines(response) {
 }
 
 /** @param {Choice} choice @returns {string} */
-function query({ model, emotions }) {
+function query({ model, emotions, source }) {
   const values = new URLSearchParams();
   if (model) values.set("model", model);
   if (emotions.length) values.set("emotions", emotions.join(","));
+  if (source) values.set("source", source);
   return String(values);
 }
 

@@ -139,8 +139,10 @@ class App {
       end: (problem) => {
         this.#run(null);
         const { course, windows, seconds } = session;
-        this.#keep({ live: true, seconds, windows, segments: course.segments });
+        const { adapted } = session;
+        this.#keep({ live: true, seconds, windows, segments: course.segments, adapted });
         if (problem) panel.complain(problem);
+        else if (settings.choice.source) panel.tell(this.#used(adapted).trim());
       },
     });
     this.#run("live", () => {
@@ -190,10 +192,10 @@ class App {
       panel.tell(`Analysing ${source.name} …`);
       panel.showWaiting(true);
       await this.prepare();
-      if (view === "clip") await this.#askClip(source, request.signal);
-      else await this.#askTimeline(source, request.signal);
+      const ask = view === "clip" ? this.#askClip : this.#askTimeline;
+      const { adapted } = await ask.call(this, source, request.signal);
       const silent = this.result.player.playable ? "" : " This browser cannot play it.";
-      panel.tell(`${source.name} is analysed.${silent}`);
+      panel.tell(`${source.name} is analysed.${silent}${this.#used(adapted)}`);
     });
     if (this.request === request) panel.showWaiting(false);
   }
@@ -205,6 +207,15 @@ class App {
     this.result.showClip(clip, labels, model?.features);
     const { logmel: _, waveform: __, ...answer } = clip; // pictures
     this.#keep({ file: name, ...answer });
+    return answer;
+  }
+
+  /** @param {number} [adapted] clips @returns {string} how far answers are used to the voice */
+  #used(adapted) {
+    if (!this.settings.choice.source) return "";
+    return adapted
+      ? ` Used to this voice from ${adapted} clips.`
+      : " Not used to this voice yet: that takes three recordings, or ten seconds of speech along time.";
   }
 
   /** @param {Source} source @param {AbortSignal} signal */
@@ -224,6 +235,7 @@ class App {
     this.result.showTimeline(timeline, labels);
     const { waveform: _, ...answer } = timeline;
     this.#keep({ file: name, ...answer });
+    return answer;
   }
 
   /** @param {"record" | "live" | null} what @param {(() => void) | null} stop */

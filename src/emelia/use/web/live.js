@@ -22,6 +22,8 @@ export class Live {
     this.seconds = 0;
     this.stopping = false;
     this.ended = false;
+    /** @type {number | undefined} clips of its source that the last answers are adapted to */
+    this.adapted = undefined;
     /** @type {import("./timeline.js").Course} */
     this.course = { peaks: { start: 0, step: STEP, low: [], high: [] }, runs: [], segments: [], labels };
     /** @type {import("./api.js").Window[]} */
@@ -93,7 +95,10 @@ export class Live {
       this.on.segment(event);
     }
     if (event.type === "error") this.#finish(capital(event.error));
-    else if (event.type === "end") this.#finish();
+    else if (event.type === "end") {
+      this.adapted = event.adapted;
+      this.#finish();
+    }
     else this.on.course();
   }
 

@@ -8,7 +8,7 @@ import { list, percent } from "./words.js";
  * @typedef {{clips: number, accuracy: [number, number, number]}} Figures share right, its interval
  * @typedef {{name: string, title: string, emotions: string[], licence: string, threshold: number,
  *   corpora: {title: string, language: string}[], features?: Features, for_strangers?: boolean,
- *   metrics?: {validation?: Figures, test?: Figures}}} Model
+ *   adaptable?: boolean, metrics?: {validation?: Figures, test?: Figures}}} Model
  * @typedef {{max_mb: number}} Limits
  */
 
@@ -18,6 +18,14 @@ export class Settings {
     /** @type {Model[]} */
     this.models = [];
     this.mostBytes = Infinity; // of one recording
+    /** @type {string} what the voice is called that answers get used to; empty: none */
+    this.source = "";
+    this.used = /** @type {HTMLInputElement} */ (element("used"));
+    this.used.addEventListener("change", () => {
+      this.source = this.used.checked ? newName() : "";
+      element("used-hint").hidden = !this.used.checked;
+      onChange();
+    });
     this.select = /** @type {HTMLSelectElement} */ (element("model"));
     this.boxes = /** @type {HTMLElement} */ (element("emotions").querySelector("div"));
     this.select.addEventListener("change", () => {
@@ -42,7 +50,8 @@ export class Settings {
   get choice() {
     const chosen = this.labels;
     const all = chosen.length === (this.model?.emotions.length ?? 0);
-    return { model: this.select.value, emotions: all ? [] : chosen };
+    const source = this.model?.adaptable ? this.source : "";
+    return { model: this.select.value, emotions: all ? [] : chosen, source };
   }
 
   /** @returns {string[]} the emotions an answer may have, in the model's order */
@@ -68,7 +77,9 @@ export class Settings {
 
   #showModel() {
     if (!this.model) return;
-    const { name, title, emotions, licence, corpora, threshold } = this.model;
+    const { name, title, emotions, licence, corpora, threshold, adaptable } = this.model;
+    element("used-label").hidden = !adaptable;
+    element("used-hint").hidden = !(adaptable && this.used.checked);
     this.boxes.replaceChildren(...emotions.map(makeBox));
     const speech = corpora.map((corpus) => `${corpus.title} (${corpus.language})`);
     const terms = (licence || "not known").replace(/\.$/, "");
@@ -92,7 +103,7 @@ export class Settings {
  * @param {Model} model @returns {string}
  */
 function often({ for_strangers, metrics, emotions }) {
-  const figures = for_strangers ? metrics?.validation : metrics?.test;
+  const figures = for_strangers ? metrics?.["left out"] ?? metrics?.validation : metrics?.test;
   if (!figures?.accuracy) return "How often it is right on recordings like yours is not known.";
   const [share, low, high] = figures.accuracy;
   const right = `it is right ${percent(share)} of the time (${percent(low)} to ${percent(high)})`;
@@ -100,6 +111,12 @@ function often({ for_strangers, metrics, emotions }) {
   return for_strangers
     ? `On acted speech of corpora it never heard, as yours is, ${right}. ${guess}`
     : `On new speakers of the corpus it learnt from, ${right}; on recordings like yours that is not known. ${guess}`;
+}
+
+/** @returns {string} a name that no other page has; a source that was switched off is never found again */
+function newName() {
+  const digits = crypto.getRandomValues(new Uint8Array(12));
+  return Array.from(digits, (digit) => digit.toString(16).padStart(2, "0")).join("");
 }
 
 /** @param {string} label @returns {HTMLElement} */

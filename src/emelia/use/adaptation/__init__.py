@@ -1,0 +1,1 @@
+"""Getting used to a source of recordings without labels."""
