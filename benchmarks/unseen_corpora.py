@@ -25,12 +25,12 @@ import torch
 from numpy.typing import NDArray
 
 from emelia import console, read_corpus
+from emelia.config.card import ADAPTED, UNSEEN
 from emelia.corpora import Corpus
 from emelia.corpora.records import Fold, Split
 from emelia.learn.data.loader import Loader
 from emelia.learn.data.sampling import first_of_corpora
 from emelia.learn.export.graph import Coordinates
-from emelia.learn.export.temperature import ADAPTED, LEFT_OUT
 from emelia.learn.model.network import Encoder
 from emelia.learn.study.cell import forget_checkpoint, run_cell
 from emelia.learn.study.recipes import find_recipes
@@ -283,12 +283,12 @@ def _collections(corpus: Unseen, share: float) -> Iterator[tuple[int, NDArray[np
 
 def _answers(corpora: Sequence[Unseen]) -> dict[str, Any]:
     """Logits of all clips, plainly and adapted to ten others of their corpus."""
-    parts: dict[str, list[dict[str, Any]]] = {LEFT_OUT: [], ADAPTED: []}
+    parts: dict[str, list[dict[str, Any]]] = {UNSEEN: [], ADAPTED: []}
     for corpus in corpora:
         every = np.arange(len(corpus.truth))
         rng = np.random.default_rng(4)
         tenths = np.array_split(rng.permutation(every), 10)
-        parts[LEFT_OUT] += _records(corpus, every, corpus.logits)
+        parts[UNSEEN] += _records(corpus, every, corpus.logits)
         for asked in tenths:
             to = rng.choice(np.setdiff1d(every, asked), 10, replace=False)
             parts[ADAPTED] += _records(corpus, asked, corpus.adapted(to, asked))

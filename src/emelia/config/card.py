@@ -28,6 +28,7 @@ from emelia.errors import ConfigError, ModelError
 SCHEMA = 1
 KEY = "emelia"  # of the metadata
 INPUTS = ("wave", "samples")
+ADAPTED = "adapted"  # the part of `metrics` on the same clips, adapted to ten of their corpus
 UNSEEN = "unseen"  # the part of `metrics` on corpora that training has not seen, if measured
 OUTPUTS = ("probabilities", "logmel", "saliency", "frames")
 OFFSET, COORDINATES = "offset", "coordinates"  # of models that can be adapted to a source
@@ -71,7 +72,7 @@ class Card:
     @property
     def for_strangers(self) -> bool:
         """Whether it was selected and calibrated on corpora left out in turn (unseen sources)."""
-        if "left out" in self.metrics and not self.unchanged:
+        if UNSEEN in self.metrics and not self.unchanged:
             return True
         train = {} if self.unchanged else self.settings.get("train")
         return isinstance(train, Mapping) and train.get("selection_groups") == "corpora"
@@ -88,6 +89,8 @@ class Card:
         """What the clips of a part of `metrics` are to the model."""
         if self.metrics.get(part) and self.metrics[part] is self.expected:
             return "corpora never heard"
+        if part == ADAPTED:
+            return "corpora never heard, adapted to ten clips of each"
         return "new speakers of its corpora" if part == "test" else part
 
     def to_json(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import onnx
 
 from emelia.config import Card
+from emelia.config.card import ADAPTED
 from emelia.console import Progress
 from emelia.learn.export.card import adaptation_of, make_card
 from emelia.learn.export.graph import Graph
@@ -27,7 +28,6 @@ from emelia.learn.export.parity import (
 )
 from emelia.learn.export.restore import metadata_of, settings_of
 from emelia.learn.export.temperature import (
-    ADAPTED,
     TARGET_ACCURACY,
     Answers,
     Threshold,
@@ -100,7 +100,7 @@ def export_run(
 
     Args:
         answers: of validation and test clips. Where there are some to corpora left out (part
-            `left out`), those calibrate, and those of part `adapted` what is adapted.
+            `unseen`), those calibrate, and those of part `adapted` what is adapted.
         accuracy: share of the accepted answers that should be right.
         half: store weights in 16 bits.
 

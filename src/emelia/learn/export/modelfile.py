@@ -135,6 +135,7 @@ class Session:
         onnxruntime = package("onnxruntime")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # an input with a value of its own is meant to be one
         data = model if isinstance(model, bytes) else model.SerializeToString()
         self.session = onnxruntime.InferenceSession(
             data, options, providers=["CPUExecutionProvider"]

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emelia import metrics
+from emelia.config.card import ADAPTED, UNSEEN
 from emelia.errors import RunError
 from emelia.text import percent
 
 TARGET_ACCURACY = 0.75  # of the accepted answers
-LEFT_OUT, ADAPTED = "left out", "adapted"  # parts of answers, besides validation and test
 MIN_COVERAGE = 0.2  # share of the answers that must be accepted
 _RANGE = (0.05, 20.0)  # of temperatures
 Logits = NDArray[np.float64]
@@ -81,7 +81,7 @@ def read_left_out(path: Path, classes: Sequence[str]) -> dict[str, Answers]:
         parts = json.loads(path.read_text(encoding="utf-8"))
         if parts["classes"] != list(classes):
             raise ValueError(f"of the classes {', '.join(parts['classes'])}")
-        there = [name for name in (LEFT_OUT, ADAPTED) if name == LEFT_OUT or name in parts]
+        there = [name for name in (UNSEEN, ADAPTED) if name == UNSEEN or name in parts]
         return {name: answers_of(parts[name], len(classes)) for name in there}
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise RunError(f"{path}: no answers to corpora left out ({error}).") from None
@@ -200,8 +200,8 @@ def calibrated(
         answers: by part. Those of corpora left out calibrate, where there are any.
         held_out: by what validation clips are left out; see `for_calibration`.
     """
-    if LEFT_OUT in answers:
-        plain = _calibration(for_calibration(answers[LEFT_OUT], "corpora"), wanted)
+    if UNSEEN in answers:
+        plain = _calibration(for_calibration(answers[UNSEEN], "corpora"), wanted)
     else:
         plain = _calibration(for_calibration(answers["validation"], held_out), wanted)
     found = dict.fromkeys((*answers, ADAPTED), plain)

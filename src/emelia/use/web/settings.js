@@ -8,7 +8,7 @@ import { list, percent } from "./words.js";
  * @typedef {{clips: number, accuracy: [number, number, number]}} Figures share right, its interval
  * @typedef {{name: string, title: string, emotions: string[], licence: string, threshold: number,
  *   corpora: {title: string, language: string}[], features?: Features, for_strangers?: boolean,
- *   adaptable?: boolean, metrics?: {validation?: Figures, test?: Figures}}} Model
+ *   adaptable?: boolean, metrics?: {unseen?: Figures, validation?: Figures, test?: Figures}}} Model
  * @typedef {{max_mb: number}} Limits
  */
 
@@ -103,7 +103,7 @@ export class Settings {
  * @param {Model} model @returns {string}
  */
 function often({ for_strangers, metrics, emotions }) {
-  const figures = for_strangers ? metrics?.["left out"] ?? metrics?.validation : metrics?.test;
+  const figures = for_strangers ? metrics?.unseen ?? metrics?.validation : metrics?.test;
   if (!figures?.accuracy) return "How often it is right on recordings like yours is not known.";
   const [share, low, high] = figures.accuracy;
   const right = `it is right ${percent(share)} of the time (${percent(low)} to ${percent(high)})`;
