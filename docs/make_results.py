@@ -160,9 +160,9 @@ def models() -> str:
 def _rightness(card: Card) -> tuple[str, ...]:
     """Cells of `models`; figures of strangers only where the card has them."""
     test = card.metrics["test"]
-    never = card.metrics["validation"]
+    never = card.expected
     first = ("–",) * 3
-    if card.for_strangers:
+    if never:
         first = (*(_share(never, kind) for kind in ("accuracy", "uar")), _each(never, "accuracy"))
     return *first, *(_share(test, kind) for kind in ("accuracy", "uar"))
 
@@ -171,9 +171,11 @@ def confidence() -> str:
     """How far the confidence of models for strangers is from the truth."""
     rows = []
     for name, card in cards().items():
-        for part, own in card.metrics.items() if card.for_strangers else ():
+        for part, own in card.metrics.items() if card.expected else ():
+            if part == "validation" and own is not card.expected:
+                continue
             right = f"{percent(own['accepted'])}, {percent(own['accepted_accuracy'])}"
-            where = "corpora never heard" if part == "validation" else "new speakers"
+            where = "new speakers" if part == "test" else card.title_of(part)
             ece = map(percent, own["ece"])
             rows.append((f"{name}, {where}", *ece, _each(own, "ece"), right))
     columns = (

@@ -287,8 +287,10 @@ def test_scores_and_failures_together_name_every_recording_once(zoo: Path, tmp_p
     assert (len(scored), len(failed)) == (tally.scored, tally.failed)
     assert not scored.keys() & failed.keys()
     for name, (_, expected) in CONTENTS.items():
-        if name in failed:
+        if name == "long.wav":  # too long for one answer, and scored by its windows
+            assert name in scored
+        elif name in failed:
             assert re.search(expected, f" {failed[name]}"), failed[name]
         else:
             assert expected in (SILENT, scored[name]) or re.search(expected, ANSWER), name
-    assert "not a regular file" in failed["pipe.wav"] and "lasts" in failed["long.wav"]
+    assert "not a regular file" in failed["pipe.wav"]

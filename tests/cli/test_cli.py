@@ -116,7 +116,8 @@ def test_the_help_names_every_command_and_where_to_start() -> None:
     answer = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "100"})
     text = flat(answer.output)
     assert all(f" {command} " in text for command in COMMANDS)
-    assert "Start here: emelia predict clip.wav" in text and "emelia study --quick" in text
+    assert "Start here: emelia demo clip.wav" in text
+    assert "emelia predict clip.wav" in text and "emelia study --quick" in text
 
 
 def test_an_unknown_command_is_a_mistake_of_use(run: Run) -> None:
@@ -210,7 +211,8 @@ def test_a_report_is_written_again_and_into_a_page(run: Run, corpus: Path, tmp_p
 
 
 def test_a_report_of_nothing_says_so(run: Run, tmp_path: Path) -> None:
-    run("report", tmp_path).refuses(1, "results.jsonl: no such results", "emelia study")
+    run("report", tmp_path).refuses(1, "no finished training here", "emelia study")
+    run("report", tmp_path / "gone.jsonl").refuses(1, "no such results", "emelia study")
     (tmp_path / "results.jsonl").touch()
     run("report", tmp_path).refuses(1, "no finished cells", "emelia study")
     run("report", tmp_path, "--into", tmp_path / "a.md").refuses(1, "no finished cells")

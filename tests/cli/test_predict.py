@@ -25,6 +25,7 @@ from toy_model import CARD, LABELS, expected, write_toy
 from vowels import vowels
 
 from emelia import console
+from emelia.audio.speech.speech_runs import Run as Stretch
 from emelia.cli import _CtrlC, main
 from emelia.show import style
 from emelia.show.answer import explanation as pictures
@@ -53,7 +54,9 @@ Run = Callable[..., Answer]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a command in this process, where any sound but silence counts as speech."""
-    monkeypatch.setattr(pooling, "runs", lambda w: [(0, len(w))] if np.abs(w).max() > 0 else [])
+    monkeypatch.setattr(
+        pooling, "speech_runs", lambda w: [Stretch(0, len(w))] if np.abs(w).max() > 0 else []
+    )
 
     def command(*words: str | Path) -> Answer:
         monkeypatch.setattr(sys, "argv", ["emelia", *map(str, words)])

@@ -17,6 +17,7 @@ from vowels import vowels
 
 from emelia import Prediction, Recognizer, load
 from emelia.audio.excerpts import window_starts
+from emelia.audio.speech.speech_runs import Run as Stretch
 from emelia.use import moments, pooling
 from emelia.use.pooling import WINDOW, find_speech
 
@@ -83,7 +84,7 @@ def test_windows_cover_a_sound_to_the_last_frame(length: int) -> None:
 def spoken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Runs of speech that a test chooses, instead of those that a detector finds."""
     found: list[tuple[int, int]] = []
-    monkeypatch.setattr(pooling, "runs", lambda wave: found)
+    monkeypatch.setattr(pooling, "speech_runs", lambda wave: [Stretch(*one) for one in found])
     return found
 
 

@@ -22,6 +22,7 @@ from toy_model import BANDS, CARD, HOP, LABELS, expected, graph, toy_model, writ
 
 import emelia
 from emelia import Recognizer, load
+from emelia.audio.speech.speech_runs import Run as Stretch
 from emelia.config import AudioConfig
 from emelia.errors import AudioError, ConfigError, MissingExtraError, ModelError, TooLongError
 from emelia.use import onnxfile, pooling, recognizer
@@ -42,7 +43,9 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take any sound for speech: a detector hears that synthetic voices are none."""
-    monkeypatch.setattr(pooling, "runs", lambda w: [(0, len(w))] if np.abs(w).max() > 0 else [])
+    monkeypatch.setattr(
+        pooling, "speech_runs", lambda w: [Stretch(0, len(w))] if np.abs(w).max() > 0 else []
+    )
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from emelia import console
 from emelia.results import read_results
+from emelia.storage import ensure_writable
 from emelia.text import about, counted
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def tell_cost(
     """
     from emelia.learn.study.forecast import WORTH, passes, shortened
 
+    ensure_writable(folder)  # before a measurement that takes seconds
     finished = {cell.key for cell in read_results(folder / "results.jsonl")}
     left = [task for task in tasks if task.key not in finished]
     told = (

@@ -16,7 +16,6 @@ from typing import Annotated, Any
 
 import typer
 
-from emelia.corpora.reading.layouts import LEAVE_OUT
 from emelia.errors import ConfigError
 from emelia.listing.sheet import read_text
 from emelia.storage import expanded
@@ -37,7 +36,7 @@ _OPTIONS = {
     "map": typer.Option(
         metavar="LABEL=EMOTION,...", show_default=False,
         help="Other names for labels, or a file with one a line; "
-        f"{LEAVE_OUT} leaves their clips out: θυμός=anger,other={LEAVE_OUT}",
+        "- leaves their clips out: θυμός=anger,other=-",
     ),
 }  # fmt: skip
 

@@ -49,7 +49,7 @@ def to_onnx(graph: Graph) -> onnx.ModelProto:
     free = torch.export.Dim.DYNAMIC
     size = len(graph.space.directions) if graph.space else 0
     example = (torch.zeros(2, 16_000), torch.tensor([16_000, 9_000]), torch.zeros(2, size))
-    shapes = ((free, free), (free,), (free, None))
+    shapes = ((free, free), (free,), (free, torch.export.Dim.STATIC))
     inputs, outputs = (*INPUTS, OFFSET), (*OUTPUTS, COORDINATES)
     if not size:
         example, shapes, inputs, outputs = example[:2], shapes[:2], INPUTS, OUTPUTS  # type: ignore[assignment]

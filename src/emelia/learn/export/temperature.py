@@ -160,7 +160,12 @@ class Threshold:
     reached: bool  # whether the wanted accuracy is reached on validation clips
 
 
-def threshold(answers: Answers, temperature: float, wanted: float = TARGET_ACCURACY) -> Threshold:
+def threshold(
+    answers: Answers,
+    temperature: float,
+    wanted: float = TARGET_ACCURACY,
+    asked: str = "validation answers",
+) -> Threshold:
     """The lowest confidence from which on a share `wanted` of the answers is right.
 
     Where there is none, it is the median confidence, and the rule says so.
@@ -169,7 +174,7 @@ def threshold(answers: Answers, temperature: float, wanted: float = TARGET_ACCUR
     curve = metrics.risk_coverage(answers.truth, probabilities)
     enough = curve.coverage >= MIN_COVERAGE
     good = curve.confidence[enough & (curve.accuracy >= wanted)]
-    goal, share = f"{100 * wanted:g} % of the accepted validation answers", 100 * MIN_COVERAGE
+    goal, share = f"{100 * wanted:g} % of the accepted {asked}", 100 * MIN_COVERAGE
     if good.size:
         rule = (
             f"The lowest confidence at which {goal} are right, with at least {share:g} % accepted."
@@ -201,18 +206,20 @@ def calibrated(
         held_out: by what validation clips are left out; see `for_calibration`.
     """
     if UNSEEN in answers:
-        plain = _calibration(for_calibration(answers[UNSEEN], "corpora"), wanted)
+        asked = "answers to corpora left out"
+        plain = _calibration(for_calibration(answers[UNSEEN], "corpora"), wanted, asked)
     else:
-        plain = _calibration(for_calibration(answers["validation"], held_out), wanted)
+        asked = "validation answers"
+        plain = _calibration(for_calibration(answers["validation"], held_out), wanted, asked)
     found = dict.fromkeys((*answers, ADAPTED), plain)
     if ADAPTED in answers:
-        found[ADAPTED] = _calibration(for_calibration(answers[ADAPTED], "corpora"), wanted)
+        found[ADAPTED] = _calibration(for_calibration(answers[ADAPTED], "corpora"), wanted, asked)
     return found
 
 
-def _calibration(answers: Answers, wanted: float) -> Calibration:
+def _calibration(answers: Answers, wanted: float, asked: str) -> Calibration:
     scale = temperature(answers)
-    return Calibration(scale, threshold(answers, scale, wanted))
+    return Calibration(scale, threshold(answers, scale, wanted, asked))
 
 
 def _floor(value: float) -> float:

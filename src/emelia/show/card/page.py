@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from emelia.config import SAMPLE_RATE, Card
+from emelia.config.card import UNSEEN
 from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS
 from emelia.metrics import OVERALL, PER_CLASS, titles
 from emelia.metrics.scores import Metric
@@ -93,10 +94,16 @@ def _data(card: Card) -> str:
         card.unchanged,
         _refitted(card),
         f"The {'' if card.unchanged else 'epoch, the '}temperature and the threshold were chosen "
-        "on validation clips; test clips were only counted.",
+        f"on {_calibrated_on(card)}; test clips were only counted.",
     ]
     table = _table(["Corpus", "Language", "Clips", "Licence", "Home"], rows)
     return f"## Data\n\n{table}\n\n" + " ".join(line for line in lines if line)
+
+
+def _calibrated_on(card: Card) -> str:
+    if UNSEEN not in card.metrics:
+        return "validation clips"
+    return "clips of corpora that trainings by the same recipe left out, several at a time"
 
 
 def _figures(card: Card) -> str:
@@ -129,10 +136,13 @@ def _lengths(card: Card) -> str:
         if seconds
         else "of a few seconds"
     )
+    heard = "with the pauses they have. `predict` hears the speech alone, in windows of 4 s"
+    if card.audio.speech:
+        heard = "of which, as by `predict`, the speech alone is heard, in windows of 4 s"
     return (
-        f"The figures are of single clips {last}, with the pauses they have. `predict` hears the "
-        "speech alone, in windows of 4 s of which the mean is the answer; how that answers joined "
-        "clips of 3 to 60 s and clips with pauses is measured in docs/results.md (length)."
+        f"The figures are of single clips {last}, {heard} of which the mean is the answer; how "
+        "that answers joined clips of 3 to 60 s and clips with pauses is measured in "
+        "docs/results.md (length)."
     )
 
 
@@ -179,6 +189,12 @@ def _confidence(card: Card) -> str:
     ]
     if card.for_strangers:
         blocks[0] += " Of both choices every corpus has the same say, however large."
+    if card.adaptation:
+        known = card.adaptation
+        blocks[0] += (
+            f" Answers that are adapted to a source have a temperature of {known['temperature']:g} "
+            f"and are `unsure` below {known['threshold']:g}."
+        )
     accepted = [_accepted(part, found) for part, found in card.metrics.items()]
     if accepted:
         blocks.append(" ".join(accepted))

@@ -52,8 +52,7 @@ def evaluate(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", help="Write every answer to this .csv or .json file.",
-            show_default=False,
+            help="Write every answer to this .csv or .json file.", show_default=False
         ),
     ] = None,
     report: Annotated[
