@@ -295,7 +295,7 @@ def test_a_pause_after_real_clips_changes_hardly_an_answer(
 def test_less_speech_than_can_be_judged_is_unsure_however_confident(
     toy: Recognizer, spoken: list[tuple[int, int]], seconds: float, unsure: bool
 ) -> None:
-    toy.threshold = 0.0  # any confidence is enough
+    toy._threshold = 0.0  # any confidence is enough
     spoken.append((0, round(seconds * RATE)))
     answer = toy.predict(vowels(10.0), RATE)
     assert answer.speech == pytest.approx(seconds, abs=0.01)

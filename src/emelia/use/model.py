@@ -152,7 +152,12 @@ class Model:
             "output": (self._session.get_outputs(), OUTPUTS, _OUTPUT_KINDS),
         }
         for what, (nodes, names, kinds) in found.items():
-            there = {node.name: (node.type, len(node.shape)) for node in nodes}
+            try:
+                there = {node.name: (node.type, len(node.shape)) for node in nodes}
+            except UnicodeDecodeError:
+                raise ModelError(
+                    f"{self.path}: the name of an {what} is damaged. Use an intact copy."
+                ) from None
             there.pop(OFFSET, None)
             if what == "input" and set(there) != set(names):
                 expected, got = (", ".join(n) for n in (names, there))

@@ -138,7 +138,7 @@ def _samples(source: Any) -> NDArray[Any]:
         raise AudioError(f"{_short(source)}: {_EXPECTED}.")
     if hasattr(source, "detach"):  # a tensor that has gradients, or lies on a GPU
         source = source.detach().cpu()
-        if source.is_floating_point():  # NumPy has no bfloat16
+        if getattr(source, "is_floating_point", bool)():  # NumPy has no bfloat16
             source = source.float()
     try:
         return np.asarray(source)

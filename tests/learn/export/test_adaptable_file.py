@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import tiny_encoder
 import torch
-from emelia.audio.speech.runs import Run
 from toy_model import CARD
 from vowels import vowels
 
 from emelia import load
+from emelia.audio.speech.speech_runs import Run
 from emelia.learn.export.graph import Graph
 from emelia.learn.export.modelfile import to_onnx, with_card
 from emelia.learn.training.runs import new_network

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emelia.audio.speech.runs import Run
 from numpy.typing import NDArray
 from toy_model import ADAPTATION, CENTRE, LABELS, SCALE, write_adaptable, write_toy
 
 from emelia import Recognizer, load
+from emelia.audio.speech.speech_runs import Run
 from emelia.errors import ConfigError, ModelError
 from emelia.use import pooling
 from emelia.use.adaptation.profile import write_profile

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import ROOT
-from emelia.audio.speech.runs import Run
 from toy_model import write_adaptable
 from vowels import vowels
 
 from emelia import load
+from emelia.audio.speech.speech_runs import Run
 from emelia.use import pooling
 
 

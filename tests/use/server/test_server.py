@@ -684,7 +684,7 @@ def test_the_page_may_load_nothing_from_elsewhere(client: httpx.Client) -> None:
     assert policy.startswith("default-src 'self';") and "unsafe" not in policy
     assert page.headers["x-content-type-options"] == "nosniff"
     assert page.headers["referrer-policy"] == "no-referrer"
-    linked = re.findall(r'(?:src|href)="([^"#]+)"', page.text)
+    linked = re.findall(r'<(?:link|script|img)[^>]+?(?:src|href)="([^"#]+)"', page.text)
     assert linked
     for path in linked:
         found = client.get(path)

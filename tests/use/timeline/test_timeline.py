@@ -449,7 +449,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 def test_text_is_a_table_of_segments(run: Run, recording: Path, tmp_path: Path) -> None:
     quiet = write(tmp_path / "quiet.wav", hiss(5))
-    failures, out, _ = run(recording, quiet)
+    failures, out, _ = run(recording, quiet, segments=True)
     assert failures == 0
     assert f"{recording}: 0:15, 0:0" in out and "from" in out and "lasts" in out
     assert re.search(r" 0:0[12]\.\d +0:07\.\d +\d\.\d s +(not sure \()?[a-z]+ \d+ %", out)

@@ -13,6 +13,7 @@ from emelia import console
 from emelia.cli.next_steps import suggest
 from emelia.cli.options import WideOption
 from emelia.config import SAMPLE_RATE, Card
+from emelia.config.card import UNSEEN
 from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS
 from emelia.metrics import OVERALL, PER_CLASS, titles
 from emelia.table import Table
@@ -188,7 +189,8 @@ def _facts(card: Card, path: Path) -> list[tuple[str, str]]:
         ("split", f"{split.get('protocol') or split.get('name', '')} {clips}"),
         ("unchanged", card.unchanged),
         ("validation", "by layers that had seen nothing of the clip's corpus; every corpus has "
-                       "the same say in temperature and threshold" if card.for_strangers else ""),
+                       "the same say in temperature and threshold"
+                       if card.expected and UNSEEN not in card.metrics else ""),
         ("temperature", f"{card.temperature:.3f}"),
         ("made", f"{card.created} {card.commit[:12]}"),
         ("with", versions),
