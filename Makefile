@@ -67,7 +67,7 @@ models: $(patsubst %,$(MODELS)/%.onnx,default best aesdd free)  ## train and exp
 # Calibrated on corpora that four trainings by the same recipe left out.
 ADAPTED = --calibrate $(<D)-left-out.json --title
 $(MODELS)/default.onnx: $(MADE)/default/result.json $(MADE)/default-left-out.json
-	$(SHIP) --accuracy 0.6 $(ADAPTED) "7 emotions in speech of seven languages"
+	$(SHIP) --accuracy 0.55 $(ADAPTED) "7 emotions in speech of seven languages"
 $(MODELS)/best.onnx: $(MADE)/best/result.json $(MADE)/best-left-out.json
 	$(SHIP) --accuracy 0.6 $(ADAPTED) "7 emotions in speech of seven languages; larger and slower \
 	than default, more often right on corpora never heard"

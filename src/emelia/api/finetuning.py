@@ -101,7 +101,7 @@ def choose(
     if verdict.better:
         return Kept(taught, after, verdict=verdict, before=before["test"])
     about = about_unchanged(taught.about, before, start.name, verdict)
-    title = f"{start.name}, calibrated on {cell.corpus}"
+    title = f"{start.name} as it was, calibrated on {cell.corpus}"
     return Kept(replace(run, about=about), before, title, verdict, before["test"])
 
 

@@ -91,7 +91,9 @@ class Card:
             return "corpora never heard"
         if part == ADAPTED:
             return "corpora never heard, adapted to ten clips of each"
-        return "new speakers of its corpora" if part == "test" else part
+        figures = self.metrics.get(part)
+        named = isinstance(figures, Mapping) and not figures.get("nameless")
+        return "new speakers of its corpora" if part == "test" and named else part
 
     def to_json(self) -> str:
         """Write the card as `read` takes it."""

@@ -30,7 +30,7 @@ from emelia.config import (
     Recipe,
     TrainConfig,
 )
-from emelia.config.card import INPUTS, KEY, OUTPUTS
+from emelia.config.card import COORDINATES, INPUTS, KEY, OFFSET, OUTPUTS
 from emelia.corpora import read_corpus
 from emelia.corpora.splits.scheme import make_split
 from emelia.errors import ModelError, RunError
@@ -440,7 +440,7 @@ def test_a_file_that_would_answer_otherwise_is_not_written(
     emelia: Emelia, traced: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build, "to_onnx", lambda graph: traced.model)
-    monkeypatch.setattr(build, "temperature", lambda answers: 9.0)
+    monkeypatch.setattr("emelia.learn.export.temperature.temperature", lambda answers: 9.0)
     answer = emelia("export", traced.run)
     assert (answer.code, files()) == (1, [])
     assert "Nothing was written" in answer.err
@@ -606,7 +606,8 @@ def test_the_page_says_that_validation_clips_were_not_trained_on(who: str) -> No
     train = {"refit": True, "selection_groups": who}
     card = Card("b", ("a", "b", "c"), SHORT, AudioConfig(), 1.0, 0.5, settings={"train": train})
     text = to_markdown(replace(card, metrics={"validation": found}))
-    assert "| validation, aesdd | 200 |" in text and "| validation, nemo | 200 |" in text
+    part = "corpora never heard" if who == "corpora" else "validation"
+    assert f"| {part}, aesdd | 200 |" in text and f"| {part}, nemo | 200 |" in text
     assert ("had not seen the clip's corpus, as" in text) == (who == "corpora")
     assert ("every corpus has the same say" in text) == (who == "corpora")
     assert ("had not seen the clip." in text) == (who == "speakers")
@@ -667,8 +668,10 @@ def test_what_ships_keeps_its_promises(path: Path) -> None:
     onnx.checker.check_model(model)
     card = Card.read({p.key: p.value for p in model.metadata_props}[KEY])
     assert card.name == path.stem
-    assert [i.name for i in model.graph.input] == list(INPUTS)
-    assert [o.name for o in model.graph.output] == list(OUTPUTS)
+    adapts = [OFFSET] if card.adaptation else []
+    assert [i.name for i in model.graph.input] == [*INPUTS, *adapts]
+    more = [COORDINATES] if card.adaptation else []
+    assert [o.name for o in model.graph.output] == [*OUTPUTS, *more]
     assert path.with_suffix(".md").read_text(encoding="utf-8") == to_markdown(card)
     run = load_model_run(path)  # training can go on from it, with the settings of this version
     assert (run.classes, run.recipe.digest) == (card.labels, card.recipe_digest)

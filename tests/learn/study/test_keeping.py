@@ -212,7 +212,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Written:
     found = Written()
 
     def note(folder: Path, writing: Any) -> Path:
-        found.unchanged = writing[0].about.get("unchanged", "")
+        found.unchanged = writing.run.about.get("unchanged", "")
         return folder / "none.onnx"
 
     monkeypatch.setattr(command, "_export", note)

@@ -102,9 +102,9 @@ def test_mistakes_are_reported_before_anything_is_trained(
 def test_missing_or_damaged_weights_are_reported(made: Path) -> None:
     file = made / "weights" / "tiny.safetensors"
     file.write_bytes(file.read_bytes()[:100])
-    assert "SHA-256 differs" in str(train().exception)
+    assert "cannot be read" in str(train().exception)
     file.unlink()
-    assert "emelia weights fetch whisper" in str(train("--out", "other").exception)
+    assert "emelia weights fetch tiny" in str(train("--out", "other").exception)
 
 
 def test_a_teacher_that_no_recipe_uses_is_reported(made: Path) -> None:
@@ -132,10 +132,10 @@ def test_a_model_for_unseen_corpora_is_calibrated_with_equal_corpora(
     limit = threshold(chose, heat := temperature(chose)).limit
     assert heat != temperature(validation)
     assert f"without its temperature of {heat:g}" in answer.output
-    assert f"At the run's threshold of {limit:g}" in answer.output
+    assert f"At the threshold of {limit:g}" in answer.output
     asked = run("evaluate", "run", "corpus+other")
     assert f"without its temperature of {heat:g}" in asked.output
-    assert f"At the run's threshold of {limit:g}" in asked.output
+    assert f"At the threshold of {limit:g}" in asked.output
     assert Cell.from_json(Path("run/result.json").read_text()).temperature == heat
     limit = threshold(chose, heat, 0.8).limit
     assert limit != threshold(validation, heat, 0.8).limit

@@ -479,12 +479,12 @@ def test_large_corpora_are_trained_on_in_part_and_the_first_layer_solved_on_few(
         return real(data, *given)
 
     monkeypatch.setattr(linear_layer.FittingSet, "solve", noted)
-    less = replace(TUNED.train, refit=False, epochs=2, corpus_clips=12, solve_clips=6)
+    less = replace(TUNED.train, refit=False, epochs=2, corpus_clips=6, solve_clips=4)
     found = trained(replace(TUNED, train=less), fold)
-    assert set(solved) == {6}
+    assert set(solved) == {4}
     assert found.training.best_epoch in (1, 2)
-    assert len(first_of_corpora(fold.train, 12)) == 12
-    assert first_of_corpora(fold.train, 12) == first_of_corpora(fold.train[::-1], 12)[::-1]
+    assert len(first_of_corpora(fold.train, 6)) == 6
+    assert first_of_corpora(fold.train, 6) == first_of_corpora(fold.train[::-1], 6)[::-1]
 
 
 def test_a_recipe_that_measures_its_sources_has_a_space(small_encoders: Path, fold: Fold) -> None:
