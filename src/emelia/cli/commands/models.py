@@ -24,7 +24,7 @@ _HEARD = "new speakers of its own corpora: UAR % (95 %)"
 _SPEED = "s of sound a s, one core"
 _TIMED = 5  # passes
 _MEANING = (
-    "Corpora never heard: each corpus in turn was left out of training and tested whole. Your own "
+    "Corpora never heard: answered by trainings by the same recipe that left them out. Your own "
     "recordings are such: expect no more of them. Where that was not measured (–) expect much less "
     "than on its own corpora. UAR is the mean recall of the emotions; guessing gives chance. "
     "emelia models NAME shows the card."
