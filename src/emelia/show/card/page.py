@@ -103,7 +103,7 @@ def _data(card: Card) -> str:
 def _calibrated_on(card: Card) -> str:
     if UNSEEN not in card.metrics:
         return "validation clips"
-    return "clips of corpora that trainings by the same recipe left out, several at a time"
+    return "clips of corpora that trainings by the same recipe left out"
 
 
 def _figures(card: Card) -> str:
