@@ -51,7 +51,18 @@ def test_a_help_shows_no_types_of_python(name: str) -> None:
 
 
 # What an option means may differ in what a command makes; how it is written may not.
-OWN_DEFAULT = {"corpus", "recipe", "out", "split", "model", "format_", "name", "fold", "emotions"}
+OWN_DEFAULT = {
+    "timeline",
+    "corpus",
+    "recipe",
+    "out",
+    "split",
+    "model",
+    "format_",
+    "name",
+    "fold",
+    "emotions",
+}
 
 
 def test_an_option_is_called_alike_and_has_one_default_everywhere() -> None:
