@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -37,6 +38,7 @@ WAYS: dict[str, list[tuple[str, int, str]]] = {
     "demo": [("HERE/demo.wav", 0, ""), ("HERE/sad.wav --emotion sadness", 1, "demo")],
     "study": [("CORPUS --out HERE/s", 1, TRAIN), ("--quick --out HERE/q", 1, TRAIN)],
     "train": [("emelia CORPUS --out HERE/t", 1, TRAIN)],
+    "adapt": [("CORPUS --out HERE/s.json", 0, "")],
     "finetune": [("aesdd CORPUS --out HERE/f", 1, TRAIN)],
     "tune": [("emelia CORPUS --out HERE/u", 1, TRAIN)],
     "evaluate": [("aesdd CORPUS --report HERE/r", 0, ""), ("STUDY CORPUS", 1, TRAIN)],
@@ -90,7 +92,8 @@ def places(tmp_path: Path, small_corpus: Callable[..., Path]) -> dict[str, str]:
 def run(python: Path, command: str, way: str, places: dict[str, str]) -> tuple[int, str, str]:
     for name, place in places.items():
         way = way.replace(name, place)
-    done = bare.emelia(python, command, *way.split())
+    own = {**os.environ, "EMELIA_CACHE": f"{places['HERE']}/cache"}  # no demo corpus of other tests
+    done = bare.emelia(python, command, *way.split(), env=own)
     assert "Traceback" not in done.stdout + done.stderr, done.stderr
     last = [line for line in done.stderr.splitlines() if line.startswith("emelia: ")]
     assert len(last) == (done.returncode != 0), done.stderr

@@ -603,7 +603,7 @@ def test_the_card_of_a_model_is_shown(run: Run, toy: Path) -> None:
 
 
 def test_a_model_for_strangers_says_who_validated_it(run: Run) -> None:
-    unheard = "seen nothing of the clip's corpus"
+    unheard = "So it was on corpora never heard"
     told = {name: " ".join(run("models", name).out.split()) for name in ("default", "aesdd")}
     assert unheard in told["default"] and unheard not in told["aesdd"]
 

@@ -452,7 +452,7 @@ def test_text_is_a_table_of_segments(run: Run, recording: Path, tmp_path: Path) 
     failures, out, _ = run(recording, quiet, segments=True)
     assert failures == 0
     assert f"{recording}: 0:15, 0:0" in out and "from" in out and "lasts" in out
-    assert re.search(r" 0:0[12]\.\d +0:07\.\d +\d\.\d s +(not sure \()?[a-z]+ \d+ %", out)
+    assert re.search(r"0:0[12]\.\d +0:07\.\d +\d\.\d s +(not sure \()?[a-z]+ \d+ %", out)
     assert f"{quiet}: 0:05, no speech." in out
 
 
