@@ -571,7 +571,7 @@ def test_the_list_of_models_leads_with_what_counts_for_own_recordings(
     cards = {name: read_card(path) for name, path in shipped().items()}
     told = run("models").out
     assert max(map(len, told.splitlines())) <= columns
-    table = told[: told.index("Corpora never heard: each")]
+    table = told[: told.index("Corpora never heard: answered")]
     order = [line.split()[0] for line in table.splitlines() if line.split()[:1] and
              line.split()[0] in cards]  # fmt: skip
     known = {name: card.expected["uar"][0] for name, card in cards.items() if card.expected}
