@@ -36,8 +36,9 @@ from emelia.learn.training import pooled_features
 from emelia.learn.training.hardware import CPU
 from emelia.learn.training.inference import logits
 from emelia.learn.training.init import initial_linear_layer
+from emelia.learn.training.job import TrainingJob
 from emelia.learn.training.runs import Run
-from emelia.learn.training.trainer import TrainingJob, train
+from emelia.learn.training.trainer import train
 from emelia.metrics import uar
 from emelia.show.tables import write_block
 from emelia.table import Table

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emelia.api.training import OnEpoch, Training, changes, check_folder
+from emelia.api.training import OnEpoch, Training, changes, check_folder, finished
 from emelia.console import Progress
 from emelia.corpora import Corpus, read_corpus
 from emelia.corpora.splits.scheme import make_split
@@ -137,7 +137,6 @@ def finetune(
     """
     require_training("emelia.finetune")
     from emelia.learn.export.build import export_run
-    from emelia.learn.study.cell import Interrupted, forget_checkpoint, run_cell
     from emelia.learn.study.finetuning import check_sizes, finetuning_recipe, unseen, usual_split
     from emelia.learn.study.tasks import tasks
     from emelia.learn.study.warm_start import read
@@ -161,15 +160,7 @@ def finetune(
     check_folder(folder, resume=False)
     ensure_writable(folder)
     with lock(folder):
-        try:
-            cell = run_cell(
-                task, folder, lambda *told: on_epoch(task.name, *told),
-                Hardware(device, threads=threads),
-            )  # fmt: skip
-        except Interrupted:
-            raise KeyboardInterrupt from None
-        write_atomically(folder / "result.json", cell.to_json().encode())
-        forget_checkpoint(folder)
+        cell = finished(task, folder, on_epoch, Hardware(device, threads=threads))
         kept = choose(start, task, cell, folder)
         name = folder.resolve().name
         with Progress() as progress:

@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emelia.corpora import Corpus, read_corpus
 from emelia.corpora.reading.extra_training import add_to_training
@@ -28,6 +28,10 @@ from emelia.results.evaluation import Evaluation, of_cell
 from emelia.results.finding_cells import cells_at
 from emelia.storage import ensure_writable, lock, write_atomically
 from emelia.table import data_frame
+
+if TYPE_CHECKING:
+    from emelia.learn.study.tasks import Task
+    from emelia.learn.training.hardware import Hardware
 
 OnEpoch = Callable[[str, int, int, str], None]  # name, epochs done, epochs at most, facts
 
@@ -165,7 +169,6 @@ def train(
         KeyboardInterrupt: Ctrl-C; the best epoch so far is kept.
     """
     require_training("emelia.train")
-    from emelia.learn.study.cell import Interrupted, forget_checkpoint, run_cell
     from emelia.learn.study.tasks import tasks
     from emelia.learn.training.hardware import Hardware
 
@@ -183,15 +186,7 @@ def train(
     check_folder(folder, resume)
     ensure_writable(folder)
     with lock(folder):
-        try:
-            cell = run_cell(
-                task, folder, lambda *told: on_epoch(task.name, *told),
-                Hardware(device, threads=threads),
-            )  # fmt: skip
-        except Interrupted:
-            raise KeyboardInterrupt from None
-        write_atomically(folder / "result.json", cell.to_json().encode())
-        forget_checkpoint(folder)
+        cell = finished(task, folder, on_epoch, Hardware(device, threads=threads))
     return Training(folder, cell)
 
 
@@ -254,6 +249,23 @@ def study(
         first, reason = next(iter(outcome.failed.items()))
         raise EmeliaError(f"{len(outcome.failed)} trainings failed, such as {first}: {reason}")
     return StudyResults(folder, cells_at(folder))
+
+
+def finished(task: Task, folder: Path, on_epoch: OnEpoch, hardware: Hardware) -> Cell:
+    """Train and test; the run folder, which the caller has locked, then holds the result.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; the folder has the best epoch so far.
+    """
+    from emelia.learn.study.cell import Interrupted, forget_checkpoint, run_cell
+
+    try:
+        cell = run_cell(task, folder, lambda *told: on_epoch(task.name, *told), hardware)
+    except Interrupted:
+        raise KeyboardInterrupt from None
+    write_atomically(folder / "result.json", cell.to_json().encode())
+    forget_checkpoint(folder)
+    return cell
 
 
 def check_folder(folder: Path, resume: bool) -> None:

@@ -25,9 +25,10 @@ from emelia.learn.training.distill import Teacher, check_teacher, teacher_of
 from emelia.learn.training.hardware import CPU
 from emelia.learn.training.inference import logits
 from emelia.learn.training.init import least_squares_weights
+from emelia.learn.training.job import TrainingJob
 from emelia.learn.training.optim import make_optimizer
 from emelia.learn.training.runs import Run, new_network
-from emelia.learn.training.trainer import TrainingJob, _with_encoder
+from emelia.learn.training.trainer import _with_encoder
 from emelia.learn.training.trainer import train as train_on
 
 CLASSES = 3

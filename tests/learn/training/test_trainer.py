@@ -27,9 +27,10 @@ from emelia.learn.training.checkpoints import Epoch, Progress
 from emelia.learn.training.fit import FitJob
 from emelia.learn.training.hardware import CPU
 from emelia.learn.training.inference import logits
+from emelia.learn.training.job import TrainingJob
 from emelia.learn.training.optim import parameter_groups
 from emelia.learn.training.runs import CHECKPOINT, Run
-from emelia.learn.training.trainer import REFIT_CHECKPOINT, TrainedNetwork, TrainingJob, train
+from emelia.learn.training.trainer import REFIT_CHECKPOINT, TrainedNetwork, train
 
 PLAIN = replace(TUNED, model=ModelConfig(width=2), train=replace(TUNED.train, refit=True))
 MEL = replace(TUNED, model=ModelConfig("encoder", encoder="mel", blocks=1))

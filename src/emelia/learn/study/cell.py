@@ -22,6 +22,7 @@ from emelia.learn.training.checkpoints import BY_CORPUS, Epoch
 from emelia.learn.training.checkpoints import Progress as Training
 from emelia.learn.training.hardware import CPU, Hardware
 from emelia.learn.training.inference import logits
+from emelia.learn.training.job import TrainingJob
 from emelia.learn.training.runs import (
     CHECKPOINT,
     save_answers,
@@ -29,7 +30,7 @@ from emelia.learn.training.runs import (
     save_run,
     versions,
 )
-from emelia.learn.training.trainer import REFIT_CHECKPOINT, TrainingJob, train
+from emelia.learn.training.trainer import REFIT_CHECKPOINT, train
 from emelia.results import Cell
 from emelia.text import percent
 

@@ -26,8 +26,9 @@ from emelia.learn.model.encoders import ready
 from emelia.learn.study.cell import forget_checkpoint
 from emelia.learn.study.tasks import StudyData
 from emelia.learn.training.hardware import CPU, Hardware
+from emelia.learn.training.job import TrainingJob
 from emelia.learn.training.runs import save_answers, save_run, versions
-from emelia.learn.training.trainer import TrainingJob, train
+from emelia.learn.training.trainer import train
 from emelia.results import Cell, Row
 
 Report = Callable[[int, int, str], None]  # epochs done, epochs at most, facts

@@ -36,7 +36,8 @@ from emelia.learn.study.tune_space import (
 from emelia.learn.training.checkpoints import Epoch
 from emelia.learn.training.fit import Diverged
 from emelia.learn.training.hardware import CPU, Hardware
-from emelia.learn.training.trainer import TrainingJob, train
+from emelia.learn.training.job import TrainingJob
+from emelia.learn.training.trainer import train
 from emelia.text import percent
 
 JOURNAL = "trials.journal"

@@ -8,26 +8,20 @@ C classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from emelia.config import Recipe
 from emelia.corpora import Utterance
-from emelia.corpora.splits.scheme import Fold
 from emelia.errors import ConfigError
 from emelia.learn.data.loader import Clip, Loader
 from emelia.learn.data.sampling import (
     first_of_corpora,
-    sampling_probabilities,
     target_corpora,
 )
-from emelia.learn.model.encoders import has_weights
 from emelia.learn.model.network import Encoder, Network
 from emelia.learn.training import linear_layer, pooled_features
 from emelia.learn.training.checkpoints import Epoch, Progress
@@ -37,66 +31,16 @@ from emelia.learn.training.inference import logits
 from emelia.learn.training.init import (
     has_reference,
     initial_linear_layer,
-    initial_network,
     least_squares_weights,
 )
-from emelia.learn.training.logistic import Solution, Weights
+from emelia.learn.training.job import TrainingClips, TrainingJob, drawn, first, weights_of
+from emelia.learn.training.logistic import Solution
 from emelia.learn.training.nuisance_penalty import STRENGTHS
-from emelia.learn.training.runs import CHECKPOINT, Run
+from emelia.learn.training.runs import CHECKPOINT
 from emelia.learn.training.source_space import SourceSpace, adapted, source_space
 
 SPACE_CLIPS = 4000  # on which a source space is measured, at most; some minutes
 REFIT_CHECKPOINT = f"again-{CHECKPOINT}"
-Report = Callable[[int, int, str], None]  # done, total, facts
-
-
-@dataclass(frozen=True)
-class TrainingJob:
-    """All that a network is trained from and with.
-
-    Attributes:
-        name: of the cell; a checkpoint of another one is refused.
-        folder: for checkpoints; None keeps none.
-        init: the run whose weights the network begins with.
-        teacher: the run that is distilled from.
-        watch: clips whose figures are recorded each epoch.
-        report: called with epochs done, epochs at most and facts in words.
-        encoder: weights of an encoder that is initialised by least squares; filled in.
-    """
-
-    recipe: Recipe
-    fold: Fold
-    classes: tuple[str, ...]
-    seed: int
-    fabric: Fabric
-    name: str = ""
-    folder: Path | None = None
-    init: Run | None = None
-    teacher: Run | None = None
-    watch: Sequence[Clip] = ()
-    report: Report = lambda done, total, facts: None
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None
-    encoder: Mapping[str, Tensor] = field(default_factory=dict)
-
-    @property
-    def solves_linear_layer(self) -> bool:
-        """Whether a linear layer is solved first, on the features of a pre-trained encoder."""
-        model = self.recipe.model
-        return model.name == "encoder" and (self.init is not None or has_weights(model.encoder))
-
-    @property
-    def all_layers(self) -> bool:
-        """Whether the frames after each block are pooled, not those after the last alone."""
-        return self.recipe.model.pool_layers == "all"
-
-    @property
-    def keeps_attention(self) -> bool:
-        """Whether a solved layer is for what the initial run's attention pools."""
-        return self.recipe.train.penalty == "prior"
-
-    def initial_network(self) -> Network:
-        """The network before it is trained on this fold."""
-        return initial_network(self.recipe, self.classes, self.init, self.encoder)
 
 
 @dataclass(frozen=True)
@@ -120,26 +64,6 @@ class FrozenEncoder:
     prior: Solution | None = None  # the linear layer of the initial run, where it is drawn towards
 
 
-@dataclass
-class TrainingClips:
-    """The training clips of a job, loaded when they are first asked for."""
-
-    job: TrainingJob
-    loader: Loader
-    utterances: Sequence[Utterance]
-    loaded: list[Clip] = field(default_factory=list)
-
-    def __call__(self, epoch: int) -> Sequence[Clip]:
-        """The same ones in every epoch."""
-        if not self.loaded:
-            self.loaded = self.loader.training(self.utterances, self._tick)
-        return self.loaded
-
-    def _tick(self, done: int) -> None:
-        if done % 50 == 0:
-            self.job.report(0, self.job.recipe.train.epochs, f"{done} clips made ready")
-
-
 def train(job: TrainingJob, loader: Loader, validation: Sequence[Clip]) -> TrainedNetwork:
     """Train a network on a fold.
 
@@ -155,7 +79,7 @@ def train(job: TrainingJob, loader: Loader, validation: Sequence[Clip]) -> Train
     job = _with_blocks(job, job.init.recipe.model.blocks if job.init else 0)
     fold, frozen = job.fold, None
     if job.solves_linear_layer:
-        clips = loader.load(_first(job, fold.train))
+        clips = loader.load(first(job, fold.train))
         job = _with_encoder(job, clips)
         frozen = _choose(job, [*clips, *validation], validation)
         job = _with_blocks(job, frozen.choice.blocks)
@@ -188,28 +112,14 @@ def _space(job: TrainingJob, loader: Loader, network: Network) -> SourceSpace | 
     """How the speakers of the training clips differ in what the trained network pools."""
     if not isinstance(network, Encoder):
         return None
-    clips = loader.load(_drawn(job.fold.train, SPACE_CLIPS, job.seed))
+    clips = loader.load(drawn(job.fold.train, SPACE_CLIPS, job.seed))
     epochs = job.recipe.train.epochs
     x = pooled_features.pooled_by(
         network, clips, lambda done: job.report(epochs, epochs, f"{done} clips compared")
     )
-    weights = _weights(job, clips, target_corpora(clips))
+    weights = weights_of(job, clips, target_corpora(clips))
     labels, utterances = linear_layer.labels(clips), [clip.utterance for clip in clips]
     return source_space(x, labels, utterances, weights, len(job.classes))
-
-
-def _first(job: TrainingJob, utterances: Sequence[Utterance]) -> Sequence[Utterance]:
-    """Those that the first linear layer is chosen and solved on, drawn by the seed."""
-    most = job.recipe.train.solve_clips
-    return _drawn(utterances, most, job.seed) if most else utterances
-
-
-def _drawn(utterances: Sequence[Utterance], most: int, seed: int) -> Sequence[Utterance]:
-    """So many utterances at most, in their order."""
-    if len(utterances) <= most:
-        return utterances
-    places = np.random.default_rng(seed).choice(len(utterances), most, replace=False)
-    return [utterances[place] for place in sorted(places)]
 
 
 def _with_blocks(job: TrainingJob, blocks: int) -> TrainingJob:
@@ -240,8 +150,10 @@ def _fit(
     """Fit a network; once more, for exactly `stop` epochs, where that is not 0."""
     torch.manual_seed(job.seed)
     network, clips = job.initial_network(), TrainingClips(job, loader, utterances)
-    few = loader.load(_first(job, utterances)) if job.recipe.train.solve_clips else None
-    loss = _solve(job, network, few or clips(0), validation, frozen) if frozen else None
+    loss = None
+    if frozen:
+        few = loader.load(first(job, utterances)) if job.recipe.train.solve_clips else clips(0)
+        loss = _solve(job, network, few, validation, frozen)
 
     def report(epoch: Epoch) -> None:
         job.report(int(epoch["epoch"]), stop, f"once more, loss {epoch['loss']:.3f}")
@@ -277,7 +189,7 @@ def _choose(job: TrainingJob, clips: list[Clip], validation: Sequence[Clip]) -> 
     choice = linear_layer.choose(
         x,
         clips,
-        _weights(job, clips, target),
+        weights_of(job, clips, target),
         held_out,
         len(job.classes),
         blocks=job.recipe.model.blocks,
@@ -341,7 +253,7 @@ def _solve(
     assert isinstance(network, Encoder)
     pooled = _pooled(job, frozen.network, clips)
     x = pooled_features.layer_features(pooled, frozen.choice.blocks, job.all_layers)
-    weights = _weights(job, clips, target_corpora(validation))
+    weights = weights_of(job, clips, target_corpora(validation))
     masked = job.recipe.train.class_mask
     data = linear_layer.FittingSet(x, clips, weights, len(job.classes), frozen.prior, masked)
     solution = data.solve(frozen.choice.hyperparameters)
@@ -358,12 +270,3 @@ def _pooled(job: TrainingJob, network: Encoder, clips: Sequence[Clip]) -> pooled
         lambda done: job.report(0, epochs, f"{done} clips encoded"),
         attentive=job.keeps_attention,
     )
-
-
-def _weights(job: TrainingJob, clips: Sequence[Clip], target: set[str]) -> Weights:
-    """Weight (N,) of each clip: how often it would be drawn, 1 on average."""
-    train = job.recipe.train
-    if train.balance == "none" and not train.target_share:
-        return np.ones(len(clips))
-    weights: Weights = sampling_probabilities(clips, train.balance, target, train.target_share)
-    return weights * len(clips)
