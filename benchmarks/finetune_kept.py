@@ -26,7 +26,8 @@ from emelia import console, read_corpus
 from emelia.corpora import CORPORA, Corpus, Utterance
 from emelia.corpora.splits.scheme import Fold
 from emelia.learn.data.loader import Clip, Loader
-from emelia.learn.export.temperature import Answers, answers_of, temperature, threshold
+from emelia.learn.export.calibrate import threshold
+from emelia.learn.export.temperature import Answers, answers_of, temperature
 from emelia.learn.model.network import Encoder
 from emelia.learn.study.cell import logit_records
 from emelia.learn.study.finetuning import finetuning_recipe, unseen

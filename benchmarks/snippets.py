@@ -78,7 +78,7 @@ def _figures(asked: Recognizer, sounds: Sequence[Sound]) -> list[str]:
         [a.emotion == asked.emotions[n] for a, (_, n, _) in zip(answers, sounds, strict=True)]
     )
     confidence = np.array([answer.confidence for answer in answers])
-    sure = np.array(heard) & (confidence >= asked.threshold)
+    sure = np.array(heard) & ~np.array([answer.unsure for answer in answers])
     return [
         str(len(sounds)),
         percent(right.mean()),

@@ -41,7 +41,7 @@ from emelia.learn.training.pooled_features import pooled_by
 from emelia.learn.training.runs import load_run
 from emelia.metrics import accuracy, uar
 from emelia.show.tables import write_block
-from emelia.source_offset import Space, estimate
+from emelia.source_offset import Space, estimate, usual_prior
 from emelia.table import Table
 
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
@@ -168,7 +168,8 @@ def unseen(folder: Path) -> Iterator[Unseen]:
     """What is kept of every training of a recipe, corpus by corpus."""
     for path in sorted(folder.glob("*/pooled.npz")):
         kept = np.load(path)
-        space = Space(kept["means"].astype(np.float64), kept["variances"].astype(np.float64))
+        numbers = (kept[key].astype(np.float64) for key in ("means", "variances"))
+        space = Space(*numbers, usual_prior(EMOTIONS))
         for name in np.unique(kept["corpus"]):
             own = kept["corpus"] == name
             rows = (kept[key][own] for key in ("logits", "coordinates", "truth", "speaker", "id"))

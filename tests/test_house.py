@@ -17,7 +17,7 @@ import pytest
 
 import emelia
 from emelia.config import load_recipe
-from emelia.learn.export.temperature import TARGET_ACCURACY
+from emelia.learn.export.calibrate import TARGET_ACCURACY
 from emelia.use.bundled import shipped
 from emelia.use.model import read_card
 

@@ -158,7 +158,7 @@ def explanation(answer: Prediction, recognizer: Recognizer, title: str = "") -> 
         raise AudioError("no speech found, so there is nothing to draw.")
     return of_answers.explanation(
         title or answer.in_words(), answer.logmel, answer.saliency, answer.probabilities,
-        recognizer.card.features, recognizer.threshold,
+        recognizer.card.features, recognizer.thresholds,
     )  # fmt: skip
 
 

@@ -562,7 +562,8 @@ def test_evaluating_leaves_out_what_was_heard(
 
 
 def test_evaluating_tells_what_confidence_is_worth(run: Run, trained: Path, corpus: Path) -> None:
-    from emelia.learn.export.temperature import read_answers, temperature, threshold
+    from emelia.learn.export.calibrate import threshold
+    from emelia.learn.export.temperature import read_answers, temperature
     from emelia.metrics import risk_coverage
 
     parts = read_answers(trained, 2)

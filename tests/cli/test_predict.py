@@ -27,6 +27,7 @@ from vowels import vowels
 from emelia import console
 from emelia.audio.speech.speech_runs import Run as Stretch
 from emelia.cli import _CtrlC, main
+from emelia.config.thresholds import Thresholds
 from emelia.show import style
 from emelia.show.answer import explanation as pictures
 from emelia.use import pooling
@@ -531,13 +532,16 @@ def test_a_picture_shows_time_frequency_and_every_emotion() -> None:
     probabilities = {"anger": 0.7, "$fear_1$": 0.2, "喜び": 0.1}
     figure = pictures.explanation(
         "a $b$ 喜.wav: anger 70 %", rng.standard_normal((64, 300)).astype(np.float32),
-        rng.standard_normal(300).astype(np.float32), probabilities, CARD.features, 0.4,
+        rng.standard_normal(300).astype(np.float32), probabilities, CARD.features,
+        Thresholds(0.4, {"anger": 0.6}),
     )  # fmt: skip
     assert pictures.picture(figure, ".png").startswith(b"\x89PNG")
     top, middle, bottom = figure.axes[:3]
     assert top.get_xlim() == (0, 3.0) == middle.get_xlim()
     assert "Hz" in top.get_ylabel() and middle.get_xlabel() == "time, s"
     assert [t.get_text() for t in bottom.get_yticklabels()] == ["喜び", "$fear_1$", "anger"]
+    (lines,) = (one for one in bottom.collections if one.get_linestyle()[0][1])
+    np.testing.assert_allclose([line[0, 0] for line in lines.get_segments()], [40, 40, 60])
     heights = top.get_yticks()
     assert list(heights) == sorted(heights) and heights[0] > 0 and heights[-1] <= 64
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from toy_model import CARD
 from vowels import vowels
 
+from emelia.config.thresholds import Thresholds
+
 RATE = 16_000  # Hz
 EMOTIONS = ("anger", "fear", "sadness")
 
@@ -18,7 +20,7 @@ class Loudness:
 
     card = CARD
     emotions = EMOTIONS
-    threshold = 0.5
+    thresholds = Thresholds(0.5)
     adapted = 0
 
     def __init__(self) -> None:

@@ -112,12 +112,8 @@ def _worth(found: OfRun) -> list[str]:
 
 def _calibrated(run: Run, folder: Path) -> tuple[float, float | None, list[str]]:
     """Temperature and threshold that an export would have; a warning where nothing tells them."""
-    from emelia.learn.export.temperature import (
-        for_calibration,
-        read_answers,
-        temperature,
-        threshold,
-    )
+    from emelia.learn.export.calibrate import threshold
+    from emelia.learn.export.temperature import for_calibration, read_answers, temperature
 
     try:
         validation = read_answers(folder, len(run.classes))["validation"]

@@ -12,6 +12,7 @@ import numpy as np
 
 from emelia import console
 from emelia.audio.limits import Wave
+from emelia.config.thresholds import Thresholds
 from emelia.text import clock, percent
 from emelia.use.answer import NO_SPEECH, Answer
 from emelia.use.timeline.live import Event
@@ -96,12 +97,12 @@ class JsonLines(Listener):
 class Screen(Listener):
     """A live display: the level, the present answer, earlier segments."""
 
-    def __init__(self, emotions: Sequence[str], threshold: float) -> None:
+    def __init__(self, emotions: Sequence[str], thresholds: Thresholds) -> None:
         from rich.console import Console
         from rich.live import Live
 
         super().__init__()
-        self._emotions, self._threshold = emotions, threshold
+        self._emotions, self._thresholds = emotions, thresholds
         self._level = 0.0  # the loudest sample of the last block
         self._now = self._lag = 0.0
         self._window: Window | None = None
@@ -154,7 +155,7 @@ class Screen(Listener):
         if not best:
             return NO_SPEECH
         share = shares[best]
-        return Answer(best, share, dict(shares), share < self._threshold).in_words()
+        return Answer(best, share, dict(shares), self._thresholds.unsure(best, share)).in_words()
 
     def _meter(self, width: int) -> Text:
         from rich.text import Text
@@ -166,11 +167,11 @@ class Screen(Listener):
         return Text.assemble(f"{'level':<{width}}  ", (console.bar(full, _BAR), style), f"  {note}")
 
 
-def make_listener(*, json: bool, emotions: Sequence[str], threshold: float) -> Listener:
+def make_listener(*, json: bool, emotions: Sequence[str], thresholds: Thresholds) -> Listener:
     """The listener for this format and this standard output."""
     if json:
         return JsonLines()
-    return Screen(emotions, threshold) if sys.stdout.isatty() else Lines()
+    return Screen(emotions, thresholds) if sys.stdout.isatty() else Lines()
 
 
 def segment_line(segment: Segment) -> str:

@@ -12,7 +12,8 @@ from emelia import console
 from emelia.api.training import check_folder
 from emelia.cli.evaluation_output import leave_page, show
 from emelia.errors import RunError
-from emelia.learn.export.temperature import for_calibration, read_answers, threshold
+from emelia.learn.export.calibrate import threshold
+from emelia.learn.export.temperature import for_calibration, read_answers
 from emelia.results import Cell
 from emelia.results.evaluation import of_cell
 from emelia.storage import ensure_writable, lock, write_atomically

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -23,6 +23,7 @@ from emelia.config.former import present_names
 from emelia.config.front_end import AudioConfig, FeatureConfig
 from emelia.config.reading import build, check
 from emelia.config.recipe import Recipe
+from emelia.config.thresholds import Thresholds
 from emelia.errors import ConfigError, ModelError
 
 SCHEMA = 1
@@ -35,6 +36,7 @@ OFFSET, COORDINATES = "offset", "coordinates"  # of models that can be adapted t
 _MOST_LABELS = 100
 _MOST_BYTES = 1_000_000
 _MOST_COORDINATES = 1000
+_MOST_PRIOR = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Card:
     temperature: float  # logits were divided by it inside the graph
     threshold: float  # confidence below which an answer is `unsure`
     threshold_rule: str = ""  # one sentence: how the threshold was chosen, on what
+    thresholds: Mapping[str, float] = field(default_factory=dict)  # higher ones, by emotion
     title: str = ""
     recipe: str = ""
     recipe_digest: str = ""
@@ -59,8 +62,8 @@ class Card:
     split: Mapping[str, Any] = field(default_factory=dict)  # name, protocol, fold, seed, clips
     unchanged: str = ""  # why fine-tuning left the weights as they were; empty where it did not
     metrics: Mapping[str, Any] = field(default_factory=dict)  # by part and corpus, with intervals
-    # How it is adapted to a source (`use.adaptation`): means (C, K) and variances (K,), temperature
-    # and threshold of adapted answers; empty where it cannot be.
+    # How it is adapted to a source (`use.adaptation`): means (C, K), variances (K,) and prior (C,);
+    # temperature, threshold and thresholds of adapted answers; empty where it cannot be.
     adaptation: Mapping[str, Any] = field(default_factory=dict)
     parity: Mapping[str, Any] = field(default_factory=dict)  # clips, largest difference to torch
     # The recipe's settings, without those above; older files have none and cannot be fine-tuned.
@@ -76,6 +79,13 @@ class Card:
             return True
         train = {} if self.unchanged else self.settings.get("train")
         return isinstance(train, Mapping) and train.get("selection_groups") == "corpora"
+
+    def limits(self, adapted: bool = False) -> Thresholds:
+        """From what confidence on answers are sure, plain ones or those adapted to a source."""
+        if not adapted:
+            return Thresholds(self.threshold, self.thresholds)
+        known = self.adaptation
+        return Thresholds(known["threshold"], known.get("thresholds", {}))
 
     @property
     def expected(self) -> Mapping[str, Any]:
@@ -154,16 +164,24 @@ def _check(card: Card) -> None:
         raise ValueError("a label is not a short word")
     if not (math.isfinite(card.temperature) and card.temperature > 0 and 0 <= card.threshold <= 1):
         raise ValueError(f"temperature {card.temperature}, threshold {card.threshold}")
-    _check_adaptation(card.adaptation, len(card.labels))
+    _check_thresholds(card.thresholds, card.labels)
+    _check_adaptation(card.adaptation, card.labels)
 
 
-def _check_adaptation(known: Mapping[str, Any], labels: int) -> None:
+def _check_thresholds(own: Any, labels: Sequence[str]) -> None:
+    if not isinstance(own, Mapping) or not set(own) <= set(labels):
+        raise ValueError("thresholds of emotions that it does not know")
+    if not all(_is_number(limit) and 0 <= limit <= 1 for limit in own.values()):
+        raise ValueError("thresholds that are not from 0 to 1")
+
+
+def _check_adaptation(known: Mapping[str, Any], labels: Sequence[str]) -> None:
     """Refuse numbers of an adaptation that are none, or of other sizes than its classes have."""
     if not known:
         return
     variances, means = known["variances"], known["means"]
     rows = [variances, *means]
-    if len(means) != labels or not 1 <= len(variances) <= _MOST_COORDINATES:
+    if len(means) != len(labels) or not 1 <= len(variances) <= _MOST_COORDINATES:
         raise ValueError(f"adaptation has means of {len(means)} classes")
     if any(len(row) != len(variances) or not all(map(_is_number, row)) for row in rows):
         raise ValueError("adaptation has rows of other sizes, or what is no number")
@@ -172,6 +190,10 @@ def _check_adaptation(known: Mapping[str, Any], labels: int) -> None:
         and _is_number(known["threshold"]) and 0 <= known["threshold"] <= 1
     ):  # fmt: skip
         raise ValueError("adaptation has numbers that do not fit")
+    prior = known.get("prior", [1] * len(labels))  # files had none at first
+    if len(prior) != len(labels) or not all(_is_number(n) and 0 < n <= _MOST_PRIOR for n in prior):
+        raise ValueError("adaptation has a prior that does not fit")
+    _check_thresholds(known.get("thresholds", {}), labels)
 
 
 def _is_number(value: Any) -> bool:

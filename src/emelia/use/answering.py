@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from emelia.audio import Wave, prepare
 from emelia.config import SAMPLE_RATE, Card
+from emelia.config.thresholds import Thresholds
 from emelia.errors import ConfigError
 from emelia.use.adaptation.adapted import Adapted
 from emelia.use.adaptation.source import SourceProfile
@@ -57,19 +58,23 @@ class Answering:
         self.source = source
         self._adapted = Adapted(model, source, learns) if source else None
         self._threshold = threshold
-        if not 0 <= self.threshold <= 1:  # nor is NaN
+        if not 0 <= self.thresholds.usual <= 1:  # nor is NaN
             raise ConfigError(f"threshold: {self.threshold}; expected a number from 0 to 1.")
 
     @property
     def threshold(self) -> float:
-        """Confidence below which an answer is unsure, the model's own where none was asked for.
+        """Confidence below which an answer is unsure, whatever its emotion."""
+        return self.thresholds.usual
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Confidences below which answers are unsure: what was asked for, or the model's own.
 
         So are answers to less than `pooling.SHORTEST` seconds of speech.
         """
         if self._threshold is not None:
-            return self._threshold
-        limit: float = self.card.adaptation["threshold"] if self.adapted else self.card.threshold
-        return limit
+            return Thresholds(self._threshold)
+        return self.card.limits(adapted=self.adapted > 0)
 
     @property
     def adapted(self) -> int:
@@ -148,9 +153,10 @@ class Answering:
         shares = self._restricted(self._shares(heard, speech))
         best = int(shares.argmax())
         confidence = float(shares[best])
-        unsure = confidence < self.threshold or speech < SHORTEST
+        emotion = self.emotions[best]
+        unsure = self.thresholds.unsure(emotion, confidence) or speech < SHORTEST
         chances = dict(zip(self.emotions, shares.tolist(), strict=True))
-        return Answer(self.emotions[best], confidence, chances, unsure)
+        return Answer(emotion, confidence, chances, unsure)
 
     def _shares(self, heard: NetworkOutput, speech: float = SHORTEST) -> NDArray[np.float32]:
         """Probabilities (C,) of all labels, adapted where they are to be."""

@@ -107,6 +107,10 @@ def test_a_card_that_promises_what_the_graph_has_not_is_refused(tmp_path, adapta
         {"temperature": 0},
         {"threshold": 1.5},
         {"threshold": "high"},
+        {"thresholds": {"boredom": 0.5}},
+        {"thresholds": {CLASSES[0]: 2.0}},
+        {"prior": [1.0, 1.0]},
+        {"prior": [1.0, 1.0, 0.0]},
     ],
     ids=str,
 )

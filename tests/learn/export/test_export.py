@@ -31,25 +31,20 @@ from emelia.config import (
     TrainConfig,
 )
 from emelia.config.card import COORDINATES, INPUTS, KEY, OFFSET, OUTPUTS
+from emelia.config.thresholds import Thresholds
 from emelia.corpora import read_corpus
 from emelia.corpora.splits.scheme import make_split
 from emelia.errors import ModelError, RunError
 from emelia.learn.data.features import FrontEnd, TraceableFrontEnd
-from emelia.learn.export import build
-from emelia.learn.export import temperature as calibrate
+from emelia.learn.export import build, calibrate
+from emelia.learn.export.calibrate import threshold
 from emelia.learn.export.card import corpora_of, usual_licence, without_folders
 from emelia.learn.export.card_figures import figures
 from emelia.learn.export.graph import Graph
 from emelia.learn.export.modelfile import Session, batch, to_onnx
 from emelia.learn.export.parity import compare, recordings, synthesised
 from emelia.learn.export.restore import load_model_run
-from emelia.learn.export.temperature import (
-    Answers,
-    for_calibration,
-    read_answers,
-    temperature,
-    threshold,
-)
+from emelia.learn.export.temperature import Answers, for_calibration, read_answers, temperature
 from emelia.learn.study.cell import run_cell
 from emelia.learn.study.tasks import tasks
 from emelia.learn.training.runs import Run, load_run, new_network
@@ -440,7 +435,7 @@ def test_a_file_that_would_answer_otherwise_is_not_written(
     emelia: Emelia, traced: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build, "to_onnx", lambda graph: traced.model)
-    monkeypatch.setattr("emelia.learn.export.temperature.temperature", lambda answers: 9.0)
+    monkeypatch.setattr("emelia.learn.export.calibrate.temperature", lambda answers: 9.0)
     answer = emelia("export", traced.run)
     assert (answer.code, files()) == (1, [])
     assert "Nothing was written" in answer.err
@@ -474,7 +469,7 @@ def test_the_temperature_undoes_too_much_confidence(scale: float) -> None:
     answers = guesses(scale=scale)
     found = temperature(answers)
     assert found == pytest.approx(scale, rel=0.1)
-    before, after = figures(answers, ("a", "b", "c"), found, 0.5)["ece"]
+    before, after = figures(answers, ("a", "b", "c"), found, Thresholds(0.5))["ece"]
     assert after < 0.03
     assert scale == 1 or before > 0.08
 
@@ -493,7 +488,7 @@ def test_the_threshold_keeps_what_is_right_often_enough() -> None:
     )
     assert (sure >= limit).mean() > calibrate.MIN_COVERAGE
     assert found.reached and "75 %" in found.rule
-    told = figures(answers, ("a", "b", "c"), 1.0, limit)
+    told = figures(answers, ("a", "b", "c"), 1.0, found.limits)
     assert told["accepted_accuracy"] == pytest.approx(right[sure >= limit].mean(), abs=1e-4)
 
 
@@ -502,14 +497,14 @@ def test_the_threshold_is_the_median_where_nothing_is_right_often_enough() -> No
     found = threshold(hopeless, 1.0)
     assert found.limit == pytest.approx(np.median(hopeless.probabilities().max(axis=1)), abs=1e-4)
     assert not found.reached and "median" in found.rule and "more than 0.0 %" in found.rule
-    none = figures(hopeless, ("a", "b", "c"), 1.0, 1.0)
+    none = figures(hopeless, ("a", "b", "c"), 1.0, Thresholds(1.0))
     assert (none["accepted"], none["accepted_accuracy"]) == (0.0, None)
 
 
 def test_figures_of_several_corpora_stand_apart() -> None:
     answers = guesses(400)
     corpora = tuple("aesdd" if i % 2 else "nemo" for i in range(400))
-    found = figures(replace(answers, corpora=corpora), ("a", "b", "c"), 1.0, 0.5)
+    found = figures(replace(answers, corpora=corpora), ("a", "b", "c"), 1.0, Thresholds(0.5))
     assert {name: own["clips"] for name, own in found["per_corpus"].items()} == {
         "aesdd": 200,
         "nemo": 200,
@@ -518,7 +513,7 @@ def test_figures_of_several_corpora_stand_apart() -> None:
     assert low < value < high
     own = calibration_error(answers.truth[::2], answers.probabilities()[::2])
     assert found["per_corpus"]["nemo"]["ece"] == pytest.approx(own, abs=1e-4)
-    assert "per_corpus" not in figures(answers, ("a", "b", "c"), 1.0, 0.5)
+    assert "per_corpus" not in figures(answers, ("a", "b", "c"), 1.0, Thresholds(0.5))
     json.dumps(found, allow_nan=False)
 
 
@@ -602,7 +597,7 @@ def test_the_page_of_an_older_file_in_8_bits_can_still_be_made() -> None:
 @pytest.mark.parametrize("who", ["speakers", "corpora"])
 def test_the_page_says_that_validation_clips_were_not_trained_on(who: str) -> None:
     corpora = tuple("aesdd" if i % 2 else "nemo" for i in range(400))
-    found = figures(replace(guesses(400), corpora=corpora), ("a", "b", "c"), 1.0, 0.5)
+    found = figures(replace(guesses(400), corpora=corpora), ("a", "b", "c"), 1.0, Thresholds(0.5))
     train = {"refit": True, "selection_groups": who}
     card = Card("b", ("a", "b", "c"), SHORT, AudioConfig(), 1.0, 0.5, settings={"train": train})
     text = to_markdown(replace(card, metrics={"validation": found}))

@@ -199,7 +199,7 @@ def command(
              small.run.about)  # fmt: skip
     save_answers(tmp_path / "run", validation=answers, test=answers)
     monkeypatch.setattr(build, "to_onnx", lambda graph: small.model)
-    monkeypatch.setattr("emelia.learn.export.temperature.temperature", lambda answers: 1.7)
+    monkeypatch.setattr("emelia.learn.export.calibrate.temperature", lambda answers: 1.7)
     monkeypatch.chdir(tmp_path)
 
     def run(*words: str) -> tuple[int, str, str]:

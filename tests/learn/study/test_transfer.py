@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 from emelia.cli import app
 from emelia.config import ModelConfig, Recipe, TrainConfig, recipe_from, recipe_toml
 from emelia.errors import ConfigError, EmeliaError
-from emelia.learn.export.temperature import for_calibration, read_answers, temperature, threshold
+from emelia.learn.export.calibrate import threshold
+from emelia.learn.export.temperature import for_calibration, read_answers, temperature
 from emelia.learn.model.layer_table import architecture
 from emelia.learn.study.ablations import ALL_FROZEN, ablations, is_solved
 from emelia.learn.study.tune_space import own_values, space, with_values

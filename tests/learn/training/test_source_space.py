@@ -17,7 +17,7 @@ from emelia.learn.training.source_space import (
     save_space,
     source_space,
 )
-from emelia.source_offset import Space, estimate
+from emelia.source_offset import Space, estimate, usual_prior
 
 CLASSES, SIZE, SPEAKERS, EACH = 3, 6, 30, 40
 RNG = np.random.default_rng(0)
@@ -72,7 +72,11 @@ def test_a_space_is_kept_to_the_bit():
 def test_an_offset_is_found_whatever_the_mix(shares):
     """Even where all clips are of one class, which the plain mean would take off."""
     space = space_of()
-    known = Space(space.means.double().numpy(), space.variances.double().numpy())
+    known = Space(
+        space.means.double().numpy(),
+        space.variances.double().numpy(),
+        np.full(len(space.means), 0.1),
+    )
     x, labels, who, _ = made(20, 3, shares)
     z = ((torch.from_numpy(x) - space.centre) @ space.directions.T).double().numpy()
     errors, plain = [], []
@@ -85,7 +89,7 @@ def test_an_offset_is_found_whatever_the_mix(shares):
 
 
 def test_no_clips_have_no_offset_and_few_a_small_one():
-    known = Space(np.zeros((2, 3)), np.array([1.0, 1.0, 0.0]))
+    known = Space(np.zeros((2, 3)), np.array([1.0, 1.0, 0.0]), np.full(2, 0.1))
     assert not estimate(known, np.zeros((0, 3))).any()
     for clips in (1, 99):
         found = estimate(known, np.tile([[2.0, 2.0, 2.0]], (clips, 1)))
@@ -93,8 +97,17 @@ def test_no_clips_have_no_offset_and_few_a_small_one():
         np.testing.assert_allclose(found, [2 * share, 2 * share, 0.0])
 
 
+def test_a_source_of_one_emotion_is_taken_for_neutral_speech_in_an_odd_room():
+    """Where all of its clips lie between two classes, what is usual decides which they are."""
+    odd = np.tile(0.55 * MEANS[0] + 0.45 * MEANS[1], (30, 1))
+    for names in (("neutral", "anger", "fear"), ("anger", "neutral", "fear")):
+        found = estimate(Space(MEANS, SPREAD**2, usual_prior(names)), odd)
+        nearest = np.square(odd[0] - found - MEANS).sum(1).argmin()
+        assert names[nearest] == "neutral"
+
+
 def test_clips_and_groups_of_like_clips_tell_the_same():
-    known = Space(MEANS, SPREAD**2)
+    known = Space(MEANS, SPREAD**2, np.full(len(MEANS), 0.1))
     places = np.repeat(MEANS + 1.0, 4, axis=0)
     by_clip = estimate(known, places)
     by_group = estimate(known, MEANS + 1.0, np.array([4.0, 4.0, 4.0]))

@@ -12,6 +12,7 @@ from vowels import vowels
 
 from emelia import load
 from emelia.audio.excerpts import Span
+from emelia.config.thresholds import Thresholds
 from emelia.errors import AudioError, ConfigError
 from emelia.use.inputs import Excerpt
 from emelia.use.scoring.overall import overall
@@ -51,13 +52,13 @@ def test_recordings_of_any_length_get_a_row_and_their_segments_once(tmp_path: Pa
 def test_the_row_of_a_long_recording_is_the_mean_over_its_speech() -> None:
     recognizer = load("aesdd")
     timeline = recognizer.timeline(vowels(6.0), rate=RATE)
-    told = overall(timeline, recognizer.threshold)
+    told = overall(timeline, recognizer.thresholds)
     assert sum(told.probabilities.values()) == pytest.approx(1)
     weights = [s.end - s.start for s in timeline.segments]
     angers = [s.probabilities["anger"] for s in timeline.segments]
     assert told.probabilities["anger"] == pytest.approx(np.average(angers, weights=weights))
     silent = recognizer.timeline((np.zeros(RATE, np.float32), RATE))
-    assert overall(silent, 0.5).emotion == "no speech"
+    assert overall(silent, Thresholds(0.5)).emotion == "no speech"
 
 
 def test_each_speaker_turn_gets_an_answer(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from vowels import vowels
 from emelia import load
 from emelia.cli import timeline as command
 from emelia.cli.timeline import run_timeline
+from emelia.config.thresholds import Thresholds
 from emelia.errors import ConfigError, StorageError
 from emelia.show.answer.explanation import picture
 from emelia.show.answer.timeline import timeline_figure
@@ -153,7 +154,7 @@ def heard(start: float, end: float, *shares: float, last: bool = False) -> Windo
 
 
 def segments_of(*windows: Window) -> list[Segment]:
-    segments = Segments(EMOTIONS, 0.5)
+    segments = Segments(EMOTIONS, Thresholds(0.5))
     return [segment for window in windows for segment in segments.feed(window)]
 
 
@@ -194,7 +195,7 @@ def test_the_rest_of_a_run_is_no_segment_of_its_own() -> None:
 
 
 def test_segments_come_as_soon_as_they_are_over() -> None:
-    segments = Segments(EMOTIONS, 0.5)
+    segments = Segments(EMOTIONS, Thresholds(0.5))
     assert segments.feed(heard(0, 3, 1, 0, 0)) == []
     assert segments.feed(heard(1, 4, 0, 0, 1)) == []
     assert segments.feed(heard(2, 5, 0, 0, 1)) == []

@@ -104,7 +104,7 @@ def export(
     ensure_writable(out.parent)
 
     from emelia.learn.export.build import export as make
-    from emelia.learn.export.temperature import TARGET_ACCURACY
+    from emelia.learn.export.calibrate import TARGET_ACCURACY
 
     if is_study(run):
         run = _final(run, recipe, corpus, speakers_from)
@@ -171,7 +171,7 @@ def _show(path: Path, card: Card, size: int) -> None:
     ]  # fmt: skip
     columns = ["", "clips", *titles(OVERALL), "ECE %", "Brier", "AURC %", "accepted %",
                "right of these %"]  # fmt: skip
-    rule = f"Temperature {card.temperature:g}; unsure below {card.threshold:g}."
+    rule = f"Temperature {card.temperature:g}; unsure below {card.limits()}."
     Table(card.title, columns, rows, f"{rule} {card.threshold_rule} {test['note']}").print()
     console.say(f"{path}: {size / 1e6:.1f} MB. About it: {path.with_suffix('.md')}")
 

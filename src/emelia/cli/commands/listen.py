@@ -103,7 +103,7 @@ def listen(
         listener = make_listener(
             json=format_ is Format.json,
             emotions=recognizer.emotions,
-            threshold=recognizer.threshold,
+            thresholds=recognizer.thresholds,
         )
         _hear(live, blocks, heard, seconds, listener, adapt)
 

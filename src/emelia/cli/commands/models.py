@@ -178,7 +178,7 @@ def _facts(card: Card, path: Path) -> list[tuple[str, str]]:
     versions = ", ".join(f"{name} {version}" for name, version in card.versions.items())
     facts = [
         ("emotions", ", ".join(card.labels)),
-        ("not sure", f"below {card.threshold:.2f}. {card.threshold_rule}"),
+        ("not sure", f"below {card.limits()}. {card.threshold_rule}"),
         ("licence", card.licence),
         ("file", f"{path}, {_size(path)}, {card.variant}, {card.parameters:,} parameters"),
         ("front end", f"{features.kind}, {features.mels} mel bands of {features.fmin:g} to "

@@ -280,6 +280,6 @@ def _draw(path: Path, name: str, answer: Prediction, recognizer: Recognizer) -> 
         raise AudioError(f"{name}: no speech found, so there is nothing to draw.")
     figure = explanation(
         f"{Path(name).name}: {answer.in_words()}", answer.logmel, answer.saliency,
-        answer.probabilities, recognizer.card.features, recognizer.threshold,
+        answer.probabilities, recognizer.card.features, recognizer.thresholds,
     )  # fmt: skip
     write_atomically(path, picture(figure, path.suffix))

@@ -13,6 +13,7 @@ import onnx
 from emelia.config import Card
 from emelia.config.card import ADAPTED
 from emelia.console import Progress
+from emelia.learn.export.calibrate import TARGET_ACCURACY, Threshold, calibrated
 from emelia.learn.export.card import adaptation_of, make_card
 from emelia.learn.export.graph import Graph
 from emelia.learn.export.modelfile import Session, halved, to_onnx, with_card
@@ -27,14 +28,7 @@ from emelia.learn.export.parity import (
     synthesised,
 )
 from emelia.learn.export.restore import metadata_of, settings_of
-from emelia.learn.export.temperature import (
-    TARGET_ACCURACY,
-    Answers,
-    Threshold,
-    calibrated,
-    read_answers,
-    read_left_out,
-)
+from emelia.learn.export.temperature import Answers, read_answers, read_left_out
 from emelia.learn.training.runs import Run, load_run
 
 
@@ -108,7 +102,7 @@ def export_run(
         ModelError: the file gives other probabilities than the network.
     """
     run.network.eval()
-    chosen = calibrated(answers, _held_out(run), accuracy)
+    chosen = calibrated(answers, run.classes, _held_out(run), accuracy)
     card = make_card(run, answers, chosen, name=name, title=title, licence=licence)
     progress.start("graph", 1)
     scale = chosen["validation"].temperature
@@ -124,7 +118,11 @@ def export_run(
         variant="float16" if half else card.variant,
         parity=parity,
         settings=settings_of(run.recipe),
-        adaptation=adaptation_of(run.space, chosen[ADAPTED]) if graph.space and run.space else {},
+        adaptation=(
+            adaptation_of(run.space, run.classes, chosen[ADAPTED])
+            if graph.space and run.space
+            else {}
+        ),
     )
     listed = sum(map(len, run.about.get("parts", {}).values()))
     read = 0 if parity["made"] else parity["clips"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -12,12 +12,14 @@ from typing import Any
 
 from emelia.config import Card, Recipe
 from emelia.corpora import CORPORA
+from emelia.learn.export.calibrate import Calibration
 from emelia.learn.export.card_figures import figures
-from emelia.learn.export.temperature import Answers, Calibration
+from emelia.learn.export.temperature import Answers
 from emelia.learn.model.encoders import KNOWN
 from emelia.learn.model.network import parameters
 from emelia.learn.training.runs import Run
 from emelia.learn.training.source_space import SourceSpace
+from emelia.source_offset import usual_prior
 from emelia.text import listed
 
 _FREE = re.compile(r"(CC0|CC BY(-SA)? \d|MIT\b|Apache-2\.0|public domain)", re.IGNORECASE)
@@ -42,6 +44,7 @@ def make_card(
         temperature=usual.temperature,
         threshold=usual.threshold.limit,
         threshold_rule=usual.threshold.rule,
+        thresholds=usual.threshold.own,
         title=title or _usual_title(run, corpora),
         recipe=run.recipe.name,
         recipe_digest=run.recipe.digest,
@@ -53,7 +56,7 @@ def make_card(
         split=_split(run.about),
         unchanged=str(run.about.get("unchanged", "")),
         metrics={
-            part: figures(given, run.classes, own.temperature, own.threshold.limit)
+            part: figures(given, run.classes, own.temperature, own.threshold.limits)
             for part, given in answers.items()
             for own in [calibration[part]]
         },
@@ -63,13 +66,17 @@ def make_card(
     )
 
 
-def adaptation_of(space: SourceSpace, calibration: Calibration) -> dict[str, Any]:
+def adaptation_of(
+    space: SourceSpace, classes: Sequence[str], calibration: Calibration
+) -> dict[str, Any]:
     """What a card tells of a source space: the rest stands in the graph."""
     return {
         "means": [[float(f"{value:.6g}") for value in row] for row in space.means.tolist()],
         "variances": [float(f"{value:.6g}") for value in space.variances.tolist()],
+        "prior": usual_prior(classes).tolist(),
         "temperature": calibration.temperature,
         "threshold": calibration.threshold.limit,
+        "thresholds": dict(calibration.threshold.own),
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emelia import metrics
+from emelia.config.thresholds import Thresholds
 from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.learn.export.temperature import Answers
 from emelia.results import Calibration
@@ -17,15 +18,15 @@ _COVERAGES = tuple(round(0.1 * tenth, 1) for tenth in range(10, 0, -1))
 
 
 def figures(
-    answers: Answers, classes: Sequence[str], temperature: float, threshold: float
+    answers: Answers, classes: Sequence[str], temperature: float, limits: Thresholds
 ) -> dict[str, Any]:
     """Figures of one part for a card; shares, each headline as [value, low, high] of 95 %.
 
     Returns:
         clips, speakers, nameless (clips of unknown ones, where there are), accuracy, uar, note
-        (on the intervals), what `confidence` gives, per_class, confusion (rows true), per_speaker
-        of those who are known, per_sex where somebody's is known, and per_corpus where the clips
-        come from several.
+        (on the intervals), what `confidence` gives, accepted and accepted_accuracy, per_class,
+        confusion (rows true), per_speaker of those who are known, per_sex where somebody's is
+        known, and per_corpus where the clips come from several.
     """
     before, after = (answers.probabilities(t) for t in (1.0, temperature))
     worth = Calibration(answers.truth, before[None], after[None], answers.speakers, (temperature,))
@@ -33,7 +34,8 @@ def figures(
     scores = metrics.scores(answers.truth, predicted, classes)
     found = {
         **_headline(answers.truth, predicted, answers.speakers),
-        **confidence(worth, threshold),
+        **confidence(worth),
+        **_accepted(answers.truth, after, limits.accepted(classes, after)),
         "reliability": [bin for bin in worth.bins if bin["n"]],
         "risk_coverage": [[share, worth.curve.accuracy_at(share)] for share in _COVERAGES],
         "per_class": scores["per_class"],
@@ -49,23 +51,28 @@ def figures(
     return dict(_rounded(found))
 
 
-def confidence(worth: Calibration, threshold: float) -> dict[str, Any]:
+def confidence(worth: Calibration) -> dict[str, Any]:
     """Figures of the confidences.
 
     Returns:
         ece and brier as [before, after temperature], ece_interval of the one after, ece_perfect
-        (what perfect confidences would show), aurc (area under the risk-coverage curve),
-        accepted and accepted_accuracy (None where nothing is) from the threshold on.
+        (what perfect confidences would show), and aurc (area under the risk-coverage curve).
     """
-    probabilities, truth = worth.after[0], worth.truth
-    accepted = probabilities.max(axis=1) >= threshold
-    right = (probabilities.argmax(axis=1) == truth)[accepted]
     return {
         "ece": [worth.error_before, worth.error],
         "ece_interval": [worth.interval.low, worth.interval.high],
         "ece_perfect": worth.perfect,
         "brier": [worth.brier_before, worth.brier],
         "aurc": worth.area,
+    }
+
+
+def _accepted(
+    truth: metrics.Labels, probabilities: NDArray[np.float64], accepted: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """The share of sure answers, and how many of them are right; None where nothing is sure."""
+    right = (probabilities.argmax(axis=1) == truth)[accepted]
+    return {
         "accepted": float(accepted.mean()),
         "accepted_accuracy": float(right.mean()) if right.size else None,
     }

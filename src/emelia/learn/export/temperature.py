@@ -1,7 +1,7 @@
-"""Calibration of confidences: temperature scaling, and the threshold for `unsure`.
+"""Temperature scaling: what logits are divided by, so that confidences are to be believed.
 
-Both are computed from the logits in a run folder. They are chosen on validation clips; test
-clips are only evaluated. N clips, C classes.
+It is computed from the logits in a run folder. Validation clips choose it; test clips are only
+evaluated. N clips, C classes.
 """
 
 from __future__ import annotations
@@ -19,10 +19,7 @@ from numpy.typing import NDArray
 from emelia import metrics
 from emelia.config.card import ADAPTED, UNSEEN
 from emelia.errors import RunError
-from emelia.text import percent
 
-TARGET_ACCURACY = 0.75  # of the accepted answers
-MIN_COVERAGE = 0.2  # share of the answers that must be accepted
 _RANGE = (0.05, 20.0)  # of temperatures
 Logits = NDArray[np.float64]
 
@@ -149,79 +146,3 @@ def _minimum(function: Callable[[float], float], low: float, high: float) -> flo
         else:
             low = left
     return (low + high) / 2
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """The confidence below which an answer is `unsure`."""
-
-    limit: float
-    rule: str  # one sentence: how it was chosen, on what
-    reached: bool  # whether the wanted accuracy is reached on validation clips
-
-
-def threshold(
-    answers: Answers,
-    temperature: float,
-    wanted: float = TARGET_ACCURACY,
-    asked: str = "validation answers",
-) -> Threshold:
-    """The lowest confidence from which on a share `wanted` of the answers is right.
-
-    Where there is none, it is the median confidence, and the rule says so.
-    """
-    probabilities = answers.probabilities(temperature)
-    curve = metrics.risk_coverage(answers.truth, probabilities)
-    enough = curve.coverage >= MIN_COVERAGE
-    good = curve.confidence[enough & (curve.accuracy >= wanted)]
-    goal, share = f"{100 * wanted:g} % of the accepted {asked}", 100 * MIN_COVERAGE
-    if good.size:
-        rule = (
-            f"The lowest confidence at which {goal} are right, with at least {share:g} % accepted."
-        )
-        return Threshold(_floor(float(good[-1])), rule, True)
-    rule = (
-        f"The median confidence on validation clips: {goal} were to be right with at least "
-        f"{share:g} % accepted, but no confidence gives more than "
-        f"{percent(curve.accuracy[enough].max())} %."
-    )
-    return Threshold(_floor(float(np.median(probabilities.max(axis=1)))), rule, False)
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What logits are divided by, and the confidence from which on answers are sure."""
-
-    temperature: float
-    threshold: Threshold
-
-
-def calibrated(
-    answers: Mapping[str, Answers], held_out: str, wanted: float = TARGET_ACCURACY
-) -> dict[str, Calibration]:
-    """The calibration of each part: that of adapted answers differs from all others.
-
-    Args:
-        answers: by part. Those of corpora left out calibrate, where there are any.
-        held_out: by what validation clips are left out; see `for_calibration`.
-    """
-    if UNSEEN in answers:
-        asked = "answers to corpora left out"
-        plain = _calibration(for_calibration(answers[UNSEEN], "corpora"), wanted, asked)
-    else:
-        asked = "validation answers"
-        plain = _calibration(for_calibration(answers["validation"], held_out), wanted, asked)
-    found = dict.fromkeys((*answers, ADAPTED), plain)
-    if ADAPTED in answers:
-        found[ADAPTED] = _calibration(for_calibration(answers[ADAPTED], "corpora"), wanted, asked)
-    return found
-
-
-def _calibration(answers: Answers, wanted: float, asked: str) -> Calibration:
-    scale = temperature(answers)
-    return Calibration(scale, threshold(answers, scale, wanted, asked))
-
-
-def _floor(value: float) -> float:
-    """Round down to four decimals, so that what was accepted stays accepted."""
-    return math.floor(value * 1e4) / 1e4

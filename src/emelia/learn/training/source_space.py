@@ -24,7 +24,7 @@ from torch import Tensor
 
 from emelia.corpora import Utterance
 from emelia.learn.training.logistic import Solution
-from emelia.source_offset import Space, estimate
+from emelia.source_offset import PSEUDO, Space, estimate
 
 DIRECTIONS = 64  # principal components that are used, at most
 _ROUNDS = 8  # of class means and offsets in turn; more change nothing
@@ -97,8 +97,12 @@ def source_space(
 
 
 def adapted(layer: Solution, space: SourceSpace, x: NDArray[np.float32]) -> Solution:
-    """A linear layer for features less the offset of the source that clips (N, D) come from."""
-    known = Space(space.means.double().numpy(), space.variances.double().numpy())
+    """A linear layer for features less the offset of the source that clips (N, D) come from.
+
+    Clips to learn from were chosen to show emotions, so that neutral is not expected of them.
+    """
+    means, variances = (one.double().numpy() for one in (space.means, space.variances))
+    known = Space(means, variances, np.full(len(means), PSEUDO))
     places = (torch.from_numpy(x) - space.centre) @ space.directions.T
     offset = torch.from_numpy(estimate(known, places.double().numpy())).float()
     return replace(layer, mean=layer.mean + space.back @ offset)

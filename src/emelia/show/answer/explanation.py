@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emelia.config import SAMPLE_RATE, FeatureConfig
+from emelia.config.thresholds import Thresholds
 from emelia.errors import ConfigError
 from emelia.show.style import any_script, empty_figure, mel_band
 
@@ -46,7 +47,7 @@ def explanation(
     saliency: NDArray[np.float32],
     probabilities: Mapping[str, float],
     features: FeatureConfig,
-    threshold: float,
+    thresholds: Thresholds,
 ) -> Figure:
     """Draw the answer to one recording.
 
@@ -57,7 +58,7 @@ def explanation(
             `Prediction`.
         probabilities: of every emotion.
         features: the front end that made the spectrogram.
-        threshold: below it an answer is unsure.
+        thresholds: below them an answer is unsure.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -72,7 +73,7 @@ def explanation(
     _draw_spectrogram(figure, top, logmel, saliency, seconds, features)
     _draw_saliency(middle, saliency, seconds)
     middle.sharex(top)
-    _draw_probabilities(bottom, probabilities, threshold)
+    _draw_probabilities(bottom, probabilities, thresholds)
     return figure
 
 
@@ -139,18 +140,20 @@ def _draw_saliency(axes: Axes, saliency: NDArray[np.float32], seconds: float) ->
     _tidy(axes)
 
 
-def _draw_probabilities(axes: Axes, probabilities: Mapping[str, float], threshold: float) -> None:
+def _draw_probabilities(
+    axes: Axes, probabilities: Mapping[str, float], thresholds: Thresholds
+) -> None:
     labels = sorted(probabilities, key=lambda label: probabilities[label])
     shares = [100 * probabilities[label] for label in labels]
     colours = [_OTHER] * (len(labels) - 1) + [_FOR]
     bars = axes.barh(range(len(labels)), shares, color=colours, height=0.7)
-    axes.axvline(100 * threshold, color=_INK, linewidth=1, linestyle=":")
+    limits = [100 * thresholds.of(label) for label in labels]
+    rows = np.arange(len(labels))
+    axes.vlines(limits, rows - 0.45, rows + 0.45, color=_INK, linewidth=1, linestyle=":")
     paper = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # above the dotted line
     words = [f"{share:.0f} %" for share in shares]
     axes.bar_label(bars, words, padding=4, fontsize=9, color=_INK, bbox=paper)
-    axes.text(
-        100 * threshold, len(labels) - 0.45, "not sure below", fontsize=8, ha="right", va="bottom"
-    )
+    axes.text(limits[-1], len(labels) - 0.45, "not sure below", fontsize=8, ha="right", va="bottom")
     axes.set_yticks(range(len(labels)), labels, parse_math=False)
     axes.set_xlim(0, 100)
     axes.set_xlabel("probability, %")

@@ -185,7 +185,7 @@ def _failures(card: Card) -> str:
 def _confidence(card: Card) -> str:
     blocks = [
         f"Logits are divided by a temperature of {card.temperature:g} inside the file. "
-        f"Below a confidence of {card.threshold:g} an answer is `unsure`. {card.threshold_rule}"
+        f"Below a confidence of {card.limits()} an answer is `unsure`. {card.threshold_rule}"
     ]
     if card.for_strangers:
         blocks[0] += " Of both choices every corpus has the same say, however large."
@@ -193,7 +193,7 @@ def _confidence(card: Card) -> str:
         known = card.adaptation
         blocks[0] += (
             f" Answers that are adapted to a source have a temperature of {known['temperature']:g} "
-            f"and are `unsure` below {known['threshold']:g}."
+            f"and are `unsure` below {card.limits(adapted=True)}."
         )
     accepted = [_accepted(part, found) for part, found in card.metrics.items()]
     if accepted:

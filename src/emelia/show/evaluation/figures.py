@@ -109,7 +109,7 @@ def _calibration(found: Evaluation) -> list[str]:
     worth = found.calibration
     if worth is None:
         return []
-    own = confidence(worth, found.threshold or 0.0)
+    own = confidence(worth)
     (first, ece), (before, brier) = own["ece"], own["brier"]
     told = (
         f"ECE {percent(ece)} % ({between(*own['ece_interval'])}; "

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from emelia.config.thresholds import Thresholds
 from emelia.use.answer import NO_SPEECH, Prediction
 from emelia.use.pooling import SHORTEST
 from emelia.use.timeline.timeline import Timeline
 
 
-def overall(timeline: Timeline, threshold: float) -> Prediction:
+def overall(timeline: Timeline, thresholds: Thresholds) -> Prediction:
     """The mean over all speech of a recording, without spectrogram and saliency.
 
     Args:
         timeline: its segments weigh as long as they last.
-        threshold: confidence below which the answer is unsure.
+        thresholds: confidences below which the answer is unsure.
     """
     nothing = np.zeros((0, 0), np.float32)
     told = (timeline.seconds, float(timeline.speech), nothing, nothing.reshape(0), 0.0)
@@ -25,10 +26,10 @@ def overall(timeline: Timeline, threshold: float) -> Prediction:
     shares = np.average(np.array(rows, np.float64), axis=0, weights=lengths)
     shares /= shares.sum()
     best = int(shares.argmax())
-    confidence = float(shares[best])
+    emotion, confidence = timeline.emotions[best], float(shares[best])
     return Prediction(
-        timeline.emotions[best], confidence,
+        emotion, confidence,
         dict(zip(timeline.emotions, shares.tolist(), strict=True)),
-        confidence < threshold or timeline.speech < SHORTEST,
+        thresholds.unsure(emotion, confidence) or timeline.speech < SHORTEST,
         *told, timeline.warnings,
     )  # fmt: skip

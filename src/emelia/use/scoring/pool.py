@@ -171,7 +171,7 @@ def _followed(
         files.write(asked, list(timelines.values()))
     if not too_long:
         return told
-    return {name: overall(one, recognizer.threshold) for name, one in timelines.items()}
+    return {name: overall(one, recognizer.thresholds) for name, one in timelines.items()}
 
 
 def _answer(asked: Recording, told: Told, by: Recognizer) -> Outcome:

@@ -224,6 +224,7 @@ def _described(name: str, model: Model) -> dict[str, Any]:
         "emotions": list(card.labels),
         "threshold": card.threshold,
         "threshold_rule": card.threshold_rule,
+        "thresholds": {name: card.limits().of(name) for name in card.labels},
         "licence": card.licence,
         "features": asdict(card.features),
         "corpora": [dict(corpus) for corpus in card.corpora],

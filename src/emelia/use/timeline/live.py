@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from emelia.audio.limits import Wave
 from emelia.audio.streaming import Resampler
 from emelia.config import SAMPLE_RATE
+from emelia.config.thresholds import Thresholds
 from emelia.use.timeline.segments import Segment, Segments
 from emelia.use.timeline.windows import HOP, WINDOW, Asked, Window, Windows, check_windows
 
@@ -51,7 +52,7 @@ class Live:
             recognizer = recognizer.as_it_goes(window=window, hop=hop)
         self._recognizer = recognizer
         self._windows = Windows(recognizer, window=window, hop=hop)
-        self._segments = Segments(recognizer.emotions, recognizer.threshold)
+        self._segments = Segments(recognizer.emotions, recognizer.thresholds)
 
     @property
     def seconds(self) -> float:
@@ -64,9 +65,9 @@ class Live:
         return self._windows.heard - self._windows.settled
 
     @property
-    def threshold(self) -> float:
-        """Confidence below which an answer is unsure now."""
-        return self._recognizer.threshold
+    def thresholds(self) -> Thresholds:
+        """Confidences below which an answer is unsure now."""
+        return self._recognizer.thresholds
 
     @property
     def adapted(self) -> int:
@@ -86,8 +87,8 @@ class Live:
 
     def _events(self, windows: Iterable[Window]) -> list[Event]:
         found: list[Event] = []
-        # An adapted answer has another threshold, and a stream may become adapted on its way.
-        self._segments.threshold = self.threshold
+        # An adapted answer has other thresholds, and a stream may become adapted on its way.
+        self._segments.thresholds = self.thresholds
         for window in windows:
             found += [window, *self._segments.feed(window)]
         return found

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emelia.config.thresholds import Thresholds
 from emelia.text import clock
 from emelia.use.answer import Answer
 from emelia.use.timeline.windows import Window
@@ -45,11 +46,11 @@ class Segments:
     """Joins windows, one after the other, into segments.
 
     Attributes:
-        threshold: confidence below which those to come are unsure.
+        thresholds: confidences below which those to come are unsure.
     """
 
-    def __init__(self, emotions: Sequence[str], threshold: float) -> None:
-        self._emotions, self.threshold = emotions, threshold
+    def __init__(self, emotions: Sequence[str], thresholds: Thresholds) -> None:
+        self._emotions, self.thresholds = emotions, thresholds
         self._open: list[Window] = []  # those that cover moments not yet judged
         self._judged = 0.0  # s
         self._begin = 0.0  # of the segment under way
@@ -92,7 +93,7 @@ class Segments:
             self._emotions[best],
             float(shares[best]),
             dict(zip(self._emotions, shares.tolist(), strict=True)),
-            bool(shares[best] < self.threshold),
+            self.thresholds.unsure(self._emotions[best], float(shares[best])),
             self._begin,
             self._judged,
         )

@@ -19,6 +19,7 @@ from emelia.audio.limits import Wave
 from emelia.audio.speech.detector import FRAME, SpeechGate
 from emelia.audio.speech.speech_runs import PAUSE, SHORTEST
 from emelia.config import SAMPLE_RATE, Card
+from emelia.config.thresholds import Thresholds
 from emelia.errors import ConfigError
 from emelia.use.answer import rounded
 
@@ -34,8 +35,8 @@ class Asked(Protocol):
     emotions: tuple[str, ...]
 
     @property
-    def threshold(self) -> float:
-        """Confidence below which an answer is unsure."""
+    def thresholds(self) -> Thresholds:
+        """Confidences below which an answer is unsure."""
         ...
 
     @property

@@ -44,12 +44,12 @@ export function verdictText(verdict) {
 }
 
 /**
- * @param {import("./api.js").Probabilities} probabilities @param {number} threshold
+ * @param {import("./api.js").Probabilities} probabilities @param {Record<string, number>} thresholds
  * @returns {Verdict}
  */
-export function judge(probabilities, threshold) {
+export function judge(probabilities, thresholds) {
   const [emotion, confidence] = ranked(probabilities)[0];
-  return { emotion, confidence, unsure: confidence < threshold, probabilities };
+  return { emotion, confidence, unsure: confidence < (thresholds[emotion] ?? 0), probabilities };
 }
 
 /** @param {import("./api.js").Clip} clip */
@@ -132,8 +132,10 @@ export function showBars(labels, probabilities, top = "", title = "Probability o
     bars.dataset.labels = labels.join();
     bars.replaceChildren(...labels.map(makeBar));
   }
+  const thresholds = JSON.parse(bars.dataset.thresholds ?? "{}");
   labels.forEach((label, i) => {
-    const row = bars.children[i];
+    const row = /** @type {HTMLElement} */ (bars.children[i]);
+    if (label in thresholds) row.style.setProperty("--threshold", String(thresholds[label]));
     const known = label in probabilities;
     const fill = /** @type {HTMLElement} */ (row.querySelector(".fill"));
     fill.style.transform = `scaleX(${probabilities[label] ?? 0})`;

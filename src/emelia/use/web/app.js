@@ -131,7 +131,7 @@ class App {
     const { settings, result } = this;
     const session = await Live.start(this.api, settings.choice, settings.labels, {
       level: panel.showLevel,
-      course: () => result.showLive(session, settings.threshold),
+      course: () => result.showLive(session, settings.thresholds),
       segment: ({ start, end, emotion, confidence, unsure }) =>
         panel.tell(
           `${stretch({ start, end })}: ${unsure ? "not sure" : `${emotion}, ${percent(confidence)}`}`,

@@ -108,15 +108,15 @@ export class Result {
     this.#draw({ start: 0, end: seconds });
   }
 
-  /** @param {import("./live.js").Live} live @param {number} threshold below which it is not sure */
-  showLive({ course, windows, span, seconds }, threshold) {
+  /** @param {import("./live.js").Live} live @param {Record<string, number>} thresholds below which it is not sure, by emotion */
+  showLive({ course, windows, span, seconds }, thresholds) {
     if (this.course !== course) {
       this.#begin(course, 0);
       element("caption").textContent =
         "The last half minute. Live sound is not kept, so it cannot be played again.";
     }
     const last = windows.at(-1);
-    const verdict = last && last.end > seconds - STALE ? judge(last.probabilities, threshold) : undefined;
+    const verdict = last && last.end > seconds - STALE ? judge(last.probabilities, thresholds) : undefined;
     if (verdict) say("Now", ...verdictText(verdict));
     else say("Now", "Listening", "The answer follows the voice by about three seconds.");
     showBars(course.labels, verdict?.probabilities ?? {}, verdict?.unsure ? "" : verdict?.emotion);

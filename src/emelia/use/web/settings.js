@@ -7,7 +7,7 @@ import { list, percent } from "./words.js";
  * @typedef {{kind: string, fmin: number, fmax: number}} Features the last two in Hz
  * @typedef {{clips: number, accuracy: [number, number, number]}} Figures share right, its interval
  * @typedef {{name: string, title: string, emotions: string[], licence: string, threshold: number,
- *   corpora: {title: string, language: string}[], features?: Features, for_strangers?: boolean,
+ *   thresholds: Record<string, number>, corpora: {title: string, language: string}[], features?: Features, for_strangers?: boolean,
  *   adaptable?: boolean, metrics?: {unseen?: Figures, validation?: Figures, test?: Figures}}} Model
  * @typedef {{max_mb: number}} Limits
  */
@@ -66,9 +66,9 @@ export class Settings {
     return this.models.find(({ name }) => name === this.select.value);
   }
 
-  /** @returns {number} confidence below which the model is not sure */
-  get threshold() {
-    return this.model?.threshold ?? 0;
+  /** @returns {Record<string, number>} confidence below which the model is not sure, by emotion */
+  get thresholds() {
+    return this.model?.thresholds ?? {};
   }
 
   #inputs() {
@@ -77,7 +77,7 @@ export class Settings {
 
   #showModel() {
     if (!this.model) return;
-    const { name, title, emotions, licence, corpora, threshold, adaptable } = this.model;
+    const { name, title, emotions, licence, corpora, threshold, thresholds, adaptable } = this.model;
     element("used-label").hidden = !adaptable;
     element("used-hint").hidden = !(adaptable && this.used.checked);
     this.boxes.replaceChildren(...emotions.map(makeBox));
@@ -85,9 +85,12 @@ export class Settings {
     const terms = (licence || "not known").replace(/\.$/, "");
     element("figures").textContent = `${title}. Learnt from ${list(speech)}. Licence: ${terms}.`;
     element("often").textContent = often(this.model);
+    const higher = emotions.filter((label) => thresholds[label] > threshold);
     element("threshold").textContent =
-      `The line across the bars is at ${percent(threshold)}: an answer below it is “not sure”.`;
+      `The line across each bar is at ${percent(threshold)}${higher.length ? ", and higher for " + list(higher) : ""}: ` +
+      "an answer below it is “not sure”.";
     element("bars").style.setProperty("--threshold", String(threshold));
+    element("bars").dataset.thresholds = JSON.stringify(thresholds);
     element("licence").textContent = `Licence of the model “${name}”: ${terms.split(":")[0]}.`;
   }
 
