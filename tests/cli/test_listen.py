@@ -27,6 +27,7 @@ from toy_model import write_toy
 
 from emelia import cli
 from emelia.cli.listening import Screen
+from emelia.config.thresholds import Thresholds
 from emelia.errors import AudioError, ConfigError, MissingExtraError
 from emelia.use import microphone
 from emelia.use.microphone import Microphone, devices, find_device, replay
@@ -347,7 +348,7 @@ def shown(screen: Screen, width: int = 80) -> list[str]:
 
 
 def test_the_picture_shows_level_answer_and_history() -> None:
-    screen = Screen(("anger", "sadness"), 0.5)
+    screen = Screen(("anger", "sadness"), Thresholds(0.5))
     shares = {"anger": 0.75, "sadness": 0.25}
     events = [Window(1, 4, shares), Segment("sadness", 0.4, shares, True, 0, 2)]
     screen.tell(np.full(100, 0.5, np.float32), events, 4.5, 0.5)
@@ -360,14 +361,14 @@ def test_the_picture_shows_level_answer_and_history() -> None:
 
 
 def test_an_old_answer_is_no_answer_for_now() -> None:
-    screen = Screen(("anger", "sadness"), 0.5)
+    screen = Screen(("anger", "sadness"), Thresholds(0.5))
     screen.tell(None, [Window(1, 4, {"anger": 0.75, "sadness": 0.25})], 9.0, 0.0)
     assert "now  no speech" in shown(screen)
     assert not any("75 %" in line for line in shown(screen))
 
 
 def test_the_picture_fits_a_narrow_terminal_and_a_long_talk() -> None:
-    screen = Screen(("anger", "sadness"), 0.5)
+    screen = Screen(("anger", "sadness"), Thresholds(0.5))
     for start in range(100):
         piece = Segment("anger", 0.9, {"anger": 0.9, "sadness": 0.1}, False, start, start + 1)
         screen.tell(np.ones(10, np.float32), [piece], start + 1.0, 0.0)

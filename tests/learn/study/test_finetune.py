@@ -164,6 +164,8 @@ def test_of_known_labels_before_and_after_are_compared(rooms: Path, tmp_path: Pa
     assert "cnn before and after, on the same 8 test clips" in answer.out
     rows = {line.split()[0]: line for line in answer.out.splitlines() if line.strip()}
     assert {"before", "after"} <= rows.keys()
+    told = " ".join(answer.out.split())
+    assert "Too few speakers to tell what others gain: 1 known speaker here, 6 are needed." in told
 
 
 @pytest.mark.usefixtures("no_file")

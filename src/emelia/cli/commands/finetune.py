@@ -33,7 +33,7 @@ from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.corpora.splits.scheme import Fold
 from emelia.results import Cell
 from emelia.table import Table
-from emelia.text import between, percent
+from emelia.text import between, counted, percent
 
 if TYPE_CHECKING:
     from emelia.learn.export.temperature import Answers
@@ -200,17 +200,32 @@ def _compare(start: EarlierRun, asked: Answers, cell: Cell, kept: bool) -> None:
         ["before", *_figures(truth, before, cell.speakers)],
         ["after", *_figures(truth, after, cell.speakers)],
     ]
-    gain = metrics.uar(truth, after) - metrics.uar(truth, before)
-    ends = metrics.difference_interval(truth, before, after, cell.speakers)
     note = (
         f"{'' if kept else 'The model file is the one before. After what it learnt: '}"
-        f"UAR {100 * gain:+.1f} points ({100 * ends.low:+.1f} to {100 * ends.high:+.1f}); "
-        f"95 % intervals, {ends.note or 'speakers drawn first'}. Before: the model as it was, "
-        "asked for these labels alone."
+        f"{_gain(truth, before, after, cell.speakers)} Before: the model as it was, asked for "
+        "these labels alone."
     )
     title = f"{start.name} before and after, on the same {len(truth)} test clips"
     title = title if kept else f"What it learnt, not kept: {title}"
     Table(title, ["", *metrics.titles(metrics.OVERALL)], rows, note).print()
+
+
+def _gain(
+    truth: metrics.Labels, before: metrics.Labels, after: metrics.Labels, speakers: tuple[str, ...]
+) -> str:
+    """What the UAR gained, and what that tells of other speakers."""
+    gain = 100 * (metrics.uar(truth, after) - metrics.uar(truth, before))
+    ends = metrics.difference_interval(truth, before, after, speakers)
+    if ends.clustered:
+        return (
+            f"UAR {gain:+.1f} points, {100 * ends.low:+.1f} to {100 * ends.high:+.1f} for other "
+            "speakers (95 % interval, speakers drawn first)."
+        )
+    known = len(set(speakers) - {UNKNOWN_SPEAKER})
+    return (
+        f"UAR {gain:+.1f} points on these clips. Too few speakers to tell what others gain: "
+        f"{counted(known, 'known speaker')} here, {metrics.FEWEST_SPEAKERS} are needed."
+    )
 
 
 def _figures(
