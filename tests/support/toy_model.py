@@ -100,6 +100,7 @@ SCALE, CENTRE = np.float32(40), np.float32(14)  # of the coordinate: mean * SCAL
 ADAPTATION = {
     "means": [[8.0], [0.4], [-3.0], [-6.0]],
     "variances": [25.0],
+    "prior": [0.1] * 4,
     "temperature": 1.0,
     "threshold": 0.3,
 }
