@@ -1,6 +1,7 @@
 """What does a recipe for strangers' recordings make of corpora that its training left out?
 
     python benchmarks/unseen_corpora.py train RECIPE --leave aesdd+casia [--precision bf16-mixed]
+        [--teacher runs/unseen/RECIPE]
     python benchmarks/unseen_corpora.py ask RECIPE [--into FILE] [--name BLOCK] [--answers FILE]
 
 `train` trains a recipe on the corpora of `--corpora` without those of `--leave` and keeps, in a
@@ -66,6 +67,7 @@ def main() -> None:
     options.add_argument("--out", type=Path, default=Path("runs/unseen"))
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--precision", default="32-true")
+    options.add_argument("--teacher", type=Path, help="folder of a recipe trained so, that teaches")
     options.add_argument("--set", action="append", default=[], help="a setting of the recipe")
     options.add_argument("--answers", type=Path, help="write what calibrates a model here")
     options.add_argument("--into", help="also write the tables into this Markdown file")
@@ -87,7 +89,8 @@ def train(chosen: argparse.Namespace) -> None:
     every = read_corpus(chosen.corpora, emotions=EMOTIONS)
     if not (folder / "run.json").exists():
         split = Split("left out", "corpora left out", (_fold(every, chosen.leave.split("+")),))
-        (task,) = tasks(every, split, [recipe], [chosen.seed], audits=[{}])
+        teacher = chosen.teacher and chosen.teacher / chosen.leave
+        (task,) = tasks(every, split, [recipe], [chosen.seed], teacher=teacher, audits=[{}])
         run_cell(task, folder, _say, Hardware(precision=chosen.precision))
         forget_checkpoint(folder)
     if not (folder / "pooled.npz").exists():
