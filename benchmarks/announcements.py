@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from emelia import AudioError, Recognizer, console, load
+from emelia import Recognizer, console, load
+from emelia.errors import AudioError
 from emelia.show.tables import write_block
 from emelia.source_offset import NEUTRAL
 from emelia.table import Table
