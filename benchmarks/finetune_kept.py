@@ -1,9 +1,11 @@
 """Does a taught model that is kept answer strangers no worse than the model as it was?
 
-    python benchmarks/finetune_kept.py [CORPORA] [--model NAME] [--sizes 5,10,20] [--draws 5]
-        [--into FILE] [--name BLOCK]
+    python benchmarks/finetune_kept.py [CORPORA] [--model NAME | --runs FOLDER] [--sizes 5,10,20]
+        [--draws 5] [--into FILE] [--name BLOCK]
 
-CORPORA are names or folders, with commas between them, of what the model has not seen. For each
+CORPORA are names or folders, with commas between them, of what the model has not seen. With
+`--runs`, FOLDER has what `unseen_corpora.py train` keeps of a recipe, and each corpus has the
+training that left it out. For each
 draw up to four speakers are drawn, one at least left for the test, and so many clips of each
 emotion from them, shared out among the speakers. The model learns from these as `emelia finetune`
 does, and is kept or left as it was by the same rule: only clips that are learnt from have a say in
@@ -27,7 +29,7 @@ from emelia.corpora import CORPORA, Corpus, Utterance
 from emelia.corpora.splits.scheme import Fold
 from emelia.learn.data.loader import Clip, Loader
 from emelia.learn.export.calibrate import threshold
-from emelia.learn.export.temperature import Answers, answers_of, temperature
+from emelia.learn.export.temperature import Answers, answers_of, read_answers, temperature
 from emelia.learn.model.network import Encoder
 from emelia.learn.study.cell import logit_records
 from emelia.learn.study.finetuning import finetuning_recipe, unseen
@@ -210,6 +212,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("corpora", nargs="?", default=UNHEARD)
     options.add_argument("--model", default="default", help="one that ships, or a file")
+    options.add_argument("--runs", type=Path, help="trainings that left corpora out")
     options.add_argument("--sizes", default="5,10,20", help="clips a class")
     options.add_argument("--draws", type=int, default=5)
     options.add_argument("--into", help="also write the table into this Markdown file")
@@ -219,29 +222,40 @@ def main() -> None:
     torch.set_num_threads(1)
     lines = []
     for name in chosen.corpora.split(","):
-        bench = prepare(chosen.model, name, chosen.set)
+        bench = prepare(_left_out(chosen.runs, name) or chosen.model, name, chosen.set)
         for size in map(int, chosen.sizes.split(",")):
             drawn = [teach(bench, draw(bench.corpus, size, n)) for n in range(chosen.draws)]
             lines.append(line(bench.corpus.name, size, drawn))
             console.say("  ".join(lines[-1]))
-    found = table(lines, chosen.model, chosen.draws)
+    found = table(lines, chosen.runs.name if chosen.runs else chosen.model, chosen.draws)
     found.print()
     if chosen.into:
         write_block(Path(chosen.into), chosen.name, found.markdown())
 
 
+def _left_out(runs: Path | None, name: str) -> str:
+    """The folder, named by what it left out, of the training that left a corpus out."""
+    found = [path for path in runs.iterdir() if name in path.name.split("+")] if runs else []
+    return str(found[0]) if found else ""
+
+
 def prepare(model: str, name: str, settings: Sequence[str]) -> Bench:
-    """Read a model and a corpus that it has not seen."""
+    """Read a model, or the run of one, and a corpus that it has not seen."""
     place = Path(find_model(model))
-    start, card = read(place), read_card(place)
+    start = read(place)
+    classes = start.run().classes
+    if place.is_dir():
+        limits = _limits(read_answers(place, len(classes))["validation"])
+    else:
+        limits = read_card(place).temperature, read_card(place).threshold
     merged = list(CORPORA[name].merges) if name in CORPORA else []  # `calm` would count as neutral
-    corpus = read_corpus(name, emotions=card.labels, complete=False, apart=merged)
+    corpus = read_corpus(name, emotions=classes, complete=False, apart=merged)
     if unseen(corpus, start.seen) != corpus:
         raise SystemExit(f"{model}: has seen clips of {name}. Take another model.")
     run = restricted(start.run(), corpus.emotions)
     loaded = Loader(run.recipe, corpus.emotions).load(corpus.utterances)
     clips = {clip.utterance.id: clip for clip in loaded}
-    return Bench(start, run, (card.temperature, card.threshold), corpus, clips, settings)
+    return Bench(start, run, limits, corpus, clips, settings)
 
 
 if __name__ == "__main__":

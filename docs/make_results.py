@@ -144,7 +144,7 @@ def unheard() -> str:
 def cards() -> dict[str, Card]:
     """The cards inside the model files that ship."""
     files = shipped()
-    return {name: read_card(files[name]) for name in ("default", "best", "aesdd", "free")}
+    return {name: read_card(files[name]) for name in ("default", "best", "mel", "aesdd", "free")}
 
 
 def models() -> str:
