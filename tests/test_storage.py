@@ -344,3 +344,27 @@ def test_a_user_who_is_unknown_is_part_of_the_name(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HOME", "/somewhere")
     assert storage.expanded("~/a") == Path("/somewhere/a")
     assert storage.expanded("~nobody of this name/a") == Path("~nobody of this name/a")
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut could leave an empty file under the name of a whole one."""
+    calls: list[str] = []
+    sync, replace = os.fsync, Path.replace
+
+    def fsync(descriptor: int) -> None:
+        calls.append(f"sync of {os.fstat(descriptor).st_size}")
+        sync(descriptor)
+
+    def renamed(self: Path, target: Path) -> Path:
+        calls.append("name")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", renamed)
+    storage.write_atomically(tmp_path / "a", b"whole")
+    assert calls[:2] == ["sync of 5", "name"]
+    calls.clear()
+    storage.append_line(tmp_path / "b", "line")
+    assert calls == ["sync of 5"]

@@ -169,6 +169,15 @@ def test_a_cell_that_is_there_twice_counts_once(cells: list[Cell]) -> None:
     assert summarise([*cells, cells[0]]) == summarise(cells)
 
 
+def test_of_a_cell_that_is_there_twice_the_first_counts(cells: list[Cell]) -> None:
+    """Where a later one says otherwise, the figures stay those that were told before."""
+    wrong = tuple(
+        {**p, "probabilities": list(np.eye(5)[(p["truth"] + 1) % 5])} for p in cells[0].predictions
+    )
+    assert summarise([*cells, replace(cells[0], predictions=wrong)]) == summarise(cells)
+    assert summarise([replace(cells[0], predictions=wrong), *cells]) != summarise(cells)
+
+
 def test_the_interval_is_drawn_by_speaker_from_six_on(cells: list[Cell]) -> None:
     row = summarise(cells)[0]
     assert row.accuracy_interval.clustered
@@ -223,6 +232,40 @@ def test_the_best_recipe_is_a_complete_one(cells: list[Cell]) -> None:
     assert study.best == study.rows[0]
     (study,) = studies(cells)
     assert study.best == study.rows[1]
+
+
+def test_the_best_recipe_has_the_highest_uar_not_the_highest_accuracy(cells: list[Cell]) -> None:
+    """One that answers the commonest emotion alone is often right, and no better than chance."""
+    common = [cell for cell in cells if cell.recipe == cells[0].recipe]
+    kept = [{**p, "truth": 0 if i % 10 else 1} for i, p in enumerate(common[0].predictions)]
+
+    def answering(name: str, *answers: int) -> Cell:
+        told = tuple(
+            {**p, "probabilities": list(np.eye(5)[answers[min(i % 10, 1)]])}
+            for i, p in enumerate(kept)
+        )
+        return replace(
+            common[0], recipe=name, recipe_digest=name, predictions=told, folds=1, fold="1"
+        )
+
+    answers = {"common": (0, 0), "fair": (1, 1), "right": (1, 0)}
+    (study,) = studies([answering(name, *own) for name, own in answers.items()])
+    by_name = {row.recipe: row for row in study.rows}
+    assert by_name["common"].accuracy > 0.85 > 0.2 > by_name["fair"].accuracy
+    assert study.best == by_name["right"]
+    (study,) = studies([answering("common", 0, 0), half_right(answering, kept)])
+    assert study.best and study.best.recipe == "half"
+    assert study.best.accuracy < by_name["common"].accuracy
+
+
+def half_right(answering: Any, kept: list[dict[str, Any]]) -> Cell:
+    """Right on all of the rare emotion and on two thirds of the common one: UAR 83 %."""
+    cell: Cell = answering("half", 1, 0)
+    told = tuple(
+        {**p, "probabilities": list(np.eye(5)[2])} if p["truth"] == 0 and i % 3 == 0 else p
+        for i, p in enumerate(cell.predictions)
+    )
+    return replace(cell, predictions=told)
 
 
 def test_an_unfinished_seed_changes_no_figure(cells: list[Cell]) -> None:

@@ -443,6 +443,7 @@ def test_the_threshold_tells_sure_from_unsure(toy: Path, heard: None, wave: Wave
         asked = load(toy, threshold=threshold)
         assert asked.threshold == threshold
         assert asked.predict(wave, RATE).unsure is unsure
+    assert not load(toy, threshold=confidence).predict(wave, RATE).unsure, "not below it"
     for wrong in (-0.1, 1.1, float("nan")):
         with pytest.raises(ConfigError, match="threshold"):
             load(toy, threshold=wrong)

@@ -378,6 +378,17 @@ def test_the_audit_tells_shared_speakers_and_identical_audio() -> None:
     )
 
 
+def test_the_audit_tells_speakers_that_validation_shares_with_the_test() -> None:
+    def one(name: str, speaker: str) -> Utterance:
+        return Utterance(name, Path(name), "fear", speaker, digest=name)
+
+    fold = Fold("1", (one("a", "1"),), (one("b", "2"), one("c", "3")), (one("d", "3"),))
+    (found,) = audit(Split("own", "", (fold,)))
+    assert found["shared"]["validation/test"]["speakers"] == ["3"]
+    assert found["shared"]["train/test"]["speakers"] == []
+    assert found["text"].startswith("1 of 1 speakers shared")
+
+
 @pytest.mark.parametrize("name", RANDOM)
 def test_the_audit_of_a_random_split_tells_that_speakers_are_shared(name: str) -> None:
     for found in audit(make_split(made(), name)):

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from emelia.audio import content_digest, decode, prepare
@@ -671,3 +672,24 @@ def test_a_cache_that_cannot_be_written_costs_only_time(
     loader = Loader(Recipe(), corpus.emotions)
     assert same(loader.load(corpus.utterances[:2]), loader.load(corpus.utterances[:2]))
     assert len(made) == 4
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])
+def test_clips_of_any_rate_are_learnt_from_as_they_will_be_answered(
+    tmp_path: Path, rate: int
+) -> None:
+    """A tone of 1 kHz lies in the band of 1 kHz, and a second of it has as many frames."""
+    specs = {}
+    for name, hz in (("own", rate), ("usual", 16_000)):
+        folder = tmp_path / name / "fear"
+        folder.mkdir(parents=True)
+        time = np.arange(hz) / hz
+        soundfile.write(folder / "a.wav", 0.5 * np.sin(2 * np.pi * 1000 * time), hz)
+        (clip,) = Loader(Recipe("r"), ("fear",)).load(read_corpus(tmp_path / name).utterances)
+        specs[name] = clip.spec
+    own, usual = specs["own"], specs["usual"]
+    assert abs(own.shape[1] - usual.shape[1]) <= 1
+    inside = slice(10, min(own.shape[1], usual.shape[1]) - 10)
+    assert (own[:, inside].argmax(0) == usual[:, inside].argmax(0)).all()
+    top = usual[:, inside].max(1).argsort()[-3:]
+    np.testing.assert_allclose(own[top, inside], usual[top, inside], atol=0.05)

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tiny import child, epochs_in, figures, wait_for
@@ -33,6 +33,7 @@ from emelia.learn.study import runner as study
 from emelia.learn.study.recipes import find_recipes
 from emelia.learn.study.runner import cell_folder, run_study
 from emelia.learn.study.tasks import Task, tasks
+from emelia.learn.study.warm_start import EarlierRun
 from emelia.learn.training.inference import predict
 from emelia.learn.training.runs import load_run
 from emelia.results import read_results
@@ -165,8 +166,15 @@ def test_other_settings_or_other_clips_are_other_cells(corpus: Corpus) -> None:
         replace(first, fold=fewer),
         replace(first, data=replace(first.data, corpus_digest="other")),
         replace(first, data=replace(first.data, split="folds-3")),
+        # Another start or teacher of the same name and place.
+        *(
+            replace(first, **{role: EarlierRun("a", Path("a"), digest, cast(Any, None))})
+            for role in ("init", "teacher")
+            for digest in ("one", "other")
+        ),
     ]
-    assert len({first.key, *(task.key for task in others)}) == 6
+    # A start and a teacher of one digest are told apart by the recipe, which names them.
+    assert len({first.key, *(task.key for task in others)}) == 8
     assert first.key == replace(first, recipe=replace(VARIABLE, title="Other words")).key
 
 

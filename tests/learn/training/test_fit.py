@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from sklearn.metrics import balanced_accuracy_score
 from tiny import CLASSES, FULL, PLAIN, network, relabelled, same, timeless, toy, train
 from torch.nn import functional as F
 from torch.optim import SGD, Adam, AdamW
@@ -102,6 +103,21 @@ def test_the_figures_of_the_history_are_those_of_the_weights() -> None:
             found = predict(again, clips).argmax(1)
             truth = [clip.label for clip in clips]
             assert epoch[f"{name}_accuracy"] == pytest.approx((found == truth).mean())
+            assert epoch[f"{name}_uar"] == pytest.approx(balanced_accuracy_score(truth, found))
+
+
+def test_validation_uar_is_no_accuracy() -> None:
+    """On clips of which most are of one class the two differ."""
+    clips = toy(30, seed=1)
+    uneven = [clip for clip in clips if clip.label == 0] + relabelled(clips[:12], seed=3)
+    done = train(changed(epochs=2), validation=uneven)
+    for line, state in zip(done.history, done.states, strict=True):
+        again = network()
+        again.load_state_dict(state)
+        found = predict(again, uneven).argmax(1)
+        truth = [clip.label for clip in uneven]
+        assert line["validation_uar"] == pytest.approx(balanced_accuracy_score(truth, found))
+    assert any(line["validation_uar"] != line["validation_accuracy"] for line in done.history)
 
 
 def test_watching_test_clips_changes_nothing_but_what_is_written_down() -> None:

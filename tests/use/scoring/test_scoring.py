@@ -399,6 +399,24 @@ def test_only_what_is_new_or_changed_is_scored_again(folder: Path, tmp_path: Pat
     assert "a.flac" not in table and table["b.wav"]["emotion"] == "no speech"
 
 
+def test_a_file_that_was_replaced_is_scored_again_whatever_its_size_and_date(
+    folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "a.csv"
+    score(folder, out, model="aesdd")
+    file = max(folder.glob("*.wav"), key=lambda path: path.stat().st_size)
+    before = file.stat()
+    data = bytearray(file.read_bytes())
+    data[-2000:] = bytes(2000)
+    file.write_bytes(data)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    again = score(folder, out, model="aesdd")
+    assert again.scored == 1
+    file.write_bytes(data[:-2] + b"\1\0")  # of the same size, later
+    assert score(folder, out, model="aesdd").scored == 1
+
+
 def test_a_finished_table_is_made_again_from_its_journal(scored: Scored, tmp_path: Path) -> None:
     out = scored.copy(tmp_path)
     out.unlink()

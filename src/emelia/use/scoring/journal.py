@@ -156,9 +156,12 @@ class Journal:
 
 
 def mark_of(path: str) -> Mark:
-    """Size in bytes and time of change in ns of a file; zeros where there is none."""
+    """Size in bytes and time of change in ns of a file; zeros where there is none.
+
+    A copy may keep the modification time of the file that it replaces; the change time differs.
+    """
     try:
         status = os.stat(path)
     except OSError:
         return (0, 0)
-    return (status.st_size, status.st_mtime_ns)
+    return (status.st_size, max(status.st_mtime_ns, status.st_ctime_ns))
