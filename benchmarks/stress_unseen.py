@@ -76,14 +76,14 @@ def table(recipe: str, found: Sequence[StressResults]) -> Table:
     clips = sum(len(one.answers) for one in plain)
     rows = [
         [
-            "plain", "as they are", "-", "-",
+            "as they are", "-", "-",
             percent(fmean(one.scores["accuracy"] for one in plain)),
             percent(fmean(one.unsure / len(one.answers) for one in plain)), "-", "",
         ],
         *(_row([one.conditions[place] for one in found])
           for place in range(len(found[0].conditions))),
     ]  # fmt: skip
-    columns = ["category", "condition", "unchanged %", "UAR lost", "accuracy %", "not sure %",
+    columns = ["condition", "unchanged %", "UAR lost", "accuracy %", "not sure %",
                "no speech %", "wanted"]  # fmt: skip
     note = f"{clips} clips of {len(found)} corpora, none heard in training; means over corpora."
     return Table(f"{recipe} under stress", columns, rows, note)
@@ -100,7 +100,8 @@ def _row(own: Sequence[Stressed]) -> list[str]:
         or (first.wanted.accurate and fell)
     )
     return [
-        first.category, first.name, percent(unchanged), points(100 * lost), percent(accuracy),
+        f"{first.category}: {first.name}",
+        percent(unchanged), points(100 * lost), percent(accuracy),
         percent(fmean(o.unsure for o in own)), percent(fmean(o.silent for o in own)),
         f"{first.wanted}{': missed' if missed else ''}" if first.wanted else "",
     ]  # fmt: skip

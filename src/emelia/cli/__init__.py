@@ -50,7 +50,7 @@ _PANELS = {
         "finetune": "finetune",
         "tune": "tune",
         "evaluate": "trained.evaluate",
-        "stress": "stress",
+        "stress": "trained.stress",
         "export": "export",
         "corpora": "corpora",
         "explore": "explore",

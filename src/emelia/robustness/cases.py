@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -18,7 +18,8 @@ from emelia.robustness.conditions.condition import Around, Condition
 from emelia.robustness.conditions.voice import joined
 
 VOICES = 5  # that talk in the background
-_MOST_JOINED = 40  # clips that may follow each other; 60 s of clips of 1.5 s
+_MOST_CLIPS = 400  # that follow each other, where they are short and come again
+_MOST_JOINED = 24  # different clips that follow each other, about 60 s
 
 
 @dataclass(frozen=True)
@@ -44,19 +45,27 @@ class Case:
 def drawn(clips: Sequence[Utterance], most: int, seed: int) -> list[Utterance]:
     """At most so many clips, in the order they came in, drawn evenly.
 
-    Corpora, then emotions, then speakers take turns, each with clips of its own at random.
+    Corpora take turns and, in each, emotions; of an emotion a clip is drawn of the speaker who has
+    been drawn least.
     """
     rng = np.random.default_rng((seed, 1))
-    queues = _queues(clips, rng)
+    left: dict[str, dict[str, list[Utterance]]] = defaultdict(lambda: defaultdict(list))
+    for place in rng.permutation(len(clips)).tolist():
+        left[clips[place].corpus][clips[place].emotion].append(clips[place])
+    turns = {name: deque(sorted(own)) for name, own in sorted(left.items())}
+    times: Counter[tuple[str, str]] = Counter()
     taken: set[int] = set()
     while len(taken) < min(most, len(clips)):
-        for corpus in queues.values():
-            emotions = [queue for queue in corpus if queue]
-            if emotions and len(taken) < most:
-                taken.add(emotions[0].pop())
-                # The emotion that was asked goes to the end of the line.
-                corpus.append(corpus.pop(corpus.index(emotions[0])))
-    return [clip for place, clip in enumerate(clips) if place in taken]
+        for corpus in [name for name, own in turns.items() if own][: most - len(taken)]:
+            emotion = turns[corpus].popleft()
+            own = left[corpus][emotion]
+            clip = min(own, key=lambda one: times[one.corpus, one.speaker])
+            own.remove(clip)
+            times[corpus, clip.speaker] += 1
+            taken.add(id(clip))
+            if own:
+                turns[corpus].append(emotion)
+    return [clip for clip in clips if id(clip) in taken]
 
 
 def single(clips: Sequence[Utterance], of: Sequence[Utterance], seed: int) -> list[Case]:
@@ -92,7 +101,7 @@ def changed(case: Case, condition: Condition, seed: int) -> Wave:
         AudioError: a recording cannot be read.
     """
     if condition.joined:
-        again = islice(cycle(case.clips), 10 * _MOST_JOINED)
+        again = islice(cycle(case.clips), _MOST_CLIPS)
         wave = joined((read(clip) for clip in again), condition.joined)
     else:
         wave = read(case.clips[0])
@@ -119,25 +128,6 @@ def seconds(cases: Sequence[Case], plain: dict[str, float], condition: Condition
     if condition.joined:
         return condition.joined * len(cases)
     return sum(plain.get(case.id, 3.0) + condition.lengthens for case in cases)
-
-
-def _queues(clips: Sequence[Utterance], rng: np.random.Generator) -> dict[str, list[list[int]]]:
-    """By corpus a list for each emotion: its clips' places, so that the speakers take turns."""
-    people: dict[str, dict[str, dict[str, list[int]]]] = {}
-    for place in rng.permutation(len(clips)).tolist():
-        clip = clips[place]
-        own = people.setdefault(clip.corpus, {}).setdefault(clip.emotion, {})
-        own.setdefault(clip.speaker, []).append(place)
-    return {
-        corpus: [_in_turns(own) for _, own in sorted(emotions.items())]
-        for corpus, emotions in sorted(people.items())
-    }
-
-
-def _in_turns(people: dict[str, list[int]]) -> list[int]:
-    """Places of which the last ones belong to different speakers, then again."""
-    ranked = [(rank, who, place) for who, own in people.items() for rank, place in enumerate(own)]
-    return [place for _, _, place in sorted(ranked, reverse=True)]
 
 
 def _voices(clip: Utterance, of: Sequence[Utterance], seed: int) -> tuple[Utterance, ...]:

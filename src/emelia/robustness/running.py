@@ -106,9 +106,10 @@ def estimate(planned: Plan, jobs: int) -> float:
             waves.append(of_clips.read(case.clips[0]))
         except AudioError:
             continue
-    list(model.answers(waves[:1]))  # the first answer takes longer
-    begun = time.perf_counter()
-    list(model.answers(waves))
+    with one_openmp_thread():
+        list(model.answers(waves[:1]))  # the first answer takes longer
+        begun = time.perf_counter()
+        list(model.answers(waves))
     heard = sum(map(len, waves)) / SAMPLE_RATE
     pace = 1.3 * (time.perf_counter() - begun) / max(heard, 1e-9)  # the changes take time, too
     lengths = dict.fromkeys((case.id for case in planned.plain), heard / max(1, len(waves)))

@@ -11,7 +11,7 @@ from emelia.show.style import FAINT, GRID, INK, OKABE_ITO, legend, new_figure, w
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_WIDE = 7.2  # inches
+_WIDE = 5.8  # inches
 _ROW = 0.24  # inches of height for each row
 
 
