@@ -44,6 +44,7 @@ LAYERS = (
     "show",
     "use",
     "scale",
+    "robustness",
     "api",
     "plot",
     "cli",
@@ -54,11 +55,11 @@ ORDER = {
     "corpora": "sources records seen paths scan known reading splits fetching",
     "corpora.known": "english europe asia_africa demo_voices demo_synthesis demo",
     "learn": "model data training export study",
-    "show": "style terms describe speakers tries tables page beside report evaluation explore"
-    " process answer card",
+    "show": "style terms describe speakers tries tables page beside report evaluation stress"
+    " explore process answer card",
     "use": "inputs labels onnxfile answer model bundled waveforms batching microphone"
     " timeline moments pooling adaptation clips answering recognizer formats scoring server",
-    "api": "answer_tables trained evaluation spectrograms training finetuning export pages",
+    "api": "answer_tables trained evaluation stress spectrograms training finetuning export pages",
     "cli": "options command reading_rules extras next_steps common evaluation_output training_run"
     " model_output progress cost answers listening timeline commands",
 }
@@ -198,7 +199,8 @@ MIRRORED = {
         "plots",
         "recipes",
     ),
-    *("evaluation", "export", "finetuning", "settings", "tables", "timeline", "training", "tune"),
+    *("evaluation", "export", "finetuning", "settings", "stress", "tables", "timeline"),
+    *("training", "tune"),
 }
 
 

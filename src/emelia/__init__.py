@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from emelia.api.finetuning import FineTuned, finetune
     from emelia.api.pages import explore, report
     from emelia.api.spectrograms import Features, features, log_mel
+    from emelia.api.stress import stress
     from emelia.api.training import StudyResults, Training, read_results, study, train
     from emelia.audio import preprocess_audio
     from emelia.corpora import Corpus, read_corpus
     from emelia.errors import EmeliaError
     from emelia.results.evaluation import Evaluation
+    from emelia.results.stress import StressResults
     from emelia.use.recognizer import Prediction, Recognizer, load
     from emelia.use.scoring.run import score
     from emelia.use.timeline.live import Live
@@ -48,6 +50,7 @@ __all__ = [
     "Prediction",
     "Recognizer",
     "Segment",
+    "StressResults",
     "StudyResults",
     "Timeline",
     "Training",
@@ -64,6 +67,7 @@ __all__ = [
     "read_results",
     "report",
     "score",
+    "stress",
     "study",
     "train",
 ]
@@ -78,6 +82,7 @@ _HOMES = {
     "Prediction": "emelia.use.recognizer",
     "Recognizer": "emelia.use.recognizer",
     "Segment": "emelia.use.timeline.segments",
+    "StressResults": "emelia.results.stress",
     "StudyResults": "emelia.api.training",
     "Timeline": "emelia.use.timeline.timeline",
     "Training": "emelia.api.training",
@@ -93,6 +98,7 @@ _HOMES = {
     "read_results": "emelia.api.training",
     "report": "emelia.api.pages",
     "score": "emelia.use.scoring.run",
+    "stress": "emelia.api.stress",
     "study": "emelia.api.training",
     "train": "emelia.api.training",
 }

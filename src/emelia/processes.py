@@ -7,10 +7,18 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from types import FrameType
+from typing import TypeVar
+
+from emelia.errors import EmeliaError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 _CRASHES = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT")  # signals of faults in a program
 # Environment variables that numerical libraries read when a process starts.
@@ -109,6 +117,46 @@ def describe_end(workers: Iterable[BaseProcess]) -> tuple[str, str]:
         what = (signal.strsignal(-code) or name).lower()
         return f"crashed ({name}: {what})", "; it is a fault of the program, so please report it"
     return f"was ended by {name}" if code < 0 else f"ended with code {code}", ""
+
+
+def work(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    jobs: int,
+    *,
+    few: int = 12,
+    at_once: int = 4,
+) -> Iterator[Result]:
+    """Yield `function` of each item, in order, from processes of one thread each.
+
+    Args:
+        function: of a module, with items and results that can be sent between processes.
+        items: what it is called with.
+        jobs: processes at the same time.
+        few: items that are not worth starting a process for; this one works on them.
+        at_once: items a process takes at a time.
+
+    Raises:
+        EmeliaError: a process was killed, or crashed.
+    """
+    if jobs == 1 or len(items) <= few:
+        yield from map(function, items)
+        return
+    context = multiprocessing.get_context("spawn")  # fork and threads do not agree
+    with one_thread_each(), ProcessPoolExecutor(jobs, context, exit_with_parent) as pool:
+        with block_ctrl_c():  # which the processes inherit: the parent decides what it means
+            results = pool.map(function, items, chunksize=at_once)
+        workers = list((pool._processes or {}).values())
+        try:
+            yield from results
+        except BrokenProcessPool:
+            pool.shutdown()  # only then it is known how each has ended
+            how, more = describe_end(workers)
+            raise EmeliaError(
+                f"a process {how}. What is finished is kept: run the same command again{more}."
+            ) from None
+        finally:  # also at Ctrl-C: what has begun is finished, so that no file is half written
+            pool.shutdown(cancel_futures=True)
 
 
 def _leave_with_parent() -> None:

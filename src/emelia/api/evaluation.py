@@ -95,11 +95,11 @@ def ask(
     on_progress: OnProgress | None = None,
 ) -> Evaluation:
     """Ask a recognizer about the clips of a corpus; see `evaluate`."""
-    seen = _seen_by(recognizer.file)
+    seen = seen_by(recognizer.file)
     unseen = [clip for clip in corpus.utterances if clip.digest not in seen]
     known = [clip for clip in unseen if clip.emotion in recognizer.emotions]
     if not known:
-        raise _none_left(corpus, recognizer.emotions)
+        raise none_left(corpus, recognizer.emotions)
     answers, reasons = [], Counter[str]()
     told = recognizer.predict_many(map(_source, known), threads=threads)
     for done, (clip, answer) in enumerate(zip(known, told, strict=True), 1):
@@ -111,23 +111,23 @@ def ask(
             on_progress(done, len(known))
     if not answers:
         raise CorpusError(f"{corpus.name}: no clip can be used ({next(iter(reasons))}).")
-    left_out = [
-        *_left_out(corpus, unseen, recognizer.emotions),
+    passed_over = [
+        *left_out(corpus, unseen, recognizer.emotions),
         *(f"{counted(n, 'clip')} left out: {reason}" for reason, n in reasons.items()),
     ]
     return Evaluation(
         recognizer.card.name, corpus.name, recognizer.emotions, tuple(answers),
-        recognizer.threshold, left_out=tuple(left_out),
-        warnings=tuple(_warnings(corpus, known, seen)), demo=corpus.name == "demo",
+        recognizer.threshold, left_out=tuple(passed_over),
+        warnings=tuple(worth(corpus, known, seen)), demo=corpus.name == "demo",
     )  # fmt: skip
 
 
-def _seen_by(file: Path) -> SeenClips:
+def seen_by(file: Path) -> SeenClips:
     """The clips that a model file says it has seen; empty where it does not say."""
     return SeenClips.from_text(onnxfile.metadata(file.read_bytes()).get(SEEN, ""))
 
 
-def _none_left(corpus: Corpus, classes: Sequence[str]) -> CorpusError:
+def none_left(corpus: Corpus, classes: Sequence[str]) -> CorpusError:
     """What to raise where no clip of a corpus can be asked about."""
     return CorpusError(
         f"{corpus.name}: none of its {len(corpus.utterances)} clips is new to this model and of "
@@ -135,7 +135,7 @@ def _none_left(corpus: Corpus, classes: Sequence[str]) -> CorpusError:
     )
 
 
-def _left_out(corpus: Corpus, unseen: Sequence[Utterance], classes: Sequence[str]) -> list[str]:
+def left_out(corpus: Corpus, unseen: Sequence[Utterance], classes: Sequence[str]) -> list[str]:
     """Sentences on clips that were seen, and of emotions that are not known."""
     lines = []
     if seen := len(corpus.utterances) - len(unseen):
@@ -147,7 +147,7 @@ def _left_out(corpus: Corpus, unseen: Sequence[Utterance], classes: Sequence[str
     ]
 
 
-def _warnings(corpus: Corpus, known: Sequence[Utterance], seen: SeenClips) -> list[str]:
+def worth(corpus: Corpus, known: Sequence[Utterance], seen: SeenClips) -> list[str]:
     """Sentences on what the figures are worth."""
     speakers = {clip.speaker for clip in known}
     trained = {clip.speaker for clip in corpus.utterances if clip.digest in seen}

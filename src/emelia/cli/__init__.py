@@ -50,6 +50,7 @@ _PANELS = {
         "finetune": "finetune",
         "tune": "tune",
         "evaluate": "trained.evaluate",
+        "stress": "trained.stress",
         "export": "export",
         "corpora": "corpora",
         "explore": "explore",
@@ -69,7 +70,7 @@ _FORMER = {
     "train": {"--recipes": "--recipe"},
     "tune": {"--recipes": "--recipe", "--seeds": "--test-seeds"},
 }
-_RESUMABLE = {"study", "tune", "score", "corpora", "explore", "process"}
+_RESUMABLE = {"study", "tune", "score", "stress", "corpora", "explore", "process"}
 
 
 class _Interrupted(EmeliaError):

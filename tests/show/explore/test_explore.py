@@ -32,6 +32,7 @@ from emelia.show.page import wav
 
 pytest.importorskip("librosa")
 
+from emelia.processes import work
 from emelia.show.explore import gravity, tables
 from emelia.show.explore.data import Exploration, gather, values
 from emelia.show.explore.duplicates import encoded_again, identical, same_sound
@@ -42,7 +43,6 @@ from emelia.show.explore.measure import measure, remembered, unpacked
 from emelia.show.explore.page import write_exploration
 from emelia.show.explore.plots import classes, mel_place, ridges
 from emelia.show.explore.problems import Problem, problems
-from emelia.show.explore.workers import work
 from emelia.show.process import stages as steps
 from emelia.show.style import png, words
 

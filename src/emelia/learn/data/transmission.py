@@ -8,16 +8,17 @@ libsndfile.
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 from scipy import signal
 
+from emelia.audio.corruption.filters import convolve, pass_band
+from emelia.audio.corruption.filters import respond as with_response
+from emelia.audio.corruption.lossy import through_file
+from emelia.audio.corruption.mixing import add_at_snr, clip_peaks
 from emelia.config import SAMPLE_RATE, AugmentConfig
 
 Wave = NDArray[np.float32]
@@ -96,7 +97,7 @@ def reverberate(wave: Wave, seconds: float, rng: Generator) -> Wave:
     tail[: SAMPLE_RATE // 500] = 0  # the nearest wall is 30 cm away
     tail *= 10 ** (-rng.uniform(*_DIRECT) / 20) / max(1e-9, float(np.sqrt(np.square(tail).sum())))
     tail[0] = 1
-    return np.asarray(signal.fftconvolve(wave, tail)[: len(wave)], np.float32)
+    return convolve(wave, tail)
 
 
 def add_babble(wave: Wave, snr_db: float, rng: Generator) -> Wave:
@@ -109,62 +110,37 @@ def add_babble(wave: Wave, snr_db: float, rng: Generator) -> Wave:
     for rate in rng.uniform(0.7, 1.4, _VOICES):
         voice = change_speed(wave[::-1], float(rate))
         babble += np.resize(np.roll(voice, int(rng.integers(len(voice)))), len(wave))
-    gain = np.sqrt(_power(wave) / max(1e-12, _power(babble)) * 10 ** (-snr_db / 10))
-    return np.asarray(wave + gain * babble, np.float32)
+    return add_at_snr(wave, babble, snr_db)
 
 
 def send(wave: Wave, rng: Generator) -> Wave:
     """Record with some microphone, perhaps too loudly, and send over some line (T,)."""
     wave = respond(wave, rng)
     if rng.random() < _CLIPPED:
-        wave = clip(wave, float(rng.uniform(0.01, 0.4)))
+        wave = clip_peaks(wave, float(rng.uniform(0.01, 0.4)))
     line = rng.choice([*_SHARES, "none"], p=[*_SHARES.values(), 1 - sum(_SHARES.values())])
     if line == "telephone":
         return telephone(wave, rng)
     if line == "band":
-        edge = signal.butter(4, rng.uniform(3000, 7500), fs=SAMPLE_RATE, output="sos")
-        return np.asarray(signal.sosfilt(edge, wave), np.float32)
+        return np.asarray(pass_band(wave, None, rng.uniform(3000, 7500)), np.float32)
     return encode(wave, rng) if line == "codec" else wave
 
 
 def respond(wave: Wave, rng: Generator) -> Wave:
     """The frequency response of a microphone: random gains, smooth over frequency."""
     gains = rng.normal(0, _DEVIATION, len(_RESPONSE)).clip(-_MOST, _MOST)
-    taps = signal.firwin2(257, _RESPONSE, 10 ** (gains / 20), fs=SAMPLE_RATE)
-    return np.asarray(signal.fftconvolve(wave, taps, "same"), np.float32)
-
-
-def clip(wave: Wave, share: float) -> Wave:
-    """Cut off the peaks of a share of the samples."""
-    most = np.quantile(np.abs(wave), 1 - share)
-    return np.asarray(np.clip(wave, -most, most), np.float32)
+    return with_response(wave, _RESPONSE, gains)
 
 
 def telephone(wave: Wave, rng: Generator) -> Wave:
     """A telephone's band, about 300 to 3400 Hz, and one of its codecs."""
-    edges = [rng.uniform(200, 350), rng.uniform(3100, 3600)]
-    band = signal.butter(4, edges, "band", fs=SAMPLE_RATE, output="sos")
+    band = pass_band(wave, rng.uniform(200, 350), rng.uniform(3100, 3600))
     form = [("WAV", "ULAW"), ("WAV", "GSM610"), ("AU", "G721_32")][int(rng.integers(3))]
-    return _coded(signal.sosfilt(band, wave), TELEPHONE, float(rng.uniform(0.2, 0.9)), *form)
+    return through_file(band, TELEPHONE, float(rng.uniform(0.2, 0.9)), *form)
 
 
 def encode(wave: Wave, rng: Generator) -> Wave:
     """A lossy codec at a low rate: Vorbis, Opus or MP3."""
     form = [("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")][int(rng.integers(3))]
-    return _coded(wave, SAMPLE_RATE, 0.7, *form, compression_level=float(rng.uniform(0.8, 0.95)))
-
-
-def _coded(wave: NDArray[Any], rate: int, peak: float, form: str, kind: str, **how: Any) -> Wave:
-    """A waveform (T,) as it comes back from a file of this form at another rate (T,)."""
-    level = wave * (peak / max(1e-9, float(np.abs(wave).max(initial=0))))
-    with io.BytesIO() as file:
-        sound = level if rate == SAMPLE_RATE else soxr.resample(level, SAMPLE_RATE, rate)
-        soundfile.write(file, sound, rate, format=form, subtype=kind, **how)
-        file.seek(0)
-        made, _ = soundfile.read(file, dtype="float32")
-    back = made if rate == SAMPLE_RATE else soxr.resample(made, rate, SAMPLE_RATE)
-    return np.pad(back, (0, max(0, len(wave) - len(back))))[: len(wave)].astype(np.float32)
-
-
-def _power(wave: Wave) -> float:
-    return float(np.mean(np.square(wave, dtype=np.float64)))
+    how = float(rng.uniform(0.8, 0.95))
+    return through_file(wave, SAMPLE_RATE, 0.7, *form, compression_level=how)

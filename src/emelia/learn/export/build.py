@@ -19,6 +19,7 @@ from emelia.learn.export.graph import Graph
 from emelia.learn.export.modelfile import Session, halved, to_onnx, with_card
 from emelia.learn.export.parity import (
     HALF,
+    MOST,
     WHOLE,
     Limits,
     compare,
@@ -58,12 +59,14 @@ def export(
     accuracy: float = TARGET_ACCURACY,
     half: bool = False,
     calibrate: Path | None = None,
+    compared: int = MOST,
 ) -> Exported:
     """Make a model file from a run folder, in memory; see `export_run`.
 
     Args:
         calibrate: answers to clips of corpora that trainings by the same recipe left out, which
             then stand for those of the validation clips.
+        compared: recordings on which file and network are compared at most.
 
     Raises:
         RunError: the folder is no finished run, or its answers are missing or damaged.
@@ -75,7 +78,7 @@ def export(
         answers |= read_left_out(calibrate, run.classes)
     return export_run(
         run, answers, progress,
-        name=name, title=title, licence=licence, accuracy=accuracy, half=half,
+        name=name, title=title, licence=licence, accuracy=accuracy, half=half, compared=compared,
     )  # fmt: skip
 
 
@@ -89,6 +92,7 @@ def export_run(
     licence: str = "",
     accuracy: float = TARGET_ACCURACY,
     half: bool = False,
+    compared: int = MOST,
 ) -> Exported:
     """Make a model file from a run and its answers by part, in memory.
 
@@ -97,6 +101,7 @@ def export_run(
             `unseen`), those calibrate, and those of part `adapted` what is adapted.
         accuracy: share of the accepted answers that should be right.
         half: store weights in 16 bits.
+        compared: recordings on which file and network are compared at most.
 
     Raises:
         ModelError: the file gives other probabilities than the network.
@@ -111,7 +116,7 @@ def export_run(
     progress.finish("graph")
     model = halved(model) if half else model
     there = {id: path for part in recordings(run.about).values() for id, path in part.items()}
-    picked = spaced(there)
+    picked = spaced(there, compared)
     parity = _check(run, Session(model), scale, picked, HALF if half else WHOLE, progress)
     card = replace(
         card,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from emelia.corpora import Corpus, Utterance
 from emelia.errors import CorpusError
+from emelia.processes import work
 from emelia.show.explore.measure import (
     BANDS,
     COLUMNS,
@@ -22,7 +23,6 @@ from emelia.show.explore.measure import (
     remembered,
     unpacked,
 )
-from emelia.show.explore.workers import work
 from emelia.table import data_frame
 
 OnProgress = Callable[[int, int], None]  # recordings done, recordings in all

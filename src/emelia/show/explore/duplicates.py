@@ -20,9 +20,9 @@ from emelia.config import digest
 from emelia.corpora import Utterance
 from emelia.corpora.scan import decode_again
 from emelia.errors import AudioError, StorageError
+from emelia.processes import work
 from emelia.show.explore.data import Clip, Exploration
 from emelia.show.explore.measure import cache
-from emelia.show.explore.workers import work
 
 _FORMAT = 2  # of the comparisons that are kept
 _LOOK_ALIKE = 0.8  # correlation of fingerprints

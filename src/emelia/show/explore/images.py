@@ -17,9 +17,9 @@ from emelia.config import SAMPLE_RATE
 from emelia.corpora import Utterance
 from emelia.corpora.scan import decode_again
 from emelia.errors import AudioError
+from emelia.processes import work
 from emelia.show.explore.measure import FRONT_END, Array
 from emelia.show.explore.plots import mel_image
-from emelia.show.explore.workers import work
 from emelia.show.page import file_name
 from emelia.show.style import INK, empty_figure, plain, png, words
 from emelia.storage import append_line, read_lines, write_atomically

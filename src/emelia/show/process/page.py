@@ -19,7 +19,7 @@ from emelia.config import AudioConfig
 from emelia.corpora import Corpus, Utterance
 from emelia.corpora.scan import decode_again
 from emelia.errors import CorpusError
-from emelia.show.explore.workers import work
+from emelia.processes import work
 from emelia.show.page import Figures, Picture, check_extras, data_uri, file_name, render, wav
 from emelia.show.process import plots, tables
 from emelia.show.process.noise import CLEAN, Gain, cleanest, gains, tasks
