@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -75,7 +74,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
-    if lacking := await asyncio.to_thread(service.sandbox.start):
+    if lacking := await service.in_live_thread(service.sandbox.start):
         _log.warning(
             "this system lacks %s: a decoder that is taken over by a recording can do more than "
             "it should (SECURITY.md)", ", ".join(lacking),
