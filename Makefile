@@ -63,6 +63,7 @@ SHIP = $(BIN)/emelia export $(<D) --half --out $@ --force
 models: export EMELIA_CORPORA := $(or $(EMELIA_CORPORA),../shared/corpora)
 models: export EMELIA_WEIGHTS := $(or $(EMELIA_WEIGHTS),../shared/weights)
 models: $(patsubst %,$(MODELS)/%.onnx,default best mel aesdd free)  ## train and export the models that ship: hours
+	$(BIN)/python tools/model_digests.py
 
 # Calibrated on corpora that four trainings by the same recipe left out.
 ADAPTED = --calibrate $(<D)-left-out.json --title

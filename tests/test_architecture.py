@@ -57,7 +57,7 @@ ORDER = {
     "learn": "model data training export study",
     "show": "style terms describe speakers tries tables page beside report evaluation stress"
     " explore process answer card",
-    "use": "inputs labels onnxfile answer model bundled waveforms batching microphone"
+    "use": "inputs labels onnxfile opening answer model bundled waveforms batching microphone"
     " timeline moments pooling adaptation clips answering recognizer formats scoring server",
     "api": "answer_tables trained evaluation stress spectrograms training finetuning export pages",
     "cli": "options command reading_rules extras next_steps common evaluation_output training_run"

@@ -42,6 +42,7 @@ _PANELS = {
         "adapt": "sources.adapt",
         "serve": "serve",
         "models": "models",
+        "check": "trained.check",
         "demo": "corpora",
     },
     "Learn": {

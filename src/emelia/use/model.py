@@ -1,7 +1,8 @@
 """Opens a model file: reads its card and runs its network on waveforms.
 
 The file may come from anybody, so it is read whole up to a size limit, may refer to no other file,
-and is checked against the contract of `config.card` when it is opened and at every answer.
+must be as it was written and only compute (`opening`), and is checked against the contract of
+`config.card` when it is opened and at every answer.
 
 Shapes: B clips, C labels, M mel bands, F frames, T samples.
 """
@@ -19,12 +20,13 @@ from numpy.typing import NDArray
 from emelia.audio import Wave
 from emelia.config.card import COORDINATES, INPUTS, KEY, OFFSET, OUTPUTS, Card
 from emelia.errors import ModelError
-from emelia.packages import package
 from emelia.use import onnxfile
+from emelia.use.opening.intact import Intact, check_intact
+from emelia.use.opening.rules import RefusedError, check_graph
+from emelia.use.opening.runtime import run, session, short
 
 _MOST_BYTES = 200_000_000
 _PROBE = 1600  # samples, 0.1 s
-_FATAL = 4  # the only severity at which ONNX Runtime itself may print; we tell of all others
 _INPUT_KINDS = {"wave": ("tensor(float)", 2), "samples": ("tensor(int64)", 1)}
 _OUTPUT_KINDS = {
     "probabilities": ("tensor(float)", 2),
@@ -64,7 +66,9 @@ class Model:
         data = _read(path)
         self.path, self._threads = path, threads
         self.card = _card(path, data)
-        self._session = _session(path, data, threads)
+        self.intact = check_intact(path, data)
+        _check_graph(path, data)
+        self._session = session(path, data, threads, known=self.intact is Intact.SHIPPED)
         self._size = len(self.card.adaptation.get("variances", ()))
         self._check_contract()
 
@@ -120,14 +124,14 @@ class Model:
         samples: NDArray[np.int64],
         offset: NDArray[np.float32] | None,
     ) -> list[Any]:
-        given = {"wave": wave, "samples": samples}
+        given: dict[str, NDArray[Any]] = {"wave": wave, "samples": samples}
         names = [*OUTPUTS, COORDINATES] if self.adaptable else list(OUTPUTS)
         try:
-            out = self._session.run(
-                names, given if offset is None else {**given, OFFSET: np.atleast_2d(offset)}
-            )
+            if offset is not None:
+                given |= {OFFSET: np.atleast_2d(offset)}
+            out = run(self._session, names, given)
         except Exception as error:  # ONNX Runtime's exceptions have no base of their own
-            raise ModelError(f"{self.path}: its graph fails ({_short(error)}).") from None
+            raise ModelError(f"{self.path}: its graph fails ({short(error)}).") from None
         probabilities, logmel, saliency, frames, *more = out
         clips, labels = len(wave), len(self.card.labels)
         fits = (
@@ -208,6 +212,18 @@ def _read(path: Path) -> bytes:
     return data
 
 
+def _check_graph(path: Path, data: bytes) -> None:
+    try:
+        check_graph(data)
+    except RefusedError as error:
+        raise ModelError(
+            f"{path}: {error}, which no model of emelia does, so it is not run. "
+            "Export it again with this version."
+        ) from None
+    except ValueError as error:
+        raise ModelError(f"{path}: its graph is damaged ({error}). Use an intact copy.") from None
+
+
 def _card(path: Path, data: bytes) -> Card:
     try:
         text = onnxfile.metadata(data).get(KEY)
@@ -224,38 +240,3 @@ def _card(path: Path, data: bytes) -> Card:
         return Card.read(text)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
-
-
-def _runtime() -> Any:
-    try:
-        return package("onnxruntime")
-    except ImportError as error:  # it is always installed, but its library may not load
-        raise ModelError(
-            f"ONNX Runtime cannot be loaded ({str(error).partition(chr(10))[0]}). "
-            "Install it again: pip install --force-reinstall onnxruntime"
-        ) from None
-
-
-def _session(path: Path, data: bytes, threads: int) -> Any:
-    onnxruntime = _runtime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = _FATAL
-    # Clips differ in length: memory kept for the longest, or planned for each, would only grow.
-    options.enable_cpu_mem_arena = False
-    options.enable_mem_pattern = False
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's exceptions have no base of their own
-        raise ModelError(
-            f"{path}: ONNX Runtime {onnxruntime.__version__} cannot use it ({_short(error)}). "
-            "Use an intact copy, or export it again."
-        ) from None
-
-
-def _short(error: Exception) -> str:
-    """The first line of an error of ONNX Runtime, without its codes."""
-    text = str(error).strip().split("\n")[0].rpartition("[ONNXRuntimeError] : ")[2]
-    return text[:200].rstrip(". ") or type(error).__name__

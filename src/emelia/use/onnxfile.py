@@ -1,8 +1,8 @@
 """Reads the metadata of an ONNX file without running it.
 
-An ONNX file is one protobuf message. Only two things are read from it: the metadata, and whether
-the values of some tensor lie in another file. The file may come from anybody, so every length in it
-is checked; a message of another shape raises ValueError.
+An ONNX file is one protobuf message. Read from it are the metadata, whether the values of some
+tensor lie in another file, and the parts that `opening.rules` looks at. The file may come from
+anybody, so every length in it is checked; a message of another shape raises ValueError.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def metadata(model: bytes) -> dict[str, str]:
         ValueError: not an ONNX file, or a damaged one.
     """
     found = {}
-    for number, value in _fields(memoryview(model)):
+    for number, value in parts(memoryview(model)):
         if number == _METADATA:
-            pair = {n: bytes(_message(v)).decode() for n, v in _fields(_message(value))}
+            pair = {n: bytes(message(v)).decode() for n, v in parts(message(value))}
             found[pair.get(1, "")] = pair.get(2, "")
     return found
 
@@ -49,38 +49,42 @@ def refers_to_other_files(model: bytes) -> bool:
     return _refers(memoryview(model), "model", 0)
 
 
-def _refers(message: memoryview, kind: str, depth: int) -> bool:
+def _refers(part: memoryview, kind: str, depth: int) -> bool:
     if depth > _DEEPEST:
         raise ValueError("messages are nested too deeply")
     if kind == "tensor":
-        return any(n == _EXTERNAL_DATA or (n == _DATA_LOCATION and v) for n, v in _fields(message))
+        return any(n == _EXTERNAL_DATA or (n == _DATA_LOCATION and v) for n, v in parts(part))
     inside = _INSIDE[kind]
     return any(
-        _refers(_message(value), inside[number], depth + 1)
-        for number, value in _fields(message)
+        _refers(message(value), inside[number], depth + 1)
+        for number, value in parts(part)
         if number in inside
     )
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield number and value of each field: an integer, or the bytes of any other type."""
+def parts(part: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Yield number and value of each field: an integer, or the bytes of any other type.
+
+    Raises:
+        ValueError: it is damaged.
+    """
     place = 0
-    while place < len(message):
-        tag, place = _varint(message, place)
+    while place < len(part):
+        tag, place = _varint(part, place)
         number, wire = tag >> 3, tag & 7
         if wire == 0:
-            whole, place = _varint(message, place)
+            whole, place = _varint(part, place)
             yield number, whole
             continue
         if wire == 2:
-            size, place = _varint(message, place)
+            size, place = _varint(part, place)
         elif wire in (1, 5):
             size = 8 if wire == 1 else 4
         else:
             raise ValueError(f"wire type {wire}")
-        if place + size > len(message):
+        if place + size > len(part):
             raise ValueError("it is cut short")
-        yield number, message[place : place + size]
+        yield number, part[place : place + size]
         place += size
 
 
@@ -98,7 +102,23 @@ def _varint(message: memoryview, place: int) -> tuple[int, int]:
     raise ValueError("a number is too long")
 
 
-def _message(value: int | memoryview) -> memoryview:
+def numbers(value: int | memoryview) -> list[int]:
+    """The integers of a field that has one or, packed, several."""
+    if isinstance(value, int):
+        return [value]
+    found, place = [], 0
+    while place < len(value):
+        number, place = _varint(value, place)
+        found.append(number)
+    return found
+
+
+def message(value: int | memoryview) -> memoryview:
+    """The value of a field that holds bytes.
+
+    Raises:
+        ValueError: it holds a number.
+    """
     if isinstance(value, int):
         raise ValueError("a number stands where a message should be")
     return value

@@ -29,15 +29,12 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from emelia.audio.sandbox import Sandbox
 from emelia.cli import main
 from emelia.errors import (
-    AudioError,
     ConfigError,
     EmeliaError,
     MissingExtraError,
     ModelError,
-    TooLongError,
 )
 from emelia.use.recognizer import load
 from emelia.use.timeline.live import Live
@@ -49,7 +46,8 @@ from memory import STATUS, peak_of
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from emelia.use.server import ServerSettings, create_app, serve, uvicorn_runner
+from emelia.use.server import ServerSettings, create_app, serve
+from emelia.use.server.network import protocols
 
 Wave = NDArray[np.float32]
 SECONDS = 3.0
@@ -776,72 +774,6 @@ def test_without_fastapi_the_error_names_the_extra() -> None:
     assert MissingExtraError.__name__ in run.stderr
 
 
-# The sandbox
-
-
-def heard(sandbox: Sandbox, data: bytes, *, longest: float = 60, seconds: float = 20) -> Wave:
-    pieces = sandbox.stream(data, max_seconds=longest, deadline=time.monotonic() + seconds)
-    return np.concatenate([wave for wave, _ in pieces])
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    sandbox = Sandbox(megabytes=64)
-    yield sandbox
-    sandbox.close()
-
-
-def test_a_child_decodes_what_its_parent_would(sandbox: Sandbox) -> None:
-    np.testing.assert_allclose(heard(sandbox, encoded(speech())), speech(), atol=4e-5)
-
-
-def test_hours_of_silence_take_little_memory(sandbox: Sandbox) -> None:
-    bomb = encoded(np.zeros(1_800_000, np.int16), 1000, "FLAC")
-    with pytest.raises(TooLongError):
-        heard(sandbox, bomb)
-    assert len(heard(sandbox, bomb, longest=1800)) == 1800 * RATE  # 115 MB, through 64 MB
-
-
-def test_a_child_may_open_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
-    code = (
-        "import socket, sys; from emelia.audio import sandbox\n"
-        "sandbox._confine(2**26, 5)\n"
-        "for attempt in (lambda: open(sys.argv[1]), socket.socket, lambda: bytearray(2**28)):\n"
-        "    try: attempt()\n"
-        "    except (OSError, MemoryError) as error: print(type(error).__name__)\n"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code, __file__], capture_output=True, text=True, check=True
-    )
-    assert run.stdout.split() == ["OSError", "OSError", "MemoryError"]
-
-
-def test_a_child_that_takes_too_long_is_left_and_killed(sandbox: Sandbox) -> None:
-    heard(sandbox, encoded(speech()))  # the fork server runs
-    bomb = encoded(np.zeros(20_000_000, np.int16), 1000, "FLAC")
-    begun = time.monotonic()
-    with pytest.raises(TimeoutError):
-        heard(sandbox, bomb, longest=1e6, seconds=0.3)
-    assert time.monotonic() - begun < 2
-    assert heard(sandbox, encoded(speech())).size == speech().size
-
-
-def test_a_dead_fork_server_is_replaced(sandbox: Sandbox) -> None:
-    heard(sandbox, encoded(speech()))
-    sandbox._process.kill()
-    sandbox._process.wait()
-    assert heard(sandbox, encoded(speech())).size == speech().size
-
-
-def test_a_file_that_needs_too_much_memory_is_refused() -> None:
-    sandbox = Sandbox(megabytes=1)
-    try:
-        with pytest.raises(AudioError, match=r"^upload: the decoder gave up"):
-            heard(sandbox, encoded(np.tile(speech(), 20)))
-    finally:
-        sandbox.close()
-
-
 # Stopping
 
 
@@ -944,7 +876,7 @@ def test_live_sessions_are_closed_when_the_server_ends() -> None:
 def test_a_connection_that_sends_no_whole_request_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(uvicorn_runner, "_HEAD_SECONDS", 0.4)
+    monkeypatch.setattr(protocols, "_HEAD_SECONDS", 0.4)
     with served() as client, ExitStack() as stack:
         address = (client.base_url.host, client.base_url.port or 80)
         silent, dripping, early = (

@@ -86,6 +86,8 @@ _RIFF = {
 }
 _AIFF = Kind("AIFF", "aiff", True)
 _RF64 = Kind("RF64", "wav", True)
+_ALL = (WAV, OGG, MPEG, ADTS, TS, _AIFF, _RF64, *_RIFF.values(), *(kind for *_, kind in _FIRST))
+NAMES = frozenset(kind.name for kind in _ALL)
 
 
 def kind_of(file: BinaryIO) -> tuple[Kind | None, int]:

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from emelia.config import Card
 from emelia.config.card import COORDINATES, INPUTS, KEY, OFFSET, OUTPUTS
+from emelia.config.graph import OPERATORS, sealed
+from emelia.errors import ModelError
 from emelia.learn.export.graph import Graph
 from emelia.packages import package
 
@@ -115,17 +117,30 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
 def with_card(
     model: onnx.ModelProto, card: Card, metadata: Mapping[str, str] | None = None
 ) -> bytes:
-    """The bytes of a model file.
+    """The bytes of a model file, sealed by a digest of all of them.
 
     Args:
         metadata: besides the card, by key.
+
+    Raises:
+        ModelError: the graph has an operator that no reader accepts.
     """
+    _check_operators(model)
     labelled = onnx.ModelProto()
     labelled.CopyFrom(model)
     onnx.helper.set_model_props(labelled, {KEY: card.to_json(), **(metadata or {})})
     onnx.checker.check_model(labelled)
     data: bytes = labelled.SerializeToString(deterministic=True)
-    return data
+    return sealed(data)
+
+
+def _check_operators(model: onnx.ModelProto) -> None:
+    used = {(node.domain, node.op_type) for node in model.graph.node}
+    if new := {name for domain, name in used if name not in OPERATORS.get(domain, ())}:
+        raise ModelError(
+            f"the graph uses {', '.join(sorted(new))}, which no model file may. It is a fault of "
+            "the export: add it to config.graph.OPERATORS if it neither loops nor holds graphs."
+        )
 
 
 class Session:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from emelia.config import Card, Recipe, recipe_from
 from emelia.config.card import KEY
+from emelia.config.graph import is_intact
 from emelia.corpora.seen import SEEN, SeenClips
 from emelia.errors import ConfigError, ModelError
 from emelia.learn.export.modelfile import NETWORK, SPACE
@@ -75,11 +76,14 @@ def _run(path: Path) -> Run:
 
 def _read(path: Path) -> onnx.ModelProto:
     try:
-        model: onnx.ModelProto = onnx.load_from_string(path.read_bytes())
+        data = path.read_bytes()
+        model: onnx.ModelProto = onnx.load_from_string(data)
     except OSError as error:
         raise ModelError(f"cannot be read ({error.strerror or error}).") from None
     except Exception:  # protobuf's own, which come without types
         raise ModelError("not an ONNX file, or a damaged one. Use an intact copy.") from None
+    if is_intact(data) is False:
+        raise ModelError("was changed or damaged since it was exported. Use an intact copy.")
     return model
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -37,6 +38,8 @@ the answer tells to how many clips it is `adapted`. What is kept is small sums, 
 address that asks; it is forgotten a day after it was last asked for, when 1,000 newer ones are, \
 and with the server."""
 
+_log = logging.getLogger("emelia.server")
+
 
 def create_app(settings: ServerSettings) -> FastAPI:
     """Load the models and build the application.
@@ -71,7 +74,11 @@ def create_app(settings: ServerSettings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
-    service.sandbox.start()
+    if lacking := await service.in_live_thread(service.sandbox.start):
+        _log.warning(
+            "this system lacks %s: a decoder that is taken over by a recording can do more than "
+            "it should (SECURITY.md)", ", ".join(lacking),
+        )  # fmt: skip
     try:
         yield
     finally:
@@ -83,9 +90,11 @@ async def _no_page(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _no_method(request: Request, error: Exception) -> JSONResponse:
-    return RequestError(
+    response = RequestError(
         405, f"{request.method} is not for this; `GET /docs` lists what is."
     ).response
+    response.headers.update(getattr(error, "headers", None) or {})  # what is allowed
+    return response
 
 
 async def _refuse(request: Request, error: Exception) -> JSONResponse:

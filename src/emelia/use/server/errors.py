@@ -7,6 +7,7 @@ import logging
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
+from emelia.audio.sandbox import DecoderFault
 from emelia.errors import AudioError, ConfigError, FormatError, TooLongError
 
 # What metrics call each refusal.
@@ -22,6 +23,7 @@ REASONS = {
     421: "host",
     422: "unusable",
     429: "busy",
+    500: "fault",
     503: "stopping",
     504: "time",
 }
@@ -56,6 +58,9 @@ def as_request_error(error: Exception) -> RequestError:
         return RequestError(422, "; ".join(_fault(fault) for fault in error.errors()))
     if isinstance(error, TimeoutError):
         return RequestError(504, "took longer than this server allows. Send a shorter recording.")
+    if isinstance(error, DecoderFault | MemoryError):  # foreseen: no traceback
+        _log.error("a fault of the server: %s", str(error) or "no memory left.")
+        return RequestError(500, "a fault of this server, not of the recording. Try again later.")
     for kind, status in _STATUS.items():
         if isinstance(error, kind):
             return RequestError(status, str(error))

@@ -57,6 +57,8 @@ class Jobs:
         self._taken = 0
         self._metrics = metrics
         self._running: dict[Job, tuple[asyncio.Future[None], asyncio.Future[Any]]] = {}
+        self._waiting: set[asyncio.Timeout] = set()
+        self._given_up = False
         self.stopping = False
 
     @contextlib.contextmanager
@@ -83,7 +85,8 @@ class Jobs:
         """Do work in a thread as soon as one is free.
 
         Raises:
-            RequestError: 504, waiting and working took too long; 503, the server stops.
+            RequestError: 504, waiting and working took too long; 503, the server has stopped
+                before.
         """
         await self._wait_for_thread(job)
         loop = asyncio.get_running_loop()
@@ -101,7 +104,7 @@ class Jobs:
         raise TimeoutError
 
     def finish(self, grace: float) -> None:
-        """Accept no more work; running jobs get `grace` seconds, waiting ones none."""
+        """Accept no more work; jobs that run or wait get `grace` seconds in all."""
         self.stopping = True
         asyncio.get_running_loop().call_later(grace, self._abandon)
 
@@ -114,11 +117,18 @@ class Jobs:
 
     async def _wait_for_thread(self, job: Job) -> None:
         self._show()
-        async with asyncio.timeout(job.left):
-            await self._free.acquire()
-        if self.stopping:
-            self._free.release()
-        self.refuse_when_stopping()
+        if self._given_up:
+            self.refuse_when_stopping()
+        try:
+            async with asyncio.timeout(job.left) as patience:
+                self._waiting.add(patience)
+                await self._free.acquire()
+        except TimeoutError:
+            if self._given_up:
+                self.refuse_when_stopping()
+            raise
+        finally:
+            self._waiting.discard(patience)
 
     def _ended(self, job: Job, done: asyncio.Future[Result]) -> None:
         self._running.pop(job)
@@ -128,6 +138,9 @@ class Jobs:
             done.exception()  # seen, also if nobody waits for it any more
 
     def _abandon(self) -> None:
+        self._given_up = True
+        for patience in (p for p in self._waiting if not p.expired()):
+            patience.reschedule(asyncio.get_running_loop().time())
         for job, (stopped, _) in self._running.items():
             job.stop()
             if not stopped.done():

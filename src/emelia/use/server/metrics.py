@@ -32,6 +32,14 @@ class Metrics:
         self.running = Gauge(
             "emelia_jobs_running", "Recordings being worked on.", registry=registry
         )
+        self.connections = Gauge(
+            "emelia_connections", "Connections that are open.", registry=registry
+        )
+        self.silent = Counter(
+            "emelia_silent_closed_total",
+            "Silent connections closed to make room for others.",
+            registry=registry,
+        )
         self.live = Gauge("emelia_live_sessions", "Live sessions.", registry=registry)
         self.decoded = Counter(
             "emelia_decoded_seconds_total", "Sound decoded or heard live, s.", registry=registry

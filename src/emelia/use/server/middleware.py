@@ -52,7 +52,7 @@ class RequestChecks:
             await self._answer(scope, receive, send)
         elif scope["type"] == "websocket" and (refusal := foreign_request(scope, self._settings)):
             self._metrics.rejected.labels(REASONS[refusal.status]).inc()
-            await send({"type": "websocket.close", "code": 1008})  # the handshake fails with 403
+            await _refuse_handshake(RequestError(403, str(refusal)), send)
         else:
             await self._app(scope, receive, send)
 
@@ -98,10 +98,10 @@ def foreign_request(scope: Any, settings: ServerSettings) -> RequestError | None
     """A refusal for another host name or another origin; None where both are right."""
     headers = Headers(scope=scope)
     host, origin = headers.get("host", ""), headers.get("origin")
-    if settings.hosts and _name(host) not in settings.hosts:
+    if not settings.takes(_name(host)):
         return RequestError(
             421,
-            f"host {host[:60]!r}: this server is called {settings.host}. Use that address, or "
+            f"host {host[:60]!r}: this server is called {settings.called}. Use that address, or "
             "start it with --name.",
         )
     reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
@@ -133,8 +133,10 @@ def _without_token(scope: Any, settings: ServerSettings) -> RequestError | None:
     path = scope["path"]
     if not (path.startswith("/v1/") or path == "/metrics"):
         return None
-    given = Headers(scope=scope).get("authorization", "").partition("Bearer ")[2]
-    if has_token(given, settings):
+    scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
+    if settings.token is None or (
+        scheme.lower() == "bearer" and has_token(given.strip(" "), settings)
+    ):
         return None
     return RequestError(
         401, "no token, or another; expected the header `Authorization: Bearer TOKEN`."
@@ -145,6 +147,15 @@ def _name(host: str) -> str:
     """The name in a Host header, without the port."""
     end = host.find("]") + 1 if host.startswith("[") else host.rfind(":")
     return (host[:end] if end > 0 else host).lower()
+
+
+async def _refuse_handshake(refusal: RequestError, send: Any) -> None:
+    """Answer the request for a WebSocket with the refusal that others get."""
+    response = refusal.response
+    headers = _with_ours(response.raw_headers, "/v1/")
+    begin = {"type": "websocket.http.response.start", "status": refusal.status}
+    await send({**begin, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": response.body})
 
 
 def _with_ours(headers: Any, path: str) -> list[tuple[bytes, bytes]]:

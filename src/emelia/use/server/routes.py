@@ -83,7 +83,8 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     415: {"description": "Not a form, or not a recording of a known format.", "content": _ERROR},
     422: {"description": "A parameter or the recording cannot be used.", "content": _ERROR},
     429: {"description": "Too much to do; see the header Retry-After.", "content": _ERROR},
-    503: {"description": "The server is being stopped.", "content": _ERROR},
+    500: {"description": "A fault of the server; its log tells more.", "content": _ERROR},
+    503: {"description": "The server is being stopped, or full.", "content": _ERROR},
     504: {"description": "It took too long.", "content": _ERROR},
 }
 

@@ -72,12 +72,30 @@ class ServerSettings:
         except ValueError:
             return False
 
+    def takes(self, name: str) -> bool:
+        """Whether a request for this host name, in lower case and without a port, is for us.
+
+        Where names were given, and on this machine alone, only those. Else any address, for a page
+        of another site cannot point one here (DNS rebinding), and any name if a token is asked for.
+        """
+        if self.loopback or self.names:
+            ours = {self.host, *(name.lower() for name in self.names)}
+            return name in _LOOPBACK_NAMES | ours
+        return self.token is not None or name in _LOOPBACK_NAMES or _is_address(name)
+
     @property
-    def hosts(self) -> frozenset[str]:
-        """Names allowed in a Host header, without the port; empty: any."""
-        if not (self.loopback or self.names):
-            return frozenset()
-        return _LOOPBACK_NAMES | {self.host, *(name.lower() for name in self.names)}
+    def called(self) -> str:
+        """What it is called by, for people."""
+        unnamed = not (self.loopback or self.names)
+        return "by its address alone" if unnamed else self.host
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _check_positive(name: str, value: float) -> None:

@@ -1,34 +1,37 @@
 """Runs a server with uvicorn until it is told to stop.
 
-uvicorn's own server has no time limit for the head of a request, and raises a signal again after it
-has ended. Both are changed here by overriding methods that are not documented: see
-tests/use/server/test_uvicorn_parts.py.
+uvicorn's own server raises a signal again after it has ended. That is changed here by overriding
+methods that are not documented: see tests/use/server/test_uvicorn_parts.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import threading
 from collections.abc import Callable, Generator
+from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from emelia.errors import EmeliaError
 from emelia.use.server.live import MOST_FRAME
+from emelia.use.server.network.connections import Connections, places
+from emelia.use.server.network.protocols import HttpConnection, WebSocketConnection
 from emelia.use.server.service import Service
 from emelia.use.server.settings import ServerSettings
 
-_HEAD_SECONDS = 15  # to send the head of a request; also to end a body nobody reads any more
 _IDLE_SECONDS = 5  # between two requests
-_CONNECTIONS = 200
+_AT_ONCE = 32  # connections taken before any of them is read: all of them need a descriptor
+_QUEUE = 2048  # more of them wait in the kernel, without a descriptor of ours
 _SPARE = 3  # s between our own patience and uvicorn's, which ends with a traceback
+_log = logging.getLogger("emelia.server")
 
 
 def serve(
@@ -45,16 +48,17 @@ def serve(
         EmeliaError: the address cannot be listened on.
     """
     listener = _listen(settings)
+    connections = Connections(app.state.service.metrics, places())
     config = uvicorn.Config(
         app,
-        http=_Protocol,
-        ws="websockets-sansio",
+        http=cast(Any, partial(HttpConnection, connections)),
+        ws=cast(Any, partial(WebSocketConnection, connections)),
         loop="asyncio",
         log_config=None,
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=_CONNECTIONS,
+        backlog=_AT_ONCE,
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=round(settings.grace) + _SPARE,
         ws_max_size=2 * MOST_FRAME,
@@ -69,7 +73,11 @@ def serve(
 def _listen(settings: ServerSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family)
+        listener = socket.create_server((settings.host, settings.port), family=family)
+        # Connections inherit it: without it the body of an answer waits 40 ms for the client to
+        # acknowledge the head.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except OSError as error:
         raise EmeliaError(
             f"{settings.host}, port {settings.port}: cannot be listened on "
@@ -83,6 +91,14 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log a fault of the event loop; in one line where the system refuses a connection."""
+    if isinstance(error := context.get("exception"), OSError):
+        _log.error("a connection could not be taken: %s", error.strerror or error)
+    else:
+        loop.default_exception_handler(context)
+
+
 class _Server(uvicorn.Server):
     """A uvicorn server that reports when it is ready and does not raise the signal again."""
 
@@ -93,7 +109,10 @@ class _Server(uvicorn.Server):
         self._service, self._on_ready = service, on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(_tell)
         await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(_QUEUE)
         self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -122,44 +141,3 @@ class _Server(uvicorn.Server):
         finally:
             for kind in kinds:
                 loop.remove_signal_handler(kind)
-
-
-class _Protocol(H11Protocol):
-    """HTTP/1.1 with a time limit for idle connections and slow heads of requests.
-
-    A connection that waits for a request, or for the end of a body that nobody reads any more, is
-    closed after `_HEAD_SECONDS` in all, however often it sends a byte.
-    """
-
-    _patience: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.access_log = False  # its lines would tell what was asked for
-        self._wait()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._stop_waiting()
-
-    def on_response_complete(self) -> None:
-        self._wait()
-        super().on_response_complete()
-
-    def handle_websocket_upgrade(self, event: Any) -> None:
-        self._stop_waiting()
-        super().handle_websocket_upgrade(event)
-
-    def _wait(self) -> None:
-        self._stop_waiting()
-        self._patience = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
-
-    def _stop_waiting(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None

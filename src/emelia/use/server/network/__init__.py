@@ -1,0 +1,1 @@
+"""What happens to a connection before the application sees a request of it, and after."""
