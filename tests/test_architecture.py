@@ -58,6 +58,7 @@ ORDER = {
     " process answer card",
     "use": "inputs labels onnxfile answer model bundled waveforms batching microphone"
     " timeline moments pooling adaptation clips answering recognizer formats scoring server",
+    "scale": "cluster scoring training",
     "api": "answer_tables trained evaluation spectrograms training finetuning export pages",
     "cli": "options command reading_rules extras next_steps common evaluation_output training_run"
     " model_output progress cost answers listening timeline commands",
@@ -79,6 +80,7 @@ HEAVY = (
     "pyarrow",
     "pyloudnorm",
     "pyroomacoustics",
+    "ray",
     "scipy",
     "sklearn",
     "sounddevice",
