@@ -58,10 +58,10 @@ ORDER = {
     " process answer card",
     "use": "inputs labels onnxfile answer model bundled waveforms batching microphone"
     " timeline moments pooling adaptation clips answering recognizer formats scoring server",
-    "scale": "cluster scoring training",
+    "scale": "cluster remote scoring training",
     "api": "answer_tables trained evaluation spectrograms training finetuning export pages",
     "cli": "options command reading_rules extras next_steps common evaluation_output training_run"
-    " model_output progress cost answers listening timeline commands",
+    " model_output progress cost runners answers listening timeline commands",
 }
 HEAVY = (
     "audiomentations",
