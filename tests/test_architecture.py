@@ -59,9 +59,10 @@ ORDER = {
     " explore process answer card",
     "use": "inputs labels onnxfile opening answer model bundled waveforms batching microphone"
     " timeline moments pooling adaptation clips answering recognizer formats scoring server",
+    "scale": "cluster remote scoring training",
     "api": "answer_tables trained evaluation stress spectrograms training finetuning export pages",
     "cli": "options command reading_rules extras next_steps common evaluation_output training_run"
-    " model_output progress cost answers listening timeline commands",
+    " model_output progress cost runners answers listening timeline commands",
 }
 HEAVY = (
     "audiomentations",
@@ -80,6 +81,7 @@ HEAVY = (
     "pyarrow",
     "pyloudnorm",
     "pyroomacoustics",
+    "ray",
     "scipy",
     "sklearn",
     "sounddevice",

@@ -14,7 +14,7 @@ from typing import Any
 
 from emelia.errors import MissingExtraError
 
-WITH_TELEMETRY = ("huggingface_hub", "mlflow", "onnxruntime", "transformers")
+WITH_TELEMETRY = ("huggingface_hub", "mlflow", "onnxruntime", "ray", "transformers")
 
 TRAINING = ("torch", "lightning_fabric", "safetensors", "onnx", "onnxscript", "scipy")  # of `learn`
 
@@ -22,6 +22,7 @@ TELEMETRY_OFF = {
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime; its `disable_telemetry_events` comes too late
     "HF_HUB_DISABLE_TELEMETRY": "1",  # also read by transformers and hf_xet
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "RAY_USAGE_STATS_ENABLED": "0",
     "DO_NOT_TRACK": "1",  # a convention of several packages
 }
 

@@ -73,6 +73,16 @@ JobsOption = Annotated[
         show_default=False,
     ),
 ]
+OnOption = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        metavar="ray|ray:HOST:PORT",
+        help="Work on a Ray cluster: that of a head, or one of this machine. \\[default: "
+        "processes of this machine]",
+        show_default=False,
+    ),
+]
 WideOption = Annotated[bool, typer.Option("--wide", help="Tables with all columns, however wide.")]
 
 SourceOption = Annotated[

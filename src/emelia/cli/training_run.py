@@ -35,6 +35,9 @@ def make_cell(
     """
     from emelia.learn.study.cell import Interrupted, forget_checkpoint, run_cell
 
+    if hardware.rank:  # the first process of several writes and tells
+        run_cell(task, folder, lambda done, total, facts: None, hardware)
+        raise typer.Exit
     check_folder(folder, resume)
     ensure_writable(folder)
     with lock(folder), console.Progress() as progress:

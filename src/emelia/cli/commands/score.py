@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -16,6 +17,7 @@ from emelia.cli.options import (
     JobsOption,
     ModelOption,
     OnlyOption,
+    OnOption,
     SourceOption,
     TurnsOption,
     channel_word,
@@ -25,7 +27,7 @@ from emelia.cli.options import (
 from emelia.errors import AudioError
 
 if TYPE_CHECKING:
-    from emelia.use.scoring.run import Tally
+    from emelia.use.scoring.run import MakePool, Tally
 
 _TASK = "scoring"
 _WARNINGS = 20  # printed at most
@@ -45,7 +47,10 @@ def score(
     out: Annotated[
         Path,
         typer.Argument(
-            metavar="OUT", help="The table to write: .csv or .parquet.", show_default=False
+            metavar="OUT",
+            help="The table to write: .csv or .parquet; without a suffix "
+            "a folder of Parquet parts.",
+            show_default=False,
         ),
     ],
     model: ModelOption = "default",
@@ -78,6 +83,7 @@ def score(
     ] = None,
     speakers: TurnsOption = None,
     jobs: JobsOption = None,
+    on: OnOption = "",
 ) -> None:
     """Recognise the emotion of every recording of a collection.
 
@@ -91,10 +97,15 @@ def score(
     emelia score calls/ scores.csv --timeline segments/ ·
     emelia score calls/ scores.csv --adapt --source-by folder
     """
+    from emelia.use.scoring.pool import Pool
     from emelia.use.scoring.run import score as score_all
 
     labels = None if emotions is None else split_names(emotions)
-    with console.Progress() as progress:
+    with ExitStack() as stack:
+        workers, pool = jobs or cores(), cast("MakePool", Pool)
+        if on:
+            workers, pool = stack.enter_context(_cluster(on, jobs, where, timeline))
+        progress = stack.enter_context(console.Progress())
         tally = score_all(
             where,
             out,
@@ -104,16 +115,33 @@ def score(
             source=source,
             adapt=adapt,
             source_by=source_by,
-            jobs=jobs or cores(),
+            jobs=workers,
             timelines=timeline,
             speakers=speakers,
             on_progress=_teller(progress),
+            pool=pool,
         )
         progress.finish(_TASK, tally.facts())
     _tell(tally, out)
     if timeline:
         console.say(f"Segments: {timeline}")
-    suggest(("emelia evaluate", out, "CORPUS"))
+    if out.suffix:
+        suggest(("emelia evaluate", out, "CORPUS"))
+
+
+@contextmanager
+def _cluster(
+    on: str, jobs: int | None, where: str, timeline: Path | None
+) -> Iterator[tuple[int, MakePool]]:
+    """How many workers a cluster has for a scoring, and what makes them."""
+    from emelia.scale.cluster import connect
+    from emelia.scale.scoring import MEMORY, pool_on
+    from emelia.use.inputs import path_of, recordings
+
+    asked = recordings(where)  # raises before a cluster is started
+    with connect(on, jobs or cores()) as cluster:
+        cluster.check([path_of(asked[0]), *([timeline] if timeline else [])], MEMORY)
+        yield jobs or cluster.cpus, pool_on(cluster)
 
 
 def _teller(progress: console.Progress) -> Callable[[Tally], None]:

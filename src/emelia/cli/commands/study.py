@@ -22,6 +22,7 @@ from emelia.cli.options import (
     ImbalanceOption,
     InitOption,
     JobsOption,
+    OnOption,
     SetOption,
     SpeakersOption,
     TeacherOption,
@@ -31,6 +32,7 @@ from emelia.cli.options import (
     cores,
 )
 from emelia.cli.progress import Bars
+from emelia.cli.runners import work_on
 from emelia.corpora.splits.scheme import NAMES
 from emelia.errors import EmeliaError
 from emelia.learn.study.ablations import with_variants
@@ -96,6 +98,7 @@ def study(
         ),
     ] = None,
     jobs: JobsOption = None,
+    on: OnOption = "",
     device: DeviceOption = "cpu",
     init_from: InitOption = None,
     teacher: TeacherOption = None,
@@ -125,18 +128,23 @@ def study(
     chosen = with_variants(chosen, ablate, remedies)
 
     from emelia.learn.study.runner import run_study
-    from emelia.learn.study.tasks import tasks
+    from emelia.learn.study.tasks import StudyData, tasks
     from emelia.learn.training.hardware import Hardware
 
     folder = out or Path("runs") / f"{data.name}-{parts.name.replace(':', '-').replace('/', '-')}"
     wanted = tasks(data, parts, chosen, range(seeds), init_from, teacher, audits=audits)
-    jobs, hardware = jobs or cores(), Hardware(device)
+    hardware = Hardware(device)
     shorter = () if quick else [task for task in wanted if recipes or task.recipe.name in QUICK]
-    expected = tell_cost(wanted, shorter, folder, jobs, hardware)
-    tracker = _tracker(track, f"{data.name} {parts.name}", folder, wanted)
-    with console.Progress() as progress:
-        bars = Bars(progress, len(wanted), tracker, expected)
-        outcome = run_study(wanted, folder, bars.tell, jobs, hardware, bars.end, bars.begin)
+    places: list[str | Path] = [folder, *StudyData.of(data, parts).places]
+    with work_on(on, jobs or cores(), hardware, places) as there:
+        jobs = jobs or there.cpus or cores()
+        expected = tell_cost(wanted, shorter, folder, jobs, hardware)
+        tracker = _tracker(track, f"{data.name} {parts.name}", folder, wanted)
+        with console.Progress() as progress:
+            bars = Bars(progress, len(wanted), tracker, expected)
+            outcome = run_study(
+                wanted, folder, bars.tell, jobs, hardware, bars.end, bars.begin, there.trainings
+            )
     _conclude(outcome, folder, tracker, wide)
     suggest(("emelia export", folder), ("emelia report", folder))
 

@@ -62,13 +62,23 @@ def train(
     device: DeviceOption = "cpu",
     precision: PrecisionOption = "32-true",
     threads: ThreadsOption = 1,
+    stream: Annotated[
+        bool,
+        typer.Option(
+            "--stream",
+            help="Keep spectrograms on disk and read them when they are used, for corpora larger "
+            "than memory.",
+        ),
+    ] = False,
     init_from: InitOption = None,
     teacher: TeacherOption = None,
     track: TrackOption = "",
 ) -> None:
     """Train one network and test it once on speakers it has not seen.
 
-    Ctrl-C keeps the best epoch so far in the run folder; --resume goes on from there.
+    Ctrl-C keeps the best epoch so far in the run folder; --resume goes on from there. On several
+    devices or machines: torchrun --nproc-per-node=2 -m emelia train ...; each takes its share of
+    every batch.
 
     Examples: emelia train recordings/ ·
     emelia train aesdd/ --recipe variable-3 --split loso --fold 6 ·
@@ -94,7 +104,7 @@ def train(
     more = "".join(f"+{corpus.name}" for corpus in parts.added)
     folder = out or Path("runs") / f"{data.name}-{chosen[0].name}{more}"
     tracker = _tracker(track, f"{data.name} {parts.name}", folder, task)
-    cell = make_cell(task, folder, resume, Hardware(device, precision, threads), tracker)
+    cell = make_cell(task, folder, resume, Hardware(device, precision, threads, stream), tracker)
     show_cell(cell, folder)
     console.say(f"Run folder: {folder}")
     suggest(("emelia export", folder), ("emelia evaluate", folder, "CORPUS"))

@@ -20,6 +20,7 @@ from emelia.cli.options import (
     EmotionsOption,
     EpochsOption,
     FormerOrder,
+    OnOption,
     RecipeOption,
     SeedOption,
     SetOption,
@@ -29,6 +30,7 @@ from emelia.cli.options import (
     WideOption,
 )
 from emelia.cli.progress import Bars
+from emelia.cli.runners import Runners, work_on
 from emelia.config import Recipe, recipe_toml
 from emelia.corpora.splits.scheme import Split
 from emelia.errors import ConfigError, EmeliaError
@@ -40,7 +42,7 @@ from emelia.storage import ensure_writable, lock, write_atomically
 if TYPE_CHECKING:
     from emelia.learn.study.runner import Outcome
     from emelia.learn.study.tasks import Task
-    from emelia.learn.study.tune import Search
+    from emelia.learn.study.trials import Search
     from emelia.learn.training.hardware import Hardware
 
 _LOOKED = (
@@ -85,6 +87,15 @@ def tune(
     ] = None,
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
+    on: OnOption = "",
+    jobs: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="With --on: trials that are proposed together and run at the same time. Another "
+            "number proposes others.",
+        ),
+    ] = 1,
     wide: WideOption = False,
 ) -> None:
     """Search better settings for a recipe, and test them once.
@@ -111,18 +122,23 @@ def tune(
     folder = out or Path("runs") / f"{data.name}-{chosen[0].name}-tuned"
 
     from emelia.learn.study.tasks import tasks
-    from emelia.learn.study.tune import Search, inner_folds
+    from emelia.learn.study.trials import Search
+    from emelia.learn.study.tune import inner_folds
     from emelia.learn.training.hardware import Hardware
 
     wanted = Search(chosen[0], data.emotions, inner_folds(data, outer.folds[0], inner), seed)
     hardware = Hardware(device, threads=threads)
-    found = _search(wanted, folder, trials, hardware)
-    best = with_values(chosen[0], found.best.values, f"{chosen[0].name}-tuned")
-    _write(folder, chosen[0], best, found)
-    compared = [chosen[0]] if best == chosen[0] else [chosen[0], best]
-    kept = [one for one in audits if one["fold"] == outer.folds[0].name]
-    cells = tasks(data, outer, compared, range(test_seeds), audits=kept)
-    outcome = _test(cells, folder, hardware)
+    if jobs > 1 and not on:
+        raise ConfigError(f"--jobs {jobs}: several trials at once need --on ray.")
+    places = [folder, *(source.root for source in data.sources)]
+    with work_on(on, jobs * threads, hardware, places) as there:
+        found = _search(wanted, folder, trials, hardware, jobs, there)
+        best = with_values(chosen[0], found.best.values, f"{chosen[0].name}-tuned")
+        _write(folder, chosen[0], best, found)
+        compared = [chosen[0]] if best == chosen[0] else [chosen[0], best]
+        kept = [one for one in audits if one["fold"] == outer.folds[0].name]
+        cells = tasks(data, outer, compared, range(test_seeds), audits=kept)
+        outcome = _test(cells, folder, hardware, jobs, there)
     _conclude(folder, chosen[0], found, outcome, wide)
 
 
@@ -132,40 +148,42 @@ def _outer(parts: Split, fold: str) -> Split:
     return Split(parts.name, f"{parts.protocol} Fold {kept.name} alone.", (kept,))
 
 
-def _search(wanted: Search, folder: Path, trials: int, hardware: Hardware) -> SearchResult:
+def _search(
+    wanted: Search, folder: Path, trials: int, hardware: Hardware, jobs: int, there: Runners
+) -> SearchResult:
     from emelia.learn.study.tune import search
 
     ensure_writable(folder)
     with lock(folder), console.Progress() as progress:
         bars = _Bars(progress)
-        return search(wanted, folder, trials, bars.tell, bars.tell_trial, hardware)
+        return search(
+            wanted, folder, trials, bars.tell, bars.tell_trial, hardware, jobs, there.trials
+        )
 
 
 class _Bars:
-    """Progress of a search: a bar for all trials and one for the trial under way."""
+    """Progress of a search: a bar for all trials and one for each under way."""
 
     def __init__(self, progress: console.Progress) -> None:
         self.progress = progress
-        self.number = 0  # of the trial under way; 0 before the search
-        self.running = ""  # its bar, once there is one
-        self.facts = ""
+        self.begun = False
+        self.running: dict[str, str] = {}  # facts by the name of a trial
 
     def tell(self, done: int, total: int, facts: str) -> None:
         """Show how many trials are done, and what the last one came to."""
-        if not self.number:
+        if not self.begun:
             self.progress.start("trials", max(total, done), done)
-        elif self.running:
-            self.progress.finish(self.running, self.facts)
+        for name, last in self.running.items():
+            self.progress.finish(name, last)
         self.progress.step("trials", done, facts)
-        self.number, self.running = done + 1, ""
+        self.begun, self.running = True, {}
 
-    def tell_trial(self, done: int, total: int, facts: str) -> None:
-        """Show how many epochs of the trial under way are done."""
-        if not self.running:
-            self.running = f"trial {self.number}"
-            self.progress.start(self.running, total)
-        self.facts = facts
-        self.progress.step(self.running, done, facts)
+    def tell_trial(self, name: str, done: int, total: int, facts: str) -> None:
+        """Show how many epochs of a trial under way are done."""
+        if name not in self.running:
+            self.progress.start(name, total)
+        self.running[name] = facts
+        self.progress.step(name, done, facts)
 
 
 def _write(folder: Path, recipe: Recipe, best: Recipe, found: SearchResult) -> None:
@@ -179,13 +197,17 @@ def _write(folder: Path, recipe: Recipe, best: Recipe, found: SearchResult) -> N
     write_atomically(folder / "tuning.png", png(picture(found, dimensions)))
 
 
-def _test(wanted: Sequence[Task], folder: Path, hardware: Hardware) -> Outcome:
+def _test(
+    wanted: Sequence[Task], folder: Path, hardware: Hardware, jobs: int, there: Runners
+) -> Outcome:
     """Train the recipe and the best settings on the outer fold, each tested once a seed."""
     from emelia.learn.study.runner import run_study
 
     with console.Progress() as progress:
         bars = Bars(progress, len(wanted))
-        return run_study(wanted, folder, bars.tell, 1, hardware, bars.end, bars.begin)
+        return run_study(
+            wanted, folder, bars.tell, jobs, hardware, bars.end, bars.begin, there.trainings
+        )
 
 
 def _conclude(

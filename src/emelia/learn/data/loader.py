@@ -7,10 +7,11 @@ same in an uninterrupted training and after a resume.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,29 +97,39 @@ class Loader:
         self, utterances: Sequence[Utterance], tick: Callable[[int], None] | None = None
     ) -> list[Clip]:
         """Load training clips and their augmented copies."""
+        return self._many(self.copies(utterances), tick)
+
+    def copies(self, utterances: Sequence[Utterance]) -> list[tuple[Utterance, int]]:
+        """Each training clip with the numbers of its copies; copy 0 is the clip itself."""
         labels = [self.classes.index(u.emotion) for u in utterances]
         counts = copies_per_clip(labels, self.recipe.augment)
-        copies = zip(utterances, counts, strict=True)  # copy 0 is the clip itself
-        return self._many([(u, copy) for u, n in copies for copy in range(n)], tick)
+        found = zip(utterances, counts, strict=True)
+        return [(u, copy) for u, n in found for copy in range(n)]
 
     def _many(
         self, wanted: Sequence[tuple[Utterance, int]], tick: Callable[[int], None] | None
     ) -> list[Clip]:
         clips = []
         for done, (utterance, copy) in enumerate(wanted, 1):
-            clips.append(self._clip(utterance, copy))
+            clips.append(self.clip(utterance, copy))
             if tick:
                 tick(done)
         return clips
 
-    def _clip(self, utterance: Utterance, copy: int) -> Clip:
+    def clip(self, utterance: Utterance, copy: int, keep: bool = True) -> Clip:
+        """One clip, or a copy of it.
+
+        Args:
+            keep: put its spectrogram into the cache.
+        """
         seed = copy_seed(utterance.digest, copy, self.seed)
         key = self.key(utterance, copy)
         made = self.cache.get(key)
         if made is None:
             made = self._compute(utterance, copy, seed)
-            with suppress(StorageError):  # a cache that cannot be written costs only time
-                self.cache.put(key, made)
+            if keep:
+                with suppress(StorageError):  # a cache that cannot be written costs only time
+                    self.cache.put(key, made)
         spec, silence = made[:, :-1], np.ascontiguousarray(made[:, -1])
         config = self.recipe.augment
         if copy and config.mask_probability and not config.masks_each_epoch:
@@ -162,17 +173,24 @@ def training_batches(
     network: Network,
     rng: np.random.Generator,
     target: Collection[str] = (),
+    skipped: int = 0,
+    state: Mapping[str, Any] | None = None,
 ) -> Iterator[Batch]:
     """Give one epoch of batches in random order, augmented anew each epoch.
 
     Args:
         target: names of the corpora under test; see `sampling_probabilities`.
+        skipped: so many batches are done already.
+        state: of `rng` after them.
     """
     train, augment = recipe.train, recipe.augment
     drawn = [clips[i] for i in sampled_places(clips, train, target, rng)]
     lengths = np.array([clip.spec.shape[1] for clip in drawn])
     known = classes_of_corpora(clips) if train.class_mask else {}
-    for group in plan(lengths, train.batch_size, not network.fixed_frames, rng):
+    groups = plan(lengths, train.batch_size, not network.fixed_frames, rng)
+    if state is not None:
+        rng.bit_generator.state = state
+    for group in groups[skipped:]:
         augmented = [_augment(drawn[i], clips, recipe, rng) for i in group]
         batch = collate(augmented, network)
         if augment.mixup and len(group) > 1:

@@ -54,11 +54,13 @@ def run_cell(task: Task, folder: Path, report: Report, hardware: Hardware = CPU)
         Interrupted: Ctrl-C; the run folder has the best epoch so far, run again to resume.
     """
     torch.set_num_threads(hardware.threads)
+    writes = hardware.rank == 0  # of several processes only the first
     history: list[Epoch] = []
 
     def note(epoch: Epoch) -> None:
         history.append(epoch)
-        save_history(folder, history)
+        if writes:
+            save_history(folder, history)
         report(len(history), recipe.train.epochs, facts(epoch))
 
     recipe, classes = task.recipe, task.data.classes
@@ -77,6 +79,7 @@ def run_cell(task: Task, folder: Path, report: Report, hardware: Hardware = CPU)
         watch=test if task.data.peeks else (),
         report=report,
         on_epoch=note,
+        stream=hardware.stream,
     )
     trained = train(job, loader, validation)
     training = trained.training
@@ -84,11 +87,12 @@ def run_cell(task: Task, folder: Path, report: Report, hardware: Hardware = CPU)
         raise Interrupted
     found = logits(trained.network, test)
     checked = logit_records(trained.checked, trained.answers)
-    save_answers(folder, validation=checked, test=logit_records(test, found))
-    known = about(task, training)
-    save_run(
-        folder, trained.recipe, classes, trained.network, training.history, known, trained.space
-    )
+    if writes:
+        save_answers(folder, validation=checked, test=logit_records(test, found))
+        known = about(task, training)
+        save_run(
+            folder, trained.recipe, classes, trained.network, training.history, known, trained.space
+        )
     if training.interrupted:
         raise Interrupted
     predictions = prediction_records(test, found.softmax(1).numpy())

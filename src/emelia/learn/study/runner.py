@@ -27,6 +27,9 @@ from emelia.storage import append_line, ensure_writable, lock
 # name of a cell, epochs done, epochs at most, facts
 Report = Callable[[str, int, int, str], None]
 End = Callable[[str, str], None]
+Ended = Iterator[tuple[Task, Cell | EmeliaError]]
+# Trains tasks, each into its `cell_folder` of a folder, and gives them in the order they end.
+Runner = Callable[[Sequence[Task], Path, Report, int, Hardware], Ended]
 
 
 @dataclass
@@ -46,6 +49,7 @@ def run_study(
     hardware: Hardware = CPU,
     end: End = lambda name, facts: None,
     begin: Callable[[int], None] = lambda reused: None,
+    runner: Runner | None = None,
 ) -> Outcome:
     """Run what is not finished yet.
 
@@ -55,6 +59,7 @@ def run_study(
         jobs: cells at the same time.
         end: called with the name of each cell that ended, and how.
         begin: called once, with how many cells an earlier start has finished.
+        runner: trains; processes of this machine by default.
 
     Raises:
         ConfigError: the hardware is not there.
@@ -69,7 +74,8 @@ def run_study(
         outcome = Outcome([before[t.key] for t in tasks if t.key in before])
         outcome.reused = len(outcome.cells)
         begin(outcome.reused)
-        for task, result in _run(_missing(tasks, before), out, report, jobs, hardware):
+        train = runner or _run
+        for task, result in train(_missing(tasks, before), out, report, jobs, hardware):
             if isinstance(result, Cell):
                 append_line(results, result.to_json())
                 forget_checkpoint(cell_folder(out, task))
@@ -91,9 +97,7 @@ def cell_folder(out: Path, task: Task) -> Path:
     return out / "cells" / f"{task.name.replace(' ', '-').replace('/', '-')}-{task.key}"
 
 
-def _run(
-    tasks: Sequence[Task], out: Path, report: Report, jobs: int, hardware: Hardware
-) -> Iterator[tuple[Task, Cell | EmeliaError]]:
+def _run(tasks: Sequence[Task], out: Path, report: Report, jobs: int, hardware: Hardware) -> Ended:
     if min(jobs, len(tasks)) > 1:
         yield from _in_processes(tasks, out, report, jobs, hardware)
         return
@@ -117,7 +121,7 @@ def _for_cell(report: Report, name: str) -> Callable[[int, int, str], None]:
 
 def _in_processes(
     tasks: Sequence[Task], out: Path, report: Report, jobs: int, hardware: Hardware
-) -> Iterator[tuple[Task, Cell | EmeliaError]]:
+) -> Ended:
     context = multiprocessing.get_context("spawn")  # fork and torch's threads do not agree
     news: Any = context.Queue()
     with ProcessPoolExecutor(jobs, context, _begin, (news,)) as pool:

@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -29,6 +30,7 @@ class Progress:
     best_uar: float = -1.0
     best_loss: float = math.inf
     interrupted: bool = False
+    within: dict[str, Any] | None = None  # where it stands in an epoch that is not over
 
     @property
     def epoch(self) -> int:

@@ -23,16 +23,24 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from emelia.config import Recipe
-from emelia.errors import EmeliaError
+from emelia.errors import ConfigError, EmeliaError
 from emelia.learn.data import class_mask
 from emelia.learn.data.loader import Batch, Clip, training_batches
 from emelia.learn.data.sampling import target_corpora
 from emelia.learn.model.network import Encoder, Network
-from emelia.learn.training.checkpoints import BY_CORPUS, Epoch, Progress, restore, save_checkpoint
+from emelia.learn.training.checkpoints import BY_CORPUS, Epoch, Progress, restore
 from emelia.learn.training.distill import Teacher
 from emelia.learn.training.hardware import CPU
 from emelia.learn.training.inference import logits
 from emelia.learn.training.optim import make_optimizer, rate_at
+from emelia.learn.training.several import (
+    check_same,
+    mean_of,
+    set_sharing,
+    share_of,
+    share_statistics,
+)
+from emelia.learn.training.within_epoch import Saver
 from emelia.metrics import accuracy, uar
 from emelia.processes import delay_ctrl_c
 
@@ -58,6 +66,7 @@ class FitJob:
         stop: the epoch after which to end, kept whatever validation says; 0 is the recipe's.
         teacher: made for this network; distilled from.
         on_epoch: called with every line of the history, past ones too after a resume.
+        save_every: seconds after which the checkpoint is written within an epoch; 0: only after it.
     """
 
     recipe: Recipe
@@ -72,6 +81,7 @@ class FitJob:
     stop: int = 0
     teacher: Teacher | None = None
     on_epoch: Callable[[Epoch], None] = lambda epoch: None
+    save_every: float = 0.0
 
 
 def fit(network: Network, job: FitJob) -> Progress:
@@ -86,17 +96,21 @@ def fit(network: Network, job: FitJob) -> Progress:
     setup, config = _Setup.of(network, job), job.recipe.train
     name, saved = f"{job.recipe.digest}-{job.seed}-{job.name}", setup.modules()
     progress, best = restore(job.checkpoint, name, saved, setup.optimizer)
+    check_same(job.fabric, progress.epoch)
+    saver = Saver(job, name, saved, setup.optimizer, best, progress)
     training = _with_soft_labels(job, network) if job.teacher else job.training
     for epoch in progress.history:
         job.on_epoch(epoch)
     try:
         while not progress.finished(config, job.stop):
-            epoch = _run_epoch(setup, training, progress.epoch)
+            epoch = _run_epoch(setup, training, progress.epoch, saver)
             with delay_ctrl_c():  # weights, checkpoint and history are of one epoch
                 if progress.note(epoch, "last" if job.stop else config.checkpoint):
                     weights = setup.evaluated.state_dict()
                     best = {key: value.clone() for key, value in weights.items()}
-                save_checkpoint(job.checkpoint, name, saved, setup.optimizer, best, progress)
+                progress.within = None
+                saver.best = best
+                saver.save()
                 job.on_epoch(epoch)
     except KeyboardInterrupt:
         progress.interrupted = True
@@ -120,6 +134,9 @@ class _Setup:
     def of(cls, network: Network, job: FitJob) -> _Setup:
         config = job.recipe.train
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        share_statistics(network, job.fabric)
+        if job.fabric.world_size > 1 and job.teacher and job.teacher.feature_weight:
+            raise ConfigError("train.feature_distill: trains on one device alone; set it to 0.")
         optimizer = make_optimizer(network, config, job.teacher)
         model, optimizer = job.fabric.setup(network, optimizer)
         if job.teacher:
@@ -167,44 +184,53 @@ def _with_soft_labels(job: FitJob, student: Network) -> EpochClips:
     return labelled
 
 
-def _run_epoch(setup: _Setup, training: EpochClips, number: int) -> Epoch:
+def _run_epoch(setup: _Setup, training: EpochClips, number: int, saver: Saver) -> Epoch:
     """Train for one epoch, counted from 0, and evaluate; a line of the history."""
     job, began = setup.job, time.perf_counter()
     if job.first_loss is not None and number == 0:
         loss = job.first_loss
     else:
-        loss = _train(setup, training(number), number)
-    line = _evaluate(setup.evaluated, job.validation, job.watch)
+        loss = _train(setup, training(number), number, saver)
+    # By one process, so that all choose the same epoch.
+    first = job.fabric.is_global_zero
+    line = _evaluate(setup.evaluated, job.validation, job.watch) if first else {}
+    line = job.fabric.broadcast(line)
     _check_finite(loss + line["validation_loss"], job.recipe, number + 1)
     rate = setup.optimizer.param_groups[-1]["lr"]  # the last group is trained at the whole rate
     seconds = time.perf_counter() - began
     return {"epoch": number + 1, "loss": loss, **line, "lr": rate, "seconds": seconds}
 
 
-def _train(setup: _Setup, clips: Sequence[Clip], epoch: int) -> float:
+def _train(setup: _Setup, clips: Sequence[Clip], epoch: int, saver: Saver) -> float:
     """Go once through the training clips; return the mean loss over clips."""
     job, config, optimizer = setup.job, setup.job.recipe.train, setup.optimizer
-    torch.manual_seed(_mix(job.seed, epoch))  # for dropout
+    fabric = job.fabric
+    torch.manual_seed(_mix(job.seed, epoch) + fabric.global_rank)  # for dropout
     rng = np.random.default_rng([job.seed, epoch])
     weights = class_weights(clips, setup.network.classes) if config.balance == "weights" else None
     setup.model.train()
-    total, done = 0.0, 0
+    position = saver.position(epoch)
     wanted = config.samples_per_epoch or len(clips)
-    for batch in training_batches(clips, job.recipe, setup.network, rng, setup.target):
+    for batch in training_batches(
+        clips, job.recipe, setup.network, rng, setup.target, position.batches, position.rng
+    ):
+        whole = len(batch.lengths)
+        batch, share = share_of(batch, fabric.global_rank, fabric.world_size)
+        set_sharing(setup.network, len(batch.lengths) < whole)
         for group in optimizer.param_groups:
-            rate = rate_at(config, (epoch + done / wanted) / config.epochs)
+            rate = rate_at(config, (epoch + position.clips / wanted) / config.epochs)
             group["lr"] = rate * group["share"]
         optimizer.zero_grad()
-        loss = _loss(setup, batch, weights)
-        job.fabric.backward(loss)
+        loss = _loss(setup, batch, weights) * share
+        fabric.backward(loss)
         if config.clip_norm:
-            job.fabric.clip_gradients(setup.model, optimizer, max_norm=config.clip_norm)
+            fabric.clip_gradients(setup.model, optimizer, max_norm=config.clip_norm)
         optimizer.step()
         if setup.average:
             setup.average.update_parameters(setup.network)
-        total += loss.item() * len(batch.lengths)
-        done += len(batch.lengths)
-    return total / done
+        position.add(mean_of(fabric, loss), whole)
+        saver.save_sometimes(epoch, position, rng)
+    return position.total / position.clips
 
 
 def class_weights(clips: Sequence[Clip], classes: int) -> Tensor:

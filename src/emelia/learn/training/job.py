@@ -15,6 +15,7 @@ from emelia.corpora import Utterance
 from emelia.corpora.splits.scheme import Fold
 from emelia.learn.data.loader import Clip, Loader
 from emelia.learn.data.sampling import sampling_probabilities
+from emelia.learn.data.stored import stored
 from emelia.learn.model.encoders import has_weights
 from emelia.learn.model.network import Network
 from emelia.learn.training.checkpoints import Epoch
@@ -37,6 +38,7 @@ class TrainingJob:
         watch: clips whose figures are recorded each epoch.
         report: called with epochs done, epochs at most and facts in words.
         encoder: weights of an encoder that is initialised by least squares; filled in.
+        stream: leave training clips on disk, and keep the checkpoint within an epoch too.
     """
 
     recipe: Recipe
@@ -52,6 +54,7 @@ class TrainingJob:
     report: Report = lambda done, total, facts: None
     on_epoch: Callable[[Epoch], None] = lambda epoch: None
     encoder: Mapping[str, Tensor] = field(default_factory=dict)
+    stream: bool = False
 
     @property
     def solves_linear_layer(self) -> bool:
@@ -81,12 +84,15 @@ class TrainingClips:
     job: TrainingJob
     loader: Loader
     utterances: Sequence[Utterance]
-    loaded: list[Clip] = field(default_factory=list)
+    loaded: Sequence[Clip] = ()
 
     def __call__(self, epoch: int) -> Sequence[Clip]:
         """The same ones in every epoch."""
         if not self.loaded:
-            self.loaded = self.loader.training(self.utterances, self._tick)
+            if self.job.stream:
+                self.loaded = stored(self.loader, self.utterances, self._tick)
+            else:
+                self.loaded = self.loader.training(self.utterances, self._tick)
         return self.loaded
 
     def _tick(self, done: int) -> None:

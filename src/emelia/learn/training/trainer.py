@@ -40,6 +40,7 @@ from emelia.learn.training.runs import CHECKPOINT
 from emelia.learn.training.source_space import SourceSpace, adapted, source_space
 
 SPACE_CLIPS = 4000  # on which a source space is measured, at most; some minutes
+_SAVE_EVERY = 600.0  # s between two checkpoints within an epoch that is long
 REFIT_CHECKPOINT = f"again-{CHECKPOINT}"
 
 
@@ -171,6 +172,7 @@ def _fit(
         stop=stop,
         teacher=teacher_of(network, job.recipe, job.teacher),
         on_epoch=report if stop else job.on_epoch,
+        save_every=_SAVE_EVERY if job.stream else 0.0,
     )
     training = fit(network, fit_job)
     network.cpu()

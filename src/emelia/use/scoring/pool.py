@@ -11,40 +11,24 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from typing import NamedTuple, Self
+from typing import Self
 
-from emelia.audio.channels import Channel
-from emelia.errors import AudioError, EmeliaError, TooLongError
+from emelia.errors import EmeliaError
 from emelia.processes import one_thread_each
-from emelia.use.inputs import Recording, path_of
-from emelia.use.recognizer import Prediction, Recognizer, load
-from emelia.use.scoring.by_source import heard_row
-from emelia.use.scoring.journal import Row
-from emelia.use.scoring.overall import overall
-from emelia.use.scoring.segment_files import SegmentFiles
-
-
-class Outcome(NamedTuple):
-    """What became of a recording: a row for each channel, or the reason why there is none."""
-
-    asked: Recording
-    rows: dict[str, Row]  # by channel; the only one is called ""
-    reason: str = ""
-    warnings: tuple[str, ...] = ()
-
+from emelia.use.inputs import Recording
+from emelia.use.scoring.worker import Outcome, Worker, WorkerOptions
 
 _SPAWN = get_context("spawn")  # a forked process could inherit a lock that is held for ever
 _NO_MEMORY = 12  # exit code, ENOMEM
 
 
 @dataclass
-class _Worker:
+class _Process:
     """A process, our end of its pipe, and the chunk it is working on."""
 
     process: SpawnProcess
@@ -56,12 +40,9 @@ class _Worker:
 class Pool:
     """`jobs` processes with a recognizer each; they end with the `with` block."""
 
-    def __init__(
-        self, model: str, emotions: Sequence[str] | None, channel: Channel,
-        segments: SegmentFiles | None, jobs: int,
-    ) -> None:  # fmt: skip
-        self._options = (model, emotions, channel, segments)
-        self._workers: list[_Worker] = []
+    def __init__(self, options: WorkerOptions, jobs: int) -> None:
+        self._options = options
+        self._workers: list[_Process] = []
         with _for_children():
             for _ in range(jobs):
                 self._start()
@@ -93,7 +74,7 @@ class Pool:
             for pipe in connection.wait(list(busy)):
                 yield self._hear(busy[pipe], todo)  # type: ignore[index]
 
-    def _hear(self, worker: _Worker, todo: deque[list[Recording]]) -> list[Outcome]:
+    def _hear(self, worker: _Process, todo: deque[list[Recording]]) -> list[Outcome]:
         try:
             answers: list[Outcome] = worker.pipe.recv()
         except (EOFError, OSError):
@@ -101,7 +82,7 @@ class Pool:
         worker.ready, worker.chunk = True, []
         return answers
 
-    def _replace(self, dead: _Worker, todo: deque[list[Recording]]) -> list[Outcome]:
+    def _replace(self, dead: _Process, todo: deque[list[Recording]]) -> list[Outcome]:
         """Start another process for one that ended; not for one that never became ready."""
         dead.process.join()
         dead.pipe.close()
@@ -122,64 +103,22 @@ class Pool:
 
     def _start(self) -> None:
         ours, theirs = _SPAWN.Pipe()
-        process = _SPAWN.Process(target=_work, args=(theirs, *self._options), daemon=True)
+        process = _SPAWN.Process(target=_work, args=(theirs, self._options), daemon=True)
         process.start()
         theirs.close()  # so that the end of the process ends the pipe
-        self._workers.append(_Worker(process, ours))
+        self._workers.append(_Process(process, ours))
 
 
-def _work(
-    pipe: Connection, model: str, emotions: Sequence[str] | None, channel: Channel,
-    segments: SegmentFiles | None,
-) -> None:  # fmt: skip
+def _work(pipe: Connection, options: WorkerOptions) -> None:
     """The work of a process: load the model, then answer chunks until the pipe is closed."""
     try:
-        recognizer = load(model, emotions=emotions)
-        follow = partial(_followed, recognizer, channel, segments)
-        answers: list[Outcome] = []
+        worker, answers = Worker(options), list[Outcome]()
         with contextlib.suppress(EOFError, ConnectionError):
             while True:
                 pipe.send(answers)
-                asked: list[Recording] = pipe.recv()
-                told = recognizer.by_channel(asked, threads=1, channel=channel)
-                answers = [
-                    _answer(one, follow(one, own), recognizer)
-                    for one, own in zip(asked, told, strict=True)
-                ]
+                answers = worker.answer(pipe.recv())
     except MemoryError:
         sys.exit(_NO_MEMORY)
-
-
-Told = dict[str, Prediction] | AudioError
-
-
-def _followed(
-    recognizer: Recognizer, channel: Channel, files: SegmentFiles | None, asked: Recording,
-    told: Told,
-) -> Told:  # fmt: skip
-    """Follow a recording over time where it is too long for one answer, or segments are wanted."""
-    too_long = isinstance(told, TooLongError)
-    failed = isinstance(told, AudioError) and not too_long
-    if not isinstance(asked, str) or failed or not (too_long or files):
-        return told
-    try:
-        found = recognizer.timeline(asked, channel=channel)
-    except AudioError as error:
-        return error
-    timelines = found if isinstance(found, dict) else {"": found}
-    if files:
-        files.write(asked, list(timelines.values()))
-    if not too_long:
-        return told
-    return {name: overall(one, recognizer.thresholds) for name, one in timelines.items()}
-
-
-def _answer(asked: Recording, told: Told, by: Recognizer) -> Outcome:
-    if isinstance(told, AudioError):
-        return Outcome(asked, {}, str(told).removeprefix(f"{path_of(asked)}: "))
-    rows = {name: heard_row(answer, by.emotions) for name, answer in told.items()}
-    warnings = dict.fromkeys(text for answer in told.values() for text in answer.warnings)
-    return Outcome(asked, rows, "", tuple(warnings))
 
 
 def _ending(process: SpawnProcess) -> str:

@@ -13,38 +13,44 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from emelia.audio.channels import MIX, Channel, check_channel, named
+from emelia.audio.channels import MIX, Channel, check_channel
 from emelia.errors import ConfigError, StorageError
 from emelia.storage import ensure_writable
 from emelia.use.adaptation.source import SourceProfile
 from emelia.use.answer import COLUMNS
 from emelia.use.bundled import find_model
-from emelia.use.inputs import (
-    Recording,
-    columns_of,
-    key_of,
-    path_of,
-    place_of,
-    recordings,
-)
+from emelia.use.inputs import Recording, columns_of, key_of, path_of, recordings
 from emelia.use.recognizer import load
-from emelia.use.scoring import score_files
-from emelia.use.scoring.by_source import ADAPTED, Adapting, SourceOf, cells, source_of
-from emelia.use.scoring.journal import Journal, Mark, Row, mark_of
+from emelia.use.scoring import parts, score_files
+from emelia.use.scoring.by_source import ADAPTED, Adapting, source_of
+from emelia.use.scoring.journal import Journal, Mark, mark_of
 from emelia.use.scoring.pool import Pool
+from emelia.use.scoring.score_rows import failures, journalled, rows_of
 from emelia.use.scoring.segment_files import SegmentFiles
+from emelia.use.scoring.worker import Outcome, WorkerOptions
 from emelia.use.timeline.turns import turns_of
 
 _CHUNK_FILES = 16  # of like length, answered at once by one process
 _CHUNK_EXCERPTS = 256  # of one recording
 _CHUNK_BYTES = 32_000_000  # or so many, of all its files
 _SECONDS = COLUMNS.index("seconds") - 1  # its place in a row, which has no path
+
+
+class Answering(Protocol):
+    """What answers chunks of recordings: processes of this machine, or of several."""
+
+    def answers(self, chunks: Iterable[list[Recording]]) -> Iterator[list[Outcome]]: ...
+
+
+# Of the options of each worker, and how many there are to be.
+MakePool = Callable[[WorkerOptions, int], AbstractContextManager[Answering]]
 
 
 @dataclass
@@ -101,6 +107,7 @@ def score(
     timelines: str | Path | None = None,
     speakers: str | Path | None = None,
     on_progress: Callable[[Tally], None] | None = None,
+    pool: MakePool = Pool,
 ) -> Tally:
     """Recognise the emotion of every recording and write a table with a row each.
 
@@ -112,7 +119,8 @@ def score(
 
     Args:
         where: see `inputs.recordings`.
-        out: a .csv or .parquet file; see `scores`.
+        out: a .csv or .parquet file; see `score_files`. A name without a suffix is a folder of
+            Parquet parts; see `parts`.
         model, emotions: see `load`.
         channel: see `Recognizer.predict`; with `each` there is a row a channel.
         source: the file of a source that answers are adapted to; see `load`.
@@ -123,6 +131,7 @@ def score(
         timelines: a folder for a CSV a recording, with a row for each segment of one emotion.
         speakers: an RTTM file of who speaks when; then each turn is scored, see `turns`.
         on_progress: called now and then, and before the first recording.
+        pool: makes what answers; `emelia.scale.scoring.pool_on` makes one on a cluster.
 
     Raises:
         AudioError: no recordings are there.
@@ -130,7 +139,8 @@ def score(
         StorageError: `out` cannot be written, or has scores made with other settings.
     """
     out = Path(out)
-    write = score_files.writer(out)
+    in_parts = parts.wanted(out)
+    write = score_files.writer(out / "part.parquet" if in_parts else out)
     recognizer = load(model, emotions=emotions, source=source)
     if source_by and not adapt:
         raise ConfigError(f"sources are told apart by {source_by} to be adapted to. Add --adapt.")
@@ -156,38 +166,46 @@ def score(
         about["channel"] = channel
     ensure_writable(out.parent)
     journal_file = out.with_name(f"{out.name}.journal")
-    if out.exists() and not journal_file.exists():
+    if out.exists() and not journal_file.exists() and not (in_parts and parts.free(out)):
         raise StorageError(
             f"{out}: is there already, without the journal that tells what it was made with. "
             "Choose another name, or delete it."
         )
     with Journal(journal_file, about) as journal:
-        tally = _fill(journal, asked, (str(file), emotions, channel, segments), jobs, on_progress)
+        only = tuple(emotions) if emotions is not None else None
+        options = WorkerOptions(str(file), only, channel, segments)
+        tally = _fill(journal, asked, options, jobs, on_progress, pool)
         tally.warnings[:0] = passed
         place = columns_of(asked)
         more = [ADAPTED] if adapting else []
         names = score_files.column_names(recognizer.emotions, place, more)
         if adapting:
-            for one, side, row in _journalled(asked, journal):
+            for one, side, row in journalled(asked, journal):
                 adapting.add(named_source(one, side), row)
-        write(out, names, _rows(asked, journal, recognizer.emotions, adapting, named_source))
+        rows = rows_of(asked, journal, recognizer.emotions, adapting, named_source)
+        if in_parts:
+            parts.write(out, names, rows, failures(asked, journal), about)
+        else:
+            write(out, names, rows)
         tally.out = out
         if adapting:
             tally.adapted = str(adapting)
             tally.warnings += adapting.warnings()
-        _write_failures(out.with_suffix(".failures.csv"), asked, journal)
+        if not in_parts:
+            _write_failures(out.with_suffix(".failures.csv"), asked, journal)
     return tally
 
 
 def _fill(
     journal: Journal,
     asked: Sequence[Recording],
-    options: tuple[str, Sequence[str] | None, Channel, SegmentFiles | None],
+    options: WorkerOptions,
     jobs: int,
     on_progress: Callable[[Tally], None] | None,
+    make_pool: MakePool,
 ) -> Tally:
     """Score the recordings that the journal does not have."""
-    segments = options[3]
+    segments = options.segments
     marks = {
         one: mark
         for one in asked
@@ -198,7 +216,7 @@ def _fill(
     tell = on_progress or (lambda _: None)
     tell(tally)
     chunks = _chunks(marks, jobs)
-    with Pool(*options, min(jobs, len(chunks))) as pool:
+    with make_pool(options, min(jobs, len(chunks))) as pool:
         for answers in pool.answers(chunks):
             for one, rows, reason, warnings in answers:
                 tally.warnings += [f"{one}: {text}" for text in warnings]
@@ -241,47 +259,9 @@ def _alike(one: Recording, mark: Mark) -> tuple[str, int, str]:
     return os.path.splitext(path_of(one))[1], mark[0], excerpt
 
 
-def _rows(
-    asked: Sequence[Recording],
-    journal: Journal,
-    emotions: Sequence[str],
-    adapting: Adapting | None,
-    named_source: SourceOf,
-) -> Iterator[Sequence[Any]]:
-    """The rows of the table, in the order of the recordings."""
-    columns = columns_of(asked)
-    for one, side, row in _journalled(asked, journal):
-        told = adapting.row(named_source(one, side), row) if adapting else cells(row, emotions)
-        yield (*_place(one, columns, side), *told)
-
-
-def _journalled(
-    asked: Sequence[Recording], journal: Journal
-) -> Iterator[tuple[Recording, str, Row]]:
-    """Each recording, channel and row of the journal."""
-    for one in asked:
-        for channel, row in journal.rows(key_of(one)).items():
-            yield one, channel, row
-
-
-def _place(one: Recording, columns: Sequence[str], channel: str = "") -> Sequence[Any]:
-    """The first cells of a row: path and, where some are segments, start, end and speaker."""
-    path, *times = place_of(one, columns).values()
-    return (_text(named(path, channel)), *times)
-
-
 def _write_failures(path: Path, asked: Sequence[Recording], journal: Journal) -> None:
     """List what could not be scored; no file where all could."""
-    columns = columns_of(asked)
-    failures = [
-        (*_place(one, columns), reason) for one in asked if (reason := journal.reason(key_of(one)))
-    ]
-    if failures:
-        score_files.write_csv(path, (*columns, "reason"), failures)
+    if found := list(failures(asked, journal)):
+        score_files.write_csv(path, (*columns_of(asked), "reason"), found)
     else:
         path.unlink(missing_ok=True)
-
-
-def _text(name: str) -> str:
-    """A path as UTF-8 can write it: bytes of file names that are none are replaced."""
-    return os.fsencode(name).decode(errors="replace")

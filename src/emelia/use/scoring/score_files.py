@@ -78,7 +78,7 @@ def write_parquet(path: Path, names: Sequence[str], rows: Iterable[Sequence[Any]
     import pyarrow
     from pyarrow.parquet import ParquetWriter
 
-    text = dict.fromkeys(("path", "speaker", "emotion"), pyarrow.string())
+    text = dict.fromkeys(("path", "speaker", "emotion", "reason"), pyarrow.string())
     kinds = {**text, "unsure": pyarrow.bool_()}
     schema = pyarrow.schema([(name, kinds.get(name, pyarrow.float64())) for name in names])
     with open_atomically(path) as file, ParquetWriter(file, schema, compression="zstd") as table:
@@ -98,6 +98,10 @@ def read_frame(path: Path) -> Any:
         import pandas
     except ImportError:
         raise MissingExtraError("a data frame", "pandas", "notebook") from None
+    if path.is_dir():
+        from pyarrow.parquet import read_table
+
+        return read_table(sorted(map(str, path.glob("part-*.parquet")))).to_pandas()
     return pandas.read_parquet(path) if path.suffix == ".parquet" else pandas.read_csv(path)
 
 

@@ -1,0 +1,1 @@
+"""Scoring and studies on a cluster of machines, through Ray (extra `ray`)."""
