@@ -85,7 +85,8 @@ def table(recipe: str, found: Sequence[StressResults]) -> Table:
     ]  # fmt: skip
     columns = ["condition", "unchanged %", "UAR lost", "accuracy %", "not sure %",
                "no speech %", "wanted"]  # fmt: skip
-    note = f"{clips} clips of {len(found)} corpora, none heard in training; means over corpora."
+    of = "one corpus" if len(found) == 1 else f"{len(found)} corpora"
+    note = f"{clips} clips of {of}, not heard in training; means over corpora."
     return Table(f"{recipe} under stress", columns, rows, note)
 
 

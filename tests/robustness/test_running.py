@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from toy_model import write_toy
 from typer.testing import CliRunner
 from vowels import vowels
 
-from emelia import stress
+from emelia import stress, train
 from emelia.cli import app
 from emelia.errors import ConfigError, CorpusError, RunError, StorageError
 from emelia.robustness import running
@@ -127,3 +128,35 @@ def test_a_corpus_of_other_emotions(model: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "boredom" / "a.wav", vowels(1.0), RATE)
     with pytest.raises(CorpusError):
         stress(model, tmp_path)
+
+
+@pytest.mark.slow  # exporting with torch takes seconds; the test below has all but that
+def test_a_run_is_asked_as_its_model_file_would_answer(
+    small_corpus: Callable[..., Path], tmp_path: Path
+) -> None:
+    corpus = small_corpus(speakers=3)
+    tiny = {"model.width": 2, "features.mels": 16}
+    train("variable-3", corpus, settings=tiny, epochs=1, out=tmp_path / "run", fold="1")
+    found = stress(tmp_path / "run", corpus, conditions=["gain +2 dB"], out=tmp_path / "out")
+    assert len(found.plain.answers) == 4 and found.plain.left_out[0].startswith("8 clips left out")
+    again = stress(tmp_path / "run", corpus, conditions=["gain +2 dB"], out=tmp_path / "out")
+    assert again.rows() == found.rows()
+
+
+def test_the_file_made_of_a_run_need_not_be_the_same_again(
+    model: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.json").write_text("{}")
+    made: list[Path] = []
+
+    def exported(folder: Path, into: Path) -> Path:
+        made.append(write_toy(into / "model.onnx", created=f"202{len(made)}"))
+        return made[-1]
+
+    monkeypatch.setattr("emelia.api.stress._exported", exported)
+    options = {"conditions": SOME[:1], "clips": 3, "out": tmp_path / "out"}
+    found = [stress(run, corpus, **options).rows() for _ in range(2)]  # type: ignore[arg-type]
+    assert len(made) == 2 and made[0] != made[1] and not made[0].exists()
+    assert found[0] == found[1]

@@ -29,6 +29,7 @@ from emelia.results.evaluation import Evaluation
 from emelia.results.stress import StressResults
 from emelia.robustness import running
 from emelia.robustness.cases import drawn, seconds_of
+from emelia.robustness.conditions import conditions as all_conditions
 from emelia.robustness.listeners import HUB, Asked, Listener, Ours, listener
 from emelia.storage import ensure_writable, expanded, write_atomically
 from emelia.use.bundled import find_model
@@ -82,6 +83,7 @@ def stress(
     folder = None if out is None else expanded(out)
     if clips < 1:
         raise ConfigError(f"clips: {clips}; expected 1 or more.")
+    all_conditions(conditions)  # a name that is wrong is told before a corpus is read
     if folder:
         ensure_writable(folder)
     read = read or (lambda place, apart: read_corpus(place, apart=apart))

@@ -1,4 +1,4 @@
-"""Rooms of a given reverberation time, by image sources (Allen and Berkley 1979).
+"""Rooms of a given reverberation time, by the image source method of 1979.
 
 Training makes its rooms of decaying noise (`learn.data.transmission`): a test by the same method
 would be one that it was trained for.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ import typer
 from emelia import console
 from emelia.cli.common import open_corpus
 from emelia.cli.options import JobsOption, SpeakersOption, WideOption, cores, split_names
+from emelia.corpora import Corpus
 from emelia.errors import ConfigError, MissingExtraError
 from emelia.results.stress import StressResults
 from emelia.show.page import file_name
@@ -84,13 +86,14 @@ def stress(
     """
     from emelia.api.stress import stress as test
 
-    named, data = _pairs(labels), open_corpus(corpus, speakers_from=speakers_from)
-    folder = out or Path("runs") / file_name(f"{_name(model)}-on-{data.name}-stress")
+    named, where = _pairs(labels), Path(corpus).name or corpus
+    folder = out or Path("runs") / file_name(f"{_name(model)}-on-{where}-stress")
     with console.Progress() as progress:
         found = test(
-            model, data, clips=clips, conditions=split_names(conditions), labels=named, seed=seed,
-            jobs=jobs or cores(), out=folder, on_estimate=partial(_tell_cost, progress),
-            on_progress=partial(_tell, progress),
+            model, corpus, clips=clips, conditions=split_names(conditions), labels=named,
+            seed=seed, jobs=jobs or cores(), out=folder,
+            on_estimate=partial(_tell_cost, progress), on_progress=partial(_tell, progress),
+            read=partial(_read, speakers_from),
         )  # fmt: skip
         progress.finish(_TASK)
     _show(found, wide)
@@ -123,6 +126,10 @@ def _show(found: StressResults, wide: bool) -> None:
         table.print(wide)
     for line in sentences(found):
         console.say(line)
+
+
+def _read(speakers_from: str, place: str | Path, apart: Sequence[str]) -> Corpus:
+    return open_corpus(str(place), "", apart, speakers_from)
 
 
 def _pairs(text: str) -> dict[str, str]:
