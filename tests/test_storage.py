@@ -368,3 +368,25 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(
     calls.clear()
     storage.append_line(tmp_path / "b", "line")
     assert calls == ["sync of 5"]
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_is_being_written_is_not(
+    tmp_path: Path,
+) -> None:
+    left, fresh, held = (tmp_path / f"clip.npy.{number:08x}.part" for number in range(3))
+    other = tmp_path / "my.part"
+    for path in (left, fresh, held, other):
+        path.write_bytes(b"half")
+    for path in (left, held, other):
+        os.utime(path, (0, 0))
+    with held.open("rb") as file:
+        storage._hold(file)
+        storage._clear_left_over.cache_clear()
+        storage.write_atomically(tmp_path / "clip.npy", b"whole")
+    assert not left.exists() and fresh.exists() and held.exists() and other.exists()
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "ж" * 127, "x" * 242])
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path, name: str) -> None:
+    storage.write_atomically(tmp_path / name, b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -31,8 +31,10 @@ _NARROWEST = 20  # characters; a narrower terminal is not filled
 _ROOMY = 100  # characters from where progress has room for a long bar and the time it took
 _TENTHS = 10  # plain progress lines a task, at most
 _quiet = ContextVar("quiet", default=False)
-# File names may hold what would move the cursor or change the colours of a terminal.
-_CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "?")
+# File names and labels may hold what would move the cursor, change the colours of a terminal, or
+# turn the direction of writing, so that a line reads otherwise than it is.
+_TURNS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160), *_TURNS], "?")
 
 
 def be_quiet() -> None:

@@ -10,9 +10,12 @@ import contextlib
 import errno
 import io
 import os
+import re
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -25,6 +28,8 @@ from emelia.errors import StorageError
 
 _BLOCK = 65_536  # bytes searched at a time for the end of the last complete line
 _DIGEST = 32  # bytes of a SHA-256
+_PARTIAL = re.compile(r".*\.[0-9a-f]{8}\.part", re.DOTALL)
+_OLD = 600.0  # s since a partial file was written to, that its writer may have been killed
 
 _REASONS = {
     errno.ENOSPC: "the disk is full. Free some space or choose another folder.",
@@ -79,11 +84,14 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
     """
     if not path.name:
         raise StorageError(f"{path}: a folder; expected the name of a file.")
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    # Cut, since a name may be as long as the system allows: 255 bytes, of four a letter at most.
+    partial = path.with_name(f"{path.name[:50]}.{secrets.token_hex(4)}.part")
     with _translate_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _clear_left_over(path.parent.absolute())
         try:
             with partial.open("wb") as file:
+                _hold(file)
                 yield file
                 file.flush()
                 os.fsync(file.fileno())  # else a power cut could leave an empty file
@@ -91,6 +99,30 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
         finally:
             with contextlib.suppress(OSError):
                 partial.unlink()
+
+
+@cache
+def _clear_left_over(folder: Path) -> None:
+    """Remove what killed writers left in a folder; once a process, when it first writes there."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if _PARTIAL.fullmatch(entry.name) and time.time() - entry.stat().st_mtime > _OLD:
+                with contextlib.suppress(OSError), open(entry.path, "rb") as file:
+                    if _hold(file):
+                        os.unlink(entry.path)
+
+
+def _hold(file: BinaryIO) -> bool:
+    """Lock an open file until it is closed, also by the end of its process; False: another has."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, which does not remove a file that is open
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:  # some file systems have no locks: then its age decides
+        return error.errno not in (errno.EAGAIN, errno.EACCES)
+    return True
 
 
 def append_line(path: Path, line: str) -> None:

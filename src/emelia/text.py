@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Protocol
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how cells begin that a spreadsheet computes
+
 
 class HasEnds(Protocol):
     """What is needed of a `metrics.Interval`; that stands on a layer above this one."""
@@ -125,5 +127,20 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
 
 
 def csv_row(values: Iterable[object]) -> list[object]:
-    """Values as CSV holds them."""
-    return [str(value).lower() if isinstance(value, bool) else value for value in values]
+    """Values as CSV holds them; text that a spreadsheet would compute has a quote in front."""
+    return [str(value).lower() if isinstance(value, bool) else _plain(value) for value in values]
+
+
+def _plain(value: object) -> object:
+    """A cell that Excel and the like take for text, as it is meant, and not for a formula."""
+    if not isinstance(value, str) or not value.startswith(_FORMULA) or _is_number(value):
+        return value
+    return f"'{value}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -9,13 +9,15 @@ wait for what training needs.
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from importlib import import_module
 from typing import Any
@@ -158,16 +160,52 @@ def _common(
 def main() -> int:
     """Run the command line and return its exit code."""
     disable_telemetry()
+    _open_closed_streams()
     try:
         with _one_ctrl_c():
             copy_context().run(app)  # what one command sets, such as --quiet, ends with it
     except EmeliaError as error:
         console.fail(str(error))
         return error.exit_code
-    except BrokenPipeError:  # the reader of a pipe, `head` for one, has had enough
-        sys.stderr.close()
+    except SystemExit as end:
+        # The reader of a pipe, `head` for one, has had enough: Typer and rich would leave with 1.
+        if isinstance(end.__context__, BrokenPipeError):
+            return 0
+        raise
+    except BrokenPipeError:
+        _drop_output()
         return 0
+    except (MemoryError, OSError, RuntimeError) as error:
+        if not (reason := _want(error)):
+            raise
+        _drop_output()
+        with suppress(OSError):
+            console.fail(reason)
+        return 1
     return 0
+
+
+def _open_closed_streams() -> None:
+    """Let streams that the caller has closed read nothing and lose what is written."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def _want(error: Exception) -> str:
+    """What this computer lacks, as a sentence; empty where the error is another one."""
+    if isinstance(error, OSError):
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+        return f"cannot write ({error.strerror}). Free some space, or write elsewhere." * full
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # the latter torch
+        return "not enough memory. Close other programs, or take fewer --jobs or a smaller --batch."
+    return ""
+
+
+def _drop_output() -> None:
+    """Lose what still waits to be written, or Python fails once more at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _CtrlC:

@@ -15,7 +15,7 @@ from vowels import vowels
 
 from emelia import load
 from emelia.cli import main
-from emelia.config.graph import OPERATORS, SEAL_KEY, is_intact, sealed
+from emelia.config.operators import OPERATORS, SEAL_KEY, is_intact, sealed
 from emelia.errors import ModelError
 from emelia.use.bundled import shipped
 from emelia.use.model import Model

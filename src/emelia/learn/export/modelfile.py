@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from emelia.config import Card
 from emelia.config.card import COORDINATES, INPUTS, KEY, OFFSET, OUTPUTS
-from emelia.config.graph import OPERATORS, sealed
+from emelia.config.operators import OPERATORS, sealed
 from emelia.errors import ModelError
 from emelia.learn.export.graph import Graph
 from emelia.packages import package
@@ -139,7 +139,7 @@ def _check_operators(model: onnx.ModelProto) -> None:
     if new := {name for domain, name in used if name not in OPERATORS.get(domain, ())}:
         raise ModelError(
             f"the graph uses {', '.join(sorted(new))}, which no model file may. It is a fault of "
-            "the export: add it to config.graph.OPERATORS if it neither loops nor holds graphs."
+            "the export: add it to config.operators.OPERATORS if it neither loops nor holds graphs."
         )
 
 

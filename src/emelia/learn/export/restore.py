@@ -19,7 +19,7 @@ from torch import Tensor
 
 from emelia.config import Card, Recipe, recipe_from
 from emelia.config.card import KEY
-from emelia.config.graph import is_intact
+from emelia.config.operators import is_intact
 from emelia.corpora.seen import SEEN, SeenClips
 from emelia.errors import ConfigError, ModelError
 from emelia.learn.export.modelfile import NETWORK, SPACE

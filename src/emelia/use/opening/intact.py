@@ -10,7 +10,7 @@ from enum import Enum
 from hashlib import sha256
 from pathlib import Path
 
-from emelia.config.graph import is_intact
+from emelia.config.operators import is_intact
 from emelia.errors import ModelError
 
 MODELS = Path(__file__).parents[1] / "models"

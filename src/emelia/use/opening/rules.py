@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from emelia.config.graph import (
+from emelia.config.operators import (
     ENDS,
     MOST_DIMENSIONS,
     MOST_NODES,
