@@ -17,6 +17,8 @@ from emelia.cli.options import (
     ModelOption,
     OnlyOption,
     SourceOption,
+    StrictOption,
+    ThresholdOption,
     TurnsOption,
     channel_word,
     cores,
@@ -50,6 +52,7 @@ def score(
     ],
     model: ModelOption = "default",
     emotions: OnlyOption = None,
+    threshold: ThresholdOption = None,
     channel: ChannelOption = MIX,
     source: SourceOption = None,
     adapt: Annotated[
@@ -77,6 +80,7 @@ def score(
         ),
     ] = None,
     speakers: TurnsOption = None,
+    strict: StrictOption = False,
     jobs: JobsOption = None,
 ) -> None:
     """Recognise the emotion of every recording of a collection.
@@ -100,6 +104,7 @@ def score(
             out,
             model=model,
             emotions=labels,
+            threshold=threshold,
             channel=channel_word(channel),
             source=source,
             adapt=adapt,
@@ -107,6 +112,7 @@ def score(
             jobs=jobs or cores(),
             timelines=timeline,
             speakers=speakers,
+            strict=strict,
             on_progress=_teller(progress),
         )
         progress.finish(_TASK, tally.facts())

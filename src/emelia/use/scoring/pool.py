@@ -20,6 +20,7 @@ from multiprocessing.context import SpawnProcess
 from typing import NamedTuple, Self
 
 from emelia.audio.channels import Channel
+from emelia.audio.heard import incomplete
 from emelia.errors import AudioError, EmeliaError, TooLongError
 from emelia.processes import one_thread_each
 from emelia.use.inputs import Recording, path_of
@@ -39,6 +40,26 @@ class Outcome(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Options:
+    """How recordings are answered.
+
+    Attributes:
+        model: a file.
+        emotions, threshold: see `load`.
+        channel: see `Recognizer.predict`.
+        segments: where timelines are written; None for none.
+        strict: a recording that breaks off has no answer.
+    """
+
+    model: str
+    emotions: Sequence[str] | None
+    threshold: float | None
+    channel: Channel
+    segments: SegmentFiles | None
+    strict: bool
+
+
 _SPAWN = get_context("spawn")  # a forked process could inherit a lock that is held for ever
 _NO_MEMORY = 12  # exit code, ENOMEM
 
@@ -56,11 +77,8 @@ class _Worker:
 class Pool:
     """`jobs` processes with a recognizer each; they end with the `with` block."""
 
-    def __init__(
-        self, model: str, emotions: Sequence[str] | None, channel: Channel,
-        segments: SegmentFiles | None, jobs: int,
-    ) -> None:  # fmt: skip
-        self._options = (model, emotions, channel, segments)
+    def __init__(self, options: Options, jobs: int) -> None:
+        self._options = options
         self._workers: list[_Worker] = []
         with _for_children():
             for _ in range(jobs):
@@ -122,26 +140,23 @@ class Pool:
 
     def _start(self) -> None:
         ours, theirs = _SPAWN.Pipe()
-        process = _SPAWN.Process(target=_work, args=(theirs, *self._options), daemon=True)
+        process = _SPAWN.Process(target=_work, args=(theirs, self._options), daemon=True)
         process.start()
         theirs.close()  # so that the end of the process ends the pipe
         self._workers.append(_Worker(process, ours))
 
 
-def _work(
-    pipe: Connection, model: str, emotions: Sequence[str] | None, channel: Channel,
-    segments: SegmentFiles | None,
-) -> None:  # fmt: skip
+def _work(pipe: Connection, options: Options) -> None:
     """The work of a process: load the model, then answer chunks until the pipe is closed."""
     try:
-        recognizer = load(model, emotions=emotions)
-        follow = partial(_followed, recognizer, channel, segments)
+        recognizer = load(options.model, emotions=options.emotions, threshold=options.threshold)
+        follow = partial(_followed, recognizer, options)
         answers: list[Outcome] = []
         with contextlib.suppress(EOFError, ConnectionError):
             while True:
                 pipe.send(answers)
                 asked: list[Recording] = pipe.recv()
-                told = recognizer.by_channel(asked, threads=1, channel=channel)
+                told = recognizer.by_channel(asked, threads=1, channel=options.channel)
                 answers = [
                     _answer(one, follow(one, own), recognizer)
                     for one, own in zip(asked, told, strict=True)
@@ -153,25 +168,31 @@ def _work(
 Told = dict[str, Prediction] | AudioError
 
 
-def _followed(
-    recognizer: Recognizer, channel: Channel, files: SegmentFiles | None, asked: Recording,
-    told: Told,
-) -> Told:  # fmt: skip
+def _followed(recognizer: Recognizer, options: Options, asked: Recording, told: Told) -> Told:
     """Follow a recording over time where it is too long for one answer, or segments are wanted."""
     too_long = isinstance(told, TooLongError)
     failed = isinstance(told, AudioError) and not too_long
-    if not isinstance(asked, str) or failed or not (too_long or files):
-        return told
+    if not isinstance(asked, str) or failed or not (too_long or options.segments):
+        return _checked(told, options)
     try:
-        found = recognizer.timeline(asked, channel=channel)
+        found = recognizer.timeline(asked, channel=options.channel)
     except AudioError as error:
         return error
     timelines = found if isinstance(found, dict) else {"": found}
-    if files:
-        files.write(asked, list(timelines.values()))
-    if not too_long:
+    if too_long:
+        told = {name: overall(one, recognizer.thresholds) for name, one in timelines.items()}
+    told = _checked(told, options)
+    if options.segments and not isinstance(told, AudioError):
+        options.segments.write(asked, list(timelines.values()))
+    return told
+
+
+def _checked(told: Told, options: Options) -> Told:
+    """The answers, or an error in their place where the recording breaks off and must not."""
+    if isinstance(told, AudioError) or not options.strict:
         return told
-    return {name: overall(one, recognizer.thresholds) for name, one in timelines.items()}
+    cut = incomplete(text for answer in told.values() for text in answer.warnings)
+    return AudioError(cut) if cut else told
 
 
 def _answer(asked: Recording, told: Told, by: Recognizer) -> Outcome:

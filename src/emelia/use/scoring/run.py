@@ -37,7 +37,7 @@ from emelia.use.recognizer import load
 from emelia.use.scoring import score_files
 from emelia.use.scoring.by_source import ADAPTED, Adapting, SourceOf, cells, source_of
 from emelia.use.scoring.journal import Journal, Mark, Row, mark_of
-from emelia.use.scoring.pool import Pool
+from emelia.use.scoring.pool import Options, Pool
 from emelia.use.scoring.segment_files import SegmentFiles
 from emelia.use.timeline.turns import turns_of
 
@@ -93,6 +93,7 @@ def score(
     *,
     model: str | Path = "default",
     emotions: Sequence[str] | None = None,
+    threshold: float | None = None,
     channel: Channel = "mix",
     source: str | Path | None = None,
     adapt: bool = False,
@@ -100,6 +101,7 @@ def score(
     jobs: int = 1,
     timelines: str | Path | None = None,
     speakers: str | Path | None = None,
+    strict: bool = False,
     on_progress: Callable[[Tally], None] | None = None,
 ) -> Tally:
     """Recognise the emotion of every recording and write a table with a row each.
@@ -113,7 +115,7 @@ def score(
     Args:
         where: see `inputs.recordings`.
         out: a .csv or .parquet file; see `scores`.
-        model, emotions: see `load`.
+        model, emotions, threshold: see `load`.
         channel: see `Recognizer.predict`; with `each` there is a row a channel.
         source: the file of a source that answers are adapted to; see `load`.
         adapt: adapt answers to the collection, from `source` on where it is given.
@@ -122,6 +124,7 @@ def score(
         jobs: processes of one thread each.
         timelines: a folder for a CSV a recording, with a row for each segment of one emotion.
         speakers: an RTTM file of who speaks when; then each turn is scored, see `turns`.
+        strict: list recordings that break off with those that cannot be scored.
         on_progress: called now and then, and before the first recording.
 
     Raises:
@@ -131,7 +134,7 @@ def score(
     """
     out = Path(out)
     write = score_files.writer(out)
-    recognizer = load(model, emotions=emotions, source=source)
+    recognizer = load(model, emotions=emotions, threshold=threshold, source=source)
     if source_by and not adapt:
         raise ConfigError(f"sources are told apart by {source_by} to be adapted to. Add --adapt.")
     adapting = Adapting(recognizer, own=adapt) if adapt or source else None
@@ -152,8 +155,7 @@ def score(
         "emotions": ", ".join(recognizer.emotions),
         "input": os.path.normpath(where),
     }
-    if check_channel(channel) != MIX:
-        about["channel"] = channel
+    about |= _unusual(channel=channel, threshold=threshold, strict=strict)
     ensure_writable(out.parent)
     journal_file = out.with_name(f"{out.name}.journal")
     if out.exists() and not journal_file.exists():
@@ -161,8 +163,9 @@ def score(
             f"{out}: is there already, without the journal that tells what it was made with. "
             "Choose another name, or delete it."
         )
+    options = Options(str(file), emotions, threshold, channel, segments, strict)
     with Journal(journal_file, about) as journal:
-        tally = _fill(journal, asked, (str(file), emotions, channel, segments), jobs, on_progress)
+        tally = _fill(journal, asked, options, jobs, on_progress)
         tally.warnings[:0] = passed
         place = columns_of(asked)
         more = [ADAPTED] if adapting else []
@@ -179,15 +182,23 @@ def score(
     return tally
 
 
+def _unusual(*, channel: Channel, threshold: float | None, strict: bool) -> dict[str, str]:
+    """What the journal tells of options that are not as usual; older journals tell nothing."""
+    told = {} if check_channel(channel) == MIX else {"channel": str(channel)}
+    if threshold is not None:
+        told["threshold"] = f"{threshold:g}"
+    return told | ({"strict": "yes"} if strict else {})
+
+
 def _fill(
     journal: Journal,
     asked: Sequence[Recording],
-    options: tuple[str, Sequence[str] | None, Channel, SegmentFiles | None],
+    options: Options,
     jobs: int,
     on_progress: Callable[[Tally], None] | None,
 ) -> Tally:
     """Score the recordings that the journal does not have."""
-    segments = options[3]
+    segments = options.segments
     marks = {
         one: mark
         for one in asked
@@ -198,7 +209,7 @@ def _fill(
     tell = on_progress or (lambda _: None)
     tell(tally)
     chunks = _chunks(marks, jobs)
-    with Pool(*options, min(jobs, len(chunks))) as pool:
+    with Pool(options, min(jobs, len(chunks))) as pool:
         for answers in pool.answers(chunks):
             for one, rows, reason, warnings in answers:
                 tally.warnings += [f"{one}: {text}" for text in warnings]
