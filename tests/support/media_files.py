@@ -15,8 +15,8 @@ RATE = 48_000  # Hz
 
 
 def media_file(
-    wave: Wave, container: str = "webm", codec: str = "opus", *, rate: int = RATE, channels: int = 1,
-    live: bool = False,
+    wave: Wave, container: str = "webm", codec: str = "opus", *, rate: int = RATE,
+    channels: int = 1, live: bool = False,
 ) -> bytes:  # fmt: skip
     """Encode a waveform (T,) as PyAV does; the second channel is half as loud.
 
