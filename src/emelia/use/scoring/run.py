@@ -22,6 +22,7 @@ from typing import Any
 from emelia.audio.channels import MIX, Channel, check_channel, named
 from emelia.errors import ConfigError, StorageError
 from emelia.storage import ensure_writable
+from emelia.text import amount, duration
 from emelia.use.adaptation.source import SourceProfile
 from emelia.use.answer import COLUMNS
 from emelia.use.bundled import find_model
@@ -81,10 +82,11 @@ class Tally:
         """The speed in words; nothing where an earlier run had done it all."""
         if not self.scored + self.failed:
             return "nothing new" if self.kept else ""
-        return (
-            f"{(self.scored + self.failed) / self.seconds:.1f} clips/s, "
-            f"{self.heard / 3600:.2f} h of audio, {self.heard / self.seconds:.0f} x real time"
-        )
+        speed = f"{amount((self.scored + self.failed) / self.seconds)} clips/s"
+        if not self.heard:
+            return f"{speed}, nothing heard"
+        times = amount(self.heard / self.seconds, 0)
+        return f"{speed}, {duration(max(1, self.heard))} of audio, {times} x real time"
 
 
 def score(
