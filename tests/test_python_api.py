@@ -131,6 +131,7 @@ def test_the_command_leaves_a_page_and_says_what_comes_next(
     out, page = tmp_path / "a.csv", tmp_path / "page"
     words = ["evaluate", "aesdd", str(asked), "-o", str(out), "--report", str(page)]
     monkeypatch.setattr("sys.argv", ["emelia", *words])
+    monkeypatch.setattr("emelia.console.for_people", lambda: True)
     with pytest.raises(SystemExit):
         main()
     told = capsys.readouterr()

@@ -42,6 +42,11 @@ def be_quiet() -> None:
     _quiet.set(True)
 
 
+def for_people() -> bool:
+    """Whether somebody reads standard output at a terminal, and wants more than results."""
+    return not _quiet.get() and sys.stdout.isatty()
+
+
 def say(text: str) -> None:
     """Print lines for people on standard output, wrapped at blanks where it is a terminal."""
     write(_filled(text, width()))

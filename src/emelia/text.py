@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Protocol
@@ -35,6 +36,20 @@ def points(difference: float, decimals: int = 1) -> str:
     """A difference in points with its sign, none where it is rounded to nothing: "+1.2", "0.0"."""
     rounded = _rounded(difference, decimals)
     return f"{rounded:{'+' if rounded else ''}.{decimals}f}"
+
+
+def decibels(value: float) -> str:
+    """A level: "-3.1 dB", never "-0.0 dB"; "unknown" where there is none (NaN)."""
+    if math.isnan(value):
+        return "unknown"
+    return f"{value:.1f} dB" if math.isinf(value) else f"{_rounded(value, 1):.1f} dB"
+
+
+def amount(value: float, decimals: int = 1) -> str:
+    """How much there is: "41.3", and "0.03" where rounding would leave nothing of it."""
+    if 0 < value < 0.5 * 10.0**-decimals:
+        decimals = -math.floor(math.log10(value))
+    return f"{value:.{decimals}f}"
 
 
 def _rounded(value: float, decimals: int) -> float:

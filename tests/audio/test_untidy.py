@@ -12,6 +12,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from emelia.audio import decode
+from emelia.audio.containers.endings import breaks_off
+from emelia.audio.containers.mp3 import frame_at
 from emelia.audio.heard import Heard
 from emelia.errors import AudioError
 
@@ -109,6 +111,91 @@ def test_of_a_cut_ogg_file_the_last_page_is_heard_as_far_as_it_goes(
     seconds, (warning,) = listen(data[: round(share * len(data))])
     assert share * 6 - 1.5 < seconds < 6
     assert warning.startswith(f"{seconds:.2f} ") and "could be read" in warning
+
+
+def mp3(mode: str = "CONSTANT", seconds: float = 6.0, header: bool = False) -> bytes:
+    """An MP3 file without the header that tells its length, unless it is wanted."""
+    file, wave = io.BytesIO(), tone(seconds)
+    wave[wave.size // 4 : wave.size // 2] *= 0.01  # so that a variable bit rate varies
+    soundfile.write(
+        file, wave, RATE, format="MP3", subtype="MPEG_LAYER_III", bitrate_mode=mode,
+        compression_level=0.5,
+    )  # fmt: skip
+    data = file.getvalue()
+    first = frame_at(data[:4])
+    assert first is not None
+    return data if header else data[first.size :]
+
+
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+def test_an_mp3_without_a_header_is_heard_whole_and_a_cut_one_is_told(mode: str) -> None:
+    data = mp3(mode)
+    seconds, told = listen(data)
+    assert seconds == pytest.approx(6, abs=0.2) and told == []
+    seconds, told = listen(data[: len(data) // 2 + 7])
+    assert 1 < seconds < 5
+    assert told == [f"{seconds:.2f} s could be read; the rest is damaged or cut off."]
+
+
+def id3(frame: bytes) -> bytes:
+    return b"ID3\3\0\0\0\0\0" + bytes([len(frame)]) + frame
+
+
+@pytest.mark.parametrize("text", [b"\0" + b"6000", b"\1" + "6000".encode("utf-16")])
+def test_the_length_of_an_mp3_may_stand_in_its_tags(text: bytes) -> None:
+    tag = id3(b"TLEN" + struct.pack(">IH", len(text), 0) + text)
+    data = mp3()
+    assert listen(tag + data)[1] == []
+    seconds, (warning,) = listen(tag + data[: len(data) // 3])
+    assert warning.startswith(f"{seconds:.2f} of 6.00 s could be read")
+
+
+def test_an_mp3_may_have_the_header_of_fraunhofer() -> None:
+    data = mp3()
+    frames = round(6 * RATE / 576)
+    told = b"VBRI" + bytes(10) + frames.to_bytes(4, "big")
+    head = (data[:4] + bytes(32) + told).ljust(frame_at(data[:4]).size, b"\0")  # type: ignore[union-attr]
+    assert listen(head + data)[1] == []
+    seconds, (warning,) = listen(head + data[: len(data) // 3])
+    assert warning.startswith(f"{seconds:.2f} of {frames * 576 / RATE:.2f} s could be read")
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_behind_an_mp3_that_breaks_off_the_next_is_heard(header: bool) -> None:
+    first, second = mp3(header=header), mp3(seconds=3, header=header)
+    half = first[: len(first) // 2 + 7]
+    seconds, told = listen(half + second)
+    assert seconds == pytest.approx(6, abs=0.2)
+    assert told == (
+        [f"{seconds:.2f} of 9.00 s could be read; the file is damaged or cut short."]
+        if header
+        else []
+    )
+
+
+def test_a_damaged_spot_in_an_mp3_costs_only_itself() -> None:
+    for data in (mp3(), mp3("VARIABLE", header=True)):
+        middle = len(data) // 2
+        assert listen(data[:middle] + data[middle + 100 :])[0] == pytest.approx(6, abs=0.3)
+
+
+@pytest.mark.parametrize(("container", "codec"), [("webm", "libopus"), ("mpegts", "aac")])
+def test_of_half_a_stream_without_a_length_it_is_told_too(container: str, codec: str) -> None:
+    from media_files import media_file
+
+    data = media_file(tone(6, 48_000), container, codec, live=container == "webm")
+    assert listen(data)[1] == []
+    seconds, (warning,) = listen(data[: round(0.6 * len(data)) + 3])
+    assert warning == f"{seconds:.2f} s could be read; the rest is damaged or cut off."
+
+
+def test_the_last_frame_of_amr_may_be_cut() -> None:
+    frames = [
+        bytes([kind << 3 | 4]).ljust(size, b"\0") for kind, size in ((7, 32), (0, 13), (8, 6))
+    ]
+    data = b"#!AMR\n" + b"".join(frames)
+    assert not breaks_off(io.BytesIO(data), "amr")
+    assert breaks_off(io.BytesIO(data[:-1]), "amr")
 
 
 @pytest.mark.parametrize("container", ["webm", "matroska", "flv"])

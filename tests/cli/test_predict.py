@@ -464,6 +464,8 @@ def test_on_a_terminal_there_are_bars(toy: Path, folder: Path) -> None:
     os.close(terminal)
     assert process.wait(timeout=60) == 0
     lines = drawn.decode().splitlines()
+    following = lines.index("Next: emelia score RECORDINGS scores.csv --model")
+    lines = lines[:following]
     assert len(lines) == 3 and all("no speech" in line and "░" * 20 in line for line in lines)
     assert len({line.index("░") for line in lines}) == 1, "the bars stand below each other"
 
@@ -670,6 +672,50 @@ def test_how_much_of_a_cut_recording_was_read_is_a_warning(
     (warning,) = json.loads(told.out)["warnings"]
     assert warning == "1.00 of 2.00 s could be read; the file is damaged or cut short."
     assert told.err.replace("\n", " ").strip() == f"warning: {path}: {warning}"
+
+
+@pytest.mark.parametrize("more", [(), ("--timeline",)])
+def test_with_strict_a_cut_recording_is_an_error_and_the_rest_go_on(
+    run: Run, toy: Path, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    soundfile.write(whole := tmp_path / "whole.wav", voice(140, 2, 0), RATE)
+    (cut := tmp_path / "cut.wav").write_bytes(whole.read_bytes()[:30_000])
+    told = run("predict", "--model", toy, "--strict", *more, cut, whole)
+    assert told.code == 1 and str(whole) in told.out and str(cut) not in told.out
+    assert told.err.replace("\n", " ").startswith(f"emelia: {cut}: 0.94 of 2.00 s could be read")
+    answered = run("predict", "--model", toy, "--strict", *more, whole)
+    assert answered.code == 0 and not answered.err
+
+
+def test_a_collection_takes_a_threshold_and_no_cut_recordings(
+    run: Run, toy: Path, tmp_path: Path
+) -> None:
+    (calls := tmp_path / "calls").mkdir()
+    soundfile.write(whole := calls / "whole.wav", vowels(2.0), RATE)
+    (calls / "cut.wav").write_bytes(whole.read_bytes()[:30_000])
+    command = ("score", calls, table := tmp_path / "s.csv", "--model", toy, "--jobs", "1")
+    told = run(*command, "--threshold", "1", "--strict", "--timeline", tmp_path / "segments")
+    assert told.code == 1 and "1 of 2 recordings could not be scored" in told.err
+    (row,) = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
+    assert row["path"] == str(whole) and row["unsure"] == "true"
+    failures = (tmp_path / "s.failures.csv").read_text(encoding="utf-8")
+    (failure,) = csv.DictReader(failures.splitlines())
+    assert failure["reason"].startswith("0.94 of 2.00 s could be read")
+    assert [one.name for one in (tmp_path / "segments").iterdir()] == ["whole.wav.csv"]
+    run(*command).refuses(1, "threshold")
+
+
+def test_what_to_type_next_is_told_at_a_terminal_alone(
+    run: Run, toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soundfile.write(clip := tmp_path / "a clip.wav", voice(140, 2, 0), RATE)
+    command = ("predict", "--model", toy, clip)
+    assert "Next:" not in run(*command).out
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    told = " ".join(run(*command).out.split())
+    assert f"Next: emelia predict '{clip}' --model {toy} --explain why.png" in told
+    assert "Next:" not in run(*command, "--quiet").out
+    assert "Next:" not in run(*command, "--format", "json").out
 
 
 def test_a_folder_names_what_it_passes_over(run: Run, toy: Path, tmp_path: Path) -> None:

@@ -77,8 +77,8 @@ def decode_span(
 ) -> tuple[Wave, int]:
     """Decode a span of a recording, or all of it: samples (T,) and their rate in Hz.
 
-    The last recording of which a span was asked for stays in memory for the next. `channel` and
-    `heard` are those of `decode`.
+    The last recording of which a span was asked for stays in memory for the next, with two of its
+    channels. `channel` and `heard` are those of `decode`.
 
     Raises:
         AudioError, MissingExtraError: see `decode` and `cut`.
@@ -92,7 +92,7 @@ def decode_span(
     return cut(wave, rate, span, str(path)), rate
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # the turns of a call alternate between its channels
 def _last_decoded(path: str, channel: str, *_stamp: int) -> tuple[Wave, int, Heard]:
     heard = Heard()
     return *decode(path, channel=channel, heard=heard), heard

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+UNFINISHED = (
+    "its header was never finished, as of a recording that broke off; what is there was read."
+)
+_PARTLY = "could be read;"
 
 
 @dataclass
@@ -33,8 +39,13 @@ class Heard:
         """
         if self.declared > seconds + max(0.05, 0.01 * self.declared):
             self.warn(
-                f"{seconds:.2f} of {self.declared:.2f} s could be read; "
+                f"{seconds:.2f} of {self.declared:.2f} s {_PARTLY} "
                 "the file is damaged or cut short."
             )
         elif self.failed:
-            self.warn(f"{seconds:.2f} s could be read; the rest is damaged or cut off.")
+            self.warn(f"{seconds:.2f} s {_PARTLY} the rest is damaged or cut off.")
+
+
+def incomplete(warnings: Iterable[str]) -> str:
+    """The warning that a recording's end is missing; empty where there is none such."""
+    return next((text for text in warnings if text == UNFINISHED or _PARTLY in text), "")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from emelia.audio.containers.endings import breaks_off
 from emelia.audio.containers.headers import promised_length
 from emelia.audio.containers.kinds import Kind
 from emelia.audio.heard import Heard
@@ -76,6 +77,7 @@ def read_media(
         raise MissingExtraError(f"reading {kind.name}", "PyAV", "media") from None
     codecs = _UPLOADS if upload else _CODECS
     promised = promised_length(file, kind.demuxer)
+    heard.failed = heard.failed or breaks_off(file, kind.demuxer)
     file.seek(0)
     try:
         with av.open(

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from emelia.audio.containers.headers import WAVE_CODECS, Header, read_header
 from emelia.audio.containers.kinds import FLAC, MPEG, OGG, WAV, Kind
-from emelia.audio.containers.mp3 import stretches
+from emelia.audio.containers.mp3_headers import told_by_tag
+from emelia.audio.containers.mp3_joined import promised, stretches
 from emelia.audio.containers.ogg import chains
 from emelia.audio.containers.part import Part
-from emelia.audio.heard import Heard
+from emelia.audio.heard import UNFINISHED, Heard
 from emelia.audio.limits import check_length, check_shape, no_recording
 from emelia.errors import AudioError
 
@@ -127,7 +128,10 @@ def _parts(
 
 def _mpeg(file: BinaryIO, start: int, heard: Heard) -> Iterator[Any]:
     found = stretches(file, start, file.seek(0, os.SEEK_END))
-    heard.declared = sum(one.declared for one in found)
+    heard.failed = found[-1].cut
+    heard.declared = promised(found)
+    if len(found) == 1 and not heard.declared:
+        heard.declared = told_by_tag(file, start)
     for one in found:
         yield Part(file, one.start, one.end, one.head)
 
@@ -154,10 +158,7 @@ def _head(
     if kind is WAV:
         _check_tag(header, name, upload)
     if header.unfinished:
-        heard.warn(
-            "its header was never finished, as of a recording that broke off; what is there was "
-            "read."
-        )
+        heard.warn(UNFINISHED)
     file.seek(start)
     same = b"RF64" if file.read(4) == b"BW64" else b""  # two names of one format
     return same + header.head[len(same) :]

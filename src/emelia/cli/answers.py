@@ -4,14 +4,41 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from emelia import console
+from emelia.audio.heard import incomplete
+from emelia.errors import AudioError
 from emelia.text import percent
 from emelia.use.answer import Prediction
+from emelia.use.formats import FORMATS
+from emelia.use.inputs import Recording, columns_of, place_of
 
 _BAR = 20  # characters
 _WORDS = 24  # "not sure (happiness 34 %)" and the like
+
+
+def writer(
+    kind: str, names: Sequence[Recording], emotions: Sequence[str]
+) -> Callable[[Recording, Prediction], None]:
+    """The function that prints one answer; the header of CSV is printed at once."""
+    if kind in FORMATS and (single := FORMATS[kind].single):
+        columns = columns_of(names)
+        if header := single.header(columns, emotions):
+            console.write(header.removesuffix("\n"))
+        return lambda name, answer: console.write(
+            single.write(place_of(name, columns), answer, emotions).removesuffix("\n")
+        )
+    if len(names) == 1:
+        return lambda name, answer: console.say("\n".join(as_lines(str(name), answer)))
+    width = width_of([str(name) for name in names])
+    return lambda name, answer: console.say(as_line(str(name), answer, width))
+
+
+def complete(name: str, told: dict[str, Prediction]) -> dict[str, Prediction] | AudioError:
+    """The answers to the channels of a recording; an error instead where it breaks off."""
+    cut = incomplete(text for answer in told.values() for text in answer.warnings)
+    return AudioError(f"{name}: {cut}") if cut else told
 
 
 def as_lines(name: str, answer: Prediction) -> list[str]:

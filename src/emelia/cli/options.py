@@ -36,6 +36,11 @@ ThresholdOption = Annotated[
     ),
 ]  # fmt: skip
 
+StrictOption = Annotated[
+    bool,
+    typer.Option("--strict", help="A recording that breaks off is an error, and gets no answer."),
+]
+
 Channels = StrEnum("Channels", list(CHANNELS))  # type: ignore[misc]
 MIX = Channels("mix")
 ChannelOption = Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from emelia import console
 from emelia.audio.channels import Channel
+from emelia.audio.heard import incomplete
 from emelia.errors import AudioError, ConfigError, MissingExtraError
 from emelia.table import Table
 from emelia.text import clock, counted, duration, percent
@@ -34,6 +35,7 @@ def run_timeline(
     channel: Channel = "mix",
     segments: bool = False,
     adapt: bool = False,
+    strict: bool = False,
 ) -> int:
     """Follow recordings over time; print what is found, or write it.
 
@@ -47,6 +49,7 @@ def run_timeline(
         picture: a .png, .svg or .pdf of the one recording.
         channel, adapt: see `Recognizer.timeline`.
         segments: print every segment below the summary, too.
+        strict: a recording that breaks off cannot be used.
 
     Returns:
         How many recordings could not be used; each has been told of.
@@ -61,6 +64,9 @@ def run_timeline(
         for name in names:
             try:
                 timelines = _timelines(recognizer, name, window, hop, channel, adapt)
+                told = [text for found in timelines for text in found.warnings]
+                if strict and (cut := incomplete(told)):
+                    raise AudioError(f"{name}: {cut}")
             except (AudioError, MissingExtraError) as error:
                 console.fail(str(error))
                 failures += 1
@@ -71,7 +77,7 @@ def run_timeline(
                     console.note(f"{found.path}: too little speech to get used to: plain answers.")
                 if picture:
                     _draw(found, picture)
-            for text in dict.fromkeys(text for found in timelines for text in found.warnings):
+            for text in dict.fromkeys(told):
                 console.warn(f"{name}: {text}")
     finally:  # what was found before an end that came early is kept
         output.finish()

@@ -37,12 +37,14 @@ class Excerpt(NamedTuple):
         span: None where the row has a problem.
         problem: why the row cannot be used.
         speaker: who speaks in it, where that is known.
+        channel: where that speaker is heard, a number from 1; empty where all channels tell.
     """
 
     path: str
     span: Span | None
     problem: str = ""
     speaker: str = ""
+    channel: str = ""
 
     def __str__(self) -> str:
         if self.span is None:
@@ -65,7 +67,8 @@ def key_of(recording: Recording) -> str:
     if isinstance(recording, str) or recording.span is None:
         return path_of(recording)
     who = f" {recording.speaker}" if recording.speaker else ""
-    return f"{recording.path}#t={recording.span}{who}"
+    side = f" channel {recording.channel}" if recording.channel else ""
+    return f"{recording.path}#t={recording.span}{who}{side}"
 
 
 def columns_of(found: Iterable[Recording]) -> tuple[str, ...]:
@@ -89,12 +92,15 @@ def read_excerpt(
 ) -> tuple[Wave, int]:
     """The waveform (T,) of an excerpt, and its rate in Hz; see `decode` for the options.
 
+    Of an excerpt that tells its channel that one is taken, unless another is asked for.
+
     Raises:
         AudioError: it goes beyond the recording, which cannot be used, or the row tells none.
     """
     if excerpt.problem:
         raise AudioError(f"{excerpt.path}: {excerpt.problem}.")
-    return decode_span(excerpt.path, excerpt.span, channel=channel, heard=heard)
+    side = excerpt.channel if channel == MIX and excerpt.channel else channel
+    return decode_span(excerpt.path, excerpt.span, channel=side, heard=heard)
 
 
 def recordings(where: str | Path, warn: Callable[[str], None] | None = None) -> list[Recording]:

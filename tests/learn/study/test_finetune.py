@@ -67,6 +67,7 @@ def emelia(*words: str | Path) -> Answer:
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", ["emelia", *map(str, words)])
+        patch.setattr("emelia.console.for_people", lambda: True)
         try:
             code = main()
         except SystemExit as leaving:

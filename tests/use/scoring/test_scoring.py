@@ -179,7 +179,7 @@ def test_parquet_made_by_two_processes_holds_what_csv_made_by_one_holds(
     out = tmp_path / "new" / "a.parquet"
     code, said, told = run(scored.folder, out, *MODEL, "--jobs", 2)
     assert code == 0 and "7 of 7 recordings" in said and str(out) in said, told
-    line = r"scoring: \d/7, \d+:\d\d left, [\d.]+ clips/s, [\d.]+ h of audio, \d+ x real time"
+    line = r"scoring: \d/7, \d+:\d\d left, [\d.]+ clips/s, \d+:\d\d of audio, [\d.]+ x real time"
     assert re.search(line, told), told  # of progress in a pipe
     table = pyarrow.parquet.read_table(out)
     kinds = dict(zip(table.column_names, map(str, table.schema.types), strict=True))

@@ -72,6 +72,24 @@ def test_each_speaker_turn_gets_an_answer(tmp_path: Path) -> None:
         score(tmp_path / "call.wav", out, speakers=turns, timelines=tmp_path / "s")
 
 
+def test_each_turn_of_a_call_is_heard_in_its_channel(tmp_path: Path) -> None:
+    sides = [np.r_[vowels(1.0), np.zeros(RATE)], np.r_[np.zeros(RATE), vowels(1.0)]]
+    soundfile.write(call := tmp_path / "call.wav", np.stack(sides, axis=1), RATE)
+    (turns := tmp_path / "call.rttm").write_text(
+        "SPEAKER call 1 0 1 <NA> <NA> anna <NA> <NA>\nSPEAKER call 2 0 1 <NA> <NA> bo <NA> <NA>\n"
+        "SPEAKER call 2 1 1 <NA> <NA> bo <NA> <NA>\n"
+    )
+    told = load("aesdd").predict_many(turns_of([str(call)], turns))
+    assert [answer.speech > 0 for answer in told] == [True, False, True]
+    assert not any(answer.warnings for answer in told), "nothing was mixed"
+    turns.write_text(turns.read_text().replace("call 2", "call 1"))
+    mixed = load("aesdd").predict_many(turns_of([str(call)], turns))
+    assert all(answer.speech > 0 for answer in mixed)
+    turns.write_text(turns.read_text().replace("call 1", "call 3", 1))
+    with pytest.raises(AudioError, match="2 channels, and no channel 3"):
+        load("aesdd").predict(turns_of([str(call)], turns)[0])
+
+
 def test_turns_belong_to_the_recording_of_their_name(tmp_path: Path) -> None:
     (turns := tmp_path / "turns.rttm").write_text(RTTM)
     first = Excerpt("a/call.wav", Span(0, 1.5), speaker="anna")
@@ -88,6 +106,7 @@ def test_turns_belong_to_the_recording_of_their_name(tmp_path: Path) -> None:
         ("SPEAKER call 1 a 2 <NA> <NA> x <NA> <NA>", "line 1: expected SPEAKER"),
         ("SPEAKER call 1 1.0 0 <NA> <NA> x <NA> <NA>", "length above 0"),
         ("SPEAKER call", "line 1"),
+        ("SPEAKER call 0 1.0 1 <NA> <NA> x <NA> <NA>", "channels are numbers from 1"),
     ],
 )
 def test_damaged_turns_are_named(text: str, message: str, tmp_path: Path) -> None:

@@ -208,7 +208,8 @@ def demo(
         raise ConfigError(f"{out}: is there already. Choose another name, or add --force.")
     data, acted = _of(emotion) if emotion else (_shipped(), "fear")
     write_atomically(out, data)
-    console.say(f"{out}: a synthetic voice acts {acted}. Next: emelia predict {out}")
+    console.say(f"{out}: a synthetic voice acts {acted}.")
+    suggest(("emelia predict", out))
 
 
 def _shipped() -> bytes:

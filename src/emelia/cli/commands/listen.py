@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
+from emelia.cli.next_steps import suggest
 from emelia.cli.options import (
     AsItGoesOption,
     HopOption,
@@ -106,6 +107,8 @@ def listen(
             thresholds=recognizer.thresholds,
         )
         _hear(live, blocks, heard, seconds, listener, adapt)
+    if format_ is Format.text:
+        suggest(("emelia predict", file or "RECORDING", "--timeline"))
 
 
 @contextmanager

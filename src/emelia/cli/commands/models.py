@@ -17,7 +17,7 @@ from emelia.config.card import UNSEEN
 from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS
 from emelia.metrics import OVERALL, PER_CLASS, titles
 from emelia.table import Table
-from emelia.text import between, listed, percent
+from emelia.text import amount, between, listed, percent
 
 _OWN = "on corpora never heard: UAR % (95 %)"
 _HEARD = "new speakers of its own corpora: UAR % (95 %)"
@@ -224,7 +224,7 @@ def _percent(share: Any) -> str:
 
 
 def _size(path: Path) -> str:
-    return f"{path.stat().st_size / 1e6:.1f} MB"
+    return f"{amount(path.stat().st_size / 1e6)} MB"
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +12,8 @@ import typer
 
 from emelia import console
 from emelia.audio.channels import EACH, Channel, named
+from emelia.cli.answers import complete, writer
+from emelia.cli.next_steps import Part, suggest
 from emelia.cli.options import (
     MIX,
     AsItGoesOption,
@@ -21,6 +23,7 @@ from emelia.cli.options import (
     ModelOption,
     OnlyOption,
     SourceOption,
+    StrictOption,
     ThresholdOption,
     TurnsOption,
     WindowOption,
@@ -99,6 +102,7 @@ def predict(
     ] = None,
     speakers: TurnsOption = None,
     channel: ChannelOption = MIX,
+    strict: StrictOption = False,
     jobs: JobsOption = None,
     source: SourceOption = None,
     adapt: AsItGoesOption = False,
@@ -141,12 +145,24 @@ def predict(
         raise ConfigError(f"--explain draws one recording; {len(names) + failures} were given.")
     if timeline and names:
         failures += _follow(
-            recognizer, names, window, hop, format_, out, picture, word, segments, adapt
+            recognizer,
+            names,
+            window,
+            hop,
+            format_,
+            out,
+            picture,
+            word,
+            segments,
+            adapt,
+            strict,
         )
     elif names:
-        failures += _answer(recognizer, names, format_, explain, threads, word)
+        failures += _answer(recognizer, names, format_, explain, threads, word, strict)
     if failures:
         raise typer.Exit(1)
+    if format_ is _TEXT:
+        _suggest(names, model, timeline=timeline or bool(speakers), explained=bool(explain))
 
 
 def _check(
@@ -167,7 +183,7 @@ def _check(
 def _follow(
     recognizer: Recognizer, names: Sequence[Recording], window: float | None, hop: float | None,
     format_: Format, out: Path | None, picture: Path | None, channel: Channel, segments: bool,
-    adapt: bool,
+    adapt: bool, strict: bool,
 ) -> int:  # fmt: skip
     """Follow recordings over time; return how many could not be used."""
     from emelia.cli.timeline import run_timeline
@@ -185,21 +201,24 @@ def _follow(
         recognizer, whole, window=WINDOW if window is None else window,
         hop=HOP if hop is None else hop, format_=format_, out=out, picture=picture,
         channel=channel, segments=segments, adapt=adapt,
+        strict=strict,
     )  # fmt: skip
 
 
 def _answer(
     recognizer: Recognizer, names: Sequence[Recording], format_: Format, explain: Path | None,
-    threads: int, channel: Channel,
+    threads: int, channel: Channel, strict: bool,
 ) -> int:  # fmt: skip
     """Give each recording one answer; return how many could not be used."""
     if explain:
         from emelia.show.answer.explanation import check_picture
 
         check_picture(explain)
-    write = _writer(format_, names, recognizer.emotions)
+    write = writer(format_, names, recognizer.emotions)
     failures = 0
     for name, told in zip(names, _answers(recognizer, names, threads, channel), strict=True):
+        if strict and not isinstance(told, AudioError):
+            told = complete(str(name), told)
         if isinstance(told, AudioError):
             console.fail(_named(str(name), told))
             failures += 1
@@ -212,6 +231,19 @@ def _answer(
                     console.say(f"Picture: {explain}")
         _warn(str(name), told.values())
     return failures
+
+
+def _suggest(names: Sequence[Recording], model: str, *, timeline: bool, explained: bool) -> None:
+    """What one may ask next of the same recordings."""
+    asked: list[Part] = ["--model", model] if model != "default" else []
+    first = names[0]
+    if len(names) > 1 or not isinstance(first, str):
+        suggest(("emelia score RECORDINGS scores.csv", *asked))
+    elif first != _STDIN and not timeline:
+        why = () if explained else (("emelia predict", Path(first), *asked, "--explain why.png"),)
+        suggest(*why, ("emelia predict", Path(first), *asked, "--timeline"))
+    elif first != _STDIN:
+        suggest(("emelia predict", Path(first), *asked, "--timeline --picture timeline.png"))
 
 
 def _warn(name: str, answers: Iterable[Prediction]) -> None:
@@ -250,26 +282,6 @@ def _standard_input() -> bytes:
 def _named(name: str, error: AudioError) -> str:
     text = str(error)
     return text.replace("upload: ", "standard input: ", 1) if name == _STDIN else text
-
-
-def _writer(
-    kind: Format, names: Sequence[Recording], emotions: Sequence[str]
-) -> Callable[[Recording, Prediction], None]:
-    """The function that prints one answer; the header of CSV is printed at once."""
-    from emelia.cli import answers
-    from emelia.use.inputs import columns_of, place_of
-
-    if kind is not _TEXT and (single := FORMATS[kind].single):
-        columns = columns_of(names)
-        if header := single.header(columns, emotions):
-            console.write(header.removesuffix("\n"))
-        return lambda name, answer: console.write(
-            single.write(place_of(name, columns), answer, emotions).removesuffix("\n")
-        )
-    if len(names) == 1:
-        return lambda name, answer: console.say("\n".join(answers.as_lines(str(name), answer)))
-    width = answers.width_of([str(name) for name in names])
-    return lambda name, answer: console.say(answers.as_line(str(name), answer, width))
 
 
 def _draw(path: Path, name: str, answer: Prediction, recognizer: Recognizer) -> None:

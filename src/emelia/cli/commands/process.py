@@ -13,6 +13,7 @@ import typer
 from emelia import console
 from emelia.audio.files import SUFFIXES
 from emelia.cli.common import open_corpus
+from emelia.cli.next_steps import suggest
 from emelia.cli.options import EmotionsOption, JobsOption, SpeakersOption, WideOption, cores
 from emelia.config import AudioConfig
 from emelia.config.reading import recipe_from
@@ -75,10 +76,13 @@ def process(
     kind = path.suffix.lower()
     if kind in SUFFIXES or (path.is_file() and kind not in (".csv", ".tsv")):
         _recording(path, config, out or Path("runs") / f"{path.stem}-process", command, wide)
+        suggest(("emelia predict", path))
     else:
         data = open_corpus(what, emotions, speakers_from=speakers_from)
         folder = out or Path("runs") / f"{data.name}-process"
         _corpus(data, config, folder, jobs or cores(), command, wide)
+        changed = [f"--set {shlex.quote(setting)}" for setting in set_ or []]
+        suggest(("emelia study", Path(what), *changed, "--quick"))
 
 
 def _config(settings: list[str]) -> AudioConfig:

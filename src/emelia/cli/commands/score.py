@@ -19,6 +19,8 @@ from emelia.cli.options import (
     OnlyOption,
     OnOption,
     SourceOption,
+    StrictOption,
+    ThresholdOption,
     TurnsOption,
     channel_word,
     cores,
@@ -55,6 +57,7 @@ def score(
     ],
     model: ModelOption = "default",
     emotions: OnlyOption = None,
+    threshold: ThresholdOption = None,
     channel: ChannelOption = MIX,
     source: SourceOption = None,
     adapt: Annotated[
@@ -82,6 +85,7 @@ def score(
         ),
     ] = None,
     speakers: TurnsOption = None,
+    strict: StrictOption = False,
     jobs: JobsOption = None,
     on: OnOption = "",
 ) -> None:
@@ -111,6 +115,7 @@ def score(
             out,
             model=model,
             emotions=labels,
+            threshold=threshold,
             channel=channel_word(channel),
             source=source,
             adapt=adapt,
@@ -118,6 +123,7 @@ def score(
             jobs=workers,
             timelines=timeline,
             speakers=speakers,
+            strict=strict,
             on_progress=_teller(progress),
             pool=pool,
         )

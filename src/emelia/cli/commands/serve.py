@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from emelia import console
+from emelia.cli.next_steps import suggest
 from emelia.cli.options import SourceOption
 
 
@@ -89,7 +90,12 @@ def serve(
         )
     app = create_app(settings)
     _log_to_stderr()
-    run(app, settings, lambda url: console.say(f"Open {url} in a browser. Ctrl-C stops."))
+    run(app, settings, _tell)
+
+
+def _tell(url: str) -> None:
+    console.say(f"Open {url} in a browser. Ctrl-C stops.")
+    suggest((f"curl -F file=@clip.wav {url}v1/predict",))
 
 
 def _log_to_stderr() -> None:

@@ -22,6 +22,7 @@ from emelia.corpora.scan import audio_files
 from emelia.corpora.sources import Remote
 from emelia.errors import CorpusError, StorageError
 from emelia.storage import ensure_writable, lock, write_atomically
+from emelia.text import amount
 
 MARK = ".fetched.json"
 _PARALLEL = 4  # connections
@@ -89,8 +90,8 @@ def _check_space(folder: Path, remotes: Sequence[Remote]) -> None:
     needed = sum(r.size * (_GROWTH if is_archive(r.name) else 1) for r in remotes)
     if needed > (free := shutil.disk_usage(folder).free):
         raise StorageError(
-            f"{folder}: {free / 1e9:.1f} GB are free, about {needed / 1e9:.1f} GB are needed. Free "
-            "some space or choose another folder with --to."
+            f"{folder}: {amount(free / 1e9)} GB are free, about {amount(needed / 1e9)} GB are "
+            "needed. Free some space or choose another folder with --to."
         )
 
 

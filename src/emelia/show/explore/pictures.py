@@ -15,6 +15,7 @@ from emelia.show.explore.examples import Example
 from emelia.show.explore.measure import Array
 from emelia.show.explore.tables import COMPARED, LOGARITHMIC
 from emelia.show.style import Values
+from emelia.text import decibels, points
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,7 +79,7 @@ def of_examples(found: Sequence[Example]) -> Iterator[Drawn]:
         emotion, measures = one.clip.utterance.emotion, one.clip.measures
         alt = (
             f"Waveform and mel spectrogram of {one.clip.utterance.id}, {emotion}: "
-            f"{measures.seconds:.2f} s, {measures.level:.1f} dB RMS"
+            f"{measures.seconds:.2f} s, {decibels(measures.level)} RMS"
         )
         pitch = f", median pitch {measures.pitch:.0f} Hz" if np.isfinite(measures.pitch) else ""
         figure = plots.example(one, seconds, peak)
@@ -102,8 +103,8 @@ def _gap_in_words(name: str, gap: Array) -> str:
     low, high = plots.hertz_of(int(bands.argmin())), plots.hertz_of(int(bands.argmax()))
     return (
         f"Mean spectrogram of {name}. Over the whole clip it differs from the mean of all emotions "
-        f"by {bands.min():+.1f} dB around {low:.0f} Hz to {bands.max():+.1f} dB around {high:.0f} "
-        "Hz."
+        f"by {points(bands.min())} dB around {low:.0f} Hz to {points(bands.max())} dB around "
+        f"{high:.0f} Hz."
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from emelia.corpora import Utterance
 from emelia.show.explore.data import Clip, Exploration
 from emelia.show.explore.duplicates import encoded_again, identical
-from emelia.text import percent
+from emelia.text import decibels, percent
 
 QUIET = -60.0  # dB RMS, an amplitude of 0.001
 PAUSES = 0.3  # share of a clip that sounds, below which it is mostly silence
@@ -79,7 +79,7 @@ def _of_clip(clip: Clip) -> Iterator[Problem]:
         yield Problem("silent", name, f"{heard.seconds:.2f} s of equal samples")
         return
     if heard.level < QUIET:
-        yield Problem("very quiet", name, f"{heard.level:.1f} dB RMS")
+        yield Problem("very quiet", name, f"{decibels(heard.level)} RMS")
     if heard.sounding < PAUSES * heard.seconds:
         yield Problem("mostly silent", name, f"{heard.sounding:.1f} of {heard.seconds:.1f} s sound")
     if heard.clipped >= CLIPPED:

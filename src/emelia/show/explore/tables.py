@@ -16,7 +16,7 @@ from emelia.show.explore.data import Clip, Exploration, values
 from emelia.show.explore.measure import Measures
 from emelia.show.explore.problems import KINDS, Problem
 from emelia.table import Table
-from emelia.text import by_length, csv_text, percent
+from emelia.text import amount, by_length, csv_text, percent
 
 # Measures that are compared between emotions: name, title, unit, decimals.
 COMPARED = (
@@ -149,7 +149,7 @@ def all_csv(exploration: Exploration, problems: Sequence[Problem]) -> dict[str, 
 
 def minutes(clips: Iterable[Clip]) -> str:
     """How long clips are together, such as "41.3"."""
-    return f"{sum(clip.measures.seconds for clip in clips) / 60:.1f}"
+    return amount(sum(clip.measures.seconds for clip in clips) / 60)
 
 
 _BY: dict[str, Callable[[Clip], str]] = {

@@ -27,6 +27,7 @@ from emelia.show.process.stages import AT_16K, FOUNDING, Stage, changes, measure
 from emelia.show.style import svg
 from emelia.storage import write_atomically
 from emelia.table import Table
+from emelia.text import decibels
 
 HEARD = 15.0  # s of each stage on the page, for a page has to carry it
 MIXED = 48  # recordings to which noise is added
@@ -179,7 +180,7 @@ def _telling(found: Evidence) -> list[tuple[Utterance, str]]:
     chosen = {
         noisy: "The recording with the lowest estimated SNR.",
         harmed: "The recording whose level the founding study's noise reduction lowers most, by "
-        f"{lost[harmed]:.1f} dB.",
+        f"{decibels(lost[harmed])}.",
     }
     return [(found.clips[place], why) for place, why in chosen.items()]
 
@@ -194,7 +195,8 @@ def _shown(name: str, why: str, made: Sequence[Stage]) -> Shown:
     for stage in made:
         f = stage.figures
         told = (
-            f"{f.seconds:.2f} s, level {f.level:.1f} dB, peak {f.peak:.1f} dB, SNR {f.snr:.1f} dB"
+            f"{f.seconds:.2f} s, level {decibels(f.level)}, peak {decibels(f.peak)}, "
+            f"SNR {decibels(f.snr)}"
         )
         alt = f"Waveform and mel spectrogram of {name}, {stage.name}: {told}."
         beginning = wav(stage.wave[: round(HEARD * stage.rate)], stage.rate)

@@ -26,6 +26,7 @@ from emelia.show.style import (
     new_figure,
     plain,
 )
+from emelia.text import decibels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +43,7 @@ def overview(stages: Sequence[Stage]) -> Figure:
     rows = drawn.subplots(len(stages), 2, sharex=True, squeeze=False)
     _draw([tuple(row) for row in rows], stages, stages)
     for row, stage in zip(rows, stages, strict=True):
-        told = f"level {stage.figures.level:.1f} dB, SNR {stage.figures.snr:.1f} dB"
+        told = f"level {decibels(stage.figures.level)}, SNR {decibels(stage.figures.snr)}"
         for axes, text in zip(row, (stage.name, told), strict=True):
             axes.set_title(text, fontsize=9, color=INK, loc="left")
     for axes in rows[-1]:

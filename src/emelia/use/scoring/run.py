@@ -23,6 +23,7 @@ from typing import Any, Protocol
 from emelia.audio.channels import MIX, Channel, check_channel
 from emelia.errors import ConfigError, StorageError
 from emelia.storage import ensure_writable
+from emelia.text import amount, duration
 from emelia.use.adaptation.source import SourceProfile
 from emelia.use.answer import COLUMNS
 from emelia.use.bundled import find_model
@@ -87,10 +88,11 @@ class Tally:
         """The speed in words; nothing where an earlier run had done it all."""
         if not self.scored + self.failed:
             return "nothing new" if self.kept else ""
-        return (
-            f"{(self.scored + self.failed) / self.seconds:.1f} clips/s, "
-            f"{self.heard / 3600:.2f} h of audio, {self.heard / self.seconds:.0f} x real time"
-        )
+        speed = f"{amount((self.scored + self.failed) / self.seconds)} clips/s"
+        if not self.heard:
+            return f"{speed}, nothing heard"
+        times = amount(self.heard / self.seconds, 0)
+        return f"{speed}, {duration(max(1, self.heard))} of audio, {times} x real time"
 
 
 def score(
@@ -99,6 +101,7 @@ def score(
     *,
     model: str | Path = "default",
     emotions: Sequence[str] | None = None,
+    threshold: float | None = None,
     channel: Channel = "mix",
     source: str | Path | None = None,
     adapt: bool = False,
@@ -106,6 +109,7 @@ def score(
     jobs: int = 1,
     timelines: str | Path | None = None,
     speakers: str | Path | None = None,
+    strict: bool = False,
     on_progress: Callable[[Tally], None] | None = None,
     pool: MakePool = Pool,
 ) -> Tally:
@@ -121,7 +125,7 @@ def score(
         where: see `inputs.recordings`.
         out: a .csv or .parquet file; see `score_files`. A name without a suffix is a folder of
             Parquet parts; see `parts`.
-        model, emotions: see `load`.
+        model, emotions, threshold: see `load`.
         channel: see `Recognizer.predict`; with `each` there is a row a channel.
         source: the file of a source that answers are adapted to; see `load`.
         adapt: adapt answers to the collection, from `source` on where it is given.
@@ -130,6 +134,7 @@ def score(
         jobs: processes of one thread each.
         timelines: a folder for a CSV a recording, with a row for each segment of one emotion.
         speakers: an RTTM file of who speaks when; then each turn is scored, see `turns`.
+        strict: list recordings that break off with those that cannot be scored.
         on_progress: called now and then, and before the first recording.
         pool: makes what answers; `emelia.scale.scoring.pool_on` makes one on a cluster.
 
@@ -141,7 +146,7 @@ def score(
     out = Path(out)
     in_parts = parts.wanted(out)
     write = score_files.writer(out / "part.parquet" if in_parts else out)
-    recognizer = load(model, emotions=emotions, source=source)
+    recognizer = load(model, emotions=emotions, threshold=threshold, source=source)
     if source_by and not adapt:
         raise ConfigError(f"sources are told apart by {source_by} to be adapted to. Add --adapt.")
     adapting = Adapting(recognizer, own=adapt) if adapt or source else None
@@ -162,8 +167,7 @@ def score(
         "emotions": ", ".join(recognizer.emotions),
         "input": os.path.normpath(where),
     }
-    if check_channel(channel) != MIX:
-        about["channel"] = channel
+    about |= _unusual(channel=channel, threshold=threshold, strict=strict)
     ensure_writable(out.parent)
     journal_file = out.with_name(f"{out.name}.journal")
     if out.exists() and not journal_file.exists() and not (in_parts and parts.free(out)):
@@ -173,7 +177,7 @@ def score(
         )
     with Journal(journal_file, about) as journal:
         only = tuple(emotions) if emotions is not None else None
-        options = WorkerOptions(str(file), only, channel, segments)
+        options = WorkerOptions(str(file), only, threshold, channel, segments, strict)
         tally = _fill(journal, asked, options, jobs, on_progress, pool)
         tally.warnings[:0] = passed
         place = columns_of(asked)
@@ -194,6 +198,14 @@ def score(
         if not in_parts:
             _write_failures(out.with_suffix(".failures.csv"), asked, journal)
     return tally
+
+
+def _unusual(*, channel: Channel, threshold: float | None, strict: bool) -> dict[str, str]:
+    """What the journal tells of options that are not as usual; older journals tell nothing."""
+    told = {} if check_channel(channel) == MIX else {"channel": str(channel)}
+    if threshold is not None:
+        told["threshold"] = f"{threshold:g}"
+    return told | ({"strict": "yes"} if strict else {})
 
 
 def _fill(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from emelia.audio.channels import Channel
+from emelia.audio.heard import incomplete
 from emelia.errors import AudioError, TooLongError
 from emelia.use.inputs import Recording, path_of
 from emelia.use.recognizer import Prediction, Recognizer, load
@@ -23,13 +24,17 @@ class WorkerOptions(NamedTuple):
     Attributes:
         model: its file.
         emotions: the only ones that are answered; None: all.
+        threshold: see `load`.
         segments: where those of each recording are written; None: nowhere.
+        strict: a recording that breaks off has no answer.
     """
 
     model: str
     emotions: tuple[str, ...] | None
+    threshold: float | None
     channel: Channel
     segments: SegmentFiles | None
+    strict: bool = False
 
 
 class Outcome(NamedTuple):
@@ -49,12 +54,14 @@ class Worker:
     """
 
     def __init__(self, options: WorkerOptions) -> None:
-        self._channel, self._segments = options.channel, options.segments
-        self._recognizer = load(options.model, emotions=options.emotions)
+        self._options = options
+        self._recognizer = load(
+            options.model, emotions=options.emotions, threshold=options.threshold
+        )
 
     def answer(self, asked: Sequence[Recording]) -> list[Outcome]:
         """What becomes of each recording, in their order."""
-        told = self._recognizer.by_channel(asked, threads=1, channel=self._channel)
+        told = self._recognizer.by_channel(asked, threads=1, channel=self._options.channel)
         return [
             _outcome(one, self._followed(one, own), self._recognizer)
             for one, own in zip(asked, told, strict=True)
@@ -64,19 +71,28 @@ class Worker:
         """Follow a recording over time: it is too long for one answer, or segments are wanted."""
         too_long = isinstance(told, TooLongError)
         failed = isinstance(told, AudioError) and not too_long
-        if not isinstance(asked, str) or failed or not (too_long or self._segments):
-            return told
+        files = self._options.segments
+        if not isinstance(asked, str) or failed or not (too_long or files):
+            return self._checked(told)
         try:
-            found = self._recognizer.timeline(asked, channel=self._channel)
+            found = self._recognizer.timeline(asked, channel=self._options.channel)
         except AudioError as error:
             return error
         timelines = found if isinstance(found, dict) else {"": found}
-        if self._segments:
-            self._segments.write(asked, list(timelines.values()))
-        if not too_long:
+        if too_long:
+            limits = self._recognizer.thresholds
+            told = {name: overall(one, limits) for name, one in timelines.items()}
+        told = self._checked(told)
+        if files and not isinstance(told, AudioError):
+            files.write(asked, list(timelines.values()))
+        return told
+
+    def _checked(self, told: Told) -> Told:
+        """The answers, or an error in their place where the recording breaks off and must not."""
+        if isinstance(told, AudioError) or not self._options.strict:
             return told
-        limits = self._recognizer.thresholds
-        return {name: overall(one, limits) for name, one in timelines.items()}
+        cut = incomplete(text for answer in told.values() for text in answer.warnings)
+        return AudioError(cut) if cut else told
 
 
 def _outcome(asked: Recording, told: Told, by: Recognizer) -> Outcome:

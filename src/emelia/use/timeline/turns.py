@@ -2,7 +2,8 @@
 
 RTTM is NIST's Rich Transcription Time Marked. Of its lines those count that begin with `SPEAKER`:
 `SPEAKER talk 1 12.5 3.2 <NA> <NA> anna <NA> <NA>` says that anna speaks in talk from 12.5 s on for
-3.2 s.
+3.2 s. The 1 is the channel. Where the turns of a recording name several, each is heard in its own;
+where they name a single one it is not heeded, as programs write 1 for a recording that they mixed.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Turn(NamedTuple):
     recording: str
     span: Span
     speaker: str
+    channel: str
 
 
 def read_turns(path: Path) -> list[Turn]:
@@ -55,14 +57,15 @@ def read_turns(path: Path) -> list[Turn]:
 def _turn(path: Path, number: int, row: Sequence[str]) -> Turn:
     try:
         start, length = float(row[3]), float(row[4])
-        if len(row) < _FIELDS or not (start >= 0 and length > 0):  # nor is NaN
+        channel = int(row[2]) if row[2] != "<NA>" else 1
+        if len(row) < _FIELDS or not (start >= 0 and length > 0 and channel > 0):  # nor is NaN
             raise ValueError
     except (IndexError, ValueError):
         raise AudioError(
             f"{path}, line {number}: expected SPEAKER, recording, channel, start, length above 0 "
-            "(in seconds), <NA>, <NA>, speaker."
+            "(in seconds), <NA>, <NA>, speaker; channels are numbers from 1."
         ) from None
-    return Turn(row[1], Span(start, start + length), row[7])
+    return Turn(row[1], Span(start, start + length), row[7], str(channel))
 
 
 def turns_of(found: Sequence[Recording], path: Path) -> list[Recording]:
@@ -87,4 +90,12 @@ def turns_of(found: Sequence[Recording], path: Path) -> list[Recording]:
             f"{lacking[0]}: {path} has no turns of it; it has those of {there}. Recordings are "
             "found by their names without suffix."
         )
-    return [Excerpt(name, turn.span, speaker=turn.speaker) for name in names for turn in own[name]]
+    return [one for name in names for one in _excerpts(name, own[name])]
+
+
+def _excerpts(name: str, turns: Sequence[Turn]) -> list[Recording]:
+    several = len({turn.channel for turn in turns}) > 1
+    return [
+        Excerpt(name, turn.span, speaker=turn.speaker, channel=turn.channel if several else "")
+        for turn in turns
+    ]

@@ -10,6 +10,7 @@ import typer
 
 from emelia import console
 from emelia.audio.channels import EACH, OneChannel
+from emelia.cli.next_steps import suggest
 from emelia.cli.options import MIX, ChannelOption, ModelOption, channel_word
 from emelia.errors import ConfigError, StorageError
 
@@ -84,6 +85,8 @@ def adapt(
     assert adapted.source and adapted.adaptation
     write_profile(out, adapted.source)
     _tell(adapted.adaptation, out)
+    asked = ["--model", model] if model != "default" else []
+    suggest(("emelia predict RECORDING --source", out, *asked))
 
 
 def _emotion_and_path(pair: str) -> tuple[str, str]:
