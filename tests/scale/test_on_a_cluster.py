@@ -22,7 +22,7 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install 'emelia[ray
 
 from emelia import __version__
 from emelia.scale import scoring
-from emelia.scale.cluster import Cluster, connect
+from emelia.scale.cluster import _OF_A_BUSY_MACHINE, Cluster, connect
 from emelia.scale.scoring import pool_on
 from emelia.use.scoring.run import Tally, score
 
@@ -50,7 +50,7 @@ class Poisoned(RealWorker):  # type: ignore[misc]
 def head() -> Iterator[Any]:
     """A cluster with a head of no cores; tests add nodes, and take them away."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112, Ray spells it so
+    os.environ.update(_OF_A_BUSY_MACHINE)
     import ray
     from ray.cluster_utils import Cluster as LocalCluster
 

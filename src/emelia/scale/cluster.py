@@ -27,6 +27,9 @@ _OBJECTS = 200_000_000  # bytes of shared memory on one machine: a model, and an
 _PATIENCE = 5.0  # s until an address that does not answer is given up
 _SLOW_START = 120.0  # s that a node may take to start a process that imports emelia
 _GB = 1e9
+# Ray's own values, 15 and 60 s, let workers starve beside other programs, and end them before they
+# have loaded the model.
+_OF_A_BUSY_MACHINE = {"RAY_worker_niceness": "0", "RAY_worker_register_timeout_seconds": "600"}
 _PORT = 6379  # of Ray's head, where the address names none
 
 
@@ -137,8 +140,8 @@ def connect(on: str, cpus: int) -> Iterator[Cluster]:
         "include_dashboard": False,
     }  # fmt: skip
     try:
-        # Ray's usual 15 would let its workers starve beside any other program of the machine.
-        os.environ.setdefault("RAY_worker_niceness", "0")
+        for name, value in _OF_A_BUSY_MACHINE.items():
+            os.environ.setdefault(name, value)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what Ray will change in later versions
             ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)

@@ -53,6 +53,14 @@ def serve(
         float, typer.Option(help="Seconds a recording may wait and be worked on.")
     ] = 300.0,
     max_live: Annotated[int, typer.Option(min=1, help="Live sessions at once.")] = 8,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Processes behind the address, each with these limits. With several, clients "
+            "cannot name a source of theirs, which one process alone would know.",
+        ),
+    ] = 1,
     source: SourceOption = None,
     grace: Annotated[
         float, typer.Option(help="Seconds to finish what runs when told to stop.")
@@ -67,6 +75,7 @@ def serve(
     """
     from emelia.use.server import ServerSettings, create_app
     from emelia.use.server import serve as run
+    from emelia.use.server.prefork import log_to_stderr, serve_by
 
     settings = ServerSettings(
         models=tuple(model or ["default"]),
@@ -88,21 +97,15 @@ def serve(
             f"anybody who can reach {host} may use this server, and what they send travels "
             "unencrypted. Set EMELIA_TOKEN, and put a proxy with TLS in front."
         )
-    app = create_app(settings)
-    _log_to_stderr()
-    run(app, settings, _tell)
+    log_to_stderr()
 
+    def tell(url: str) -> None:
+        console.say(f"Open {url} in a browser. Ctrl-C stops.")
+        suggest((f"curl -F file=@clip.wav {url}v1/predict",))
 
-def _tell(url: str) -> None:
-    console.say(f"Open {url} in a browser. Ctrl-C stops.")
-    suggest((f"curl -F file=@clip.wav {url}v1/predict",))
-
-
-def _log_to_stderr() -> None:
-    """One line a request, and what goes wrong."""
-    import logging
-
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
-    logging.getLogger("emelia.server").setLevel(logging.INFO)
-    for name in ("uvicorn.error", "python_multipart"):  # what a client did wrong it is told
-        logging.getLogger(name).setLevel(logging.ERROR)
+    app = create_app(settings)  # raises here, not in every process
+    if workers == 1:
+        run(app, settings, tell)
+    else:
+        del app
+        serve_by(workers, settings, tell)

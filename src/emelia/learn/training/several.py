@@ -9,12 +9,11 @@ rounding, but for dropout, which every process draws for itself.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
+from torch import Tensor, distributed, nn
 
 from emelia.errors import RunError
 from emelia.learn.data.loader import Batch
@@ -79,9 +78,26 @@ def mean_of(fabric: Fabric, loss: Tensor) -> float:
     return float(cast(Tensor, fabric.all_reduce(loss.detach(), reduce_op="mean")))
 
 
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; a gradient is that of what all of them made of the sum."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:  # type: ignore[override]
+        return _summed(value)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        return _summed(gradient)
+
+
+def _summed(value: Tensor) -> Tensor:
+    found = value.clone()
+    distributed.all_reduce(found)
+    return found
+
+
 def _sum(value: Tensor) -> Tensor:
-    """The sum over all processes, through which gradients flow."""
-    return cast(Tensor, all_reduce(value))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _Sum.apply(value))  # type: ignore[no-untyped-call]
 
 
 class SharedBatchNorm(MaskedBatchNorm):

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
 
 
 class Metrics:
-    """The counters of one server, in a registry of its own."""
+    """The counters of one server process, in a registry of its own.
 
-    def __init__(self) -> None:
+    Args:
+        process: which of several it is.
+        folder: where all of them leave their counters for each other; empty for one alone.
+    """
+
+    def __init__(self, process: str = "", folder: str = "") -> None:
+        self._file = Path(folder) / f"{process}.prom" if folder else None
         self._registry = registry = CollectorRegistry()
         self.requests = Counter(
             "emelia_requests_total", "Requests answered.", ["route", "status"], registry=registry
@@ -46,5 +57,35 @@ class Metrics:
         )
 
     def text(self) -> bytes:
-        """All counters in Prometheus's text format."""
-        return generate_latest(self._registry)
+        """All counters in Prometheus's text format; of several processes, which each is of."""
+        if self._file is None:
+            return generate_latest(self._registry)
+        self.leave()
+        together = CollectorRegistry()
+        together.register(_Together(self._file.parent))
+        return generate_latest(together)
+
+    def leave(self) -> None:
+        """Leave the counters where the other processes find them."""
+        if self._file:
+            part = self._file.with_suffix(".part")
+            part.write_bytes(generate_latest(self._registry))
+            part.replace(self._file)  # nobody reads a half
+
+
+class _Together(Collector):
+    """The counters that all processes have left, each with the label `process`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterator[Metric]:
+        found: dict[str, Metric] = {}
+        for file in sorted(self._folder.glob("*.prom")):
+            for family in text_string_to_metric_families(file.read_text()):
+                kind = (family.name, family.documentation, family.type)
+                metric = found.setdefault(family.name, Metric(*kind))
+                for sample in family.samples:
+                    labels = {**sample.labels, "process": file.stem}
+                    metric.add_sample(sample.name, labels, sample.value)
+        yield from found.values()

@@ -42,7 +42,7 @@ class Service:
         self.models = _load(settings.models)
         self._known = _profiles(settings.source, self.models)
         self._sources = NamedSources(settings.max_sources, 3600 * settings.source_hours)
-        self.metrics = Metrics()
+        self.metrics = Metrics(settings.process, settings.metrics_folder)
         self.jobs = Jobs(settings.max_jobs, settings.queue, self.metrics)
         self.sandbox = Sandbox(settings.decoder_mb)
         self.stopping = asyncio.Event()
@@ -91,6 +91,11 @@ class Service:
                 422, f"source {source[:40]!r}: expected 1 to 64 letters, digits, dots or hyphens."
             )
         try:
+            if self.settings.process:
+                raise RequestError(
+                    422, "source: this server has several processes, and none knows what another "
+                    "has heard. Leave it out, or ask a server with one (--workers 1).",
+                )  # fmt: skip
             named = self._sources.get(client, source, recognizer.card, recognizer.source)
         except ModelError as error:
             raise RequestError(422, str(error)) from None

@@ -40,6 +40,8 @@ class ServerSettings:
     max_sources: int = 1000  # named by clients, kept in memory
     source_hours: float = 24.0  # after which one that nobody asks for is forgotten
     grace: float = 10.0  # s to finish what runs when told to stop
+    process: str = ""  # which of several processes behind one socket; empty for one alone
+    metrics_folder: str = ""  # where they leave their counters for each other
 
     def __post_init__(self) -> None:
         for item in fields(self):

@@ -35,7 +35,10 @@ _log = logging.getLogger("emelia.server")
 
 
 def serve(
-    app: FastAPI, settings: ServerSettings, on_ready: Callable[[str], None] | None = None
+    app: FastAPI,
+    settings: ServerSettings,
+    on_ready: Callable[[str], None] | None = None,
+    listener: socket.socket | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; running requests get some seconds to finish.
 
@@ -43,11 +46,12 @@ def serve(
         app: what `create_app` made.
         settings: of host, port and patience.
         on_ready: called with the address once connections are taken.
+        listener: a socket that several processes listen on; its own by default.
 
     Raises:
         EmeliaError: the address cannot be listened on.
     """
-    listener = _listen(settings)
+    listener = listener or listen(settings)
     connections = Connections(app.state.service.metrics, places())
     config = uvicorn.Config(
         app,
@@ -64,13 +68,23 @@ def serve(
         ws_max_size=2 * MOST_FRAME,
         ws_per_message_deflate=False,
     )
-    address = f"http://{_in_url(settings.host)}:{listener.getsockname()[1]}/"
+    address = address_of(settings, listener)
     server = _Server(config, app.state.service, lambda: on_ready and on_ready(address))
     with listener:
         asyncio.run(server.serve([listener]))
 
 
-def _listen(settings: ServerSettings) -> socket.socket:
+def address_of(settings: ServerSettings, listener: socket.socket) -> str:
+    """What a browser on this machine opens."""
+    return f"http://{_in_url(settings.host)}:{listener.getsockname()[1]}/"
+
+
+def listen(settings: ServerSettings) -> socket.socket:
+    """A socket that listens on the address of a server.
+
+    Raises:
+        EmeliaError: it cannot be listened on.
+    """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         listener = socket.create_server((settings.host, settings.port), family=family)
