@@ -168,7 +168,7 @@ for sentence in conclusions.findings(study):
 #
 # The networks above learn from this corpus alone. `default` has seen four corpora; this is its answer to
 # the first clip. It is right about recordings of corpora it never heard
-# [in fewer than half of the cases](results.md#how-often-are-default-and-best-right).
+# [in fewer than half of the cases](results.md#how-often-are-the-models-right).
 
 # %%
 answer = load("default").predict(clip.path)
