@@ -88,3 +88,13 @@ def test_the_recipe_of_the_guide_is_one() -> None:
     block = guide.split('    group = "own"\n')[1].split("\n\nA recipe")[0]
     recipe = recipe_from(tomllib.loads(re.sub(r"^    ", "", f'group = "own"\n{block}', flags=re.M)))
     assert recipe.features.mels == 64 and recipe.augment.copies == 4 and recipe.model.width == 32
+
+
+def test_every_promise_names_a_test_that_is_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "SECURITY.md").read_text(encoding="utf-8")))
+    there = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert len(named) > 15 and named <= there

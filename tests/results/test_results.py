@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,38 @@ def test_a_damaged_line_is_named(tmp_path: Path, cells: list[Cell]) -> None:
     other.write_text("hello\n")
     with pytest.raises(RunError, match=r"line 1: not JSON .*Is this a study's results\.jsonl\?"):
         read_results(other)
+
+
+WRONG = (None, True, 1.5, -1, 10**30, "x", [], {}, [None], {"a": None}, [[]], "nan")
+
+
+def mutants(value: Any, depth: int = 3) -> Iterator[Any]:
+    """The value with each part replaced by each wrong one, as an edited file may have it."""
+    yield from WRONG
+    if depth and isinstance(value, dict):
+        for name, inside in value.items():
+            yield {k: v for k, v in value.items() if k != name}
+            yield from ({**value, name: new} for new in mutants(inside, depth - 1))
+    elif depth and isinstance(value, list) and value:
+        yield from ([new, *value[1:]] for new in mutants(value[0], depth - 1))
+
+
+def test_a_value_of_a_wrong_kind_anywhere_is_an_error_of_one_line_or_harmless(
+    cells: list[Cell],
+) -> None:
+    whole, refused = json.loads(cells[0].to_json()), 0
+    tried = list(mutants(whole))
+    assert len(tried) > 1000
+    for number, values in enumerate(tried):
+        try:
+            cell = Cell.from_json(json.dumps(values))
+        except RunError as error:
+            assert "\n" not in str(error)
+            refused += 1
+            continue
+        if number % 9 == 0:  # all of them would take a minute
+            assert studies([cell]) and summarise([cell]) and cell.calibrated.size
+    assert refused > 300
 
 
 # Figures

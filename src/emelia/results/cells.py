@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emelia.config.former import present_names, present_word
+from emelia.config.kinds import check_kinds
 from emelia.errors import RunError
 from emelia.metrics import Labels, with_temperature
 from emelia.results.architecture import Architecture
@@ -84,7 +85,7 @@ class Cell:
             known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
             cell = cls(**_with_current_names(known))
             cell._check()
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
             raise RunError(f"has a value of the wrong kind ({error})") from None
         return cell
 
@@ -123,6 +124,11 @@ class Cell:
         return Architecture.read(self.layers) if self.layers else None
 
     def _check(self) -> None:
+        check_kinds(self)
+        for one in self.predictions:
+            known = isinstance(one["truth"], int) and not isinstance(one["truth"], bool)
+            if not (known and isinstance(one["speaker"], str) and isinstance(one["id"], str)):
+                raise ValueError(f"an answer to {str(one['id'])[:40]!r}")
         size = (len(self.predictions), len(self.classes))
         if not size[0] or self.probabilities.shape != size:
             raise ValueError(f"probabilities {self.probabilities.shape}, expected {size}")

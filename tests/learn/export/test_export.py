@@ -50,6 +50,7 @@ from emelia.learn.study.tasks import tasks
 from emelia.learn.training.runs import Run, load_run, new_network
 from emelia.metrics import calibration_error
 from emelia.show.card.page import to_markdown
+from emelia.use.opening.rules import check_graph
 
 Wave = NDArray[np.float32]
 SHORT = FeatureConfig(n_fft=256, window=200, hop=80, mels=16)
@@ -227,6 +228,7 @@ def test_a_file_computes_what_its_graph_does(name: str) -> None:
     run = trained(name)
     graph = Graph(run.recipe, run.network, 1.7)
     model = to_onnx(graph)
+    check_graph(model.SerializeToString())  # as every reader does
     session = Session(model)
     see_that_batches_change_nothing(session)
     for lengths in (LENGTHS, (1,), (16_000,), (70_000, 3)):

@@ -283,6 +283,16 @@ def test_a_checkpoint_is_no_pickle(tmp_path: Path) -> None:
     assert 8 + size + max(ends) == path.stat().st_size
 
 
+DAMAGED_PROGRESS: dict[str, dict[str, Any]] = {
+    "history is a number": {"history": 3},
+    "history of words": {"history": ["one", "two"]},
+    "history without losses": {"history": [{"epoch": 1}, {"epoch": 2}]},
+    "history with nothing for a figure": {"history": [{"loss": None}]},
+    "best epoch is a word": {"best_epoch": "2"},
+    "best epoch that is not there": {"best_epoch": 9},
+}
+
+
 def damage(path: Path, how: str) -> None:
     data = path.read_bytes()
     size = int.from_bytes(data[:8], "little")
@@ -296,6 +306,8 @@ def damage(path: Path, how: str) -> None:
         about["progress"] = about["progress"][:20]
     elif how == "progress of another kind":
         about["progress"] = '{"epochs": 3}'
+    elif how in DAMAGED_PROGRESS:
+        about["progress"] = json.dumps(json.loads(about["progress"]) | DAMAGED_PROGRESS[how])
     elif how == "weights of another size":
         for name in header:
             if name.startswith("network.") and len(header[name]["shape"]) == 1:
@@ -314,7 +326,7 @@ def damage(path: Path, how: str) -> None:
 @pytest.mark.parametrize(
     "how",
     ["cut", "empty", "noise", "zeros", "text", "no metadata", "no progress", "progress is no JSON",
-     "progress of another kind", "weights of another size"],
+     "progress of another kind", "weights of another size", *DAMAGED_PROGRESS],
 )  # fmt: skip
 def test_a_damaged_checkpoint_is_named_with_the_remedy(how: str, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from emelia.config import TrainConfig
+from emelia.config.kinds import check_kinds
 from emelia.errors import RunError
 from emelia.storage import write_atomically
 
@@ -106,10 +107,11 @@ def restore(
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         if about["name"] == name:
             progress = Progress(**json.loads(about["progress"]))
+            _check(progress)
             _put_back(tensors, modules, optimizer)
             return progress, _part(tensors, "best.")
     except (SafetensorError, OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise RunError(
             f"{path}: damaged ({reason}). Remove it to start this training anew."
         ) from None
@@ -117,6 +119,19 @@ def restore(
         f"{path}: is of another training (recipe, seed or clips). "
         "Choose another folder, or remove it."
     )
+
+
+def _check(progress: Progress) -> None:
+    """Refuse a progress that nobody can have made.
+
+    Raises:
+        ValueError: it has values of a wrong kind, or a best epoch that is not in its history.
+    """
+    check_kinds(progress)
+    if not 0 <= progress.best_epoch <= progress.epoch:
+        raise ValueError(f"best epoch {progress.best_epoch} of {progress.epoch}")
+    if not all({"loss", "validation_loss", "validation_uar"} <= set(e) for e in progress.history):
+        raise ValueError("an epoch of the history without its losses")
 
 
 def _put_back(tensors: dict[str, Tensor], modules: nn.ModuleDict, optimizer: Optimizer) -> None:
