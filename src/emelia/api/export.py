@@ -8,9 +8,10 @@ load(file).predict("clip.wav")
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from emelia.api.trained import ReadCorpus, best_row, folders_of
 from emelia.console import Progress
@@ -18,9 +19,13 @@ from emelia.corpora import Corpus, read_corpus
 from emelia.corpora.reading.joining import join
 from emelia.errors import ConfigError, RunError
 from emelia.packages import require_training
-from emelia.results import Row, read_results, summarise
+from emelia.results import Cell, Row, read_results, summarise
 from emelia.results.finding_cells import is_study
 from emelia.storage import ensure_writable, lock, write_atomically
+from emelia.text import listed
+
+if TYPE_CHECKING:
+    from emelia.learn.study.warm_start import EarlierRun
 
 OnEpoch = Callable[[int, int, str], None]  # epochs done, epochs at most, facts
 
@@ -35,6 +40,9 @@ def export(
     half: bool = False,
     recipe: str = "",
     corpus: Corpus | str | Path | None = None,
+    others: Corpus | str | Path | None = None,
+    init: str | Path | None = None,
+    teacher: str | Path | None = None,
     on_epoch: OnEpoch = lambda *_: None,
 ) -> Path:
     """Make a model file (.onnx) with a page about it beside it; return its path.
@@ -51,6 +59,8 @@ def export(
         half: store weights in 16 bits.
         recipe: of a study: another one than the best.
         corpus: of a study: where its recordings lie, if they moved.
+        others, init, teacher: of a study: where the corpora added to training lie, the run it
+            begins with and the one that teaches, if they moved.
         on_epoch: of a study: called with epochs done, epochs at most, and facts in words.
 
     Raises:
@@ -66,7 +76,8 @@ def export(
     name = Path(out).stem if out else folder.resolve().name
     file = Path(out) if out else Path(f"{name}.onnx")
     if is_study(folder):
-        folder = final_run(folder, recipe, corpus, on_epoch)
+        moved = Moved(corpus, others, _path(init), _path(teacher))
+        folder = final_run(folder, recipe, moved, on_epoch)
     with Progress() as progress:
         made = make(
             folder, progress, name=name, title=title, licence=licence, accuracy=accuracy, half=half
@@ -76,19 +87,38 @@ def export(
     return file
 
 
+@dataclass(frozen=True)
+class Moved:
+    """What a study was made from, where it lies elsewhere now; None where it is in its place.
+
+    Attributes:
+        others: corpora added to training.
+        init: the run, or study, whose weights it begins with.
+        teacher: the run, or study, that it is distilled from.
+    """
+
+    corpus: Corpus | str | Path | None = None
+    others: Corpus | str | Path | None = None
+    init: Path | None = None
+    teacher: Path | None = None
+
+
 def final_run(
     study: Path,
     recipe: str = "",
-    corpus: Corpus | str | Path | None = None,
+    moved: Moved | None = None,
     on_epoch: OnEpoch = lambda *_: None,
     read: ReadCorpus | None = None,
 ) -> Path:
     """The run folder of a study's recipe trained on all speakers; made if it is not there yet.
 
+    What began with the runs of another study, or was taught by them, begins with the network that
+    one gives of all its speakers, which is trained before it.
+
     Args:
         study: its folder.
         recipe: the name of a recipe; the one with the highest UAR by default.
-        corpus: where the recordings lie, if they moved.
+        moved: what lies elsewhere than at the time of the study.
         on_epoch: called with epochs done, epochs at most, and facts in words.
         read: how a place is read as a corpus.
 
@@ -96,27 +126,33 @@ def final_run(
         RunError: the study has no such recipe, is not complete, or its recordings have changed.
     """
     from emelia.learn.study.final import train_final
+    from emelia.learn.study.warm_start import read_about
 
     row = _row(study, recipe)
     folder = study / f"final-{row.recipe}"
     if (folder / "run.json").is_file():
         return folder
-    sample = row.cells[0]
+    sample, moved = row.cells[0], moved or Moved()
     folders = folders_of(replace(row, cells=row.counted[0]), study)
     read = read or (lambda place, names: read_corpus(place, emotions=names))
-    if corpus is None:
-        data = _again(folders[0], sample.corpus, sample.classes, read)
-    else:
-        data = corpus if isinstance(corpus, Corpus) else read(corpus, sample.classes)
+    made_from = [read_about(one / "run.json") for one in folders]
+    data = _corpus(folders[0], made_from[0], sample, moved.corpus, read)
     if data.digest != sample.corpus_digest:
         raise RunError(
             f"{study}: the recordings of {sample.corpus} or their labels have changed since the "
             "study, or were read with other options. Give the corpus with --corpus, as the study "
             "had it."
         )
+    others = _others(folders[0], made_from[0], moved.others)
+    init, teacher = (
+        _earlier(study, [dict(one.get(role) or {}) for one in made_from], option, given, read)
+        for role, option, given in (
+            ("start", "--init-from", moved.init), ("teacher", "--teacher", moved.teacher)
+        )
+    )  # fmt: skip
     ensure_writable(folder)
     with lock(folder):
-        train_final(row, folders, data, folder, on_epoch)
+        train_final(row, folders, data, folder, on_epoch, others=others, init=init, teacher=teacher)
     return folder
 
 
@@ -132,22 +168,90 @@ def _row(study: Path, recipe: str) -> Row:
             f"{study}: {row.recipe} has no seed with all folds yet, so its figures would be of "
             "some speakers alone. The same `emelia study` command goes on."
         )
-    if "+" in row.cells[0].split:
-        raise RunError(
-            f"{study}: its trainings had other corpora added (--with), which is not repeated here. "
-            "Train it with `emelia train` and export that run."
-        )
     return row
 
 
-def _again(run: Path, name: str, classes: tuple[str, ...], read: ReadCorpus) -> Corpus:
-    """The corpus of a run, read again from where it lay."""
-    from emelia.learn.training.runs import load_run
+def _corpus(
+    run: Path, about: Mapping[str, Any], sample: Cell, given: Corpus | str | Path | None,
+    read: ReadCorpus,
+) -> Corpus:  # fmt: skip
+    """The corpus of a run, read again from where it lay or lies now."""
+    if isinstance(given, Corpus):
+        return given
+    if given is not None or sample.corpus == "demo":
+        return read(given or "demo", sample.classes)
+    places, _ = _places(run, about, "--corpus")
+    return _joined([read(place, sample.classes) for place in places])
 
-    if name == "demo":
-        return read("demo", classes)
-    places = [str(place) for place in load_run(run).about.get("places") or ()]
+
+def _others(
+    run: Path, about: Mapping[str, Any], given: Corpus | str | Path | None
+) -> Corpus | None:
+    """The corpora that were added to the training of a run; None where there are none.
+
+    Raises:
+        RunError: their clips or labels have changed.
+    """
+    added = dict(about.get("added") or {})
+    if not added:
+        return None
+    if given is None:
+        named = zip(added, _places(run, about, "--with")[1], strict=True)
+        where = ["demo" if name == "demo" else place for name, place in named]
+        found = _joined([read_corpus(one, complete=False) for one in where])
+    else:
+        found = given if isinstance(given, Corpus) else read_corpus(given, complete=False)
+    if lacking := sorted(added.keys() - {source.name for source in found.sources}):
+        raise RunError(f"{run}: {listed(lacking)} was added to its training. Give it by --with.")
+    return found
+
+
+def _places(
+    run: Path, about: Mapping[str, Any], option: str
+) -> tuple[list[Path], list[Path]]:  # fmt: skip
+    """Where the corpora of a run lie, and those that were added to its training."""
+    places = [Path(place) for place in about.get("places") or ()]
+    own = len(places) - len(about.get("added") or ())
     if not places:
-        raise RunError(f"{run}: does not say where its recordings lie. Give --corpus.")
-    found = [read(Path(place), classes) for place in places]
-    return join(found) if len(found) > 1 else found[0]
+        raise RunError(f"{run}: does not say where its recordings lie. Give {option}.")
+    return places[:own], places[own:]
+
+
+def _joined(corpora: list[Corpus]) -> Corpus:
+    return join(corpora) if len(corpora) > 1 else corpora[0]
+
+
+def _earlier(
+    study: Path, told: Sequence[Mapping[str, Any]], option: str, given: Path | None,
+    read: ReadCorpus,
+) -> EarlierRun | None:  # fmt: skip
+    """The run that a study's trainings began with, or were taught by; None where there is none.
+
+    Args:
+        told: what run.json of each fold tells of it.
+
+    Raises:
+        RunError: it is not where it was, or is another.
+    """
+    from emelia.learn.study.warm_start import read as earlier_run
+
+    digests = {one.get("digest") for one in told}
+    if None in digests:
+        return None
+    place = given or Path(told[0].get("place", ""))
+    if (given is None and not place.exists()) or place == Path():
+        raise RunError(
+            f"{study}: the run {told[0].get('name')} that it was made with is not where it was. "
+            f"Say where it lies: {option}."
+        )
+    if len(digests) > 1:  # each fold had that of its own: of another study
+        place = place.parent.parent if place.parent.name == "cells" else place
+        return earlier_run(final_run(place, read=read) if is_study(place) else place)
+    found = earlier_run(place)
+    if found.digest not in digests:
+        raise RunError(f"{place}: another run than {told[0]['name']}, which {study} was made with.")
+    return found
+
+
+def _path(place: str | Path | None) -> Path | None:
+    return None if place is None else Path(place)

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emelia.api.training_results import StudyResults, Training
 from emelia.corpora import Corpus, read_corpus
 from emelia.corpora.reading.extra_training import add_to_training
 from emelia.corpora.records import UNKNOWN_SPEAKER
@@ -23,110 +23,15 @@ from emelia.errors import ConfigError, EmeliaError, RunError
 from emelia.learn.study.recipes import QUICK, find_recipes
 from emelia.learn.study.recipes import quick as shorten
 from emelia.packages import require_training
-from emelia.results import Cell, Row, summarise
-from emelia.results.evaluation import Evaluation, of_cell
+from emelia.results import Cell
 from emelia.results.finding_cells import cells_at
 from emelia.storage import ensure_writable, lock, write_atomically
-from emelia.table import data_frame
 
 if TYPE_CHECKING:
     from emelia.learn.study.tasks import Task
     from emelia.learn.training.hardware import Hardware
 
 OnEpoch = Callable[[str, int, int, str], None]  # name, epochs done, epochs at most, facts
-
-
-@dataclass(frozen=True)
-class Training:
-    """A finished training: its run folder and its result."""
-
-    folder: Path
-    cell: Cell
-
-    def __str__(self) -> str:
-        return f"{self.folder}: {self.evaluation()}"
-
-    def _repr_html_(self) -> str:
-        return self.evaluation()._repr_html_()
-
-    def evaluation(self) -> Evaluation:
-        """Its answers for the test clips, and their figures."""
-        return of_cell(self.cell)
-
-    def to_frame(self) -> Any:
-        """Its epochs as a pandas DataFrame: loss, validation loss, validation UAR, seconds, ...
-
-        Raises:
-            MissingExtraError: pandas is not installed.
-        """
-        columns = list(dict.fromkeys(key for epoch in self.cell.history for key in epoch))
-        return data_frame(columns, [[e.get(c) for c in columns] for e in self.cell.history])
-
-
-@dataclass(frozen=True)
-class StudyResults:
-    """The finished trainings of a study, in its folder."""
-
-    folder: Path
-    cells: tuple[Cell, ...]
-
-    @property
-    def rows(self) -> list[Row]:
-        """The figures of each recipe."""
-        return summarise(self.cells)
-
-    def __str__(self) -> str:
-        best = max(self.rows, key=lambda row: row.uar)
-        return (
-            f"{self.folder}: {len(self.rows)} recipes, {len(self.cells)} trainings; best "
-            f"{best.recipe} with a UAR of {100 * best.uar:.1f} %"
-        )
-
-    def _repr_html_(self) -> str:
-        return str(self.to_frame().to_html(index=False))
-
-    def to_frame(self) -> Any:
-        """A pandas DataFrame with a row for each recipe; figures are shares with their interval.
-
-        Raises:
-            MissingExtraError: pandas is not installed.
-        """
-        columns = [
-            "recipe", "corpus", "split", "accuracy", "accuracy_low", "accuracy_high", "uar",
-            "uar_low", "uar_high", "macro_f1", "parameters", "seconds", "seeds", "complete",
-        ]  # fmt: skip
-        rows = [
-            [
-                row.recipe, row.cells[0].corpus, row.cells[0].split,
-                row.accuracy, row.accuracy_interval.low, row.accuracy_interval.high,
-                row.uar, row.uar_interval.low, row.uar_interval.high,
-                row.macro_f1, row.parameters, row.seconds, len(row.seeds), row.complete,
-            ]
-            for row in self.rows
-        ]  # fmt: skip
-        return data_frame(columns, rows)
-
-    def answers(self) -> Any:
-        """A pandas DataFrame with a row for each training and test clip.
-
-        Raises:
-            MissingExtraError: pandas is not installed.
-        """
-        columns: list[str] = []
-        rows = []
-        for cell in self.cells:
-            columns, own = of_cell(cell).rows()
-            rows += [[cell.recipe, cell.fold, cell.seed, *row] for row in own]
-        return data_frame(["recipe", "fold", "seed", *columns], rows)
-
-
-def read_results(folder: str | Path) -> StudyResults:
-    """The finished trainings in the folder of a study, or of a run.
-
-    Raises:
-        RunError: there are none, or they are damaged.
-    """
-    return StudyResults(Path(folder), cells_at(Path(folder)))
 
 
 def train(
@@ -137,8 +42,11 @@ def train(
     fold: str = "",
     seed: int = 0,
     emotions: Sequence[str] = (),
+    others: Corpus | None = None,
     settings: Mapping[str, Any] | None = None,
     epochs: int | None = None,
+    init: str | Path | None = None,
+    teacher: str | Path | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     device: str = "cpu",
@@ -154,8 +62,12 @@ def train(
         fold: which fold; the first by default.
         seed: of all random draws.
         emotions: only these classes.
+        others: a corpus whose clips of the same classes are added to training alone.
         settings: changes of the recipe, such as `{"train.lr": 0.001}`.
         epochs: most epochs.
+        init: a run or model file whose weights it begins with, or a study, of which the run of
+            the same fold is taken.
+        teacher: likewise the run that a recipe with knowledge distillation learns from.
         out: the run folder; runs/CORPUS-RECIPE by default.
         resume: go on with a training that was interrupted there.
         device: cpu, cuda, mps or auto.
@@ -175,9 +87,9 @@ def train(
     chosen = find_recipes(recipe, changes(settings, epochs))
     if len(chosen) != 1:
         raise ConfigError(f"{recipe!r} names {len(chosen)} recipes; train takes one.")
-    data, parts = _divided(corpus, emotions, split, None)
+    data, parts = _divided(corpus, emotions, split, others)
     only = fold or parts.folds[0].name
-    found = tasks(data, parts, chosen, [seed], only=only)
+    found = tasks(data, parts, chosen, [seed], _path(init), _path(teacher), only)
     if not found:
         names = ", ".join(one.name for one in parts.folds)
         raise ConfigError(f"{parts.name} has no fold {fold!r}; there are: {names}.")
@@ -200,6 +112,8 @@ def study(
     others: Corpus | None = None,
     settings: Mapping[str, Any] | None = None,
     epochs: int | None = None,
+    init: str | Path | None = None,
+    teacher: str | Path | None = None,
     quick: bool = False,
     out: str | Path | None = None,
     jobs: int = 1,
@@ -220,6 +134,7 @@ def study(
         others: a corpus whose clips of the same classes are added to training alone.
         settings: changes of every recipe, such as `{"train.lr": 0.001}`.
         epochs: most epochs.
+        init, teacher: see `train`.
         quick: for trying out: one recipe a family, few epochs.
         out: folder of the results; runs/CORPUS-SPLIT by default.
         jobs: trainings at the same time, one core each.
@@ -242,9 +157,8 @@ def study(
     data, parts = _divided(corpus, emotions, split, others)
     name = f"{data.name}-{parts.name.replace(':', '-').replace('/', '-')}"
     folder = Path(out) if out else Path("runs") / name
-    outcome = run_study(
-        tasks(data, parts, chosen, range(seeds)), folder, on_epoch, jobs, Hardware(device)
-    )
+    wanted = tasks(data, parts, chosen, range(seeds), _path(init), _path(teacher))
+    outcome = run_study(wanted, folder, on_epoch, jobs, Hardware(device))
     if outcome.failed:
         first, reason = next(iter(outcome.failed.items()))
         raise EmeliaError(f"{len(outcome.failed)} trainings failed, such as {first}: {reason}")
@@ -306,3 +220,7 @@ def _divided(
     data = corpus if isinstance(corpus, Corpus) else read_corpus(corpus, emotions=emotions)
     parts = make_split(data, split or usual_split(data))
     return data, add_to_training(parts, data, others) if others else parts
+
+
+def _path(place: str | Path | None) -> Path | None:
+    return None if place is None else Path(place)

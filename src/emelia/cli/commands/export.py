@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
+from emelia.api.export import Moved, final_run
 from emelia.cli.common import open_corpus
 from emelia.cli.model_output import warn_of, write_model
 from emelia.cli.next_steps import suggest
@@ -20,7 +21,7 @@ from emelia.metrics import OVERALL, titles
 from emelia.results.finding_cells import is_study
 from emelia.storage import ensure_writable
 from emelia.table import Table
-from emelia.text import between, percent
+from emelia.text import amount, between, percent
 
 if TYPE_CHECKING:
     from emelia.config import Card
@@ -65,6 +66,27 @@ def export(
         ),
     ] = "",
     speakers_from: SpeakersOption = "",
+    with_: Annotated[
+        str,
+        typer.Option(
+            "--with",
+            help="Of a study: where the corpora added to training lie, if they moved.",
+            show_default=False,
+        ),
+    ] = "",
+    init_from: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of a study: the run or study that it begins with, if it moved.",
+            show_default=False,
+        ),
+    ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of a study: the run or study that teaches it, if it moved.", show_default=False
+        ),
+    ] = None,
     half: Annotated[
         bool,
         typer.Option(
@@ -107,9 +129,13 @@ def export(
     from emelia.learn.export.calibrate import TARGET_ACCURACY
 
     if is_study(run):
-        run = _final(run, recipe, corpus, speakers_from)
-    elif recipe or corpus:
-        raise ConfigError(f"{run}: no study; --recipe and --corpus are for studies.")
+        moved = Moved(corpus or None, with_ or None, init_from, teacher)
+        run = _final(run, recipe, moved, speakers_from)
+    elif recipe or corpus or with_ or init_from or teacher:
+        raise ConfigError(
+            f"{run}: no study; --recipe, --corpus, --with, --init-from and --teacher are for "
+            "studies."
+        )
     with console.Progress() as progress:
         wanted = TARGET_ACCURACY if accuracy is None else accuracy
         made = make(
@@ -124,9 +150,8 @@ def export(
     )
 
 
-def _final(study: Path, recipe: str, corpus: str, speakers_from: str) -> Path:
+def _final(study: Path, recipe: str, moved: Moved, speakers_from: str) -> Path:
     """Train a study's recipe on all speakers, with a bar; return the run folder."""
-    from emelia.api.export import final_run
 
     def read(place: str | Path, names: Sequence[str]) -> Corpus:
         return open_corpus(str(place), ",".join(names), speakers_from=speakers_from)
@@ -141,7 +166,7 @@ def _final(study: Path, recipe: str, corpus: str, speakers_from: str) -> Path:
                 started.append(total)
             progress.step(name, done, facts)
 
-        folder = final_run(study, recipe, corpus or None, tell, read)
+        folder = final_run(study, recipe, moved, tell, read)
         if started:
             progress.finish(name, folder.name)
     console.say(f"Run folder: {folder}")
@@ -173,7 +198,7 @@ def _show(path: Path, card: Card, size: int) -> None:
                "right of these %"]  # fmt: skip
     rule = f"Temperature {card.temperature:g}; unsure below {card.limits()}."
     Table(card.title, columns, rows, f"{rule} {card.threshold_rule} {test['note']}").print()
-    console.say(f"{path}: {size / 1e6:.1f} MB. About it: {path.with_suffix('.md')}")
+    console.say(f"{path}: {amount(size / 1e6)} MB. About it: {path.with_suffix('.md')}")
 
 
 def _percents(found: list[float]) -> str:

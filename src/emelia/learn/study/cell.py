@@ -123,7 +123,12 @@ def about(task: Task, training: Training) -> dict[str, Any]:
         "audit": task.audit,
         "parts": parts,
         **{
-            name: {"name": run.name, "digest": run.digest, "corpora": run.corpora}
+            name: {
+                "name": run.name,
+                "digest": run.digest,
+                "place": str(run.place.resolve()),
+                "corpora": run.corpora,
+            }
             for name, run in runs.items()
             if run
         },

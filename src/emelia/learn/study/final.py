@@ -7,7 +7,7 @@ which no speaker is left to test. Temperature and threshold are chosen on the sa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,38 +15,33 @@ from typing import Any
 import numpy as np
 import torch
 
-from emelia.config import Recipe, recipe_from
+from emelia.config import Recipe, digest, recipe_from
 from emelia.corpora import Corpus
+from emelia.corpora.reading.extra_training import add_to_training
 from emelia.corpora.records import UNKNOWN_SPEAKER, Fold, Split
 from emelia.corpora.splits.scheme import make_split
-from emelia.errors import RunError
 from emelia.learn.data.loader import Loader
 from emelia.learn.export.temperature import Answers, read_answers
 from emelia.learn.model.encoders import ready
-from emelia.learn.study.cell import forget_checkpoint
-from emelia.learn.study.tasks import StudyData
+from emelia.learn.study.cell import about, forget_checkpoint
+from emelia.learn.study.tasks import StudyData, Task
+from emelia.learn.study.warm_start import EarlierRun, with_earlier_runs
 from emelia.learn.training.hardware import CPU, Hardware
 from emelia.learn.training.job import TrainingJob
-from emelia.learn.training.runs import save_answers, save_run, versions
+from emelia.learn.training.runs import save_answers, save_run
 from emelia.learn.training.trainer import train
-from emelia.results import Cell, Row
+from emelia.results import Row
 
 Report = Callable[[int, int, str], None]  # epochs done, epochs at most, facts
 _PARTS = ("validation", "test")
 
 
-def final_recipe(row: Row) -> Recipe:
-    """The recipe of a row with as many epochs as its folds took, and no choice of the epoch.
-
-    Raises:
-        RunError: it begins with another run or has a teacher, which a study's folder has not.
-    """
-    recipe = recipe_from(dict(row.cells[0].settings))
-    if recipe.model.init or recipe.train.distill:
-        raise RunError(
-            f"{row.recipe}: begins with another run or is taught by one, of each fold its own. "
-            "Train it with `emelia train` and export that run."
-        )
+def final_recipe(
+    row: Row, init: EarlierRun | None = None, teacher: EarlierRun | None = None
+) -> Recipe:
+    """The recipe of a row with as many epochs as its folds took, and no choice of the epoch."""
+    names = [f"{run.recipe}@{digest([run.digest])}" if run else "" for run in (init, teacher)]
+    recipe = with_earlier_runs(recipe_from(dict(row.cells[0].settings)), *names)
     epochs = round(median(cell.best_epoch for cells in row.counted for cell in cells))
     # Trained once more with the clips that validated: that network has learnt from all.
     chosen = replace(recipe.train, epochs=epochs, patience=0, checkpoint="last", refit=True)
@@ -55,7 +50,8 @@ def final_recipe(row: Row) -> Recipe:
 
 def train_final(
     row: Row, runs: Sequence[Path], corpus: Corpus, folder: Path, report: Report,
-    hardware: Hardware = CPU,
+    hardware: Hardware = CPU, others: Corpus | None = None, init: EarlierRun | None = None,
+    teacher: EarlierRun | None = None,
 ) -> None:  # fmt: skip
     """Train a row's recipe on all speakers of its corpus, into a run folder.
 
@@ -66,26 +62,35 @@ def train_final(
         folder: becomes the run folder.
         report: called with epochs done, epochs at most, and facts in words.
         hardware: what to train on.
+        others: corpora that are added to training.
+        init: the run whose weights the network begins with.
+        teacher: the run that is distilled from.
 
     Raises:
         RunError: the answers of a fold are gone, or training was interrupted.
     """
-    sample, recipe = row.cells[0], ready(final_recipe(row), with_weights=True)
+    sample, recipe = row.cells[0], final_recipe(row, init, teacher)
+    recipe = ready(recipe, with_weights=init is None)
     parts = pooled([read_answers(one, len(sample.classes)) for one in runs])
     torch.set_num_threads(hardware.threads)
-    fold = everything(corpus)
+    split = Split(sample.split, sample.protocol, (everything(corpus),))
+    split = add_to_training(split, corpus, others) if others else split
+    (fold,) = split.folds
+    task = Task(StudyData.of(corpus, split), recipe, fold, {}, sample.seed, init, teacher)
     loader = Loader(recipe, sample.classes, sample.seed)
     job = TrainingJob(
         recipe, fold, sample.classes, sample.seed, hardware.fabric(),
         f"{sample.key}-final", folder, report=report,
+        init=init.run() if init else None, teacher=teacher.run() if teacher else None,
     )  # fmt: skip
     trained = train(job, loader, loader.load(fold.validation))
     if trained.training.interrupted:
         raise KeyboardInterrupt
     save_answers(folder, **{name: _records(parts[name]) for name in _PARTS})
-    history = trained.training.history
-    about = _about(row, corpus, recipe)
-    save_run(folder, trained.recipe, sample.classes, trained.network, history, about)
+    told = {**about(task, trained.training), **_unlike_a_cell(row, task)}
+    save_run(
+        folder, trained.recipe, sample.classes, trained.network, trained.training.history, told
+    )
     forget_checkpoint(folder)
 
 
@@ -122,25 +127,20 @@ def _records(answers: Answers) -> list[dict[str, Any]]:
     return [dict(zip(keys, one, strict=True)) for one in told]
 
 
-def _about(row: Row, corpus: Corpus, recipe: Recipe) -> dict[str, Any]:
-    """What run.json tells of it."""
-    sample: Cell = row.cells[0]
-    data = asdict(StudyData.of(corpus, Split("all", "", (everything(corpus),))))
+def _unlike_a_cell(row: Row, task: Task) -> dict[str, Any]:
+    """What run.json tells otherwise than that of a cell: nobody is left out, the split is named."""
+    sample, epochs = row.cells[0], task.recipe.train.epochs
     protocol = (
         f"{sample.protocol} The figures are those of {row.folds} such networks, each tested on "
-        f"what it had not seen; this one learnt from all clips, for {recipe.train.epochs} epochs."
+        f"what it had not seen; this one learnt from all clips, for {epochs} epochs."
     )
-    told = {"split": sample.split, "protocol": protocol, "peeks": False, "folds": row.folds}
-    clips = [clip.id for clip in corpus.utterances]
+    clips = list(dict.fromkeys(u.id for u in (*task.fold.train, *task.fold.validation)))
     return {
-        **data,
-        **told,
-        "fold": "all",
-        "seed": sample.seed,
-        "best_epoch": recipe.train.epochs,
+        "split": sample.split,
+        "protocol": protocol,
+        "peeks": False,
+        "folds": row.folds,
+        "best_epoch": epochs,
         "interrupted": False,
-        "audit": {},
         "parts": {"train": clips, "validation": [], "test": []},
-        "heard": sorted({clip.digest for clip in corpus.utterances}),
-        "versions": versions(),
     }

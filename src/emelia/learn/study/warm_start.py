@@ -133,7 +133,7 @@ def read(place: Path) -> EarlierRun:
     """
     name, file = place.resolve().name, place / "model.safetensors"
     if place.is_dir():
-        about: Mapping[str, Any] = _about(place / "run.json")
+        about: Mapping[str, Any] = read_about(place / "run.json")
         recipe = str(dict(about.get("recipe") or {}).get("name", ""))
     else:
         run = _load(place)
@@ -162,7 +162,7 @@ def _of_fold(place: Path, split: str, fold: str) -> Path:
     """The folder of a study's only run of a split and fold."""
     found = []
     for file in sorted(place.glob("cells/*/run.json")):
-        about = _about(file)
+        about = read_about(file)
         if (about.get("split"), about.get("fold")) == (split, fold):
             found.append(file.parent)
     if len(found) == 1:
@@ -174,7 +174,12 @@ def _of_fold(place: Path, split: str, fold: str) -> Path:
     )
 
 
-def _about(file: Path) -> dict[str, Any]:
+def read_about(file: Path) -> dict[str, Any]:
+    """What a run.json tells.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
     try:
         return dict(json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
