@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from emelia.audio.objects import is_remote, mark_of_object
 from emelia.errors import StorageError
 
 Row = tuple[Any, ...]  # the columns after `path`
@@ -157,6 +158,8 @@ class Journal:
 
 def mark_of(path: str) -> Mark:
     """Size in bytes and time of change in ns of a file; zeros where there is none."""
+    if is_remote(path):
+        return mark_of_object(path)
     try:
         status = os.stat(path)
     except OSError:
