@@ -46,11 +46,12 @@ def test_a_place_is_searched_and_its_recordings_are_heard(store: str, tmp_path: 
     there, here = recognizer.predict(found[0]), recognizer.predict(tmp_path / "same.wav")
     assert there.probabilities == pytest.approx(here.probabilities)
     assert mark_of(str(found[0]))[0] == (tmp_path / "same.wav").stat().st_size
-    with pytest.raises(AudioError, match="memory://calls/x.wav: no such object"):
+    with pytest.raises(AudioError, match="no such object"):
         recognizer.predict("memory://calls/x.wav")
     with pytest.raises(AudioError, match="no recordings here"):
         recordings("memory://calls/nothing")
-    assert "no such file" in str(pytest.raises(AudioError, recordings, "file:///etc/x.wav").value)
+    with pytest.raises(AudioError, match="no such file"):
+        recordings("file:///etc/x.wav")  # addresses of this machine are no way around its paths
 
 
 def test_a_list_as_parquet_names_objects_files_and_segments(store: str, tmp_path: Path) -> None:

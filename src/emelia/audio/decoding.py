@@ -24,8 +24,8 @@ from emelia.audio.containers.kinds import OGG, kind_of
 from emelia.audio.heard import Heard
 from emelia.audio.limits import ACCEPTED, Wave, check_length, no_recording, unknown_format
 from emelia.audio.media import installed, read_media
-from emelia.audio.objects import fetched, is_remote
 from emelia.audio.sndfile import Refused, behind, read_sndfile, whole_ogg
+from emelia.audio.stores.objects import fetched, is_remote
 from emelia.errors import AudioError, FormatError, MissingExtraError, TooLongError
 
 Blocks = Iterator[tuple[NDArray[np.float32], int]]  # (T, channels) and the rate in Hz

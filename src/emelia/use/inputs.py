@@ -17,7 +17,7 @@ from emelia.audio.channels import MIX
 from emelia.audio.excerpts import Span, decode_span
 from emelia.audio.files import SUFFIXES, SUFFIXES_EXPECTED, Found, find_recordings
 from emelia.audio.heard import Heard
-from emelia.audio.objects import find_objects, is_remote
+from emelia.audio.stores.objects import find_objects, is_remote
 from emelia.errors import AudioError
 from emelia.listing.columns import ROLES, column_of_files, pick
 from emelia.listing.finding import as_on_disk, find_file

@@ -17,7 +17,7 @@ from emelia.audio import Wave, decode
 from emelia.audio.channels import MIX, Mixer
 from emelia.audio.heard import Heard
 from emelia.audio.limits import check_length, check_shape
-from emelia.audio.objects import is_remote
+from emelia.audio.stores.objects import is_remote
 from emelia.errors import AudioError, ConfigError, TooLongError
 from emelia.storage import expanded
 

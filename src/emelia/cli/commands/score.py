@@ -135,7 +135,7 @@ def _cluster(
     on: str, jobs: int | None, where: str, timeline: Path | None
 ) -> Iterator[tuple[int, MakePool]]:
     """How many workers a cluster has for a scoring, and what makes them."""
-    from emelia.audio.objects import is_remote
+    from emelia.audio.stores.objects import is_remote
     from emelia.scale.cluster import connect
     from emelia.scale.scoring import MEMORY, pool_on
     from emelia.use.inputs import path_of, recordings

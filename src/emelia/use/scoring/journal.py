@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from emelia.audio.objects import is_remote, mark_of_object
+from emelia.audio.stores.objects import is_remote, mark_of_object
 from emelia.errors import StorageError
 
 Row = tuple[Any, ...]  # the columns after `path`
