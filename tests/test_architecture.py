@@ -51,7 +51,7 @@ LAYERS = (
 )
 # The folders and modules of a package, bottom to top: each imports only from those before it.
 ORDER = {
-    "listing": "raters sheet columns spans finding",
+    "listing": "parquet raters sheet columns spans finding",
     "corpora": "sources records seen paths scan known reading splits fetching",
     "corpora.known": "english europe asia_africa demo_voices demo_synthesis demo",
     "learn": "model data training export study",
@@ -68,6 +68,7 @@ HEAVY = (
     "audiomentations",
     "av",
     "fastapi",
+    "fsspec",
     "huggingface_hub",
     "jinja2",
     "librosa",

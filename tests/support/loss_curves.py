@@ -24,7 +24,7 @@ RECIPES = {
         model=ModelConfig(width=2, dropout=0.0),
         train=replace(PLAIN.train, epochs=3, batch_size=8, balance="weights"),
     ),
-    # Not Adam: it makes steps of the rounding errors that biases before batch norm have.
+    # Not Adam, which makes steps of the rounding errors that are the gradients of some biases.
     "one clip left": replace(
         PLAIN,
         model=ModelConfig("resized", 2, 2, 0.0, frames=16),

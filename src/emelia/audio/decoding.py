@@ -25,6 +25,7 @@ from emelia.audio.heard import Heard
 from emelia.audio.limits import ACCEPTED, Wave, check_length, no_recording, unknown_format
 from emelia.audio.media import installed, read_media
 from emelia.audio.sndfile import Refused, behind, read_sndfile, whole_ogg
+from emelia.audio.stores.objects import fetched, is_remote
 from emelia.errors import AudioError, FormatError, MissingExtraError, TooLongError
 
 Blocks = Iterator[tuple[NDArray[np.float32], int]]  # (T, channels) and the rate in Hz
@@ -72,6 +73,10 @@ def opened(source: str | Path | BinaryIO) -> Iterator[tuple[BinaryIO, str]]:
     """
     if not isinstance(source, str | Path):
         yield source, "upload"
+        return
+    if is_remote(source):
+        with fetched(source) as there:
+            yield there, source
         return
     path = Path(source)
     try:

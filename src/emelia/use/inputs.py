@@ -17,14 +17,16 @@ from emelia.audio.channels import MIX
 from emelia.audio.excerpts import Span, decode_span
 from emelia.audio.files import SUFFIXES, SUFFIXES_EXPECTED, Found, find_recordings
 from emelia.audio.heard import Heard
+from emelia.audio.stores.objects import find_objects, is_remote
 from emelia.errors import AudioError
 from emelia.listing.columns import ROLES, column_of_files, pick
 from emelia.listing.finding import as_on_disk, find_file
+from emelia.listing.parquet import as_csv
 from emelia.listing.sheet import Line, Sheet, first_row, is_missing, read_sheet, read_text, value
 from emelia.listing.spans import span_of, without_other_times
 from emelia.storage import expanded
 
-_TABLES = (".csv", ".tsv")
+_TABLES = (".csv", ".tsv", ".parquet")
 _LISTS = (".txt", *_TABLES)
 _ROLES = ("file", "start", "end", "duration")
 
@@ -107,16 +109,20 @@ def recordings(where: str | Path, warn: Callable[[str], None] | None = None) -> 
     """All recordings that a path, list or pattern stands for, each once.
 
     Args:
-        where: a folder, searched with those inside it, sorted by path; a .txt list with a path a
-            line, or a table (.csv, .tsv) with a column `path`, `file` or of another usual name,
-            in their order, relative paths from the list's folder; columns `start` and `end` make
-            excerpts; `list.csv?path=NAME` names a column; a pattern such as `talks/**/*.mp3`,
-            sorted; one recording.
+        where: a folder, or a place in an object store (s3://...), searched with those inside it,
+            sorted by path; a .txt list with a path a line, or a table (.csv, .tsv, .parquet) with
+            a column `path`, `file` or of another usual name, in their order, relative paths from
+            the list's folder; columns `start` and `end` make excerpts; `list.csv?path=NAME` names
+            a column; a pattern such as `talks/**/*.mp3`, sorted; one recording.
         warn: is told of what looks like a recording in a folder and cannot be read, a line a kind.
 
     Raises:
         AudioError: there is no such place, or no recording in it.
     """
+    if is_remote(str(where)):
+        if objects := find_objects(str(where)):
+            return [*objects]
+        raise AudioError(f"{where}: no recordings here; expected {SUFFIXES_EXPECTED}.")
     path, chosen = _place(where)
     lines: list[str] = []
     found: list[Recording]
@@ -195,7 +201,7 @@ def _lines_or_rows(
 ) -> list[tuple[Recording | None, Mapping[str, str]]]:
     """What each line of a list names, None where that is no recording, and its cells."""
     try:
-        text = read_text(path)
+        text = as_csv(path) if path.suffix.lower() == ".parquet" else read_text(path)
         columns = pick(first_row(text), chosen, _ROLES, {"file": "path"})
         if path.suffix.lower() not in _TABLES and "file" not in columns and not _has_cells(text):
             return [(name, {}) for name in _lines(text, path.parent)]
@@ -229,6 +235,9 @@ def _lines(text: str, folder: Path) -> Iterable[str]:
         if name and not comment:
             exact = folder / line  # a name may end with a blank
             plain = name[1:-1] if name[0] == name[-1] and name[0] in "\"'" else name
+            if is_remote(plain):
+                yield plain
+                continue
             yield str(exact if os.path.lexists(exact) else find_file(folder, plain))
 
 
@@ -252,7 +261,7 @@ def _row(path: Path, line: Line, columns: Mapping[str, str]) -> Recording | None
     name = value(line.cells[columns["file"]])
     if is_missing(name):
         return None
-    file = str(find_file(path.parent, name))
+    file = name if is_remote(name) else str(find_file(path.parent, name))
     try:
         span = span_of(line.cells, columns)
     except ValueError as error:

@@ -17,6 +17,7 @@ from emelia.audio import Wave, decode
 from emelia.audio.channels import MIX, Mixer
 from emelia.audio.heard import Heard
 from emelia.audio.limits import check_length, check_shape
+from emelia.audio.stores.objects import is_remote
 from emelia.errors import AudioError, ConfigError, TooLongError
 from emelia.storage import expanded
 
@@ -71,8 +72,8 @@ def one_rate(rate: int | None, sr: int | None) -> int | None:
 
 def plain(
     source: Source, rate: int | None = None
-) -> tuple[Path | bytes | BinaryIO | NDArray[Any], int | None]:
-    """A source as a path, bytes, an open file or samples; and the rate of samples.
+) -> tuple[str | Path | bytes | BinaryIO | NDArray[Any], int | None]:
+    """A source as a path, an address, bytes, an open file or samples; and the rate of samples.
 
     Raises:
         AudioError: it is nothing of that kind.
@@ -115,8 +116,10 @@ def _from_dict(source: Mapping[Any, Any]) -> tuple[Any, Any]:
     raise AudioError(f"dict with the keys {keys[:80]}: {_EXPECTED}.")
 
 
-def _file(source: Any) -> Path | bytes | BinaryIO | None:
-    """A path, bytes or an open file; None for other things."""
+def _file(source: Any) -> str | Path | bytes | BinaryIO | None:
+    """A path, the address of an object, bytes or an open file; None for other things."""
+    if is_remote(source):
+        return source
     if isinstance(source, str | Path):
         return expanded(source)
     if isinstance(source, bytes):

@@ -40,7 +40,8 @@ def score(
         str,
         typer.Argument(
             metavar="IN",
-            help="A folder, searched with those inside it; a .txt list with a path a line, or a "
+            help="A folder, or a place in an object store such as s3://BUCKET/CALLS, "
+            "searched with those inside it; a .txt list with a path a line, or a "
             ".csv with a column `path` or `file` and, of segments, `start` and `end`; a quoted "
             "pattern; one recording.",
             show_default=False,
@@ -140,13 +141,16 @@ def _cluster(
     on: str, jobs: int | None, where: str, timeline: Path | None
 ) -> Iterator[tuple[int, MakePool]]:
     """How many workers a cluster has for a scoring, and what makes them."""
+    from emelia.audio.stores.objects import is_remote
     from emelia.scale.cluster import connect
     from emelia.scale.scoring import MEMORY, pool_on
     from emelia.use.inputs import path_of, recordings
 
     asked = recordings(where)  # raises before a cluster is started
     with connect(on, jobs or cores()) as cluster:
-        cluster.check([path_of(asked[0]), *([timeline] if timeline else [])], MEMORY)
+        first = path_of(asked[0])
+        places = [timeline, None if is_remote(first) else first]
+        cluster.check([place for place in places if place], MEMORY)
         yield jobs or cluster.cpus, pool_on(cluster)
 
 

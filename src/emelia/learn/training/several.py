@@ -82,11 +82,11 @@ class _Sum(torch.autograd.Function):
     """The sum over all processes; a gradient is that of what all of them made of the sum."""
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, value: Tensor) -> Tensor:
         return _summed(value)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         return _summed(gradient)
 
 

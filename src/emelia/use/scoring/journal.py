@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from emelia.audio.stores.objects import is_remote, mark_of_object
 from emelia.errors import StorageError
 
 Row = tuple[Any, ...]  # the columns after `path`
@@ -160,6 +161,8 @@ def mark_of(path: str) -> Mark:
 
     A copy may keep the modification time of the file that it replaces; the change time differs.
     """
+    if is_remote(path):
+        return mark_of_object(path)
     try:
         status = os.stat(path)
     except OSError:

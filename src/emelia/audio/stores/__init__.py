@@ -1,0 +1,1 @@
+"""Recordings that lie on other machines."""
