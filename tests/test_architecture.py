@@ -58,7 +58,8 @@ ORDER = {
     " process answer card",
     "use": "inputs labels onnxfile answer model bundled waveforms batching microphone"
     " timeline moments pooling adaptation clips answering recognizer formats scoring server",
-    "api": "answer_tables trained evaluation spectrograms training finetuning export pages",
+    "api": "answer_tables trained evaluation spectrograms training_results training"
+    " searching shipped finetuning export pages",
     "cli": "options command reading_rules extras next_steps common evaluation_output training_run"
     " model_output progress cost answers listening timeline commands",
 }
