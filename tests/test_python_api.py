@@ -12,7 +12,18 @@ import soundfile
 from vowels import vowels
 
 import emelia
-from emelia import evaluate, features, load, log_mel, plot, read_corpus, read_results, train
+from emelia import (
+    evaluate,
+    explore,
+    features,
+    findings,
+    load,
+    log_mel,
+    plot,
+    read_corpus,
+    read_results,
+    train,
+)  # fmt: skip
 from emelia.cli import main
 from emelia.errors import ConfigError, CorpusError
 
@@ -50,6 +61,15 @@ def test_answers_show_themselves(wave: np.ndarray) -> None:  # type: ignore[type
         recognizer.predict(wave, 8000, sr=RATE)
     with pytest.raises(ConfigError, match="without a rate"):
         recognizer.timeline(wave)
+
+
+def test_a_corpus_is_drawn_and_told_of(small_corpus: MakeCorpus) -> None:
+    found = explore(small_corpus(speakers=3))
+    for what in ("emotion", "speaker", "seconds", "pitch"):
+        assert plot.corpus(found, what).axes
+    with pytest.raises(ConfigError, match="'mood'; expected emotion, speaker, seconds, level"):
+        plot.corpus(found, "mood")
+    assert findings(found)[0].startswith("12 clips, ")
 
 
 def test_a_corpus_and_its_features_become_frames(small_corpus: MakeCorpus) -> None:

@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from emelia.api.evaluation import evaluate
     from emelia.api.export import export
     from emelia.api.finetuning import FineTuned, finetune
-    from emelia.api.pages import explore, report
+    from emelia.api.pages import explore, findings, report
+    from emelia.api.searching import Tuned, tune
+    from emelia.api.shipped import Models, model_card, models, serve
     from emelia.api.spectrograms import Features, features, log_mel
     from emelia.api.stress import stress
-    from emelia.api.training import StudyResults, Training, read_results, study, train
+    from emelia.api.training import study, train
+    from emelia.api.training_results import StudyResults, Training, read_results
     from emelia.audio import preprocess_audio
     from emelia.corpora import Corpus, read_corpus
     from emelia.errors import EmeliaError
@@ -47,6 +50,7 @@ __all__ = [
     "Features",
     "FineTuned",
     "Live",
+    "Models",
     "Prediction",
     "Recognizer",
     "Segment",
@@ -54,22 +58,28 @@ __all__ = [
     "StudyResults",
     "Timeline",
     "Training",
+    "Tuned",
     "evaluate",
     "explore",
     "export",
     "features",
+    "findings",
     "finetune",
     "load",
     "log_mel",
+    "model_card",
+    "models",
     "plot",
     "preprocess_audio",
     "read_corpus",
     "read_results",
     "report",
     "score",
+    "serve",
     "stress",
     "study",
     "train",
+    "tune",
 ]
 
 _HOMES = {
@@ -79,28 +89,35 @@ _HOMES = {
     "Features": "emelia.api.spectrograms",
     "FineTuned": "emelia.api.finetuning",
     "Live": "emelia.use.timeline.live",
+    "Models": "emelia.api.shipped",
     "Prediction": "emelia.use.recognizer",
     "Recognizer": "emelia.use.recognizer",
     "Segment": "emelia.use.timeline.segments",
     "StressResults": "emelia.results.stress",
-    "StudyResults": "emelia.api.training",
+    "StudyResults": "emelia.api.training_results",
     "Timeline": "emelia.use.timeline.timeline",
-    "Training": "emelia.api.training",
+    "Training": "emelia.api.training_results",
+    "Tuned": "emelia.api.searching",
     "evaluate": "emelia.api.evaluation",
     "explore": "emelia.api.pages",
     "export": "emelia.api.export",
     "features": "emelia.api.spectrograms",
+    "findings": "emelia.api.pages",
     "finetune": "emelia.api.finetuning",
     "load": "emelia.use.recognizer",
     "log_mel": "emelia.api.spectrograms",
+    "model_card": "emelia.api.shipped",
+    "models": "emelia.api.shipped",
     "preprocess_audio": "emelia.audio",
     "read_corpus": "emelia.corpora",
-    "read_results": "emelia.api.training",
+    "read_results": "emelia.api.training_results",
     "report": "emelia.api.pages",
     "score": "emelia.use.scoring.run",
+    "serve": "emelia.api.shipped",
     "stress": "emelia.api.stress",
     "study": "emelia.api.training",
     "train": "emelia.api.training",
+    "tune": "emelia.api.searching",
 }
 
 

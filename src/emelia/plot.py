@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emelia.api.spectrograms import log_mel
-from emelia.api.training import StudyResults, Training
+from emelia.api.training_results import StudyResults, Training
 from emelia.audio import resample
 from emelia.config import PRESETS, SAMPLE_RATE, FeatureConfig
 from emelia.errors import AudioError, ConfigError
@@ -21,6 +21,9 @@ from emelia.results import Row
 from emelia.results.evaluation import Evaluation, of_cell
 from emelia.show.answer import explanation as of_answers
 from emelia.show.answer.timeline import timeline_figure
+from emelia.show.explore import plots as corpus_plots
+from emelia.show.explore.data import Exploration, values
+from emelia.show.explore.tables import COMPARED
 from emelia.show.report import plots, plots_calibration
 from emelia.use.answer import Prediction
 from emelia.use.recognizer import Recognizer
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "confusion",
+    "corpus",
     "curves",
     "explanation",
     "reliability",
@@ -40,6 +44,30 @@ __all__ = [
     "study",
     "timeline",
 ]
+
+
+def corpus(found: Exploration, what: str = "emotion") -> Figure:
+    """What a corpus is made of: how many clips of what, or how a measure is distributed.
+
+    Args:
+        found: what `explore` returns.
+        what: `emotion`, `speaker`, or a measure: `seconds`, `level`, `snr`, `pitch`, `pitch_range`,
+            `speaking_rate`.
+
+    Raises:
+        ConfigError: another word, or there is one speaker or too many to draw.
+        MissingExtraError: matplotlib is not installed.
+    """
+    if what == "emotion":
+        return corpus_plots.classes(found)
+    if what == "speaker":
+        if drawn := corpus_plots.speakers(found):
+            return drawn
+        raise ConfigError("speaker: there are too few or too many speakers to draw.")
+    labels = {name: f"{title}, {unit}" for name, title, unit, _ in COMPARED}
+    if what not in labels:
+        raise ConfigError(f"what: {what!r}; expected emotion, speaker, {', '.join(labels)}.")
+    return corpus_plots.histogram(values(found.clips, what), labels[what])
 
 
 def confusion(found: Evaluation | Training | Row) -> Figure:

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emelia.api.training import OnEpoch, Training, changes, check_folder, finished
+from emelia.api.training import OnEpoch, changes, check_folder, finished
+from emelia.api.training_results import Training
 from emelia.console import Progress
 from emelia.corpora import Corpus, read_corpus
 from emelia.corpora.splits.scheme import make_split

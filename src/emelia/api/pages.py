@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emelia.api.training_results import StudyResults
 from emelia.corpora import Corpus, read_corpus
+from emelia.results import studies
 from emelia.results.evaluation import of_cell
 from emelia.results.finding_cells import cells_at, is_study
 from emelia.show.evaluation.page import write_page
+from emelia.show.report import findings as of_study
 from emelia.show.report.page import write_report
 from emelia.show.report.recordings import places_of
 from emelia.storage import ensure_writable
@@ -37,6 +40,21 @@ def report(place: str | Path, out: str | Path | None = None) -> Path:
     file = folder / "results.jsonl" if folder.is_dir() else folder
     written = write_report(cells, target, places=places_of([file]))
     return next(path for path in written if path.suffix == ".html")
+
+
+def findings(found: Exploration | StudyResults) -> list[str]:
+    """The sentences that the page of a corpus or a study begins with, the main one first.
+
+    Args:
+        found: what `explore`, `study` or `read_results` returns.
+    """
+    if isinstance(found, StudyResults):
+        one = studies(found.cells)[0]
+        return [of_study.headline(one), *of_study.findings(one)]
+    from emelia.show.explore import findings as of_corpus
+    from emelia.show.explore.problems import problems
+
+    return [of_corpus.headline(found), *of_corpus.findings(found, problems(found))]
 
 
 def explore(

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from emelia import console
+from emelia.api.shipped import order
 from emelia.cli.next_steps import suggest
 from emelia.cli.options import WideOption
 from emelia.config import SAMPLE_RATE, Card
@@ -67,7 +68,7 @@ def models(
 
 def _list(cards: Mapping[str, Card], sizes: Mapping[str, str], speed: bool, wide: bool) -> None:
     """A row for each model: first those with the best figures on corpora never heard."""
-    ordered = sorted(cards.items(), key=lambda item: _order(item[1]))
+    ordered = sorted(cards.items(), key=lambda item: order(item[1]))
     rows = []
     for name, card in ordered:
         test, own = _mapping(card.metrics.get("test")), card.expected
@@ -88,13 +89,6 @@ def _list(cards: Mapping[str, Card], sizes: Mapping[str, str], speed: bool, wide
         licences.setdefault(card.licence.partition(":")[0].rstrip("."), []).append(name)
     for licence, names in licences.items():
         console.say(f"licence of {listed(names)}: {licence}")
-
-
-def _order(card: Card) -> tuple[float, float]:
-    """Models of which nobody knows how they do on other corpora come last."""
-    own, test = card.expected.get("uar"), _mapping(card.metrics.get("test")).get("uar")
-    first, second = (one[0] if isinstance(one, list) and one else -1.0 for one in (own, test))
-    return -first, -second
 
 
 def _counts(figures: Mapping[str, Any]) -> str:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
+from emelia.api.searching import compared, outer_fold, search_settings
 from emelia.api.training import usual_split
-from emelia.cli.common import divide, fold_of, open_corpus, settings, warn_of_bands
+from emelia.cli.common import divide, open_corpus, settings, warn_of_bands
 from emelia.cli.next_steps import suggest
 from emelia.cli.options import (
     CorpusArgument,
@@ -31,18 +32,16 @@ from emelia.cli.options import (
 )
 from emelia.cli.progress import Bars
 from emelia.cli.runners import Runners, work_on
-from emelia.config import Recipe, recipe_toml
-from emelia.corpora.splits.scheme import Split
+from emelia.config import Recipe
 from emelia.errors import ConfigError, EmeliaError
 from emelia.learn.study.recipes import find_recipes
-from emelia.learn.study.tune_space import SearchResult, own_values, space, with_values
+from emelia.learn.study.tune_space import SearchResult, own_values, space
 from emelia.results import read_results, studies
-from emelia.storage import ensure_writable, lock, write_atomically
+from emelia.storage import write_atomically
 
 if TYPE_CHECKING:
     from emelia.learn.study.runner import Outcome
     from emelia.learn.study.tasks import Task
-    from emelia.learn.study.trials import Search
     from emelia.learn.training.hardware import Hardware
 
 _LOOKED = (
@@ -118,47 +117,28 @@ def tune(
         raise ConfigError(f"{recipe!r} names {len(chosen)} recipes; tune takes one.")
     data = open_corpus(corpus, emotions, speakers_from=speakers_from)
     parts, audits = divide(data, split or usual_split(data))
-    outer = _outer(parts, fold)
+    outer = outer_fold(parts, fold)
     folder = out or Path("runs") / f"{data.name}-{chosen[0].name}-tuned"
 
     from emelia.learn.study.tasks import tasks
-    from emelia.learn.study.trials import Search
-    from emelia.learn.study.tune import inner_folds
     from emelia.learn.training.hardware import Hardware
 
-    wanted = Search(chosen[0], data.emotions, inner_folds(data, outer.folds[0], inner), seed)
     hardware = Hardware(device, threads=threads)
     if jobs > 1 and not on:
         raise ConfigError(f"--jobs {jobs}: several trials at once need --on ray.")
     places = [folder, *(source.root for source in data.sources)]
     with work_on(on, jobs * threads, hardware, places) as there:
-        found = _search(wanted, folder, trials, hardware, jobs, there)
-        best = with_values(chosen[0], found.best.values, f"{chosen[0].name}-tuned")
-        _write(folder, chosen[0], best, found)
-        compared = [chosen[0]] if best == chosen[0] else [chosen[0], best]
+        with console.Progress() as progress:
+            bars = _Bars(progress)
+            best, found = search_settings(
+                chosen[0], data, outer, folder, trials=trials, inner=inner, seed=seed,
+                hardware=hardware, on_trial=bars.tell, on_trial_epoch=bars.tell_trial,
+                jobs=jobs, runner=there.trials,
+            )  # fmt: skip
         kept = [one for one in audits if one["fold"] == outer.folds[0].name]
-        cells = tasks(data, outer, compared, range(test_seeds), audits=kept)
+        cells = tasks(data, outer, compared(chosen[0], best), range(test_seeds), audits=kept)
         outcome = _test(cells, folder, hardware, jobs, there)
     _conclude(folder, chosen[0], found, outcome, wide)
-
-
-def _outer(parts: Split, fold: str) -> Split:
-    """One fold of a split as a split of its own: the outer fold, tested at the end."""
-    kept = fold_of(parts, fold)
-    return Split(parts.name, f"{parts.protocol} Fold {kept.name} alone.", (kept,))
-
-
-def _search(
-    wanted: Search, folder: Path, trials: int, hardware: Hardware, jobs: int, there: Runners
-) -> SearchResult:
-    from emelia.learn.study.tune import search
-
-    ensure_writable(folder)
-    with lock(folder), console.Progress() as progress:
-        bars = _Bars(progress)
-        return search(
-            wanted, folder, trials, bars.tell, bars.tell_trial, hardware, jobs, there.trials
-        )
 
 
 class _Bars:
@@ -184,17 +164,6 @@ class _Bars:
             self.progress.start(name, total)
         self.running[name] = facts
         self.progress.step(name, done, facts)
-
-
-def _write(folder: Path, recipe: Recipe, best: Recipe, found: SearchResult) -> None:
-    """Write the best settings and all trials, before the test."""
-    from emelia.show.report.tuning import picture, trials_csv
-    from emelia.show.style import png
-
-    dimensions = space(recipe)
-    write_atomically(folder / "best.toml", recipe_toml(best).encode())
-    write_atomically(folder / "trials.csv", trials_csv(found, dimensions).encode())
-    write_atomically(folder / "tuning.png", png(picture(found, dimensions)))
 
 
 def _test(
