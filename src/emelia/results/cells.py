@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emelia.config.former import present_names, present_word
-from emelia.config.kinds import check_kinds
+from emelia.config.value_kinds import check_kinds
 from emelia.errors import RunError
 from emelia.metrics import Labels, with_temperature
 from emelia.results.architecture import Architecture

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from emelia.config import TrainConfig
-from emelia.config.kinds import check_kinds
+from emelia.config.value_kinds import check_kinds
 from emelia.errors import RunError
 from emelia.storage import write_atomically
 

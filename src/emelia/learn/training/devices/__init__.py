@@ -1,0 +1,1 @@
+"""What a training is computed on: devices, precision, and several of them at once."""
