@@ -23,17 +23,11 @@ import os
 from pathlib import Path
 
 import numpy as np
-from IPython.display import Markdown, display
 
-from emelia import load, preprocess_audio, read_corpus
+from emelia import explore, findings, load, plot, preprocess_audio, read_corpus, read_results
 
 CORPUS = os.environ.get("EMELIA_TUTORIAL_CORPUS", "demo")
 CELLS = os.environ.get("EMELIA_TUTORIAL_CELLS", "")
-
-
-def show(table):
-    """Show one of emelia's tables in the notebook."""
-    display(Markdown(table.markdown()))
 
 
 # %% [markdown]
@@ -54,26 +48,21 @@ print(f"Audio format: {', '.join(sorted({u.path.suffix[1:].upper() for u in corp
 # `emelia explore` measures every recording, and says first what endangers figures trained on it.
 
 # %%
-from emelia.show.explore import plots as corpus_plots
-from emelia.show.explore import tables as corpus_tables
-from emelia.show.explore.data import gather
-from emelia.show.explore.findings import findings
-from emelia.show.explore.problems import problems
-
-found = gather(corpus)
-wrong = problems(found)
-for sentence in findings(found, wrong)[:3]:
+found = explore(corpus)
+for sentence in findings(found)[:4]:
     print("-", sentence)
 
 # %%
-show(corpus_tables.emotions(found))
+# Medians over the clips: seconds, dB, Hz, semitones and syllables a second.
+clips = found.to_frame()
+measures = ["seconds", "level", "snr", "pitch", "pitch_range", "speaking_rate"]
+clips.groupby("emotion")[measures].median().round(1).assign(clips=clips.emotion.value_counts())
 
 # %%
-corpus_plots.classes(found)
+plot.corpus(found)
 
 # %%
-seconds = np.array([clip.measures.seconds for clip in found.clips])
-corpus_plots.histogram(seconds, "duration, s")
+plot.corpus(found, "seconds")
 
 # %% [markdown]
 # ### Data processing
@@ -96,14 +85,11 @@ print(
 # in decibels below the loudest point.
 
 # %%
-from emelia.audio.mel import log_mel
-from emelia.config import FeatureConfig
-from emelia.show.report.plots import conversion
+from emelia import log_mel
 
-features = FeatureConfig()
-values = log_mel(audio, features)
+values = log_mel(audio, rate)
 print(f"{values.shape[0]} bands, {values.shape[1]} frames")
-conversion(audio, values, features)
+plot.spectrogram(audio, rate)
 
 # %% [markdown]
 # ## 2. Convolutional neural networks
@@ -118,7 +104,7 @@ conversion(audio, values, features)
 import subprocess
 import sys
 
-results = Path(CELLS or "runs/tutorial/results.jsonl")
+folder = Path(CELLS or "runs/tutorial")
 if not CELLS:
     command = [sys.executable, "-m", "emelia", "study", "--quick", "--out", "runs/tutorial"]
     subprocess.run(command, check=True, capture_output=True)
@@ -127,30 +113,30 @@ if not CELLS:
 # ## 3. Results
 
 # %%
-from emelia.results import read_results, studies
-from emelia.show import tables
-from emelia.show.report import detail_tables, plots
-from emelia.show.report import findings as conclusions
-
-study = studies(read_results(results))[0]
-print(study.sample.protocol)
-show(tables.main(study))
+results = read_results(folder)
+print(results.cells[0].protocol)
+results.to_frame()[["recipe", "accuracy", "accuracy_low", "accuracy_high", "uar"]].round(3)
 
 # %%
-plots.intervals(study.rows)
+plot.study(results)
 
 # %% [markdown]
 # Precision, recall and F1 of each emotion, and the confusion matrix, of the best network:
 
 # %%
-best = study.best
-show(detail_tables.classes(best))
+from sklearn.metrics import classification_report
+
+best = max(results.rows, key=lambda row: row.uar)
+answers = results.answers()
+answers = answers[answers.recipe == best.recipe]
+print(best.recipe)
+print(classification_report(answers.truth, answers.answer, zero_division=0))
 
 # %%
-plots.confusion(best.confusion, study.sample.classes)
+plot.confusion(best)
 
 # %%
-plots.progress(best)
+plot.curves(best, "uar")
 
 # %% [markdown]
 # ## 4. Conclusions
@@ -159,8 +145,7 @@ plots.progress(best)
 # on the same clips shows it.
 
 # %%
-print(conclusions.headline(study))
-for sentence in conclusions.findings(study):
+for sentence in findings(results):
     print("-", sentence)
 
 # %% [markdown]

@@ -39,7 +39,7 @@ def find_model(model: str | Path) -> Path:
     if model in _described():
         raise ModelError(
             f"{model}: its file is missing from this installation. "
-            "Install it again: pip install --force-reinstall --no-deps emelia"
+            "Install it again from its clone or wheel: pip install --force-reinstall --no-deps PATH"
         )
     path = Path(model)
     if os.path.exists(path) or path.suffix or model != path.name:
