@@ -109,7 +109,7 @@ def modules() -> Iterator[tuple[str, Path]]:
 MODULES = dict(modules())
 LAYERED = [name for name in MODULES if name not in ("emelia", "emelia.__main__")]
 # The server is an extra of its own, and stands on a framework.
-APART = ("emelia.learn", "emelia.use.server")
+APART = ("emelia.learn", "emelia.scale.training", "emelia.use.server")
 LIGHT = [name for name in LAYERED if not name.startswith(APART)]
 
 
