@@ -36,7 +36,7 @@ from emelia.learn.study.finetuning import finetuning_recipe, unseen
 from emelia.learn.study.keeping import Verdict, judge, restricted
 from emelia.learn.study.warm_start import EarlierRun, read
 from emelia.learn.training import pooled_features
-from emelia.learn.training.devices.hardware import CPU
+from emelia.learn.training.hardware import CPU
 from emelia.learn.training.inference import logits
 from emelia.learn.training.init import initial_linear_layer
 from emelia.learn.training.job import TrainingJob

@@ -36,7 +36,7 @@ from emelia.learn.model.network import Encoder
 from emelia.learn.study.cell import forget_checkpoint, run_cell
 from emelia.learn.study.recipes import find_recipes
 from emelia.learn.study.tasks import tasks
-from emelia.learn.training.devices.hardware import Hardware
+from emelia.learn.training.hardware import Hardware
 from emelia.learn.training.linear_layer import labels
 from emelia.learn.training.pooled_features import pooled_by
 from emelia.learn.training.runs import load_run

@@ -9,8 +9,8 @@ import torch
 from tiny import PLAIN, network, toy
 
 from emelia.config import ModelConfig
-from emelia.learn.training.devices.hardware import Hardware
 from emelia.learn.training.fit import FitJob, fit
+from emelia.learn.training.hardware import Hardware
 
 # 30 clips of several lengths: the last batch has 2, and with 7 a half has 3 and the other 4.
 RECIPES = {

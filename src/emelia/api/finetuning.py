@@ -141,7 +141,7 @@ def finetune(
     from emelia.learn.study.finetuning import check_sizes, finetuning_recipe, unseen, usual_split
     from emelia.learn.study.tasks import tasks
     from emelia.learn.study.warm_start import read
-    from emelia.learn.training.devices.hardware import Hardware
+    from emelia.learn.training.hardware import Hardware
     from emelia.learn.training.init import initial_linear_layer
     from emelia.show.card.page import to_markdown
 

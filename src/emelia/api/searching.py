@@ -28,7 +28,7 @@ from emelia.table import data_frame
 
 if TYPE_CHECKING:
     from emelia.learn.study.trials import TrialReport, TrialRunner
-    from emelia.learn.training.devices.hardware import Hardware
+    from emelia.learn.training.hardware import Hardware
 
 OnTrial = Callable[[int, int, str], None]  # trials done, trials wanted, the best so far in words
 
@@ -120,7 +120,7 @@ def tune(
     require_training("emelia.tune")
     from emelia.learn.study.runner import run_study
     from emelia.learn.study.tasks import tasks
-    from emelia.learn.training.devices.hardware import Hardware
+    from emelia.learn.training.hardware import Hardware
 
     chosen = find_recipes(recipe, changes(settings, epochs))
     if len(chosen) != 1:

@@ -29,7 +29,7 @@ from emelia.storage import ensure_writable, lock, write_atomically
 
 if TYPE_CHECKING:
     from emelia.learn.study.tasks import Task
-    from emelia.learn.training.devices.hardware import Hardware
+    from emelia.learn.training.hardware import Hardware
 
 OnEpoch = Callable[[str, int, int, str], None]  # name, epochs done, epochs at most, facts
 
@@ -82,7 +82,7 @@ def train(
     """
     require_training("emelia.train")
     from emelia.learn.study.tasks import tasks
-    from emelia.learn.training.devices.hardware import Hardware
+    from emelia.learn.training.hardware import Hardware
 
     chosen = find_recipes(recipe, changes(settings, epochs))
     if len(chosen) != 1:
@@ -149,7 +149,7 @@ def study(
     require_training("emelia.study")
     from emelia.learn.study.runner import run_study
     from emelia.learn.study.tasks import tasks
-    from emelia.learn.training.devices.hardware import Hardware
+    from emelia.learn.training.hardware import Hardware
 
     usual = ",".join(QUICK) if quick else "founding,emelia"
     chosen = find_recipes(recipes or usual, changes(settings, epochs))

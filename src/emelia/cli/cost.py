@@ -14,7 +14,7 @@ from emelia.text import about, counted
 if TYPE_CHECKING:
     from emelia.learn.study.forecast import Pace
     from emelia.learn.study.tasks import Task
-    from emelia.learn.training.devices.hardware import Hardware
+    from emelia.learn.training.hardware import Hardware
 
 
 def tell_cost(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from emelia.learn.study.runner import Runner
     from emelia.learn.study.trials import TrialRunner
-    from emelia.learn.training.devices.hardware import Hardware
+    from emelia.learn.training.hardware import Hardware
 
 
 @dataclass(frozen=True)

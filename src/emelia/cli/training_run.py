@@ -21,7 +21,7 @@ from emelia.storage import ensure_writable, lock, write_atomically
 if TYPE_CHECKING:
     from emelia.learn.study.tasks import Task
     from emelia.learn.study.tracking import Tracker
-    from emelia.learn.training.devices.hardware import Hardware
+    from emelia.learn.training.hardware import Hardware
 
 
 def make_cell(

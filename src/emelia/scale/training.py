@@ -16,7 +16,7 @@ from emelia.learn.study.cell import Interrupted, run_cell
 from emelia.learn.study.runner import Ended, Report, Runner, cell_folder
 from emelia.learn.study.tasks import Task
 from emelia.learn.study.trials import AskedTrial, TrialReport, TrialRunner, run_trial_of
-from emelia.learn.training.devices.hardware import Hardware
+from emelia.learn.training.hardware import Hardware
 from emelia.results import Cell
 from emelia.scale.cluster import Cluster
 from emelia.scale.remote import Call, News, calls_on

@@ -17,7 +17,7 @@ from emelia.corpora.splits.scheme import make_split
 from emelia.learn.study.forecast import Pace, pace, passes, shortened
 from emelia.learn.study.recipes import find_recipes
 from emelia.learn.study.tasks import tasks
-from emelia.learn.training.devices.hardware import CPU
+from emelia.learn.training.hardware import CPU
 
 
 def task(name: str, fold: str = "1") -> Any:

@@ -21,8 +21,8 @@ from emelia.errors import ConfigError
 from emelia.learn.data.loader import Clip, Loader, collate, in_windows
 from emelia.learn.model.layers import statistics
 from emelia.learn.model.network import Encoder, Network, build
-from emelia.learn.training.devices.hardware import CPU
 from emelia.learn.training.distill import Teacher, check_teacher, teacher_of
+from emelia.learn.training.hardware import CPU
 from emelia.learn.training.inference import logits
 from emelia.learn.training.init import least_squares_weights
 from emelia.learn.training.job import TrainingJob

@@ -16,7 +16,7 @@ from conftest import SUPPORT
 from tiny import PLAIN, network, toy
 
 from emelia.learn.data.loader import Batch, training_batches
-from emelia.learn.training.devices.several import SharedBatchNorm, share_of
+from emelia.learn.data.several import SharedBatchNorm, share_of
 
 
 def batch_of(count: int) -> Batch:

@@ -24,8 +24,8 @@ from emelia.learn.model.network import Encoder, Network, build
 from emelia.learn.study.ablations import ALL_FROZEN
 from emelia.learn.training import linear_layer, pooled_features, trainer
 from emelia.learn.training.checkpoints import Epoch, Progress
-from emelia.learn.training.devices.hardware import CPU
 from emelia.learn.training.fit import FitJob
+from emelia.learn.training.hardware import CPU
 from emelia.learn.training.inference import logits
 from emelia.learn.training.job import TrainingJob
 from emelia.learn.training.optim import parameter_groups

@@ -87,7 +87,7 @@ def finetune(
     from emelia.learn.study.finetuning import finetuning_recipe, usual_split
     from emelia.learn.study.tasks import tasks
     from emelia.learn.study.warm_start import read
-    from emelia.learn.training.devices.hardware import Hardware
+    from emelia.learn.training.hardware import Hardware
     from emelia.learn.training.init import initial_linear_layer
 
     start = read(place_of_model(model))

@@ -75,7 +75,7 @@ def serve(
     """
     from emelia.use.server import ServerSettings, create_app
     from emelia.use.server import serve as run
-    from emelia.use.server.network.prefork import log_to_stderr, serve_by
+    from emelia.use.server.group.prefork import log_to_stderr, serve_by
 
     settings = ServerSettings(
         models=tuple(model or ["default"]),

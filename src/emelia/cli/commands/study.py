@@ -129,7 +129,7 @@ def study(
 
     from emelia.learn.study.runner import run_study
     from emelia.learn.study.tasks import StudyData, tasks
-    from emelia.learn.training.devices.hardware import Hardware
+    from emelia.learn.training.hardware import Hardware
 
     folder = out or Path("runs") / f"{data.name}-{parts.name.replace(':', '-').replace('/', '-')}"
     wanted = tasks(data, parts, chosen, range(seeds), init_from, teacher, audits=audits)

@@ -98,7 +98,7 @@ def train(
     fold = fold_of(parts, fold).name
 
     from emelia.learn.study.tasks import tasks
-    from emelia.learn.training.devices.hardware import Hardware
+    from emelia.learn.training.hardware import Hardware
 
     (task,) = tasks(data, parts, chosen, [seed], init_from, teacher, fold, audits)
     more = "".join(f"+{corpus.name}" for corpus in parts.added)

@@ -42,7 +42,7 @@ from emelia.storage import write_atomically
 if TYPE_CHECKING:
     from emelia.learn.study.runner import Outcome
     from emelia.learn.study.tasks import Task
-    from emelia.learn.training.devices.hardware import Hardware
+    from emelia.learn.training.hardware import Hardware
 
 _LOOKED = (
     "The test speakers were asked about {} tuned recipes in this folder: to choose among those "
@@ -121,7 +121,7 @@ def tune(
     folder = out or Path("runs") / f"{data.name}-{chosen[0].name}-tuned"
 
     from emelia.learn.study.tasks import tasks
-    from emelia.learn.training.devices.hardware import Hardware
+    from emelia.learn.training.hardware import Hardware
 
     hardware = Hardware(device, threads=threads)
     if jobs > 1 and not on:

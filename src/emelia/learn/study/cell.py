@@ -20,7 +20,7 @@ from emelia.learn.model.network import Network, parameters
 from emelia.learn.study.tasks import Task, ids
 from emelia.learn.training.checkpoints import BY_CORPUS, Epoch
 from emelia.learn.training.checkpoints import Progress as Training
-from emelia.learn.training.devices.hardware import CPU, Hardware
+from emelia.learn.training.hardware import CPU, Hardware
 from emelia.learn.training.inference import logits
 from emelia.learn.training.job import TrainingJob
 from emelia.learn.training.runs import (

@@ -26,7 +26,7 @@ from emelia.learn.model.encoders import ready
 from emelia.learn.study.cell import about, forget_checkpoint
 from emelia.learn.study.tasks import StudyData, Task
 from emelia.learn.study.warm_start import EarlierRun, with_earlier_runs
-from emelia.learn.training.devices.hardware import CPU, Hardware
+from emelia.learn.training.hardware import CPU, Hardware
 from emelia.learn.training.job import TrainingJob
 from emelia.learn.training.runs import save_answers, save_run
 from emelia.learn.training.trainer import train

@@ -18,7 +18,7 @@ from emelia.corpora.splits.scheme import Fold
 from emelia.learn.study.cell import run_cell
 from emelia.learn.study.recipes import quick
 from emelia.learn.study.tasks import Task
-from emelia.learn.training.devices.hardware import CPU, Hardware
+from emelia.learn.training.hardware import CPU, Hardware
 
 # Passes over a clip, of all trainings, from where a measurement is worth its seconds.
 WORTH = 40_000

@@ -19,7 +19,7 @@ from typing import Any
 from emelia.errors import EmeliaError, StorageError
 from emelia.learn.study.cell import Interrupted, forget_checkpoint, run_cell
 from emelia.learn.study.tasks import Task
-from emelia.learn.training.devices.hardware import CPU, Hardware
+from emelia.learn.training.hardware import CPU, Hardware
 from emelia.processes import block_ctrl_c, describe_end, exit_with_parent
 from emelia.results import Cell, read_results
 from emelia.storage import append_line, ensure_writable, lock

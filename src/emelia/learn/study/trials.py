@@ -17,8 +17,8 @@ from emelia.corpora.splits.scheme import Fold
 from emelia.errors import MissingExtraError, RunError
 from emelia.learn.data.loader import Loader
 from emelia.learn.training.checkpoints import Epoch
-from emelia.learn.training.devices.hardware import Hardware
 from emelia.learn.training.fit import Diverged
+from emelia.learn.training.hardware import Hardware
 from emelia.learn.training.job import TrainingJob
 from emelia.learn.training.trainer import train
 from emelia.text import percent

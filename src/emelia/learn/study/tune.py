@@ -38,7 +38,7 @@ from emelia.learn.study.tune_space import (
     space,
     with_values,
 )
-from emelia.learn.training.devices.hardware import CPU, Hardware
+from emelia.learn.training.hardware import CPU, Hardware
 from emelia.text import percent
 
 FEWEST_SPEAKERS = 3  # to search with

@@ -27,20 +27,19 @@ from emelia.errors import ConfigError, EmeliaError
 from emelia.learn.data import class_mask
 from emelia.learn.data.loader import Batch, Clip, training_batches
 from emelia.learn.data.sampling import target_corpora
-from emelia.learn.model.network import Encoder, Network
-from emelia.learn.training.checkpoints import BY_CORPUS, Epoch, Progress, restore
-from emelia.learn.training.devices.hardware import CPU
-from emelia.learn.training.devices.several import (
+from emelia.learn.data.several import (
     check_same,
     mean_of,
     set_sharing,
     share_of,
     share_statistics,
 )
+from emelia.learn.model.network import Encoder, Network
+from emelia.learn.training.checkpoints import BY_CORPUS, Epoch, Progress, Saver, restore
 from emelia.learn.training.distill import Teacher
+from emelia.learn.training.hardware import CPU
 from emelia.learn.training.inference import logits
 from emelia.learn.training.optim import make_optimizer, rate_at
-from emelia.learn.training.within_epoch import Saver
 from emelia.metrics import accuracy, uar
 from emelia.processes import delay_ctrl_c
 

@@ -1,1 +1,0 @@
-"""What a training is computed on: devices, precision, and several of them at once."""
