@@ -152,6 +152,10 @@ def write_page(book: object, folder: Path, name: str, below: str) -> None:
     title, _, rest = text.lstrip().partition("\n")
     page = re.sub(r"\n{3,}", "\n\n", f"{title}\n\n{below}\n\n{rest.strip()}\n")
     page = page.replace("![png]", "![What the lines above draw]")
+    # Frames of pandas are wider than a phone: they scroll, not the page, and look as other tables.
+    wide = '<div style="overflow-x: auto">'
+    page = re.sub(r"<div>\n<style scoped>.*?</style>", wide, page, flags=re.DOTALL)
+    page = page.replace('<table border="1" class="dataframe">', "<table>")
     (folder / f"{name}.md").write_text(page, encoding="utf-8")
     for place, data in (resources.get("outputs") or {}).items():
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
