@@ -12,6 +12,7 @@ from vowels import RATE, vowels
 
 from emelia.errors import ModelError
 from emelia.use import bundled, model
+from emelia.use.opening import runtime
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_a_runtime_that_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(name: str) -> None:
         raise ImportError(f"{name}: cannot open shared object file\nand more")
 
-    monkeypatch.setattr(model, "package", refuse)
+    monkeypatch.setattr(runtime, "package", refuse)
     with pytest.raises(ModelError, match=r"cannot open shared object file\)") as caught:
         model.Model(bundled.find_model("aesdd"))
     assert "\n" not in str(caught.value) and "--force-reinstall onnxruntime" in str(caught.value)

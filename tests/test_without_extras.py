@@ -35,6 +35,8 @@ WAYS: dict[str, list[tuple[str, int, str]]] = {
     "score": [("CORPUS HERE/scores.csv", 0, ""), ("CORPUS HERE/scores.parquet", 1, "scale")],
     "serve": [("", 1, "serve")],
     "models": [("", 0, "")],
+    "check": [("default", 0, "")],
+    "stress": [("default CORPUS --out HERE/stress", 1, "stress")],
     "demo": [("HERE/demo.wav", 0, ""), ("HERE/sad.wav --emotion sadness", 1, "demo")],
     "study": [("CORPUS --out HERE/s", 1, TRAIN), ("--quick --out HERE/q", 1, TRAIN)],
     "train": [("emelia CORPUS --out HERE/t", 1, TRAIN)],

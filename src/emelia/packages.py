@@ -8,6 +8,7 @@ them. A program that imports such a package before emelia does must set the vari
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -17,6 +18,7 @@ from emelia.errors import MissingExtraError
 WITH_TELEMETRY = ("huggingface_hub", "mlflow", "onnxruntime", "ray", "transformers")
 
 TRAINING = ("torch", "lightning_fabric", "safetensors", "onnx", "onnxscript", "scipy")  # of `learn`
+STRESS = ("scipy", "pyroomacoustics", "av", "jinja2", "matplotlib")  # of `robustness`
 
 TELEMETRY_OFF = {
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime; its `disable_telemetry_events` comes too late
@@ -51,6 +53,15 @@ def require_training(purpose: str) -> None:
     Raises:
         MissingExtraError: a package is missing; the message has the command that installs it.
     """
-    for name in TRAINING:
+    _require(purpose, TRAINING, "train")
+
+
+def require_stress(purpose: str) -> None:
+    """Check that what recordings are put under stress with is installed; see `require_training`."""
+    _require(purpose, STRESS, "stress")
+
+
+def _require(purpose: str, names: Sequence[str], extra: str) -> None:
+    for name in names:
         if find_spec(name) is None:
-            raise MissingExtraError(purpose, name.replace("_", "-"), "train")
+            raise MissingExtraError(purpose, name.replace("_", "-"), extra)

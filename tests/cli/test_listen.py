@@ -322,7 +322,8 @@ def test_on_a_terminal_there_is_a_picture_and_then_a_summary(toy: Path, clip: Pa
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn)
     for words in ("behind", "Ctrl-C ends", "level", "anger", "now  ", " s of speech: "):
         assert words in shown
-    assert shown.rstrip().splitlines()[-1].startswith("Heard 11.0 s")
+    heard, following = shown.rstrip().partition("Heard 11.0 s")[1:]
+    assert heard and "Next: " in following and "--timeline" in following
     assert "\x1b[?25h" in drawn  # the cursor is back
 
 

@@ -95,7 +95,7 @@ def outcomes(ray: FakeRay, chunks: list[list[str]], tmp_path: Any) -> dict[str, 
     file = tmp_path / "model.onnx"
     file.write_bytes(b"")
     found: list[Outcome] = []
-    options = WorkerOptions(str(file), None, "mix", None)
+    options = WorkerOptions(str(file), None, None, "mix", None)
     with RayPool(Cluster(ray, "here"), options, 2) as pool:
         for some in pool.answers(chunks):
             found += some

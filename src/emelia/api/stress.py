@@ -24,7 +24,7 @@ from emelia.console import Progress
 from emelia.corpora import Corpus, Utterance, read_corpus
 from emelia.corpora.seen import SeenClips
 from emelia.errors import AudioError, ConfigError, RunError
-from emelia.packages import require_training
+from emelia.packages import require_stress, require_training
 from emelia.results.evaluation import Evaluation
 from emelia.results.stress import StressResults
 from emelia.robustness import running
@@ -80,6 +80,7 @@ def stress(
         StorageError: the folder holds another test, or cannot be written.
         MissingExtraError: what the model or a condition needs is not installed.
     """
+    require_stress("emelia.stress")
     folder = None if out is None else expanded(out)
     if clips < 1:
         raise ConfigError(f"clips: {clips}; expected 1 or more.")

@@ -79,9 +79,8 @@ class Cluster:
             self._complain(self._heard(told, node), node["NodeManagerHostname"])
 
     def _ask(self, node: str, paths: list[str]) -> Any:
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        here = NodeAffinitySchedulingStrategy(node, soft=False)
+        strategies = package("ray.util.scheduling_strategies")
+        here = strategies.NodeAffinitySchedulingStrategy(node, soft=False)
         return self.ray.remote(_look).options(num_cpus=0, scheduling_strategy=here).remote(paths)
 
     def _heard(self, told: Any, node: dict[str, Any]) -> tuple[str, list[str]]:

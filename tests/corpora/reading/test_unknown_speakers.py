@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from emelia.cli import app
 from emelia.config import AudioConfig, Card, FeatureConfig
+from emelia.config.thresholds import Thresholds
 from emelia.corpora import Corpus, Utterance, read_corpus
 from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.corpora.splits.scheme import UNKNOWN_SPEAKERS, Split, audit, make_split
@@ -113,7 +114,7 @@ def test_a_card_counts_no_unknown_speakers() -> None:
     truth, logits = rng.integers(0, 3, 40), rng.normal(size=(40, 3))
     ids, anonymous = tuple(map(str, range(40))), (UNKNOWN_SPEAKER,) * 40
     answers = Answers(ids, ("own",) * 40, anonymous, ("",) * 40, truth, logits)
-    found = figures(answers, ("a", "b", "c"), 1.0, 0.5)
+    found = figures(answers, ("a", "b", "c"), 1.0, Thresholds(0.5))
     assert found["speakers"] == 0 and found["per_speaker"] == {} and found["nameless"] == 40
     assert "fewer than 6 test speakers are known" in found["note"]
 

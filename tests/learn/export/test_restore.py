@@ -20,6 +20,7 @@ from emelia import load
 from emelia.cli import main
 from emelia.config import Card
 from emelia.config.card import KEY
+from emelia.config.operators import sealed
 from emelia.corpora import read_corpus
 from emelia.corpora.seen import SeenClips
 from emelia.errors import ModelError
@@ -273,7 +274,7 @@ def test_a_file_that_lacks_something_says_what_to_do(
     path = small.write(tmp_path / "some.onnx")
     model = onnx.load(path)
     change(model)
-    path.write_bytes(model.SerializeToString())
+    path.write_bytes(sealed(model.SerializeToString()))
     with pytest.raises(ModelError, match=rf"some\.onnx: .*{told}") as caught:
         load_model_run(path)
     assert len(str(caught.value).splitlines()) == 1

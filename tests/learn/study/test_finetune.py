@@ -294,10 +294,10 @@ def test_what_is_no_model_is_named(model: str, words: str, rooms: Path, tmp_path
 def test_an_interrupted_training_is_resumed(rooms: Path, tmp_path: Path, finetuned: Answer) -> None:
     out, real = tmp_path / "new", training._train
 
-    def cut(setup: Any, clips: Any, epoch: int) -> float:
+    def cut(setup: Any, clips: Any, epoch: int, *more: Any) -> float:
         if epoch == 2:
             raise KeyboardInterrupt
-        return real(setup, clips, epoch)
+        return real(setup, clips, epoch, *more)
 
     words = ("finetune", rooms / "model", rooms / "calls", "--out", out)
     with pytest.MonkeyPatch.context() as patch:

@@ -18,7 +18,7 @@ from emelia.corpora import Corpus, read_corpus
 from emelia.corpora.splits.scheme import Split, make_split
 from emelia.errors import ConfigError, RunError, SplitError
 from emelia.learn.data.loader import Loader
-from emelia.learn.study import tune
+from emelia.learn.study import trials, tune
 from emelia.learn.study.ablations import is_solved
 from emelia.learn.study.recipes import all_recipes, find_recipes
 from emelia.learn.study.tune_space import SearchResult, Trial, own_values, space, with_values
@@ -76,13 +76,13 @@ def test_no_clip_of_a_test_speaker_reaches_the_search(
     corpus: Corpus, outer: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded: set[str] = set()
-    real = Loader._clip
+    real = Loader.clip
 
     def spied(self: Loader, utterance: Any, *rest: Any) -> Any:
         loaded.add(utterance.speaker)
         return real(self, utterance, *rest)
 
-    monkeypatch.setattr(Loader, "_clip", spied)
+    monkeypatch.setattr(Loader, "clip", spied)
     tune.search(search_of(corpus, outer), tmp_path, 2, silent)
     tested = {u.speaker for u in outer.folds[0].test}
     assert loaded == set(corpus.speakers) - tested
@@ -164,7 +164,7 @@ def test_ctrl_c_keeps_finished_trials(corpus: Corpus, outer: Split, tmp_path: Pa
     wanted = search_of(corpus, outer)
     (first,) = tune.search(wanted, tmp_path, 1, silent).trials
 
-    def stop(done: int, total: int, facts: str) -> None:
+    def stop(name: str, done: int, total: int, facts: str) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -183,7 +183,7 @@ def test_a_folder_of_another_search_is_refused(
 
 
 def test_a_damaged_journal_is_refused(corpus: Corpus, outer: Split, tmp_path: Path) -> None:
-    (tmp_path / tune.JOURNAL).write_text("not JSON\nat all\n")
+    (tmp_path / trials.JOURNAL).write_text("not JSON\nat all\n")
     with pytest.raises(RunError, match=r"trials\.journal: damaged"):
         tune.search(search_of(corpus, outer), tmp_path, 1, silent)
 
@@ -211,7 +211,7 @@ def test_hopeless_trials_are_given_up_early(
 
     def fit(network: Any, job: Any) -> Any:
         calls.append(1)
-        good = len(calls) <= 3 * tune._STARTUP
+        good = len(calls) <= 3 * trials._STARTUP
         line = {"epoch": 1.0, "validation_uar": 0.9 if good else 0.1, "validation_loss": 1.0}
         job.on_epoch(line)
 
@@ -221,9 +221,9 @@ def test_hopeless_trials_are_given_up_early(
         return Done
 
     monkeypatch.setattr(trainer, "fit", fit)
-    found = tune.search(search_of(corpus, outer), tmp_path, tune._STARTUP + 2, silent)
-    assert [t.state for t in found.trials] == ["finished"] * tune._STARTUP + ["pruned"] * 2
-    assert len(calls) == 3 * tune._STARTUP + 2, "one inner fold each was enough"
+    found = tune.search(search_of(corpus, outer), tmp_path, trials._STARTUP + 2, silent)
+    assert [t.state for t in found.trials] == ["finished"] * trials._STARTUP + ["pruned"] * 2
+    assert len(calls) == 3 * trials._STARTUP + 2, "one inner fold each was enough"
 
 
 # Showing
@@ -290,7 +290,7 @@ def test_the_command_searches_tests_once_and_leaves_a_recipe(
     assert len((out / "trials.csv").read_text().splitlines()) == 4
     assert (out / "tuning.png").read_bytes().startswith(b"\x89PNG")
 
-    journal = (out / tune.JOURNAL).read_text()
+    journal = (out / trials.JOURNAL).read_text()
     assert all(json.loads(line) for line in journal.splitlines())
     second = CliRunner().invoke(app, [*command, "--trials", "3"])
     assert second.exit_code == 0, second.output

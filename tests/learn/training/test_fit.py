@@ -249,7 +249,7 @@ def test_ctrl_c_while_an_epoch_is_kept_waits_until_all_of_it_is(
             elif len(writes) == 3:
                 signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("emelia.learn.training.fit.save_checkpoint", written)
+    monkeypatch.setattr("emelia.learn.training.checkpoints.save_checkpoint", written)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         cut = train(checkpoint=path)

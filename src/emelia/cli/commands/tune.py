@@ -88,13 +88,14 @@ def tune(
     threads: ThreadsOption = 1,
     on: OnOption = "",
     jobs: Annotated[
-        int,
+        int | None,
         typer.Option(
             min=1,
+            show_default=False,
             help="With --on: trials that are proposed together and run at the same time. Another "
-            "number proposes others.",
+            "number proposes others. \\[default: 1]",
         ),
-    ] = 1,
+    ] = None,
     wide: WideOption = False,
 ) -> None:
     """Search better settings for a recipe, and test them once.
@@ -124,6 +125,7 @@ def tune(
     from emelia.learn.training.hardware import Hardware
 
     hardware = Hardware(device, threads=threads)
+    jobs = jobs or 1
     if jobs > 1 and not on:
         raise ConfigError(f"--jobs {jobs}: several trials at once need --on ray.")
     places = [folder, *(source.root for source in data.sources)]
