@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from emelia.config import Card
@@ -22,7 +23,7 @@ class Models(Mapping[str, Card]):
     """The cards of models by name, first of those that are most often right on other corpora."""
 
     def __init__(self, cards: Mapping[str, Card]) -> None:
-        self._cards = dict(sorted(cards.items(), key=lambda item: order(item[1])))
+        self._cards = ordered(cards)
 
     def __getitem__(self, name: str) -> Card:
         return self._cards[name]
@@ -102,11 +103,33 @@ def serve(
     run(create_app(chosen), chosen, on_ready)
 
 
-def order(card: Card) -> tuple[float, float]:
-    """Models of which nobody knows how they do on other corpora come last."""
-    own, test = card.expected.get("uar"), _test(card).get("uar")
-    first, second = (one[0] if isinstance(one, list) and one else -1.0 for one in (own, test))
-    return -first, -second
+def ordered(cards: Mapping[str, Card]) -> dict[str, Card]:
+    """First those that are right most often on corpora never heard; last those not asked."""
+    _, means = side_by_side(cards)
+
+    def place(name: str) -> tuple[float, float]:
+        test = _test(cards[name]).get("uar")
+        return -means.get(name, -1.0), -(test[0] if isinstance(test, list) and test else -1.0)
+
+    return {name: cards[name] for name in sorted(cards, key=place)}
+
+
+def side_by_side(cards: Mapping[str, Card]) -> tuple[list[str], dict[str, float]]:
+    """Figures that may be compared: some corpora are easier, and not all models were asked alike.
+
+    Returns:
+        The corpora never heard that all models were asked about of which there are such figures,
+        and the mean over these corpora of each model's UAR.
+    """
+    asked = {
+        name: {corpus: own["uar"][0] for corpus, own in told.items()}
+        for name, card in cards.items()
+        if isinstance(told := card.expected.get("per_corpus"), Mapping)
+    }
+    shared = sorted(set.intersection(*map(set, asked.values()))) if asked else []
+    if not shared:
+        return [], {}
+    return shared, {name: fmean(own[one] for one in shared) for name, own in asked.items()}
 
 
 def _test(card: Card) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from emelia import console
-from emelia.api.shipped import order
+from emelia.api.shipped import ordered, side_by_side
 from emelia.cli.next_steps import suggest
 from emelia.cli.options import WideOption
 from emelia.config import SAMPLE_RATE, Card
@@ -68,9 +68,9 @@ def models(
 
 def _list(cards: Mapping[str, Card], sizes: Mapping[str, str], speed: bool, wide: bool) -> None:
     """A row for each model: first those with the best figures on corpora never heard."""
-    ordered = sorted(cards.items(), key=lambda item: order(item[1]))
+    cards = ordered(cards)
     rows = []
-    for name, card in ordered:
+    for name, card in cards.items():
         test, own = _mapping(card.metrics.get("test")), card.expected
         corpora = ", ".join(str(_mapping(corpus).get("name", "?")) for corpus in card.corpora)
         rows.append([
@@ -83,12 +83,26 @@ def _list(cards: Mapping[str, Card], sizes: Mapping[str, str], speed: bool, wide
         "clips / speakers of these", "trained on", "size", *([_SPEED] if speed else []),
     ]  # fmt: skip
     spare = ("size", "trained on", "clips / speakers of these", "emotions")
-    Table("Models that come with emelia", columns, rows, _MEANING, spare=spare).print(wide)
+    meaning = f"{_MEANING} {_compared(cards)}".strip()
+    Table("Models that come with emelia", columns, rows, meaning, spare=spare).print(wide)
     licences: dict[str, list[str]] = {}
-    for name, card in ordered:  # the first words tell what for; the corpora stand in the card
+    for name, card in cards.items():  # the first words tell what for; the corpora stand in the card
         licences.setdefault(card.licence.partition(":")[0].rstrip("."), []).append(name)
     for licence, names in licences.items():
         console.say(f"licence of {listed(names)}: {licence}")
+
+
+def _compared(cards: Mapping[str, Card]) -> str:
+    """Where models were not asked about the same corpora, their figures on those that all were."""
+    corpora, means = side_by_side(cards)
+    asked = {len(cards[name].expected["per_corpus"]) for name in means}
+    if len(asked) < 2:
+        return ""
+    told = ", ".join(f"{name} {percent(means[name])}" for name in cards if name in means)
+    return (
+        f"Not all were asked about the same corpora. UAR on {listed(corpora)}, each counting "
+        f"alike, of all that were: {told} %."
+    )
 
 
 def _counts(figures: Mapping[str, Any]) -> str:
@@ -155,7 +169,7 @@ def _of_own_recordings(card: Card) -> str:
         )
     return (
         f"On your own recordings: expect about {_share(own.get('uar'))} % UAR ({chance}). So it "
-        f"was on corpora never heard, {own.get('clips', '?')} clips of "
+        f"was on corpora never heard, {own.get('clips', 0):,} clips of "
         f"{own.get('speakers') or 'unknown'} speakers."
     )
 
