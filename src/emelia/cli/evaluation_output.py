@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from emelia import console
@@ -24,9 +26,18 @@ def show(found: Evaluation) -> None:
 
 
 def leave_page(found: Evaluation, folder: Path) -> None:
-    """Write the page, or say in one line what it needs: the figures have been told already."""
+    """Write the page of an evaluation; see `leave`."""
+    leave(partial(write_page, found, folder))
+
+
+def leave(write: Callable[[str], Path]) -> None:
+    """Write a page, or say in one line what it needs: the figures have been told already.
+
+    Args:
+        write: writes it, given the command that makes it again.
+    """
     try:
-        page = write_page(found, folder, shlex.join(["emelia", *sys.argv[1:]]))
+        page = write(shlex.join(["emelia", *sys.argv[1:]]))
     except MissingExtraError as error:
         console.warn(f"no page: {error}")
     else:

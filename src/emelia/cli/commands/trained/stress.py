@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,9 +11,10 @@ import typer
 
 from emelia import console
 from emelia.cli.common import open_corpus
+from emelia.cli.evaluation_output import leave
 from emelia.cli.options import JobsOption, SpeakersOption, WideOption, cores, split_names
 from emelia.corpora import Corpus
-from emelia.errors import ConfigError, MissingExtraError
+from emelia.errors import ConfigError
 from emelia.results.stress import StressResults
 from emelia.show.page import file_name
 from emelia.show.stress.page import write_page, write_tables
@@ -98,12 +97,7 @@ def stress(
         progress.finish(_TASK)
     _show(found, wide)
     write_tables(found, folder)
-    try:
-        page = write_page(found, folder, shlex.join(["emelia", *sys.argv[1:]]))
-    except MissingExtraError as error:
-        console.warn(f"no page: {error}")
-    else:
-        console.say(f"Page: {page}")
+    leave(partial(write_page, found, folder))
 
 
 def _tell_cost(progress: console.Progress, clips: int, conditions: int, seconds: float) -> None:
