@@ -142,8 +142,10 @@ class Visit:
         return self.page.locator("#error").inner_text()
 
     def text(self, selector: str) -> str:
-        """What a person reads there."""
-        return self.page.locator(selector).inner_text()
+        """What a person reads there; waits until there is something to read."""
+        place = self.page.locator(selector)
+        place.filter(has_text=re.compile(r"\S")).wait_for(state="attached")
+        return place.inner_text()
 
     def number(self, selector: str, attribute: str) -> float:
         """An attribute that is a number."""
