@@ -60,7 +60,7 @@ ORDER = {
     "use": "inputs labels onnxfile opening answer model bundled waveforms batching microphone"
     " timeline moments pooling adaptation clips answering recognizer formats scoring server",
     "scale": "cluster remote scoring training",
-    "api": "answer_tables trained evaluation stress spectrograms training_results training"
+    "api": "answer_tables trained joined evaluation stress spectrograms training_results training"
     " searching shipped finetuning export pages",
     "cli": "options command reading_rules extras next_steps common evaluation_output training_run"
     " model_output progress cost runners answers listening timeline commands",

@@ -26,6 +26,7 @@ from emelia import (
 )  # fmt: skip
 from emelia.cli import main
 from emelia.errors import ConfigError, CorpusError
+from emelia.show.evaluation.figures import terminal_tables
 
 RATE = 16_000  # Hz
 MakeCorpus = Callable[..., Path]
@@ -116,6 +117,33 @@ def test_a_model_is_tested_on_own_labels(asked: Path, tmp_path: Path) -> None:
     assert plot.confusion(found).axes and plot.reliability(found).axes
     fewer = evaluate(load("aesdd", emotions=["anger", "sadness"]), str(asked))
     assert fewer.classes == ("anger", "sadness")
+
+
+def test_long_recordings_are_made_of_the_clips_of_a_corpus(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(12):
+        wave = vowels(2, 110 + 5 * number)
+        place = (
+            tmp_path / "own" / f"speaker{number % 2}" / ("sadness" if number % 4 > 1 else "anger")
+        )
+        place.mkdir(parents=True, exist_ok=True)
+        soundfile.write(place / f"{number}.wav", wave, 16_000)
+    (place / "broken.wav").write_bytes(b"RIFF")
+    ticks: list[tuple[int, int]] = []
+    found = evaluate(
+        "aesdd", tmp_path / "own", on_progress=lambda done, total: ticks.append((done, total))
+    )
+    assert ticks[-1][0] <= ticks[-1][1]
+    assert list(found.joined) == [10, 30, 60]
+    for own in found.joined.values():
+        assert {one.speaker for one in own.answers} == {"speaker0", "speaker1"}
+        # The group with the broken clip cannot be joined; the others are, one recording each.
+        assert 3 <= len(own.answers) <= 4
+    for table in terminal_tables(found):
+        table.print()
+    assert "joined to 60 s" in capsys.readouterr().out
+    assert not evaluate("aesdd", tmp_path / "own", long=False).joined
 
 
 def test_the_table_of_a_scoring_is_tested_against_a_corpus(asked: Path, tmp_path: Path) -> None:

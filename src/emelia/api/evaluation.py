@@ -12,10 +12,13 @@ Shares lie in [0, 1].
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
+from emelia.api import joined
 from emelia.api.answer_tables import SUFFIXES, read_answers
 from emelia.api.trained import NAMELESS, SAME_SPEAKERS, SEEN_CLIPS, ReadCorpus, evaluate_runs
 from emelia.corpora import Corpus, Utterance, read_corpus
@@ -23,6 +26,7 @@ from emelia.corpora.records import UNKNOWN_SPEAKER
 from emelia.corpora.seen import SEEN, SeenClips
 from emelia.errors import AudioError, ConfigError, CorpusError, RunError
 from emelia.results.evaluation import ClipAnswer, Evaluation
+from emelia.robustness.cases import Case
 from emelia.storage import expanded
 from emelia.text import counted
 from emelia.use import onnxfile
@@ -40,6 +44,7 @@ def evaluate(
     emotions: Sequence[str] = (),
     threshold: float | None = None,
     threads: int = 1,
+    long: bool = True,
     on_progress: OnProgress | None = None,
     read: ReadCorpus | None = None,
 ) -> Evaluation:
@@ -55,7 +60,9 @@ def evaluate(
         emotions: ask for these alone, and leave out clips of others.
         threshold: confidence below which an answer is unsure; the model's own by default.
         threads: cores to use.
-        on_progress: called with clips done and clips in all.
+        long: also ask a model file about recordings of 10, 30 and 60 s, made of clips of one
+            speaker and emotion.
+        on_progress: called with recordings done and recordings in all.
         read: how a place is read as a corpus; `read_corpus` by default.
 
     Raises:
@@ -84,7 +91,7 @@ def evaluate(
         else load(model, emotions=emotions or None, threshold=threshold, threads=threads)
     )
     data = corpus if isinstance(corpus, Corpus) else read(corpus, asked.emotions)
-    return ask(asked, data, threads=threads, on_progress=on_progress)
+    return ask(asked, data, threads=threads, long=long, on_progress=on_progress)
 
 
 def ask(
@@ -92,6 +99,7 @@ def ask(
     corpus: Corpus,
     *,
     threads: int = 1,
+    long: bool = True,
     on_progress: OnProgress | None = None,
 ) -> Evaluation:
     """Ask a recognizer about the clips of a corpus; see `evaluate`."""
@@ -100,26 +108,47 @@ def ask(
     known = [clip for clip in unseen if clip.emotion in recognizer.emotions]
     if not known:
         raise none_left(corpus, recognizer.emotions)
+    cases = joined.planned(known) if long else []
+    ticks = count(1)
+
+    def tell() -> None:
+        if on_progress:
+            on_progress(next(ticks), len(known) + len(cases) * len(joined.LENGTHS))
+
     answers, reasons = [], Counter[str]()
     told = recognizer.predict_many(map(_source, known), threads=threads)
-    for done, (clip, answer) in enumerate(zip(known, told, strict=True), 1):
+    for clip, answer in zip(known, told, strict=True):
         if isinstance(answer, AudioError):
             reasons[str(answer).removeprefix(f"{clip.path}: ")] += 1
         else:
             answers.append(_answer(clip, answer, recognizer.emotions))
-        if on_progress:
-            on_progress(done, len(known))
+        tell()
     if not answers:
         raise CorpusError(f"{corpus.name}: no clip can be used ({next(iter(reasons))}).")
     passed_over = [
         *left_out(corpus, unseen, recognizer.emotions),
         *(f"{counted(n, 'clip')} left out: {reason}" for reason, n in reasons.items()),
     ]
-    return Evaluation(
+    found = Evaluation(
         recognizer.card.name, corpus.name, recognizer.emotions, tuple(answers),
         recognizer.threshold, left_out=tuple(passed_over),
         warnings=tuple(worth(corpus, known, seen)), demo=corpus.name == "demo",
     )  # fmt: skip
+    return replace(found, joined=_joined(found, recognizer, cases, threads, tell))
+
+
+def _joined(
+    plain: Evaluation,
+    recognizer: Recognizer,
+    cases: Sequence[Case],
+    threads: int,
+    tell: Callable[[], None],
+) -> dict[int, Evaluation]:
+    """The answers to joined clips by their seconds."""
+    answers = defaultdict[int, list[ClipAnswer]](list)
+    for seconds, clip, answer in joined.ask(recognizer, cases, threads, tell):
+        answers[seconds].append(_answer(clip, answer, recognizer.emotions))
+    return {seconds: replace(plain, answers=tuple(own)) for seconds, own in answers.items()}
 
 
 def seen_by(file: Path) -> SeenClips:
@@ -142,8 +171,8 @@ def left_out(corpus: Corpus, unseen: Sequence[Utterance], classes: Sequence[str]
         lines.append(f"{seen} {SEEN_CLIPS}")
     foreign = Counter(clip.emotion for clip in unseen if clip.emotion not in classes)
     return lines + [
-        f"{count} clips of {emotion} left out: the model does not know it."
-        for emotion, count in sorted(foreign.items())
+        f"{clips} clips of {emotion} left out: the model does not know it."
+        for emotion, clips in sorted(foreign.items())
     ]
 
 

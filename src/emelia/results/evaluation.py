@@ -68,6 +68,8 @@ class Evaluation:
         demo: the speech is synthetic.
         cell: the training that the model comes from, whose curves a page shows.
         parts: evaluations of single networks, where `answers` are the mean of several.
+        joined: evaluations of recordings of so many seconds, made of clips of one speaker and
+            emotion; empty where none were asked about.
     """
 
     model: str
@@ -81,6 +83,7 @@ class Evaluation:
     demo: bool = False
     cell: Cell | None = field(default=None, repr=False)
     parts: tuple[Evaluation, ...] = field(default=(), repr=False)
+    joined: Mapping[int, Evaluation] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
         shares = (f"{m.title} {100 * self.scores[k]:.1f} %" for k, m in metrics.OVERALL.items())

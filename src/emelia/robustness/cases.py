@@ -100,17 +100,23 @@ def changed(case: Case, condition: Condition, seed: int) -> Wave:
     Raises:
         AudioError: a recording cannot be read.
     """
-    if condition.joined:
-        again = islice(cycle(case.clips), _MOST_CLIPS)
-        wave = joined((read(clip) for clip in again), condition.joined)
-    else:
-        wave = read(case.clips[0])
+    wave = joined_to(case, condition.joined) if condition.joined else read(case.clips[0])
     # The levels of a category have the same noise, so that they differ in nothing else.
     mark = crc32(f"{seed}/{condition.category}/{case.id}".encode())
     around = Around(
         np.random.default_rng(mark), lambda: [read(one) for one in case.voices], case.number
     )
     return np.asarray(condition.change(wave, around), np.float32)
+
+
+def joined_to(case: Case, seconds: float) -> Wave:
+    """The clips of a case one after the other until they last so long: float32 (T,) at 16 kHz.
+
+    Raises:
+        AudioError: a recording cannot be read.
+    """
+    again = islice(cycle(case.clips), _MOST_CLIPS)
+    return joined((read(clip) for clip in again), seconds)
 
 
 def read(clip: Utterance) -> Wave:

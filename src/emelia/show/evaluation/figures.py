@@ -90,6 +90,20 @@ def by_network(found: Evaluation) -> Table:
     return Table("Each network alone", ["network", "clips", *metrics.titles(metrics.OVERALL)], rows)
 
 
+def by_length_of_recording(found: Evaluation) -> Table:
+    """Accuracy and UAR of the clips and of recordings that are made of them."""
+    every = {"clips as they are": found}
+    every |= {f"joined to {seconds} s": own for seconds, own in found.joined.items()}
+    rows = [
+        [name, str(len(own.answers)), *(percent(own.scores[k]) for k in metrics.OVERALL),
+         percent(own.unsure / len(own.answers))]
+        for name, own in every.items()
+    ]  # fmt: skip
+    columns = ["length", "recordings", *metrics.titles(metrics.OVERALL), "not sure %"]
+    note = "Joined: clips of one speaker and emotion, one after the other."
+    return Table("Long recordings", columns, rows, note)
+
+
 def terminal_tables(found: Evaluation) -> list[Table]:
     """The tables to print; those that would say nothing are left out."""
     more = [confusion(found)]
@@ -97,6 +111,8 @@ def terminal_tables(found: Evaluation) -> list[Table]:
         more.append(by_speaker(found, _MOST))
     if found.parts:
         more.append(by_network(found))
+    if found.joined:
+        more.append(by_length_of_recording(found))
     return [by_class(found), *more]
 
 

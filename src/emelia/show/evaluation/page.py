@@ -129,4 +129,6 @@ def _tables(found: Evaluation) -> list[Table]:
         tables.append(told.by_speaker(found))
     if found.parts:
         tables.append(told.by_network(found))
+    if found.joined:
+        tables.append(told.by_length_of_recording(found))
     return tables

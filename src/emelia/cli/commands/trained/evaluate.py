@@ -64,12 +64,21 @@ def evaluate(
     emotions: EmotionsOption = "",
     threshold: ThresholdOption = None,
     speakers_from: SpeakersOption = "",
+    long: Annotated[
+        bool,
+        typer.Option(
+            "--long/--no-long",
+            help="Also ask a model file about recordings of 10, 30 and 60 s, made of clips of one "
+            "speaker and emotion.",
+        ),
+    ] = True,
     jobs: JobsOption = None,
 ) -> None:  # fmt: skip
     """Test a model on recordings whose emotion is known.
 
     Tells accuracy, UAR, what is mistaken for what, how it is with each speaker, what confidences
-    are worth, and how many answers are `not sure` or `no speech`; a page has it all in pictures.
+    are worth, how many answers are `not sure` or `no speech`, and how long recordings are answered;
+    a page has it all in pictures.
     Clips that the model has seen are left out, also where they lie under another name; so are
     emotions it does not know. Both are counted.
 
@@ -96,6 +105,7 @@ def evaluate(
             emotions=names,
             threshold=threshold,
             threads=jobs or cores(),
+            long=long,
             on_progress=tell,
             read=partial(_read, names, speakers_from),
         )
