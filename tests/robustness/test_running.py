@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +18,13 @@ from vowels import vowels
 
 from emelia import stress, train
 from emelia.cli import app
-from emelia.errors import ConfigError, CorpusError, RunError, StorageError
+from emelia.config import Card
+from emelia.errors import ConfigError, CorpusError, ModelError, RunError, StorageError
 from emelia.robustness import running
-from emelia.show.stress.tables import card_section, for_card
+from emelia.show.card.page import to_markdown
+from emelia.show.stress.page import write_tables
+from emelia.show.stress.tables import read_for_card
+from emelia.use.recognizer import load
 
 RATE = 16_000  # Hz
 SOME = ["white noise 20 dB", "500 zeros in front", "17 s of zeros behind", "joined to 10 s"]
@@ -99,11 +103,22 @@ def test_the_command_leaves_a_page_and_tables(model: Path, corpus: Path, tmp_pat
     assert (out / "groups.csv").exists() and (out / "figures").is_dir()
 
 
-def test_a_card_tells_of_stress(model: Path, corpus: Path) -> None:
-    found = stress(model, corpus, conditions=SOME[:3])
-    section = card_section(json.loads(json.dumps(for_card(found))))
-    assert section.startswith("## Under stress") and "white noise 20 dB" in section
-    assert "Of 1 small changes" in section
+def test_a_card_tells_of_stress(model: Path, corpus: Path, tmp_path: Path) -> None:
+    found = stress(model, corpus, conditions=[*SOME[:3], "joined to 60 s"])
+    write_tables(found, tmp_path)
+    known = read_for_card(tmp_path)
+    assert read_for_card(tmp_path / "stress.json") == known
+    card = Card.read(replace(load(model).card, stress=known).to_json())
+    page = to_markdown(card)
+    assert "## Under stress" in page and "white noise 20 dB" in page and "joined to 60 s" in page
+    assert "Of 1 small changes" in page
+    known["conditions"][0]["accuracy"] = "all"
+    with pytest.raises(ModelError, match="no numbers"):
+        Card.read(replace(card, stress=known).to_json())
+    for damaged in ("[]", "{", '{"corpus": 3, "conditions": []}'):
+        (tmp_path / "stress.json").write_text(damaged, encoding="utf-8")
+        with pytest.raises(ConfigError, match="no figures of a stress test"):
+            read_for_card(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ def export(
     licence: str = "",
     accuracy: float = 0.75,
     half: bool = False,
+    stress: str | Path | None = None,
     recipe: str = "",
     corpus: Corpus | str | Path | None = None,
     others: Corpus | str | Path | None = None,
@@ -57,6 +58,7 @@ def export(
         licence: of the weights; what those of the data allow by default.
         accuracy: share of the accepted answers that should be right.
         half: store weights in 16 bits.
+        stress: stress.json of a stress test, whose figures the card shall tell.
         recipe: of a study: another one than the best.
         corpus: of a study: where its recordings lie, if they moved.
         others, init, teacher: of a study: where the corpora added to training lie, the run it
@@ -71,6 +73,7 @@ def export(
     require_training("emelia.export")
     from emelia.learn.export.build import export as make
     from emelia.show.card.page import to_markdown
+    from emelia.show.stress.tables import read_for_card
 
     folder = Path(place)
     name = Path(out).stem if out else folder.resolve().name
@@ -80,8 +83,9 @@ def export(
         folder = final_run(folder, recipe, moved, on_epoch)
     with Progress() as progress:
         made = make(
-            folder, progress, name=name, title=title, licence=licence, accuracy=accuracy, half=half
-        )
+            folder, progress, name=name, title=title, licence=licence, accuracy=accuracy, half=half,
+            stress=read_for_card(Path(stress)) if stress else None,
+        )  # fmt: skip
     write_atomically(file, made.file)
     write_atomically(file.with_suffix(".md"), to_markdown(made.card).encode())
     return file

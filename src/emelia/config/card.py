@@ -37,6 +37,7 @@ _MOST_LABELS = 100
 _MOST_BYTES = 1_000_000
 _MOST_COORDINATES = 1000
 _MOST_PRIOR = 1e6
+_STRESS = ("accuracy", "unchanged", "uar_lost", "unsure", "silent")  # figures of a condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class Card:
     # How it is adapted to a source (`use.adaptation`): means (C, K), variances (K,) and prior (C,);
     # temperature, threshold and thresholds of adapted answers; empty where it cannot be.
     adaptation: Mapping[str, Any] = field(default_factory=dict)
+    # What it does with changed and joined clips: corpus, clips, speakers, accuracy and conditions.
+    stress: Mapping[str, Any] = field(default_factory=dict)
     parity: Mapping[str, Any] = field(default_factory=dict)  # clips, largest difference to torch
     # The recipe's settings, without those above; older files have none and cannot be fine-tuned.
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -166,6 +169,28 @@ def _check(card: Card) -> None:
         raise ValueError(f"temperature {card.temperature}, threshold {card.threshold}")
     _check_thresholds(card.thresholds, card.labels)
     _check_adaptation(card.adaptation, card.labels)
+    check_stress(card.stress)
+
+
+def check_stress(found: Mapping[str, Any]) -> None:
+    """Refuse figures of a stress test of the wrong type; nothing at all is right.
+
+    Raises:
+        ValueError, KeyError, TypeError: what is wrong.
+    """
+    if not found:
+        return
+    if not isinstance(found["corpus"], str) or not isinstance(found["conditions"], list):
+        raise ValueError("a stress test without a corpus or conditions")
+    told = [found[key] for key in ("clips", "speakers", "accuracy")]
+    for one in found["conditions"]:
+        told += [one[key] for key in _STRESS]
+        if not all(isinstance(one[key], str) for key in ("category", "name", "wanted")):
+            raise ValueError("a condition of a stress test without a name")
+        if one["passed"] not in (True, False, None):
+            raise ValueError("a condition that neither passed nor failed")
+    if not all(map(_is_number, told)):
+        raise ValueError("a stress test has figures that are no numbers")
 
 
 def _check_thresholds(own: Any, labels: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from emelia.corpora import Corpus
 from emelia.errors import ConfigError, StorageError
 from emelia.metrics import OVERALL, titles
 from emelia.results.finding_cells import is_study
+from emelia.show.stress.tables import read_for_card
 from emelia.storage import ensure_writable
 from emelia.table import Table
 from emelia.text import amount, between, percent
@@ -101,6 +102,14 @@ def export(
             show_default=False,
         ),
     ] = None,
+    stress: Annotated[
+        Path | None,
+        typer.Option(
+            help="Put the figures of a stress test on the card: stress.json in the folder that "
+            "`emelia stress` leaves.",
+            show_default=False,
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a model file that is already there.")
     ] = False,
@@ -140,7 +149,7 @@ def export(
         wanted = TARGET_ACCURACY if accuracy is None else accuracy
         made = make(
             run, progress, name=name, title=title, licence=licence, accuracy=wanted, half=half,
-            calibrate=calibrate,
+            calibrate=calibrate, stress=read_for_card(stress) if stress else None,
         )  # fmt: skip
     warn_of(made)
     write_model(out, made.file, made.card)

@@ -59,6 +59,7 @@ def export(
     accuracy: float = TARGET_ACCURACY,
     half: bool = False,
     calibrate: Path | None = None,
+    stress: Mapping[str, Any] | None = None,
     compared: int = MOST,
 ) -> Exported:
     """Make a model file from a run folder, in memory; see `export_run`.
@@ -66,6 +67,7 @@ def export(
     Args:
         calibrate: answers to clips of corpora that trainings by the same recipe left out, which
             then stand for those of the validation clips.
+        stress: figures of a stress test, for the card.
         compared: recordings on which file and network are compared at most.
 
     Raises:
@@ -76,10 +78,11 @@ def export(
     answers = read_answers(folder, len(run.classes))
     if calibrate:
         answers |= read_left_out(calibrate, run.classes)
-    return export_run(
+    made = export_run(
         run, answers, progress,
         name=name, title=title, licence=licence, accuracy=accuracy, half=half, compared=compared,
     )  # fmt: skip
+    return replace(made, card=replace(made.card, stress=stress or {}))
 
 
 def export_run(

@@ -10,8 +10,9 @@ from emelia.config.card import UNSEEN
 from emelia.corpora.splits.audit import UNKNOWN_SPEAKERS
 from emelia.metrics import OVERALL, PER_CLASS, titles
 from emelia.metrics.scores import Metric
+from emelia.show.card.confidence import confidence, table
 from emelia.show.card.failures import failures
-from emelia.table import Table
+from emelia.show.stress.tables import card_section
 from emelia.text import between, percent
 
 _LIMITS = """\
@@ -22,8 +23,17 @@ _LIMITS = """\
 - It is not for **decisions about people**: hiring, marking, policing, insurance, care. In the
   European Union, inferring emotions of people at work or in education is prohibited
   (Regulation (EU) 2024/1689, article 5), save for medical and safety reasons.
-- Languages, ages, accents, microphones and rooms other than those of the data were not tested.
+- {untested} other than those of the data were not tested.
 - Where a recording has speech of several people or emotions, one answer for all of it is wrong."""
+
+
+def _limits(card: Card) -> str:
+    told = "Languages, ages and accents" if card.stress else "Languages, ages, accents, microphones"
+    return _LIMITS.format(untested=told if card.stress else f"{told} and rooms")
+
+
+def _stress(card: Card) -> str:
+    return card_section(card.stress) if card.stress else ""
 
 
 def _refitted(card: Card) -> str:
@@ -41,7 +51,8 @@ def to_markdown(card: Card) -> str:
     """Write the page of a model card in Markdown."""
     blocks = (
         _head(card), _data(card), _figures(card), _classes(card),
-        _failures(card), _confidence(card), f"## Limits\n\n{_LIMITS}", _file(card),
+        _failures(card), confidence(card), _stress(card),
+        f"## Limits\n\n{_limits(card)}", _file(card),
     )  # fmt: skip
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -96,8 +107,8 @@ def _data(card: Card) -> str:
         f"The {'' if card.unchanged else 'epoch, the '}temperature and the threshold were chosen "
         f"on {_calibrated_on(card)}; test clips were only counted.",
     ]
-    table = _table(["Corpus", "Language", "Clips", "Licence", "Home"], rows)
-    return f"## Data\n\n{table}\n\n" + " ".join(line for line in lines if line)
+    corpora = table(["Corpus", "Language", "Clips", "Licence", "Home"], rows)
+    return f"## Data\n\n{corpora}\n\n" + " ".join(line for line in lines if line)
 
 
 def _calibrated_on(card: Card) -> str:
@@ -118,7 +129,7 @@ def _figures(card: Card) -> str:
     note = "In brackets 95 % intervals by bootstrap, speakers drawn first."
     if test.get("note"):
         note = f"In brackets 95 % intervals by bootstrap, {test['note']}."
-    text = f"## Figures\n\n{_table(columns, rows)}\n\n{note} {_of_uar(test)} {_lengths(card)}"
+    text = f"## Figures\n\n{table(columns, rows)}\n\n{note} {_of_uar(test)} {_lengths(card)}"
     if test.get("nameless"):
         text += f" {UNKNOWN_SPEAKERS}"
     tables = [
@@ -139,10 +150,12 @@ def _lengths(card: Card) -> str:
     heard = "with the pauses they have. `predict` hears the speech alone, in windows of 4 s"
     if card.audio.speech:
         heard = "of which, as by `predict`, the speech alone is heard, in windows of 4 s"
+    place = (
+        "stands below (Under stress)" if card.stress else "is measured in docs/results.md (length)"
+    )
     return (
         f"The figures are of single clips {last}, {heard} of which the mean is the answer; how "
-        "that answers joined clips of 3 to 60 s and clips with pauses is measured in "
-        "docs/results.md (length)."
+        f"that answers joined clips of up to 60 s and clips with pauses {place}."
     )
 
 
@@ -156,7 +169,7 @@ def _groups(groups: Mapping[str, Any], who: str) -> str:
         [name, str(own["n"]), *(percent(own[key]) for key in OVERALL)]
         for name, own in groups.items()
     ]
-    return _table([who, "Clips", *_upper_titles(OVERALL)], rows) if rows else ""
+    return table([who, "Clips", *_upper_titles(OVERALL)], rows) if rows else ""
 
 
 def _row(name: str, found: Mapping[str, Any]) -> list[str]:
@@ -174,85 +187,12 @@ def _classes(card: Card) -> str:
         for name, own in card.metrics.get("test", {}).get("per_class", {}).items()
     ]
     columns = ["Emotion", *_upper_titles(PER_CLASS), "Test clips"]
-    return f"## Emotions\n\n{_table(columns, rows)}" if rows else ""
+    return f"## Emotions\n\n{table(columns, rows)}" if rows else ""
 
 
 def _failures(card: Card) -> str:
     told = failures(card.metrics.get("test", {}), card.labels)
     return "## Known failures\n\n" + "\n".join(f"- {line}" for line in told) if told else ""
-
-
-def _confidence(card: Card) -> str:
-    blocks = [
-        f"Logits are divided by a temperature of {card.temperature:g} inside the file. "
-        f"Below a confidence of {card.limits()} an answer is `unsure`. {card.threshold_rule}"
-    ]
-    if card.for_strangers:
-        blocks[0] += " Of both choices every corpus has the same say, however large."
-    if card.adaptation:
-        known = card.adaptation
-        blocks[0] += (
-            f" Answers that are adapted to a source have a temperature of {known['temperature']:g} "
-            f"and are `unsure` below {card.limits(adapted=True)}."
-        )
-    accepted = [_accepted(part, found) for part, found in card.metrics.items()]
-    if accepted:
-        blocks.append(" ".join(accepted))
-    for part, found in card.metrics.items():
-        # The temperature was chosen on validation clips: only where corpora took turns is their
-        # calibration a test.
-        if part == "test" or card.for_strangers:
-            blocks.append(_calibration(part, found))
-    if test := card.metrics.get("test"):
-        blocks += [_bins(test), _coverage(test)]
-    return "## Confidence\n\n" + "\n\n".join(filter(None, blocks))
-
-
-def _accepted(part: str, found: Mapping[str, Any]) -> str:
-    share = found["accepted_accuracy"]
-    right = "" if share is None else f", and {percent(share)} % of these are right"
-    return f"On {part} clips it accepts {percent(found['accepted'])} % of the answers{right}."
-
-
-def _calibration(part: str, found: Mapping[str, Any]) -> str:
-    before, after = found["ece"]
-    text = (
-        f"On {part} clips confidence and accuracy are {percent(after)} points apart (ECE, 10 bins"
-    )
-    if "ece_perfect" in found:
-        ends, perfect = between(*found["ece_interval"]), percent(found["ece_perfect"])
-        text += f"; 95 %: {ends}; {perfect} would be perfect"
-    text += ")" + (f", {percent(before)} without the temperature" if before != after else "")
-    if "brier" in found:
-        first, brier = found["brier"]
-        text += f"; the Brier score is {brier:.3f}"
-        text += f", {first:.3f} without" if first != brier else ""
-    own = [(name, one["ece"]) for name, one in found.get("per_corpus", {}).items() if "ece" in one]
-    each = ", ".join(f"{name} {percent(ece)}" for name, ece in own)
-    return f"{text}. Corpus by corpus: {each}." if each else f"{text}."
-
-
-def _bins(test: Mapping[str, Any]) -> str:
-    rows = [
-        [f"{percent(b['low'], 0)} to {percent(b['high'], 0)}", str(b["n"]),
-         percent(b["confidence"]), percent(b["accuracy"])]
-        for b in test.get("reliability", ())
-    ]  # fmt: skip
-    columns = ["Confidence %", "Test clips", "Mean confidence %", "Right %"]
-    return _table(columns, rows) if rows else ""
-
-
-def _coverage(test: Mapping[str, Any]) -> str:
-    """The risk-coverage curve as a table: how many of the surest answers are right."""
-    if "aurc" not in test:
-        return ""
-    rows = [[percent(share, 0), percent(right)] for share, right in test["risk_coverage"]]
-    return (
-        f"{_table(['Surest answers accepted %', 'Right of these %'], rows)}\n\n"
-        f"The area under the curve of errors over accepted answers (AURC) is "
-        f"{percent(test['aurc'])} %; it would be {percent(1 - test['accuracy'][0])} % if the "
-        "confidence told nothing."
-    )
 
 
 def _file(card: Card) -> str:
@@ -297,10 +237,6 @@ def _parity(parity: Mapping[str, Any]) -> str:
         f"Checked against the trained network on {parity['clips']} {sounds}: largest difference "
         f"of a probability {parity['largest']:.1g}."
     )
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return Table("", columns, rows).markdown(figures=False)
 
 
 def _interval(found: Sequence[float]) -> str:

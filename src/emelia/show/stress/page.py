@@ -1,11 +1,12 @@
 """The page of a stress test: `report.html`, one file that loads nothing.
 
 Beside it lie its figures, `conditions.csv` with a row for each condition and `groups.csv` with one
-for each gender, speaker, language and length.
+for each gender, speaker, language and length, and `stress.json`, which the card of a model takes.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,11 +58,13 @@ def write_page(found: StressResults, folder: Path, command: str = "") -> Path:
 
 
 def write_tables(found: StressResults, folder: Path) -> None:
-    """Write `conditions.csv` and `groups.csv`.
+    """Write `conditions.csv`, `groups.csv`, and `stress.json` for the card of a model.
 
     Raises:
         StorageError: the folder cannot be written.
     """
+    known = json.dumps(tables.for_card(found), ensure_ascii=False, indent=1)
+    write_atomically(folder / tables.FOR_CARD, known.encode())
     columns, rows = found.rows()
     write_atomically(folder / "conditions.csv", csv_text([columns, *rows]).encode())
     head = [

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from emelia.config.card import check_stress
+from emelia.errors import ConfigError, StorageError
 from emelia.metrics import Interval
 from emelia.results.stress import Stressed, StressResults
 from emelia.table import Table
 from emelia.text import counted, percent, points, with_interval
 
+FOR_CARD = "stress.json"  # in the folder of a test
 TITLES = {
     "small": "Small changes",
     "background": "Background",
@@ -154,6 +159,7 @@ def for_card(found: StressResults) -> dict[str, Any]:
         "conditions": [
             {
                 "category": one.category, "name": one.name, "unchanged": round(one.unchanged, 4),
+                "accuracy": round(one.found.scores["accuracy"], 4),
                 "uar_lost": round(one.uar_lost, 4), "unsure": round(one.unsure, 4),
                 "silent": round(one.silent, 4), "wanted": str(one.wanted), "passed": one.passed,
             }
@@ -162,13 +168,35 @@ def for_card(found: StressResults) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def read_for_card(path: Path) -> dict[str, Any]:
+    """The figures that a stress test wrote down for a card.
+
+    Raises:
+        StorageError: the file cannot be read.
+        ConfigError: it holds something else.
+    """
+    path = path / FOR_CARD if path.is_dir() else path
+    try:
+        found = dict(json.loads(path.read_text(encoding="utf-8")))
+        found["conditions"]  # nothing at all is no stress test, though a card may have none
+        check_stress(found)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read ({error.strerror}).") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{path}: no figures of a stress test ({error}). Give {FOR_CARD} of `emelia stress`."
+        ) from None
+    return found
+
+
 def card_section(found: Mapping[str, Any]) -> str:
     """The section `Under stress` of a model card in Markdown, from what `for_card` gives."""
     conditions: Sequence[Mapping[str, Any]] = found["conditions"]
     judged = [one for one in conditions if one["passed"] is not None]
     rows = [
         [
-            one["name"], percent(one["unchanged"]), points(100 * one["uar_lost"]),
+            one["name"], percent(one["accuracy"]), points(100 * one["uar_lost"]),
+            percent(one["unchanged"]),
             percent(one["unsure"]), percent(one["silent"]), one["wanted"] or "–",
             {True: "yes", False: "no", None: "–"}[one["passed"]],
         ]
@@ -178,7 +206,8 @@ def card_section(found: Mapping[str, Any]) -> str:
     small = [one for one in conditions if one["category"] == "small"]
     lines = [
         f"{found['clips']} clips of {found['corpus']} ({counted(found['speakers'], 'speaker')}) "
-        f"were changed; {percent(found['accuracy'])} % are answered rightly as they are. "
+        f"were changed, or joined with others of the speaker and emotion; "
+        f"{percent(found['accuracy'])} % are answered rightly as they are. "
         f"{sum(one['passed'] for one in judged)} of {len(judged)} conditions are as wanted "
         "(`emelia stress`)."
     ]
@@ -188,7 +217,7 @@ def card_section(found: Mapping[str, Any]) -> str:
             f"Of {len(small)} small changes {sum(bool(one['passed']) for one in small)} leave 95 % "
             f"of the answers as they were; {least['name']} leaves {percent(least['unchanged'])} %."
         )
-    columns = ["Condition", "Unchanged %", "UAR lost", "Not sure %", "No speech %", "Wanted",
-               "Passed"]  # fmt: skip
+    columns = ["Condition", "Accuracy %", "UAR lost", "Unchanged %", "Not sure %", "No speech %",
+               "Wanted", "Passed"]  # fmt: skip
     table = Table("", columns, rows).markdown(figures=False)
     return "\n\n".join(["## Under stress", " ".join(lines), *([table] if rows else [])])
