@@ -46,7 +46,7 @@ from emelia.source_offset import Space, estimate, usual_prior
 from emelia.table import Table
 
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
-FOUR = tuple(EMOTIONS.index(name) for name in ("anger", "happiness", "neutral", "sadness"))
+FOUR = ("anger", "happiness", "neutral", "sadness")
 CORPORA = "aesdd+ravdess+emodb+nemo+casia+turev+ased"
 MOST = 1500  # clips of a corpus that are asked about
 VALIDATION = 25  # clips of each corpus that is trained on, to follow the training
@@ -63,6 +63,7 @@ def main() -> None:
     options.add_argument("what", choices=("train", "ask"))
     options.add_argument("recipe")
     options.add_argument("--corpora", default=CORPORA)
+    options.add_argument("--emotions", default=",".join(EMOTIONS))
     options.add_argument("--leave", default="", help="corpora that are left out, joined by +")
     options.add_argument("--out", type=Path, default=Path("runs/unseen"))
     options.add_argument("--seed", type=int, default=0)
@@ -86,7 +87,7 @@ def train(chosen: argparse.Namespace) -> None:
     """Train on all corpora but those left out; keep what is pooled of the clips of these."""
     folder = chosen.out / chosen.recipe / chosen.leave
     (recipe,) = find_recipes(chosen.recipe, chosen.set)
-    every = read_corpus(chosen.corpora, emotions=EMOTIONS)
+    every = read_corpus(chosen.corpora, emotions=chosen.emotions.split(","))
     if not (folder / "run.json").exists():
         split = Split("left out", "corpora left out", (_fold(every, chosen.leave.split("+")),))
         teacher = chosen.teacher and chosen.teacher / chosen.leave
@@ -130,6 +131,7 @@ def _keep(folder: Path, every: Corpus, leave: Sequence[str]) -> None:
         means=run.space.means.numpy(),
         variances=run.space.variances.numpy(),
         truth=labels(clips),
+        classes=run.classes,
         corpus=[u.corpus for u in asked],
         speaker=[u.speaker for u in asked],
         id=[u.id for u in asked],
@@ -148,6 +150,7 @@ class Unseen:
     """The clips of a corpus that a training left out."""
 
     name: str
+    classes: tuple[str, ...]
     space: Space
     readout: Array  # (C, K)
     logits: Array  # (N, C)
@@ -172,13 +175,14 @@ def unseen(folder: Path) -> Iterator[Unseen]:
     for path in sorted(folder.glob("*/pooled.npz")):
         kept = np.load(path)
         numbers = (kept[key].astype(np.float64) for key in ("means", "variances"))
-        space = Space(*numbers, usual_prior(EMOTIONS))
+        classes = tuple(kept["classes"].tolist()) if "classes" in kept else EMOTIONS
+        space = Space(*numbers, usual_prior(classes))
         for name in np.unique(kept["corpus"]):
             own = kept["corpus"] == name
             rows = (kept[key][own] for key in ("logits", "coordinates", "truth", "speaker", "id"))
             logits, places, truth, speaker, ids = rows
             yield Unseen(
-                str(name), space, kept["readout"].astype(np.float64), logits.astype(np.float64),
+                str(name), classes, space, kept["readout"].astype(np.float64), logits.astype(np.float64),
                 places.astype(np.float64), truth, speaker, ids,
             )  # fmt: skip
 
@@ -209,14 +213,16 @@ def _figures(corpus: Unseen) -> dict[str, float]:
     """Percentages, by what they are of."""
     found = {
         "accuracy": 100 * accuracy(corpus.truth, corpus.plain),
-        "UAR of four": 100 * _four(corpus.truth, corpus.logits),
+        "UAR of four": 100 * _four(corpus, corpus.truth, corpus.logits),
     }
     for clips in SOURCES:
         drawn = [_adapted(corpus, to) for to in _drawn(corpus, clips)]
         found[f"adapted to {clips}"] = float(
             np.mean([100 * accuracy(t, z.argmax(1)) for t, z in drawn])
         )
-        found[f"UAR of four, {clips}"] = float(np.mean([100 * _four(t, z) for t, z in drawn]))
+        found[f"UAR of four, {clips}"] = float(
+            np.mean([100 * _four(corpus, t, z) for t, z in drawn])
+        )
     one = [_gain(corpus, to) for to in _one_sided(corpus)]
     found["gain, ten of one emotion"] = 100 * float(np.mean(one))
     own = [_gain(corpus, to, rest) for to, rest in _of_speakers(corpus)]
@@ -224,15 +230,16 @@ def _figures(corpus: Unseen) -> dict[str, float]:
     for share in SHARES:
         gains = [(e, _gain(corpus, to, to)) for e, to in _collections(corpus, share)]
         found[f"gain, {100 * share:g} % one emotion"] = 100 * float(np.mean([g for _, g in gains]))
-        calm = [g for emotion, g in gains if EMOTIONS[emotion] == "neutral"]
+        calm = [g for emotion, g in gains if corpus.classes[emotion] == "neutral"]
         found[f"gain, {100 * share:g} % neutral"] = 100 * float(np.mean(calm)) if calm else np.nan
     return found
 
 
-def _four(truth: NDArray[np.int64], logits: Array) -> float:
+def _four(corpus: Unseen, truth: NDArray[np.int64], logits: Array) -> float:
     """UAR of the four commonest emotions alone, of those that a corpus has."""
-    own = np.isin(truth, FOUR)
-    return uar(truth[own], np.array(FOUR)[logits[own][:, FOUR].argmax(1)])
+    four = np.array([corpus.classes.index(name) for name in FOUR])
+    own = np.isin(truth, four)
+    return uar(truth[own], four[logits[own][:, four].argmax(1)])
 
 
 def _adapted(corpus: Unseen, to: NDArray[np.int64]) -> tuple[NDArray[np.int64], Array]:
@@ -296,7 +303,7 @@ def _answers(corpora: Sequence[Unseen]) -> dict[str, Any]:
         for asked in tenths:
             to = rng.choice(np.setdiff1d(every, asked), 10, replace=False)
             parts[ADAPTED] += _records(corpus, asked, corpus.adapted(to, asked))
-    return {"classes": list(EMOTIONS), **parts}
+    return {"classes": list(corpora[0].classes), **parts}
 
 
 def _records(corpus: Unseen, asked: NDArray[np.int64], logits: Array) -> list[dict[str, Any]]:

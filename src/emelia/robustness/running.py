@@ -27,6 +27,7 @@ from emelia.storage import append_line, lock, read_lines
 JOURNAL = "conditions.jsonl"
 PLAIN = "plain"  # the key of the answers to clips as they are
 _BATCH = 25  # clips that a process takes at a time
+_MOST_JOINED = 60  # recordings of joined clips: a few would say nothing
 _MEASURED = 6  # clips from which the time is estimated
 _AS_THEY_ARE = Condition(PLAIN, "as they are", lambda wave, around: wave)
 
@@ -92,7 +93,7 @@ def plan(
     """
     conditions = tuple(all_conditions(chosen))
     long = any(one.joined for one in conditions)
-    joined = of_clips.in_groups(of, max(4, len(clips) // 8), seed) if long else []
+    joined = of_clips.in_groups(of, min(_MOST_JOINED, 2 * len(clips)), seed) if long else []
     return Plan(asked, tuple(of_clips.single(clips, of, seed)), tuple(joined), conditions, seed)
 
 

@@ -8,7 +8,7 @@ from emelia import metrics
 from emelia.learn.export.card_figures import confidence
 from emelia.results.evaluation import Evaluation
 from emelia.table import Table
-from emelia.text import between, by_length, counted, listed, percent
+from emelia.text import between, by_length, counted, listed, percent, with_interval
 
 _MOST = 12  # speakers that a terminal shows
 
@@ -95,11 +95,13 @@ def by_length_of_recording(found: Evaluation) -> Table:
     every = {"clips as they are": found}
     every |= {f"joined to {seconds} s": own for seconds, own in found.joined.items()}
     rows = [
-        [name, str(len(own.answers)), *(percent(own.scores[k]) for k in metrics.OVERALL),
+        [name, str(len(own.answers)),
+         *(with_interval(own.scores[k], own.intervals[k]) for k in metrics.OVERALL),
          percent(own.unsure / len(own.answers))]
         for name, own in every.items()
     ]  # fmt: skip
-    columns = ["length", "recordings", *metrics.titles(metrics.OVERALL), "not sure %"]
+    shares = [f"{name} (95 %)" for name in metrics.titles(metrics.OVERALL)]
+    columns = ["length", "recordings", *shares, "not sure %"]
     note = "Joined: clips of one speaker and emotion, one after the other."
     return Table("Long recordings", columns, rows, note)
 
