@@ -182,8 +182,8 @@ def unseen(folder: Path) -> Iterator[Unseen]:
             rows = (kept[key][own] for key in ("logits", "coordinates", "truth", "speaker", "id"))
             logits, places, truth, speaker, ids = rows
             yield Unseen(
-                str(name), classes, space, kept["readout"].astype(np.float64), logits.astype(np.float64),
-                places.astype(np.float64), truth, speaker, ids,
+                str(name), classes, space, kept["readout"].astype(np.float64),
+                logits.astype(np.float64), places.astype(np.float64), truth, speaker, ids,
             )  # fmt: skip
 
 
