@@ -38,6 +38,7 @@ def main() -> None:
     options.add_argument("recipe")
     options.add_argument("--runs", type=Path, default=Path("runs/unseen"))
     options.add_argument("--answers", type=Path, help="what calibrates the model")
+    options.add_argument("--accuracy", type=float, default=0.55, help="wanted; see `emelia export`")
     options.add_argument("--corpora", default=CORPORA)
     options.add_argument("--clips", type=int, default=40, help="of each corpus")
     options.add_argument("--conditions", default="", help="categories or names, joined by commas")
@@ -62,7 +63,10 @@ def _asked(chosen: argparse.Namespace, name: str) -> StressResults:
     file = chosen.out / chosen.recipe / f"{run.name}.onnx"
     if not file.exists():
         with console.Progress() as progress:
-            made = export(run, progress, name=chosen.recipe, calibrate=chosen.answers, compared=20)
+            made = export(
+                run, progress, name=chosen.recipe, accuracy=chosen.accuracy,
+                calibrate=chosen.answers, compared=20,
+            )  # fmt: skip
         write_atomically(file, made.file)
     corpus = read_corpus(name, complete=False)
     with console.Progress() as progress:
