@@ -27,6 +27,10 @@ from emelia.text import listed
 if TYPE_CHECKING:
     from emelia.learn.study.warm_start import EarlierRun
 
+ONLY_THE_CARD = (
+    "{}: is a model file; only its card can change: name, title, licence and figures of stress. "
+    "What else there is to choose needs the run it was made from."
+)
 OnEpoch = Callable[[int, int, str], None]  # epochs done, epochs at most, facts
 
 
@@ -49,10 +53,11 @@ def export(
     """Make a model file (.onnx) with a page about it beside it; return its path.
 
     Of a study, its best recipe is trained once more on all speakers, with the study's figures on
-    its card; what was trained so is kept in the study's folder.
+    its card; what was trained so is kept in the study's folder. Of a model file only the card
+    changes: title, licence and stress.
 
     Args:
-        place: the folder of a run or a study.
+        place: the folder of a run or a study, or a model file.
         out: the model file; NAME.onnx by default.
         title: one line for people.
         licence: of the weights; what those of the data allow by default.
@@ -72,23 +77,36 @@ def export(
     """
     require_training("emelia.export")
     from emelia.learn.export.build import export as make
+    from emelia.learn.export.recard import recarded
     from emelia.show.card.page import to_markdown
     from emelia.show.stress.tables import read_for_card
 
     folder = Path(place)
-    name = Path(out).stem if out else folder.resolve().name
+    name = Path(out or folder.resolve()).name.removesuffix(".onnx")
     file = Path(out) if out else Path(f"{name}.onnx")
-    if is_study(folder):
-        moved = Moved(corpus, others, _path(init), _path(teacher))
-        folder = final_run(folder, recipe, moved, on_epoch)
-    with Progress() as progress:
-        made = make(
-            folder, progress, name=name, title=title, licence=licence, accuracy=accuracy, half=half,
-            stress=read_for_card(Path(stress)) if stress else None,
-        )  # fmt: skip
-    write_atomically(file, made.file)
-    write_atomically(file.with_suffix(".md"), to_markdown(made.card).encode())
+    known = read_for_card(Path(stress)) if stress else None
+    if is_model_file(folder):
+        if half or recipe or accuracy != 0.75:
+            raise ConfigError(ONLY_THE_CARD.format(folder))
+        data, card = recarded(folder, name=name, title=title, licence=licence, stress=known)
+    else:
+        if is_study(folder):
+            moved = Moved(corpus, others, _path(init), _path(teacher))
+            folder = final_run(folder, recipe, moved, on_epoch)
+        with Progress() as progress:
+            made = make(
+                folder, progress, name=name, title=title, licence=licence, accuracy=accuracy,
+                half=half, stress=known,
+            )  # fmt: skip
+        data, card = made.file, made.card
+    write_atomically(file, data)
+    write_atomically(file.with_suffix(".md"), to_markdown(card).encode())
     return file
+
+
+def is_model_file(place: Path) -> bool:
+    """Whether a place is a model file rather than the folder of a run or a study."""
+    return place.suffix == ".onnx" and not place.is_dir()
 
 
 @dataclass(frozen=True)

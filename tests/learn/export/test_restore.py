@@ -16,11 +16,11 @@ import torch
 from conftest import RATE, voice
 from test_export import LENGTHS, InTorch, see_that_batches_change_nothing, sounds, trained
 
-from emelia import load
+from emelia import export, load
 from emelia.cli import main
 from emelia.config import Card
 from emelia.config.card import KEY
-from emelia.config.operators import sealed
+from emelia.config.operators import SEAL_KEY, is_intact, sealed
 from emelia.corpora import read_corpus
 from emelia.corpora.seen import SeenClips
 from emelia.errors import ModelError
@@ -228,6 +228,45 @@ def test_export_half_says_so_and_is_what_was_checked(
     command("--out", "whole.onnx")
     assert load(Path("whole.onnx")).card.variant == "float32"
     see_that_it_is_the_same(small.run, load_model_run(Path("whole.onnx")))
+
+
+STRESS = {
+    "corpus": "calls", "clips": 8, "speakers": 2, "accuracy": 0.5,
+    "conditions": [
+        {"category": "background", "name": "babble 20 dB", "wanted": "90 % unchanged",
+         "accuracy": 0.5, "unchanged": 0.75, "uar_lost": 0.01, "unsure": 0.2, "silent": 0.0,
+         "passed": False}
+    ],
+}  # fmt: skip
+
+
+def test_a_model_file_gets_another_card_and_stays_what_it_is_otherwise(
+    small: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, figures = small.write(tmp_path / "old.onnx", half=True), tmp_path / "stress.json"
+    figures.write_text(json.dumps(STRESS), encoding="utf-8")
+    new = tmp_path / "new.onnx"
+
+    def run(*words: str) -> int:
+        monkeypatch.setattr("sys.argv", ["emelia", "export", str(file), *words])
+        with pytest.raises(SystemExit) as left:
+            raise SystemExit(main())
+        return int(left.value.code or 0)
+
+    assert run("--out", str(new), "--title", "Greek", "--stress", str(figures)) == 0
+    before, after = load(file), load(new)
+    assert after.card == replace(before.card, name="new", title="Greek", stress=STRESS)
+    assert is_intact(new.read_bytes()) and new.read_bytes().count(SEAL_KEY.encode()) == 1
+    assert "babble 20 dB" in new.with_suffix(".md").read_text(encoding="utf-8")
+    see_that_it_is_the_same(load_model_run(file), load_model_run(new))
+    wave = voice(300, 1.0, 0)
+    assert after.predict(wave, RATE).probabilities == before.predict(wave, RATE).probabilities
+    assert export(new, tmp_path / "third.onnx", licence="MIT").exists()  # what is not given stays
+    kept = load(tmp_path / "third.onnx").card
+    assert (kept.licence, kept.title, kept.stress) == ("MIT", "Greek", STRESS)
+    capsys.readouterr()
+    assert run("--out", str(new), "--half", "--force") == 2
+    assert "is a model file; only its card can change" in capsys.readouterr().err
 
 
 # Files that training cannot go on from

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emelia import console
-from emelia.api.export import Moved, final_run
+from emelia.api.export import ONLY_THE_CARD, Moved, final_run, is_model_file
 from emelia.cli.common import open_corpus
 from emelia.cli.model_output import warn_of, write_model
 from emelia.cli.next_steps import suggest
@@ -33,8 +33,8 @@ def export(
         Path,
         typer.Argument(
             metavar="RUN",
-            help="A run folder that `emelia train` made, or the folder of a study: its best recipe "
-            "is trained once more on all speakers.",
+            help="A run folder that `emelia train` made; the folder of a study: its best recipe is "
+            "trained once more on all speakers; or a model file, which gets another card.",
         ),
     ],
     out: Annotated[
@@ -120,12 +120,15 @@ def export(
     confidence calibrated on validation clips. A page with all figures is written beside it.
 
     Of a study the recipe with the highest UAR is trained once more on all speakers, for as many
-    epochs as its folds took; the card has the study's figures.
+    epochs as its folds took; the card has the study's figures. Of a model file only the card
+    changes: by --name, --title, --licence and --stress.
 
     Examples: emelia export runs/aesdd-emelia --out greek.onnx --title "Greek actors" ·
-    emelia export runs/aesdd-loso --recipe emelia
+    emelia export runs/aesdd-loso --recipe emelia ·
+    emelia export greek.onnx --stress runs/stress/stress.json --force
     """
-    name = name or (out.stem if out else run.resolve().name)
+    of_file = is_model_file(run)
+    name = name or (out.stem if out else run.stem if of_file else run.resolve().name)
     if not name or Path(name).name != name:
         raise ConfigError(f"--name {name!r}: expected a plain word; --out takes a path.")
     out = out or Path(f"{name}.onnx")
@@ -133,6 +136,16 @@ def export(
     if accuracy is not None and not 0 < accuracy <= 1:  # nor is NaN
         raise ConfigError(f"--accuracy {accuracy:g}: expected a share above 0 and up to 1.")
     ensure_writable(out.parent)
+    of_study = recipe or corpus or with_ or init_from or teacher
+    known = read_for_card(stress) if stress else None
+    if of_file:
+        if of_study or accuracy is not None or half or calibrate:
+            raise ConfigError(ONLY_THE_CARD.format(run))
+        from emelia.learn.export.recard import recarded
+
+        write_model(out, *recarded(run, name=name, title=title, licence=licence, stress=known))
+        console.say(f"{out}: has another card. About it: {out.with_suffix('.md')}")
+        return
 
     from emelia.learn.export.build import export as make
     from emelia.learn.export.calibrate import TARGET_ACCURACY
@@ -140,7 +153,7 @@ def export(
     if is_study(run):
         moved = Moved(corpus or None, with_ or None, init_from, teacher)
         run = _final(run, recipe, moved, speakers_from)
-    elif recipe or corpus or with_ or init_from or teacher:
+    elif of_study:
         raise ConfigError(
             f"{run}: no study; --recipe, --corpus, --with, --init-from and --teacher are for "
             "studies."
@@ -149,7 +162,7 @@ def export(
         wanted = TARGET_ACCURACY if accuracy is None else accuracy
         made = make(
             run, progress, name=name, title=title, licence=licence, accuracy=wanted, half=half,
-            calibrate=calibrate, stress=read_for_card(stress) if stress else None,
+            calibrate=calibrate, stress=known,
         )  # fmt: skip
     warn_of(made)
     write_model(out, made.file, made.card)

@@ -61,7 +61,7 @@ def load_model_run(path: Path) -> Run:
 
 
 def _run(path: Path) -> Run:
-    model = _read(path)
+    model = read_model(path)
     metadata = {pair.key: pair.value for pair in model.metadata_props}
     card = Card.read(metadata.get(KEY))
     recipe = _recipe(card)
@@ -74,7 +74,12 @@ def _run(path: Path) -> Run:
     return Run(recipe, card.labels, network.eval(), _about(card, metadata), space)
 
 
-def _read(path: Path) -> onnx.ModelProto:
+def read_model(path: Path) -> onnx.ModelProto:
+    """Read a model file whole.
+
+    Raises:
+        ModelError: it cannot be read, is no ONNX file, or has changed since it was exported.
+    """
     try:
         data = path.read_bytes()
         model: onnx.ModelProto = onnx.load_from_string(data)
