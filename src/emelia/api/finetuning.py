@@ -118,6 +118,7 @@ def finetune(
     epochs: int | None = None,
     out: str | Path | None = None,
     device: str = "cpu",
+    precision: str = "32-true",
     threads: int = 1,
     on_epoch: OnEpoch = lambda *_: None,
 ) -> FineTuned:
@@ -129,7 +130,8 @@ def finetune(
     Args:
         model: a model file, the name of one that comes with emelia, or a run folder.
         corpus: see `read_corpus`; clips that the model has seen are left out.
-        split, fold, seed, emotions, settings, epochs, device, threads, on_epoch: see `train`.
+        split, fold, seed, emotions, settings, epochs, device, precision, threads, on_epoch: see
+            `train`.
         out: the run folder; runs/CORPUS-MODEL by default.
 
     Raises:
@@ -161,7 +163,7 @@ def finetune(
     check_folder(folder, resume=False)
     ensure_writable(folder)
     with lock(folder):
-        cell = finished(task, folder, on_epoch, Hardware(device, threads=threads))
+        cell = finished(task, folder, on_epoch, Hardware(device, precision, threads))
         kept = choose(start, task, cell, folder)
         name = folder.resolve().name
         with Progress() as progress:

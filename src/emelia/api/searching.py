@@ -84,6 +84,7 @@ def tune(
     epochs: int | None = None,
     out: str | Path | None = None,
     device: str = "cpu",
+    precision: str = "32-true",
     threads: int = 1,
     on_trial: OnTrial = lambda *_: None,
     on_epoch: OnEpoch = lambda *_: None,
@@ -106,6 +107,7 @@ def tune(
         epochs: most epochs.
         out: the folder; runs/CORPUS-RECIPE-tuned by default.
         device: cpu, cuda, mps or auto.
+        precision: 32-true, bf16-mixed, or auto, which is bf16-mixed where the device is faster so.
         threads: cores.
         on_trial: called with trials done, trials wanted, and the best so far in words.
         on_epoch: of the trainings tested at the end; see `train`.
@@ -128,7 +130,7 @@ def tune(
     data = corpus if isinstance(corpus, Corpus) else read_corpus(corpus, emotions=emotions)
     outer = outer_fold(make_split(data, split or usual_split(data)), fold)
     folder = Path(out) if out else Path("runs") / f"{data.name}-{chosen[0].name}-tuned"
-    hardware = Hardware(device, threads=threads)
+    hardware = Hardware(device, precision, threads)
     best, found = search_settings(
         chosen[0], data, outer, folder, trials=trials, inner=inner, seed=seed, hardware=hardware,
         on_trial=on_trial,
@@ -172,7 +174,10 @@ def search_settings(
     from emelia.learn.study.trials import Search
     from emelia.learn.study.tune import inner_folds, search
 
-    wanted = Search(recipe, corpus.emotions, inner_folds(corpus, outer.folds[0], inner), seed)
+    wanted = Search(
+        recipe, corpus.emotions, inner_folds(corpus, outer.folds[0], inner), seed,
+        hardware.precision,
+    )  # fmt: skip
     ensure_writable(folder)
     with lock(folder):
         found = search(wanted, folder, trials, on_trial, on_trial_epoch, hardware, jobs, runner)

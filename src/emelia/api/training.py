@@ -50,6 +50,7 @@ def train(
     out: str | Path | None = None,
     resume: bool = False,
     device: str = "cpu",
+    precision: str = "32-true",
     threads: int = 1,
     on_epoch: OnEpoch = lambda *_: None,
 ) -> Training:
@@ -71,6 +72,7 @@ def train(
         out: the run folder; runs/CORPUS-RECIPE by default.
         resume: go on with a training that was interrupted there.
         device: cpu, cuda, mps or auto.
+        precision: 32-true, bf16-mixed, or auto, which is bf16-mixed where the device is faster so.
         threads: cores.
         on_epoch: called with the training's name, epochs done, epochs at most, and facts in words.
 
@@ -98,7 +100,7 @@ def train(
     check_folder(folder, resume)
     ensure_writable(folder)
     with lock(folder):
-        cell = finished(task, folder, on_epoch, Hardware(device, threads=threads))
+        cell = finished(task, folder, on_epoch, Hardware(device, precision, threads))
     return Training(folder, cell)
 
 
@@ -118,6 +120,7 @@ def study(
     out: str | Path | None = None,
     jobs: int = 1,
     device: str = "cpu",
+    precision: str = "32-true",
     on_epoch: OnEpoch = lambda *_: None,
 ) -> StudyResults:
     """Train every recipe on every fold with every seed, as `emelia study` does.
@@ -139,6 +142,7 @@ def study(
         out: folder of the results; runs/CORPUS-SPLIT by default.
         jobs: trainings at the same time, one core each.
         device: cpu, cuda, mps or auto.
+        precision: 32-true, bf16-mixed, or auto, which is bf16-mixed where the device is faster so.
         on_epoch: see `train`.
 
     Raises:
@@ -158,7 +162,7 @@ def study(
     name = f"{data.name}-{parts.name.replace(':', '-').replace('/', '-')}"
     folder = Path(out) if out else Path("runs") / name
     wanted = tasks(data, parts, chosen, range(seeds), _path(init), _path(teacher))
-    outcome = run_study(wanted, folder, on_epoch, jobs, Hardware(device))
+    outcome = run_study(wanted, folder, on_epoch, jobs, Hardware(device, precision))
     if outcome.failed:
         first, reason = next(iter(outcome.failed.items()))
         raise EmeliaError(f"{len(outcome.failed)} trainings failed, such as {first}: {reason}")

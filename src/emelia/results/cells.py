@@ -56,6 +56,7 @@ class Cell:
     blocks: int = 0  # encoder blocks that are used; 0 where the recipe sets none
     division: str = ""  # digest of the parts of all folds and of corpora added to training
     layers: tuple[Mapping[str, Any], ...] = ()  # of `Architecture`; empty in earlier versions
+    precision: str = "32-true"  # of training: or bf16-mixed
 
     def __post_init__(self) -> None:
         # By id, so that the same clips stand in the same places in every cell of a fold.

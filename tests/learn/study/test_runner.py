@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import multiprocessing
 import os
 import pickle
@@ -27,13 +28,16 @@ from emelia.config import (
 )
 from emelia.corpora import Corpus, read_corpus
 from emelia.corpora.splits.scheme import make_split
-from emelia.errors import EmeliaError, MissingExtraError, RunError, StorageError
+from emelia.errors import ConfigError, EmeliaError, MissingExtraError, RunError, StorageError
 from emelia.learn.data.loader import Loader
 from emelia.learn.study import runner as study
+from emelia.learn.study.cell import Interrupted, run_cell
 from emelia.learn.study.recipes import find_recipes
 from emelia.learn.study.runner import cell_folder, run_study
 from emelia.learn.study.tasks import Task, tasks
 from emelia.learn.study.warm_start import EarlierRun
+from emelia.learn.training import hardware
+from emelia.learn.training.hardware import Hardware
 from emelia.learn.training.inference import predict
 from emelia.learn.training.runs import load_run
 from emelia.results import read_results
@@ -155,6 +159,63 @@ def test_a_cell_asked_for_twice_is_run_once(
     names, wanted = trained(monkeypatch), cells_of(corpus, VARIABLE)[:1]
     run_study(wanted * 3, tmp_path, silent)
     assert len(names) == len(lines(tmp_path)) == 1
+
+
+def test_trainings_of_another_precision_are_not_set_beside_those_there(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    half, wanted = Hardware(precision="bf16-mixed"), cells_of(corpus, VARIABLE)[:2]
+    run_study(wanted[:1], tmp_path, silent, hardware=half)
+    (before,) = read_results(tmp_path)
+    assert before.precision == "bf16-mixed"
+    about = json.loads((cell_folder(tmp_path, wanted[0]) / "run.json").read_text("utf-8"))
+    assert about["precision"] == "bf16-mixed"
+    with pytest.raises(ConfigError, match=r"in bf16-mixed, and these would be in 32-true\. Add"):
+        run_study(wanted, tmp_path, silent)
+    assert len(lines(tmp_path)) == 1
+    other = run_study(wanted[:1], tmp_path / "whole", silent).cells[0]
+    assert other.precision == "32-true" and other.key == before.key
+    losses = [[line["loss"] for line in cell.history] for cell in (before, other)]
+    assert losses[0] != losses[1] and losses[0] == pytest.approx(losses[1], rel=0.05)
+
+
+def test_a_training_is_not_gone_on_with_in_another_precision(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    (task, *_), seen = cells_of(corpus, VARIABLE), []
+
+    def stop(done: int, total: int, facts: str) -> None:
+        seen.append(done)
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises((KeyboardInterrupt, Interrupted)):
+        run_cell(task, tmp_path, stop)
+    with pytest.raises(RunError, match=r"of another training .*precision"):
+        run_cell(task, tmp_path, stop, Hardware("cpu", "bf16-mixed"))
+    assert run_cell(task, tmp_path, lambda *_: None).precision == "32-true"
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("flags\t\t: fpu avx512f avx512_bf16 avx512_vnni", "bf16-mixed"),
+        ("model name: x\nflags : fpu amx_bf16 amx_tile\n", "bf16-mixed"),
+        ("Features : fp asimd bf16", "bf16-mixed"),
+        ("flags : fpu avx2 avx512f", "32-true"),
+        ("model name : avx512_bf16 in name alone", "32-true"),
+        (None, "32-true"),
+    ],
+)
+def test_auto_is_bfloat16_where_the_processor_multiplies_it(
+    told: str | None, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware, "_CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    if told is not None:
+        (tmp_path / "cpuinfo").write_text(told)
+    assert Hardware("cpu", "auto").precision == expected
+    assert Hardware("cpu", "32-true").precision == "32-true"
 
 
 def test_other_settings_or_other_clips_are_other_cells(corpus: Corpus) -> None:

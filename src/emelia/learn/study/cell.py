@@ -72,7 +72,7 @@ def run_cell(task: Task, folder: Path, report: Report, hardware: Hardware = CPU)
         classes,
         task.seed,
         hardware.fabric(),
-        task.key,
+        hardware.key(task.key),
         folder,
         init=task.init.run() if task.init else None,
         teacher=task.teacher.run() if task.teacher else None,
@@ -89,7 +89,7 @@ def run_cell(task: Task, folder: Path, report: Report, hardware: Hardware = CPU)
     checked = logit_records(trained.checked, trained.answers)
     if writes:
         save_answers(folder, validation=checked, test=logit_records(test, found))
-        known = about(task, training)
+        known = {**about(task, training), "precision": hardware.precision}
         save_run(
             folder, trained.recipe, classes, trained.network, training.history, known, trained.space
         )
@@ -97,7 +97,7 @@ def run_cell(task: Task, folder: Path, report: Report, hardware: Hardware = CPU)
         raise Interrupted
     predictions = prediction_records(test, found.softmax(1).numpy())
     cell = _cell(task, trained.network, training, predictions, _temperature(checked, task))
-    return replace(cell, blocks=trained.recipe.model.blocks)
+    return replace(cell, blocks=trained.recipe.model.blocks, precision=hardware.precision)
 
 
 def forget_checkpoint(folder: Path) -> None:

@@ -26,7 +26,7 @@ from emelia.learn.model.encoders import ready
 from emelia.learn.study.cell import about, forget_checkpoint
 from emelia.learn.study.tasks import StudyData, Task
 from emelia.learn.study.warm_start import EarlierRun, with_earlier_runs
-from emelia.learn.training.hardware import CPU, Hardware
+from emelia.learn.training.hardware import Hardware
 from emelia.learn.training.job import TrainingJob
 from emelia.learn.training.runs import save_answers, save_run
 from emelia.learn.training.trainer import train
@@ -50,7 +50,7 @@ def final_recipe(
 
 def train_final(
     row: Row, runs: Sequence[Path], corpus: Corpus, folder: Path, report: Report,
-    hardware: Hardware = CPU, others: Corpus | None = None, init: EarlierRun | None = None,
+    hardware: Hardware | None = None, others: Corpus | None = None, init: EarlierRun | None = None,
     teacher: EarlierRun | None = None,
 ) -> None:  # fmt: skip
     """Train a row's recipe on all speakers of its corpus, into a run folder.
@@ -61,7 +61,7 @@ def train_final(
         corpus: the study's.
         folder: becomes the run folder.
         report: called with epochs done, epochs at most, and facts in words.
-        hardware: what to train on.
+        hardware: what to train on; this processor, in the precision of the study, by default.
         others: corpora that are added to training.
         init: the run whose weights the network begins with.
         teacher: the run that is distilled from.
@@ -72,6 +72,7 @@ def train_final(
     sample, recipe = row.cells[0], final_recipe(row, init, teacher)
     recipe = ready(recipe, with_weights=init is None)
     parts = pooled([read_answers(one, len(sample.classes)) for one in runs])
+    hardware = hardware or Hardware(precision=sample.precision)
     torch.set_num_threads(hardware.threads)
     split = Split(sample.split, sample.protocol, (everything(corpus),))
     split = add_to_training(split, corpus, others) if others else split
@@ -80,14 +81,17 @@ def train_final(
     loader = Loader(recipe, sample.classes, sample.seed)
     job = TrainingJob(
         recipe, fold, sample.classes, sample.seed, hardware.fabric(),
-        f"{sample.key}-final", folder, report=report,
+        hardware.key(f"{sample.key}-final"), folder, report=report,
         init=init.run() if init else None, teacher=teacher.run() if teacher else None,
     )  # fmt: skip
     trained = train(job, loader, loader.load(fold.validation))
     if trained.training.interrupted:
         raise KeyboardInterrupt
     save_answers(folder, **{name: _records(parts[name]) for name in _PARTS})
-    told = {**about(task, trained.training), **_unlike_a_cell(row, task)}
+    told = {
+        **about(task, trained.training), **_unlike_a_cell(row, task),
+        "precision": hardware.precision,
+    }  # fmt: skip
     save_run(
         folder, trained.recipe, sample.classes, trained.network, trained.training.history, told
     )

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from emelia.errors import EmeliaError, StorageError
+from emelia.errors import ConfigError, EmeliaError, StorageError
 from emelia.learn.study.cell import Interrupted, forget_checkpoint, run_cell
 from emelia.learn.study.tasks import Task
 from emelia.learn.training.hardware import CPU, Hardware
@@ -62,7 +62,7 @@ def run_study(
         runner: trains; processes of this machine by default.
 
     Raises:
-        ConfigError: the hardware is not there.
+        ConfigError: the hardware is not there, or `out` has cells of another precision.
         StorageError: `out` cannot be written, or another process works there.
         KeyboardInterrupt: Ctrl-C; finished cells are kept.
     """
@@ -72,6 +72,7 @@ def run_study(
         results = out / "results.jsonl"
         before = {cell.key: cell for cell in read_results(results)}
         outcome = Outcome([before[t.key] for t in tasks if t.key in before])
+        _check_precision(outcome.cells, out, hardware)
         outcome.reused = len(outcome.cells)
         begin(outcome.reused)
         train = runner or _run
@@ -85,6 +86,15 @@ def run_study(
                 outcome.failed[task.name] = str(result)
                 end(task.name, "failed")
     return outcome
+
+
+def _check_precision(cells: Sequence[Cell], out: Path, hardware: Hardware) -> None:
+    """Refuse to set trainings of two precisions side by side, as if recipes made the difference."""
+    if other := {cell.precision for cell in cells} - {hardware.precision}:
+        raise ConfigError(
+            f"{out}: has trainings in {min(other)}, and these would be in {hardware.precision}. "
+            f"Add --precision {min(other)}, or choose another --out."
+        )
 
 
 def _missing(tasks: Sequence[Task], before: dict[str, Cell]) -> list[Task]:

@@ -37,12 +37,14 @@ class Search:
     classes: tuple[str, ...]
     folds: tuple[Fold, ...]  # inner ones, without a test part
     seed: int = 0
+    precision: str = "32-true"  # of its trainings
 
     @property
     def key(self) -> str:
-        """Digest of recipe, clips and seed: a journal of other ones is refused."""
+        """Digest of recipe, clips, seed and precision: a journal of other ones is refused."""
         ids = [[[u.id, u.digest] for u in (*f.train, *f.validation)] for f in self.folds]
-        return digest([self.recipe.digest, self.classes, ids, self.seed])
+        told = [self.recipe.digest, self.classes, ids, self.seed]
+        return digest(told if self.precision == "32-true" else [*told, self.precision])
 
     @property
     def epochs(self) -> int:
@@ -158,8 +160,8 @@ def open_journal(out: Path, wanted: Search) -> Any:
         storage = JournalStorage(JournalFileBackend(str(path)))
         if {study.study_name for study in storage.get_all_studies()} - {wanted.key}:
             raise RunError(
-                f"{path.parent}: holds a search of another recipe, corpus, fold or seed. "
-                "Choose another --out."
+                f"{path.parent}: holds a search of another recipe, corpus, fold, seed or "
+                "precision. Choose another --out."
             )
         return optuna.create_study(
             storage=storage,

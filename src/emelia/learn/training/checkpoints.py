@@ -121,7 +121,7 @@ def restore(
             f"{path}: damaged ({reason}). Remove it to start this training anew."
         ) from None
     raise RunError(
-        f"{path}: is of another training (recipe, seed or clips). "
+        f"{path}: is of another training (recipe, seed, clips or precision). "
         "Choose another folder, or remove it."
     )
 

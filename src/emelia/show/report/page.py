@@ -119,7 +119,10 @@ def _section(study: Study, figures: Figures, places: Sequence[str], clips: int) 
         "settings": _settings(study),
         "audit": tables.audit(study),
         "seeds": tables.seeds(study),
-        "versions": sorted({f"{n} {v}" for cell in cells for n, v in cell.versions.items()}),
+        "versions": [
+            *sorted({f"{n} {v}" for cell in cells for n, v in cell.versions.items()}),
+            *sorted({f"precision {c.precision}" for c in cells if c.precision != "32-true"}),
+        ],
         "hours": sum(cell.seconds for cell in cells) / 3600,
     }
 
