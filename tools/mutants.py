@@ -1,7 +1,7 @@
 """Small deliberate faults in a module, one at a time: what `tools/mutate.py` puts in.
 
 A comparison that takes the limit, too; a sum that is a difference; another number; a call, a
-check or an argument that is left out. Texts, annotations and what is told in errors stay as they are.
+check or an argument that is left out. Texts, annotations and what errors tell stay.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def _sites(node: ast.AST, statement: ast.stmt | None, inside: bool) -> Iterator[
             for change in _changes(child):
                 assert around is not None
                 yield _Site(child, change, around, inside)
-            deeper = inside or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            deeper = inside or isinstance(
+                child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+            )
             yield from _sites(child, around, deeper)
 
 
@@ -85,9 +87,12 @@ def _changes(node: ast.AST) -> Iterator[Callable[[ast.AST], ast.AST]]:
     """What can be changed in one node, as functions of a copy of it."""
     if isinstance(node, ast.Compare) and type(node.ops[0]) in _SWAPPED:
         yield lambda one: _set(one, ops=[_SWAPPED[type(one.ops[0])](), *one.ops[1:]])
-    if isinstance(node, ast.BoolOp) or (isinstance(node, ast.BinOp) and not _is_text(node)):
-        if type(node.op) in _SWAPPED:
-            yield lambda one: _set(one, op=_SWAPPED[type(one.op)]())
+    if (
+        isinstance(node, ast.BoolOp | ast.BinOp)
+        and type(node.op) in _SWAPPED
+        and not _is_text(node)
+    ):
+        yield lambda one: _set(one, op=_SWAPPED[type(one.op)]())
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub):
         yield lambda one: one.operand
     if isinstance(node, ast.Constant) and isinstance(node.value, bool):
@@ -98,7 +103,9 @@ def _changes(node: ast.AST) -> Iterator[Callable[[ast.AST], ast.AST]]:
         yield lambda one: ast.Pass()
     if isinstance(node, ast.Raise):
         yield lambda one: ast.Pass()
-    if isinstance(node, ast.If | ast.IfExp) and isinstance(node.test, ast.Name | ast.Call | ast.Attribute):
+    if isinstance(node, ast.If | ast.IfExp) and isinstance(
+        node.test, ast.Name | ast.Call | ast.Attribute
+    ):
         yield lambda one: _set(one, test=ast.UnaryOp(ast.Not(), one.test))
     if isinstance(node, ast.comprehension) and node.ifs:
         yield lambda one: _set(one, ifs=[])
@@ -120,10 +127,11 @@ def _other_number(number: float) -> float:
     return number + 1 if abs(number) < 10 else 2 * number
 
 
-def _is_text(node: ast.BinOp) -> bool:
-    sides = (node.left, node.right)
+def _is_text(node: ast.BinOp | ast.BoolOp) -> bool:
+    sides = (node.left, node.right) if isinstance(node, ast.BinOp) else ()
     return any(
-        isinstance(one, ast.JoinedStr) or (isinstance(one, ast.Constant) and isinstance(one.value, str))
+        isinstance(one, ast.JoinedStr)
+        or (isinstance(one, ast.Constant) and isinstance(one.value, str))
         for one in sides
     )
 
@@ -141,7 +149,9 @@ def _replaced(node: ast.AST, old: ast.AST, new: ast.AST) -> ast.AST:
     made = copy.copy(node)
     for name, value in ast.iter_fields(node):
         if isinstance(value, list):
-            setattr(made, name, [_replaced(v, old, new) if isinstance(v, ast.AST) else v for v in value])
+            setattr(
+                made, name, [_replaced(v, old, new) if isinstance(v, ast.AST) else v for v in value]
+            )
         elif isinstance(value, ast.AST):
             setattr(made, name, _replaced(value, old, new))
     return made

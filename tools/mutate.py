@@ -23,6 +23,7 @@ import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from queue import Queue
@@ -73,9 +74,13 @@ def main() -> None:
     options.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options.add_argument("--into", type=Path, help="write the table into this Markdown file")
     chosen = options.parse_args()
-    wanted = [m for m in _modules() if not chosen.modules or any(w in m.name for w in chosen.modules)]
+    wanted = [
+        m for m in _modules() if not chosen.modules or any(w in m.name for w in chosen.modules)
+    ]
     known = _known()
-    todo = [(m, one) for m in wanted for one in m.drawn(chosen.each) if not _is_known(known, m, one)]
+    todo = [
+        (m, one) for m in wanted for one in m.drawn(chosen.each) if not _is_known(known, m, one)
+    ]
     if todo:
         os.chdir(ROOT)
         preload()
@@ -108,11 +113,10 @@ def _run_all(todo: list[tuple[Module, Mutant]], jobs: int, end: float) -> None:
         own = [one for owner, one in todo if owner == module]
         print(f"{module.name}: {len(own)} mutants, {len(found.tests)} tests", file=sys.stderr)
         with ThreadPoolExecutor(jobs) as pool:
-            for _ in pool.map(lambda one: _try(slots, module, one, found, end), own):
-                pass
+            list(pool.map(partial(_try, slots, module, found, end), own))
 
 
-def _try(slots: Queue[Path], module: Module, mutant: Mutant, found: Baseline, end: float) -> None:
+def _try(slots: Queue[Path], module: Module, found: Baseline, end: float, mutant: Mutant) -> None:
     """Run the tests with one mutant in place, and note what became of it."""
     if time.monotonic() > end:
         return
@@ -138,7 +142,9 @@ def _copy_of_package(slot: Path) -> Path:
     """A copy of the package, but for its model files, which are linked."""
     shutil.rmtree(slot, ignore_errors=True)
     large = [path for path in PACKAGE.rglob("*") if path.suffix == ".onnx"]
-    shutil.copytree(PACKAGE, slot / "emelia", ignore=shutil.ignore_patterns("__pycache__", "*.onnx"))
+    shutil.copytree(
+        PACKAGE, slot / "emelia", ignore=shutil.ignore_patterns("__pycache__", "*.onnx")
+    )
     for path in large:
         (slot / "emelia" / path.relative_to(PACKAGE)).symlink_to(path)
     return slot
@@ -174,7 +180,9 @@ def _table(wanted: list[Module], each: int, known: dict[str, dict[str, object]])
         f"explained {caught}."
     )
     table = ["| module | mutants | killed |", "|---|---|---|", *rows]
-    reasons = [f"- `{n}`, line {_code(w)}: {why.get(f'{n}:{w}', '**not noticed**')}" for n, w in left]
+    reasons = [
+        f"- `{n}`, line {_code(w)}: {why.get(f'{n}:{w}', '**not noticed**')}" for n, w in left
+    ]
     return "\n".join([head, "", *table, "", *reasons]).rstrip()
 
 

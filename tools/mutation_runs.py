@@ -37,7 +37,9 @@ class Baseline:
 
     def reaching(self, lines: tuple[int, int] | None, all_tests: bool) -> list[str]:
         """Tests that reach a line, the fast ones first; with `all_tests` then the others."""
-        fast = sorted((t for t in self.tests if self.tests[t] < _SLOWEST), key=self.tests.__getitem__)
+        fast = sorted(
+            (t for t in self.tests if self.tests[t] < _SLOWEST), key=self.tests.__getitem__
+        )
         if lines is None:
             first, others = fast, []
         else:
@@ -60,7 +62,9 @@ class Baseline:
 def preload() -> None:
     """Load what every test would load, but nothing of the package itself."""
     os.environ.update(OMP_NUM_THREADS="1", ORT_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_TELEMETRY="1")
-    os.environ.update(PYTHONDONTWRITEBYTECODE="1", MPLBACKEND="agg", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+    os.environ.update(
+        PYTHONDONTWRITEBYTECODE="1", MPLBACKEND="agg", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"
+    )
     sys.dont_write_bytecode = True
     for name in _LIBRARIES:
         with suppress(ImportError):
@@ -81,7 +85,9 @@ def baseline(slot: Path, module: Path, tests: Sequence[str]) -> Baseline:
 def run(slot: Path, tests: Sequence[str], limit: float) -> tuple[str, float]:
     """What becomes of the mutant in a slot, and after how many seconds."""
     begun = time.monotonic()
-    code = _forked(slot, [*_QUIET, *dict.fromkeys(t.split("::")[0] for t in tests)], _Only(tests), limit)
+    code = _forked(
+        slot, [*_QUIET, *dict.fromkeys(t.split("::")[0] for t in tests)], _Only(tests), limit
+    )
     fate = {0: "survived", None: "endless"}.get(code, "killed")
     return fate, time.monotonic() - begun
 
