@@ -62,6 +62,7 @@ def test_importing_and_predicting_open_no_socket_of_the_internet(
     assert calls(tmp_path, INTERNET) == []
 
 
+@pytest.mark.slow  # seconds on a busy machine
 def test_a_server_that_answers_asks_nobody(
     traced: tuple[str, ...],
     home: Home,

@@ -22,8 +22,8 @@ _LIBRARIES = (
     "onnxruntime", "soundfile", "soxr", "fastapi", "uvicorn", "httpx", "websockets.sync.client",
     "lightning_fabric", "rich.console", "typer.testing", "matplotlib.pyplot", "pytest", "filelock",
 )  # fmt: skip
-_SLOWEST = 4.0  # s; longer tests are left out
-_MOST = 40.0  # s of tests for a mutant that all of them reach
+_SLOWEST = 3.0  # s; longer tests are left out
+_MOST = 12.0  # s of tests for a mutant that all of them reach
 _QUIET = ("-q", "-x", "-p", "no:cacheprovider", "-p", "pytest_timeout", "--tb=no")
 
 
@@ -56,7 +56,7 @@ class Baseline:
 
     def limit(self, tests: Sequence[str]) -> float:
         """Seconds after which a mutant counts as one that does not end."""
-        return 30 + 6 * sum(self.tests[test] for test in tests)
+        return 20 + 4 * sum(self.tests[test] for test in tests)
 
 
 def preload() -> None:
