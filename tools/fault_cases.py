@@ -21,7 +21,7 @@ SMALL = "--set model.width=2 --set features.mels=16 --epochs 3"
 COMMANDS = {
     "predict": "predict CLIP --model aesdd --explain OUT/why.png",
     "score": "score CORPUS OUT/scores.csv --model aesdd --jobs 1",
-    "score, timelines": "score CORPUS OUT/scores.csv --model aesdd --timeline OUT/lines --jobs 1",
+    "timelines": "score CORPUS OUT/scores.csv --model aesdd --timeline OUT/lines --jobs 1",
     "adapt": "adapt CORPUS --out OUT/room.json",
     "demo": "demo OUT/clip.wav",
     "train": f"train CORPUS --recipe variable-3 {SMALL} --out OUT/run",

@@ -88,7 +88,7 @@ def refusal(done: subprocess.CompletedProcess[str], *codes: int) -> str:
 
 def killed(bench: Bench, name: str, kills: int, draw: random.Random) -> Iterator[str]:
     """Kill a command again and again; yield what went wrong after each, empty for nothing."""
-    begun, whole = time.monotonic(), bench.folder / "whole" / name.replace(", ", "-")
+    begun, whole = time.monotonic(), bench.folder / "whole" / name
     done = bench.run(COMMANDS[name], whole)
     seconds, expected = time.monotonic() - begun, contents(whole)
     if wrong := refusal(done, 0) or (half_files(whole) and "half files"):
@@ -134,8 +134,9 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
 
 
 def full_disk(bench: Bench, name: str) -> str:
-    """With 8 kB free."""
-    with small_disk(bench.folder / "full", "8k") as disk:
+    """With no byte free."""
+    with small_disk(bench.folder / "full", "4k") as disk:
+        (disk / "others.bin").write_bytes(bytes(4096))
         done = bench.run(COMMANDS[name], disk)
         return refusal(done, 1) or ", ".join(half_files(disk)[:1])
 
