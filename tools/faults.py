@@ -1,16 +1,18 @@
 """What becomes of each command that writes, whatever happens: `make faults`.
 
-    python tools/faults.py [COMMAND ...] [--kills 200] [--seed 0] [--into FILE]
+    python tools/faults.py [COMMAND ...] [--kills 200] [--minutes 60] [--into FILE]
 
 Each command is killed by signal 9 at random moments of its run, and the same command is given
 again: no file under its own name may be half, and the results must be those of an undisturbed run.
 Then come a full disk, a read-only one, want of memory, recordings that change under a running
-study, two studies in one folder, and a clock that goes back. Small disks need root.
+study, two studies in one folder, and a clock that goes back. Small disks need root. What was done
+is in build/faults.jsonl, and not done again; remove that file to begin anew.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import resource
@@ -19,8 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from fault_cases import COMMANDS, RESUMED, contents, half_files, make_corpus
 from emelia.show.tables import write_block
 
 PATIENCE = 300  # s for one command
+JOURNAL = Path(__file__).resolve().parents[1] / "build" / "faults.jsonl"
 STUDY = "study CORPUS --recipes variable-3 --set model.width=2 --epochs 20 --split folds-3 --jobs 1"
 BACK = """
 import time
@@ -86,15 +88,16 @@ def refusal(done: subprocess.CompletedProcess[str], *codes: int) -> str:
     return "" if len(lines) == (done.returncode != 0) else f"{len(lines)} lines of errors"
 
 
-def killed(bench: Bench, name: str, kills: int, draw: random.Random) -> Iterator[str]:
+def killed(bench: Bench, name: str, numbers: Sequence[int]) -> Iterator[tuple[int, str]]:
     """Kill a command again and again; yield what went wrong after each, empty for nothing."""
     begun, whole = time.monotonic(), bench.folder / "whole" / name
     done = bench.run(COMMANDS[name], whole)
     seconds, expected = time.monotonic() - begun, contents(whole)
     if wrong := refusal(done, 0) or (half_files(whole) and "half files"):
-        yield f"undisturbed: {wrong}"
+        yield numbers[0], f"undisturbed: {wrong}"
         return
-    for number in range(kills):
+    for number in numbers:
+        draw = random.Random(f"{name} {number}")
         out = bench.folder / "killed" / f"{whole.name}-{number}"
         process = bench.start(COMMANDS[name], out)
         try:
@@ -103,13 +106,15 @@ def killed(bench: Bench, name: str, kills: int, draw: random.Random) -> Iterator
             os.killpg(process.pid, 9)
             process.communicate()
         half = half_files(out)
-        if half:
-            yield f"half: {half[0]}"
         again = bench.run(_again(name, out), out)
-        wrong = refusal(again, 0, *([1] if _finished(name, out) else []))
+        wrong = (
+            f"half: {half[0]}"
+            if half
+            else refusal(again, 0, *([1] if _finished(name, out) else []))
+        )
         found = contents(out)
         other = [one for one in {*expected, *found} if expected.get(one, 0) != found.get(one, 0)]
-        yield wrong or ", ".join(f"other: {one}" for one in other[:1])
+        yield number, wrong or ", ".join(f"other: {one}" for one in other[:1])
         shutil.rmtree(out, ignore_errors=True)
 
 
@@ -215,56 +220,65 @@ STUDIES = {
 
 
 def main() -> None:
-    """Run all faults, print the table, and leave with 1 where something went wrong."""
+    """Do what is not done yet, print the table, and leave with 1 where something went wrong."""
     options = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     options.add_argument("commands", nargs="*", help="only these")
     options.add_argument("--kills", type=int, default=200, help="over all commands")
-    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--minutes", type=float, default=1e9, help="begin no more after these")
     options.add_argument("--into", type=Path, help="write the table into this Markdown file")
     chosen = options.parse_args()
     names = [name for name in COMMANDS if not chosen.commands or name in chosen.commands]
-    wrong: list[str] = []
-    tried: Counter[str] = Counter()
-
-    def note(what: str, name: str, told: str) -> None:
-        tried[what] += 1
-        print(f"{what}, {name}: {told or 'as it should be'}", file=sys.stderr, flush=True)
-        wrong.extend([f"- {what}, `{name}`: {told}"] * bool(told))
-
+    end = time.monotonic() + 60 * chosen.minutes
     with tempfile.TemporaryDirectory() as folder:
-        bench, draw = Bench(Path(folder)), random.Random(chosen.seed)
-        for place, name in enumerate(names):
-            kills = chosen.kills // len(names) + (place < chosen.kills % len(names))
-            for told in killed(bench, name, kills, draw):
-                note("killed", name, told)
-            for what, fault in EACH.items():
-                note(what, name, fault(bench, name))
-        for what, study in STUDIES.items():
-            note(what, "study", study(bench))
-    text = _table(tried, wrong, len(names))
+        _run_all(Path(folder), names, chosen.kills, end)
+    done = _done()
+    text = _table(done)
     print(text)
     if chosen.into:
         write_block(chosen.into, "faults", text)
-    sys.exit(bool(wrong))
+    sys.exit(any(done.values()))
 
 
-def _table(tried: Counter[str], wrong: list[str], commands: int) -> str:
-    rows = [
-        f"| {what} | {count} | {sum(line.startswith(f'- {what},') for line in wrong) or 'none'} |"
-        for what, count in tried.items()
-    ]
-    head = f"Over {commands} commands that write:"
-    return "\n".join(
-        [
-            head,
-            "",
-            "| what happens | times | gone wrong |",
-            "|---|---|---|",
-            *rows,
-            *([""] * bool(wrong)),
-            *wrong,
-        ]
-    )
+def _run_all(folder: Path, names: Sequence[str], kills: int, end: float) -> None:
+    done, bench = _done(), Bench(folder)
+    for name in names:
+        for what, fault in EACH.items():
+            if (what, name, 0) not in done and time.monotonic() < end:
+                _note(what, name, 0, fault(bench, name))
+    for what, study in STUDIES.items():
+        if (what, "study", 0) not in done and time.monotonic() < end:
+            _note(what, "study", 0, study(bench))
+    for place, name in enumerate(names):
+        count = kills // len(names) + (place < kills % len(names))
+        numbers = [n for n in range(count) if ("killed", name, n) not in done]
+        for number, told in killed(bench, name, numbers) if numbers else ():
+            _note("killed", name, number, told)
+            if time.monotonic() > end:
+                return
+
+
+def _note(what: str, name: str, number: int, told: str) -> None:
+    print(f"{what}, {name}: {told or 'as it should be'}", file=sys.stderr, flush=True)
+    JOURNAL.parent.mkdir(exist_ok=True)
+    with JOURNAL.open("a", encoding="utf-8") as file:
+        file.write(json.dumps([what, name, number, told]) + "\n")
+
+
+def _done() -> dict[tuple[str, str, int], str]:
+    """What went wrong by fault, command and number; empty for nothing."""
+    lines = JOURNAL.read_text(encoding="utf-8").splitlines() if JOURNAL.exists() else []
+    return {(what, name, number): told for what, name, number, told in map(json.loads, lines)}
+
+
+def _table(done: dict[tuple[str, str, int], str]) -> str:
+    rows = []
+    for what in dict.fromkeys(what for what, _, _ in done):
+        told = [text for (which, _, _), text in done.items() if which == what]
+        commands = len({name for which, name, _ in done if which == what})
+        rows.append(f"| {what} | {commands} | {len(told)} | {sum(map(bool, told)) or 'none'} |")
+    head = ["| what happens | commands | times | gone wrong |", "|---|---|---|---|"]
+    wrong = [f"- {what}, `{name}`: {told}" for (what, name, _), told in done.items() if told]
+    return "\n".join([*head, *rows, *([""] * bool(wrong)), *wrong])
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ class Baseline:
 
     def limit(self, tests: Sequence[str]) -> float:
         """Seconds after which a mutant counts as one that does not end."""
-        return 20 + 4 * sum(self.tests[test] for test in tests)
+        return 60 + 6 * sum(self.tests[test] for test in tests)
 
 
 def preload() -> None:
