@@ -61,7 +61,7 @@ ORDER = {
     " timeline moments pooling adaptation clips answering recognizer formats scoring server",
     "scale": "cluster remote scoring training",
     "api": "answer_tables trained joined evaluation stress spectrograms training_results training"
-    " searching shipped finetuning export pages",
+    " searching shipped finetuning repeating export pages",
     "cli": "options command reading_rules extras next_steps common evaluation_output training_run"
     " model_output progress cost runners answers listening timeline commands",
 }

@@ -370,6 +370,17 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(
     assert calls == ["sync of 5"]
 
 
+def test_an_error_without_a_number_is_told_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odd(descriptor: int) -> None:
+        raise OSError("odd")
+
+    monkeypatch.setattr(os, "fsync", odd)
+    with pytest.raises(StorageError, match=r"a: cannot be written \(odd\)\. Check"):
+        storage.write_atomically(tmp_path / "a", b"")
+
+
 def test_what_a_killed_writer_left_is_removed_and_what_is_being_written_is_not(
     tmp_path: Path,
 ) -> None:

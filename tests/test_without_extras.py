@@ -40,6 +40,7 @@ WAYS: dict[str, list[tuple[str, int, str]]] = {
     "demo": [("HERE/demo.wav", 0, ""), ("HERE/sad.wav --emotion sadness", 1, "demo")],
     "study": [("CORPUS --out HERE/s", 1, TRAIN), ("--quick --out HERE/q", 1, TRAIN)],
     "train": [("emelia CORPUS --out HERE/t", 1, TRAIN)],
+    "repeat": [("STUDY", 1, TRAIN)],
     "adapt": [("CORPUS --out HERE/s.json", 0, "")],
     "finetune": [("aesdd CORPUS --out HERE/f", 1, TRAIN)],
     "tune": [("emelia CORPUS --out HERE/u", 1, TRAIN)],

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
+import tomllib
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import Protocol
+from typing import Any, Protocol
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how cells begin that a spreadsheet computes
 
@@ -25,6 +27,30 @@ class HasEnds(Protocol):
     def high(self) -> float: ...
     @property
     def too_narrow(self) -> bool: ...
+
+
+def from_json(text: str | bytes) -> Any:
+    """The value of a JSON text, which somebody may have damaged.
+
+    Raises:
+        ValueError: it is none, also where it is nested deeper than Python can follow.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def from_toml(text: str) -> dict[str, Any]:
+    """The values of a TOML text, which somebody may have damaged.
+
+    Raises:
+        ValueError: it is none, also where it is nested deeper than Python can follow.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def percent(share: float, decimals: int = 1) -> str:

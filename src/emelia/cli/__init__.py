@@ -50,6 +50,7 @@ _PANELS = {
     "Learn": {
         "study": "study",
         "train": "training",
+        "repeat": "trained.repeat",
         "finetune": "finetune",
         "tune": "tune",
         "evaluate": "trained.evaluate",
@@ -64,7 +65,7 @@ _PANELS = {
     },
 }
 _HOMES = {name: (home, panel) for panel, names in _PANELS.items() for name, home in names.items()}
-_LEARNING = {"study", "train", "finetune", "tune", "export", "weights"}  # need torch
+_LEARNING = {"study", "train", "repeat", "finetune", "tune", "export", "weights"}  # need torch
 # Names that options once had.
 _FORMER = {
     "predict": {"--threads": "--jobs"},

@@ -30,16 +30,21 @@ _SHOWN = 3  # of them
 
 
 def open_corpus(
-    where: str, emotions: str = "", apart: Sequence[str] = (), speakers_from: str = ""
+    where: str,
+    emotions: str = "",
+    apart: Sequence[str] = (),
+    speakers_from: str = "",
+    complete: bool = True,
 ) -> Corpus:
     """Read a corpus with a progress bar and print its warnings.
 
     Args:
         emotions: the classes to keep, separated by commas; all where empty.
         apart: classes that are known, which the corpus is not to count as others.
-        speakers_from: see `read_corpus`.
+        speakers_from, complete: see `read_corpus`.
     """
-    corpus = _read(where, split_names(emotions), apart=apart, speakers_from=speakers_from)
+    wanted = split_names(emotions)
+    corpus = _read(where, wanted, complete=complete, apart=apart, speakers_from=speakers_from)
     if corpus.parts:
         _show_parts("Joined corpora", corpus.parts, corpus.emotions)
     return corpus

@@ -25,6 +25,7 @@ from emelia.config.reading import build, check
 from emelia.config.recipe import Recipe
 from emelia.config.thresholds import Thresholds
 from emelia.errors import ConfigError, ModelError
+from emelia.text import from_json
 
 SCHEMA = 1
 KEY = "emelia"  # of the metadata
@@ -141,8 +142,8 @@ def _parse(text: str | None) -> dict[str, Any]:
             "not a model of emelia: it has no card. `emelia export RUN` makes one from a run."
         )
     try:
-        values = json.loads(text) if len(text) <= _MOST_BYTES else None
-    except (ValueError, RecursionError):
+        values = from_json(text) if len(text) <= _MOST_BYTES else None
+    except ValueError:
         values = None
     if not isinstance(values, dict):
         raise ModelError("its card is damaged. Export the model again.")

@@ -6,7 +6,6 @@ Unknown keys are refused with the nearest known one, values that do not fit with
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 import typing
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -19,7 +18,7 @@ from emelia.config.front_end import PRESETS, FeatureConfig
 from emelia.config.meanings import likely_setting, same_setting
 from emelia.config.recipe import Recipe
 from emelia.errors import ConfigError
-from emelia.text import nearest
+from emelia.text import from_toml, nearest
 
 
 def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
@@ -29,12 +28,12 @@ def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
         ConfigError: the file is not TOML, or a key or value does not fit.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = from_toml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such recipe file.") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path}: not valid TOML ({error}).") from None
     return recipe_from({"name": path.stem, **values}, settings)
 
@@ -57,8 +56,8 @@ def _apply(values: dict[str, Any], setting: str) -> None:
     if not sign or not key.strip():
         raise ConfigError(f"--set {setting!r}: expected key=value, for example train.lr=0.001.")
     try:
-        value = tomllib.loads(f"x = {text}")["x"]
-    except tomllib.TOMLDecodeError:
+        value = from_toml(f"x = {text}")["x"]
+    except ValueError:
         value = text.strip()
     *parents, last = key.strip().split(".")
     for parent in parents:

@@ -28,7 +28,7 @@ from emelia.caches import cache_root
 from emelia.corpora.records import Utterance
 from emelia.errors import AudioError, CorpusError, MissingExtraError, StorageError
 from emelia.storage import file_stamp, write_atomically
-from emelia.text import counted
+from emelia.text import counted, from_json
 
 OnProgress = Callable[[int, int], None]  # files done, files in all
 
@@ -205,7 +205,7 @@ def _cache_file(root: Path) -> Path:
 def _load(root: Path) -> dict[str, list[Any]]:
     """Entries [size, times of change, digest] by path; none where the cache is damaged."""
     try:
-        content = json.loads(_cache_file(root).read_text(encoding="utf-8"))
+        content = from_json(_cache_file(root).read_text(encoding="utf-8"))
         if content["made_by"] != _MADE_BY:
             return {}
         return {

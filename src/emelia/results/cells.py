@@ -24,6 +24,7 @@ from emelia.errors import RunError
 from emelia.metrics import Labels, with_temperature
 from emelia.results.architecture import Architecture
 from emelia.storage import read_lines
+from emelia.text import from_json
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ class Cell:
             RunError: the line is not a cell; the message says why.
         """
         try:
-            values = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+            values = from_json(line)
+        except ValueError as error:
             raise RunError(f"not JSON ({error})") from None
         if not isinstance(values, dict):
             raise RunError(f"expected a JSON object, got {type(values).__name__}")

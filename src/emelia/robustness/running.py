@@ -23,6 +23,7 @@ from emelia.robustness.conditions import conditions as all_conditions
 from emelia.robustness.conditions.condition import Condition
 from emelia.robustness.listeners import Asked, Told, listener
 from emelia.storage import append_line, lock, read_lines
+from emelia.text import from_json
 
 JOURNAL = "conditions.jsonl"
 PLAIN = "plain"  # the key of the answers to clips as they are
@@ -188,7 +189,7 @@ def _kept(path: Path, mark: str) -> dict[str, list[Row]]:
         append_line(path, json.dumps({"mark": mark}))
         return {}
     try:
-        head, *rest = map(json.loads, lines)
+        head, *rest = map(from_json, lines)
         if head["mark"] != mark:
             raise StorageError(
                 f"{path}: holds the answers of another model, or to other clips. Choose another "

@@ -64,3 +64,19 @@ def test_a_solved_layer_learns_nothing_about_a_class_from_a_corpus_without_it():
     ]
     share = [each.softmax(1)[one, 2].mean().item() for each in layer]
     assert share[1] > 2 * share[0]  # plain counts corpus one as evidence against class 2
+
+
+def test_the_weights_of_classes_count_among_those_that_are_shown():
+    logits, shown = torch.tensor([[1.0, 0.5, 9.0], [0.2, 0.1, 0.3]]), torch.ones(2, 3) > 0
+    shown[0, 2] = False
+    weight = torch.tensor([1.0, 4.0, 0.5])
+    targets = F.one_hot(torch.tensor([1, 2]), CLASSES).float()
+    narrow = 4.0 * F.cross_entropy(logits[:1, :2], torch.tensor([1]))
+    wide = 0.5 * F.cross_entropy(logits[1:], torch.tensor([2]))
+    found = cross_entropy(logits, targets, shown, weight, 0.0)
+    assert found.item() == pytest.approx((narrow + wide).item() / 2, rel=1e-6)
+
+
+def test_a_mask_is_of_truth_values_so_that_it_can_be_turned_round():
+    clips = _clips(("one", 0), ("one", 1))
+    assert allowed(clips, classes_of_corpora(clips), CLASSES).dtype == torch.bool

@@ -121,3 +121,26 @@ def test_what_is_not_in_decibels_is_refused() -> None:
     for features in ("founding", "mfcc"):
         with pytest.raises(ConfigError, match="in decibels"):
             recipe_from({"features": features, "augment": {"spec_augment": 0.5}})
+
+
+def test_places_between_two_rows_have_both_by_their_share() -> None:
+    rows = np.array([[0.0], [10.0], [40.0]], np.float32)
+    found = spec_augment._at(rows, np.array([0.0, 0.25, 1.5, 2.0]))
+    np.testing.assert_allclose(found[:, 0], [0.0, 2.5, 25.0, 40.0])
+
+
+def test_the_gains_of_a_narrow_spectrogram_reach_its_last_band() -> None:
+    """The bends lie evenly from the first band to the last."""
+    gains = spec_augment.random_gains(6, 4.0, rng(3))[:, 0]
+    np.testing.assert_allclose(gains, rng(3).normal(0, 4.0, 6), rtol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_nothing_or_everything_is_changed_at_the_ends_of_the_probability(share: float) -> None:
+    recipe = recipe_from({"features": "whisper", "augment": {"spec_augment": share}})
+    for seed in range(8):
+        spec = speech() / recipe.features.decibels
+        args = (spec, spec[:, 0], lambda spec=spec: spec, recipe, rng(seed))
+        found = spec_augment.augment_crop(*args)
+        same = found.shape == spec.shape and np.array_equal(found, spec)
+        assert same or share, "nothing is to be changed"

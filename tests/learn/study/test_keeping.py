@@ -24,7 +24,7 @@ from emelia.corpora import read_corpus
 from emelia.learn.export import build
 from emelia.learn.export.restore import load_model_run
 from emelia.learn.export.temperature import Answers, read_answers, temperature
-from emelia.learn.study.keeping import answers_by, judge, restricted
+from emelia.learn.study.keeping import Figures, answers_by, judge, restricted
 from emelia.learn.training.runs import load_run
 from emelia.show.card.page import to_markdown
 
@@ -276,6 +276,18 @@ WILD = answers([(1, 0), (1, 0), (0, 1), (30, 0)])  # three are right, the fourth
 )  # fmt: skip
 def test_what_is_better(before: Answers, after: Answers, better: bool) -> None:
     assert judge(before, after).better is better
+
+
+def test_figures_count_what_is_right_and_weigh_classes_alike() -> None:
+    """At the best temperature of two clips in three right of each class."""
+    found = Figures.of(
+        answers([(2, 0), (2, 0), (0, 2), (0, 2), (0, 2), (2, 0)], (0, 0, 0, 1, 1, 1))
+    )
+    assert (found.right, found.uar) == (4, pytest.approx(2 / 3))
+    entropy = -(2 * np.log(2 / 3) + np.log(1 / 3)) / 3
+    assert found.loss == pytest.approx(entropy, abs=1e-4)
+    uneven = Figures.of(answers([(2, 0)] * 4 + [(0, 2)], (0, 0, 0, 1, 1)))
+    assert (uneven.right, uneven.uar) == (4, 0.75)
 
 
 def test_a_temperature_makes_no_difference() -> None:

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from emelia.errors import EmeliaError, RunError
 from emelia.learn.data.loader import Clip, collate
 from emelia.learn.study.cell import facts
 from emelia.learn.training.checkpoints import Progress, save_checkpoint
-from emelia.learn.training.fit import class_weights
+from emelia.learn.training.fit import FitJob, class_weights, fit
 from emelia.learn.training.inference import logits, predict
 from emelia.learn.training.optim import make_optimizer, rate_at
 from emelia.metrics import uar
@@ -51,6 +52,26 @@ def test_it_learns_classes_that_a_line_divides() -> None:
     clips = toy(seed=2)  # never seen
     chances = predict(done.network, clips)
     assert (chances.argmax(1) == [clip.label for clip in clips]).mean() > 0.9
+
+
+def test_dropout_follows_from_the_seed_whatever_was_drawn_before() -> None:
+    found = []
+    for before in (1, 2):
+        made = network(FULL)
+        torch.manual_seed(before)
+        fit(made, FitJob(changed(FULL, epochs=2), lambda _: toy(), toy(seed=1)))
+        found.append(made.state_dict())
+    assert same(*found)
+    other = network(FULL)
+    fit(other, FitJob(changed(FULL, epochs=2), lambda _: toy(), toy(seed=1), seed=1))
+    assert not same(found[0], other.state_dict())
+
+
+def test_an_epoch_tells_how_long_it_took() -> None:
+    begun = time.perf_counter()
+    done = train(changed(epochs=2))
+    seconds = [epoch["seconds"] for epoch in done.progress.history]
+    assert min(seconds) > 0 and sum(seconds) <= time.perf_counter() - begun
 
 
 def test_probabilities_come_in_the_order_of_the_clips_whatever_their_company() -> None:

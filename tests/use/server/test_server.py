@@ -13,7 +13,6 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -527,17 +526,6 @@ def test_a_large_upload_is_refused_by_its_claim_and_by_its_size(client: httpx.Cl
         answer = client.post("/v1/predict", content=iter(pieces), headers=FORM)
         refused(answer, 413, "larger than 2 MB")
     assert upload(client, encoded(speech())).status_code == 200
-
-
-def test_an_upload_never_touches_the_disk(
-    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def never(*args: object, **how: object) -> None:
-        raise AssertionError("a temporary file")
-
-    for name in ("TemporaryFile", "NamedTemporaryFile", "SpooledTemporaryFile", "mkstemp"):
-        monkeypatch.setattr(tempfile, name, never)
-    assert upload(client, encoded(np.tile(speech(), 20))[:1_900_000]).status_code == 200
 
 
 def test_hours_of_silence_in_few_bytes_are_refused(client: httpx.Client) -> None:

@@ -22,7 +22,7 @@ from emelia.corpora.scan import audio_files
 from emelia.corpora.sources import Remote
 from emelia.errors import CorpusError, StorageError
 from emelia.storage import ensure_writable, lock, write_atomically
-from emelia.text import amount
+from emelia.text import amount, from_json
 
 MARK = ".fetched.json"
 _PARALLEL = 4  # connections
@@ -68,7 +68,7 @@ def fetch(spec: CorpusSpec, folder: Path, on_progress: OnFetch | None = None) ->
 def is_fetched(target: Path) -> bool:
     """Whether a folder holds a corpus that was downloaded completely."""
     try:
-        mark = json.loads((target / MARK).read_text(encoding="utf-8"))
+        mark = from_json((target / MARK).read_text(encoding="utf-8"))
         return bool(mark["corpus"] == target.name)
     except (OSError, ValueError, LookupError, TypeError):
         return False

@@ -6,7 +6,6 @@ Python's urllib suffices, so that downloads need no further package.
 from __future__ import annotations
 
 import functools
-import json
 import socket
 import ssl
 import time
@@ -20,6 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from emelia import __version__
 from emelia.errors import CorpusError
+from emelia.text import from_json
 
 TRIES = 5  # failures in a row, without a byte of progress, after which it gives up
 TIMEOUT = 30.0  # seconds without a byte, after which a request has failed
@@ -48,7 +48,7 @@ def get_json(url: str, pause: Pause = time.sleep) -> Any:
     """
     text = retry(lambda: _read(url), url, pause)
     try:
-        return json.loads(text)
+        return from_json(text)
     except ValueError:
         raise CorpusError(f"{url}: not the list of files that was expected.") from None
 
@@ -98,7 +98,9 @@ def open_url(url: str, headers: Mapping[str, str] | None = None) -> Iterator[HTT
     sent = {"User-Agent": f"emelia/{__version__}", "Accept-Encoding": "identity"}
     with translate_errors(url):
         try:
-            made = request.Request(quote(url, safe=_UNQUOTED), headers={**sent, **(headers or {})})
+            wanted = {**sent, **(headers or {})}
+            # The opener knows http and https alone.
+            made = request.Request(quote(url, safe=_UNQUOTED), headers=wanted)  # noqa: S310
             answer = _opener().open(made, timeout=TIMEOUT)
         except HTTPError as error:
             if error.code != 416:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from emelia.corpora.records import PARTS, UNKNOWN_SPEAKER, Corpus, Fold, Split, 
 from emelia.corpora.splits.by_clip import draw
 from emelia.errors import SplitError
 from emelia.storage import expanded
+from emelia.text import from_toml
 
 _SENTENCE_FOLDS = 5
 _VALIDATION = 0.2  # share of the clips of a single training speaker
@@ -109,10 +109,10 @@ def _read_list(path: Path) -> dict[str, tuple[str, ...]]:
         'folds or more: folds = [["1", "2"], ["3"], ["4"]].'
     )
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = from_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SplitError(f"{path}: cannot be read ({error.strerror}); {expected}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise SplitError(f"{path}: not valid TOML ({error}); {expected}") from None
     lists = _parts_or_folds(values)
     if not lists or not all(isinstance(listed, list) for listed in lists.values()):

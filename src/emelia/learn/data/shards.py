@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emelia.storage import open_atomically, write_atomically
+from emelia.text import from_json
 
 Array = NDArray[np.float32]
 SHARD = 256_000_000  # bytes of a shard, about
@@ -91,5 +92,5 @@ def _lists(folder: Path) -> Iterator[list[tuple[int, int, int, str]]]:
     """The list of each shard, up to the first that is missing."""
     number = 0
     while (file := folder / f"{number:05}.json").exists():
-        yield [tuple(entry) for entry in json.loads(file.read_bytes())]
+        yield [tuple(entry) for entry in from_json(file.read_bytes())]
         number += 1

@@ -25,6 +25,7 @@ from emelia.errors import ConfigError, ModelError
 from emelia.learn.export.modelfile import NETWORK, SPACE
 from emelia.learn.training.runs import Run, new_network
 from emelia.learn.training.source_space import SourceSpace
+from emelia.text import from_json
 
 COUNTS = f"{KEY}.counts"  # key of the metadata
 _IN_CARD = ("features", "audio")  # settings that have a place of their own there
@@ -119,7 +120,7 @@ def _weights(
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
     found = {}
     try:
-        counts = json.loads(metadata.get(COUNTS, "{}"))
+        counts = from_json(metadata.get(COUNTS, "{}"))
         for name, own in wanted.items():
             tensor = stored.get(NETWORK + name)
             values = onnx.numpy_helper.to_array(tensor) if tensor else np.array(counts[name])

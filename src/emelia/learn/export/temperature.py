@@ -6,7 +6,6 @@ evaluated. N clips, C classes.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from emelia import metrics
 from emelia.config.card import ADAPTED, UNSEEN
 from emelia.errors import RunError
+from emelia.text import from_json
 
 _RANGE = (0.05, 20.0)  # of temperatures
 Logits = NDArray[np.float64]
@@ -57,7 +57,7 @@ def read_answers(folder: Path, classes: int) -> dict[str, Answers]:
     """
     path = folder / "answers.json"
     try:
-        parts = json.loads(path.read_text(encoding="utf-8"))
+        parts = from_json(path.read_text(encoding="utf-8"))
         return {name: answers_of(parts[name], classes) for name in ("validation", "test")}
     except FileNotFoundError:
         raise RunError(
@@ -75,7 +75,7 @@ def read_left_out(path: Path, classes: Sequence[str]) -> dict[str, Answers]:
         RunError: there are none for these classes, or they are damaged.
     """
     try:
-        parts = json.loads(path.read_text(encoding="utf-8"))
+        parts = from_json(path.read_text(encoding="utf-8"))
         if parts["classes"] != list(classes):
             raise ValueError(f"of the classes {', '.join(parts['classes'])}")
         there = [name for name in (UNSEEN, ADAPTED) if name == UNSEEN or name in parts]
@@ -90,8 +90,11 @@ def answers_of(records: Sequence[Mapping[str, Any]], classes: int) -> Answers:
     Raises:
         ValueError: a record is damaged, or the network diverged.
     """
-    truth = np.array([record["truth"] for record in records], dtype=np.int64)
-    logits = np.array([record["logits"] for record in records], dtype=np.float64)
+    try:
+        truth = np.array([record["truth"] for record in records], dtype=np.int64)
+        logits = np.array([record["logits"] for record in records], dtype=np.float64)
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
     if logits.shape != (len(records), classes) or not np.isfinite(logits).all():
         raise ValueError(f"logits {logits.shape}, expected {(len(records), classes)} numbers")
     if not 0 <= truth.min(initial=classes) <= truth.max(initial=0) < classes:

@@ -7,7 +7,6 @@ warning and no training.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -23,6 +22,7 @@ from emelia.learn.study.tasks import Task
 from emelia.packages import package
 from emelia.results import Cell, read_results
 from emelia.storage import read_lines
+from emelia.text import from_json
 
 TRACKERS = ("mlflow", "tensorboard")
 _ARTEFACTS = ("run.json", "history.jsonl", "answers.json")  # of a run folder
@@ -85,7 +85,7 @@ class Tracker:
             self.sent[name] = self.sink.begin(name, task.key, _about(task))
         for number, line in enumerate(read_lines(folder / "history.jsonl"), 1):
             if number > self.sent[name]:
-                figures = {k: v for k, v in json.loads(line).items() if k != "epoch"}
+                figures = {k: v for k, v in from_json(line).items() if k != "epoch"}
                 self.sink.epoch(task.key, number, figures)
                 self.sent[name] = number
 

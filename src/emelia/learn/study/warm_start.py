@@ -5,7 +5,6 @@ A leak is a clip that the earlier run has seen and that would be tested.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -19,6 +18,7 @@ from emelia.errors import ConfigError, RunError
 from emelia.learn.export.card import corpora_of
 from emelia.learn.training.init import has_reference
 from emelia.learn.training.runs import Run, load_run, seen_clips
+from emelia.text import from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def read_about(file: Path) -> dict[str, Any]:
         RunError: it is missing or damaged.
     """
     try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
+        return dict(from_json(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise RunError(
             f"{file.parent}: not a run folder (it has no run.json). `emelia train RECIPE CORPUS` "

@@ -22,6 +22,7 @@ from emelia.config import TrainConfig
 from emelia.config.value_kinds import check_kinds
 from emelia.errors import RunError
 from emelia.storage import write_atomically
+from emelia.text import from_json
 
 Epoch = dict[str, float]  # one line of the history
 BY_CORPUS = "validation_uar_"  # begins the key of a corpus, where there are several
@@ -111,7 +112,7 @@ def restore(
             about = file.metadata()
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         if about["name"] == name:
-            progress = Progress(**json.loads(about["progress"]))
+            progress = Progress(**from_json(about["progress"]))
             _check(progress)
             _put_back(tensors, modules, optimizer)
             return progress, _part(tensors, "best.")

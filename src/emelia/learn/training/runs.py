@@ -30,6 +30,7 @@ from emelia.learn.model.network import Network, build
 from emelia.learn.training.checkpoints import Epoch
 from emelia.learn.training.source_space import SourceSpace, load_space, save_space
 from emelia.storage import write_atomically
+from emelia.text import from_json
 
 SCHEMA = 1  # of run.json
 CHECKPOINT, SPACE = "checkpoint.safetensors", "adaptation.safetensors"
@@ -125,7 +126,7 @@ def load_run(folder: Path) -> Run:
         RunError: it is not there, unfinished, damaged or of a later schema.
     """
     try:
-        about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        about = from_json((folder / "run.json").read_text(encoding="utf-8"))
         _check_schema(folder, about.pop("schema"))
         recipe, classes = recipe_from(about.pop("recipe")), tuple(about.pop("classes"))
         weights = load((folder / "model.safetensors").read_bytes())

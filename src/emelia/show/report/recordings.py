@@ -7,7 +7,6 @@ of the study: then an id names the very recording that was tested.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from emelia.config import SAMPLE_RATE
 from emelia.corpora import Corpus, read_corpus
 from emelia.errors import EmeliaError
 from emelia.results import Cell, Row
+from emelia.text import from_json
 
 LONGEST = 4.0  # s of a recording on a page, which has to carry it
 Recordings = Mapping[str, Path]  # by the id of a clip
@@ -43,7 +43,7 @@ def places_of(results: Iterable[Path]) -> list[str]:
         # One run is enough, since all runs of a study have one corpus.
         for run in sorted((file.parent / "cells").glob("*/run.json"))[:1]:
             try:
-                about = json.loads(run.read_text(encoding="utf-8"))
+                about = from_json(run.read_text(encoding="utf-8"))
                 places, added = about.get("places", []), about.get("added", {})
             except (OSError, ValueError):  # a report does without
                 continue

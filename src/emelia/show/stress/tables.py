@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from emelia.errors import ConfigError, StorageError
 from emelia.metrics import Interval
 from emelia.results.stress import Stressed, StressResults
 from emelia.table import Table
-from emelia.text import counted, percent, points, with_interval
+from emelia.text import counted, from_json, percent, points, with_interval
 
 FOR_CARD = "stress.json"  # in the folder of a test
 TITLES = {
@@ -177,7 +176,7 @@ def read_for_card(path: Path) -> dict[str, Any]:
     """
     path = path / FOR_CARD if path.is_dir() else path
     try:
-        found = dict(json.loads(path.read_text(encoding="utf-8")))
+        found = dict(from_json(path.read_text(encoding="utf-8")))
         found["conditions"]  # nothing at all is no stress test, though a card may have none
         check_stress(found)
     except OSError as error:

@@ -16,6 +16,7 @@ import numpy as np
 from emelia.config import Card
 from emelia.errors import ModelError
 from emelia.storage import expanded, write_atomically
+from emelia.text import from_json
 from emelia.use.adaptation.source import FARTHEST, KNOWN, UNIT, Group, SourceProfile
 
 _SCHEMA = 1
@@ -87,13 +88,13 @@ def _parsed(path: Path) -> Mapping[str, Any]:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise ModelError(f"{path}: over {_MOST_BYTES // 10**6} MB is no file of a source.")
-        told = json.loads(path.read_bytes())
+        told = from_json(path.read_bytes())
     except OSError as error:
         raise ModelError(
             f"{path}: cannot be read ({error.strerror or error}). `emelia adapt FOLDER --out "
             f"{path.name}` makes it."
         ) from None
-    except (ValueError, RecursionError):
+    except ValueError:
         told = None
     if not isinstance(told, dict) or "emelia_source" not in told:
         raise ModelError(f"{path}: not the file of a source. `emelia adapt` makes one.")

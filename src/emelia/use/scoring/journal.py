@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from emelia.audio.stores.objects import is_remote, mark_of_object
 from emelia.errors import StorageError
+from emelia.text import from_json
 
 Row = tuple[Any, ...]  # the columns after `path`
 Mark = tuple[int, int]  # bytes and time of change, which tell a file from its later self
@@ -82,10 +83,7 @@ class Journal:
             found = self._base.execute(
                 "SELECT row FROM rows WHERE path = ?", (os.fsencode(path),)
             ).fetchone()
-        told = json.loads(found[0]) if found else {}
-        # A list is the row of the whole recording.
-        rows = told if isinstance(told, dict) else {"": told}
-        return {channel: tuple(row) for channel, row in rows.items()}
+            return _rows_in(found[0]) if found else {}
 
     def reason(self, path: str) -> str | None:
         """Why a recording could not be scored in this run; None where it could."""
@@ -125,7 +123,7 @@ class Journal:
             self._base.execute(statement)
         found = self._base.execute("SELECT text FROM about").fetchone()
         if found:
-            self._compare(json.loads(found[0]), about)
+            self._compare(dict(from_json(found[0])), about)
         self._base.execute("REPLACE INTO about VALUES (1, ?)", (json.dumps(about),))
         # What failed for want of memory or a disk may succeed now, so each run tries all of them
         # again.
@@ -154,6 +152,21 @@ class Journal:
             remedy = next((text for code, text in _REMEDIES.items() if name.startswith(code)), "")
             reason = remedy or f"cannot be written ({error}). Check the disk."
             raise StorageError(f"{self.path}: {reason}") from error
+        except (ValueError, TypeError):  # a row that is none
+            raise StorageError(f"{self.path}: {_REMEDIES['SQLITE_CORRUPT']}") from None
+
+
+def _rows_in(text: str) -> dict[str, Row]:
+    """The rows of a recording by channel, as `Journal.add` writes them.
+
+    Raises:
+        ValueError, TypeError: the text is no such rows.
+    """
+    told = from_json(text)
+    rows = told if isinstance(told, dict) else {"": told}  # a list is that of the whole recording
+    if not all(isinstance(row, list) and row and isinstance(row[0], str) for row in rows.values()):
+        raise ValueError
+    return {channel: tuple(row) for channel, row in rows.items()}
 
 
 def mark_of(path: str) -> Mark:

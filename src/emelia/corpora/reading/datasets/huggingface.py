@@ -14,7 +14,6 @@ huggingface.co before.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -40,6 +39,7 @@ from emelia.listing.finding import find_file
 from emelia.listing.raters import labels_in, majority
 from emelia.listing.sheet import value
 from emelia.storage import expanded
+from emelia.text import from_json
 
 _METADATA = ("metadata.csv", "metadata.jsonl")
 _BATCH = 32  # rows in memory at a time: they hold audio
@@ -143,7 +143,7 @@ def _lines(table: Path) -> list[Mapping[str, Any]]:
     """The objects of a JSON Lines file."""
     try:
         text = table.read_text(encoding="utf-8-sig")
-        records = [json.loads(line) for line in text.splitlines() if line.strip()]
+        records = [from_json(line) for line in text.splitlines() if line.strip()]
         return [dict(record) for record in records]
     except (OSError, ValueError, TypeError) as error:
         raise CorpusError(f"{table}: not a table of recordings ({error}).") from None
@@ -230,9 +230,9 @@ def _class_names(table: Path, schema: Any, column: str) -> Sequence[str]:
     """Class names where labels are numbers; empty where none are given."""
     noted = (schema.metadata or {}).get(b"huggingface", b"{}")
     beside = table.parent / "dataset_info.json"
-    found = [json.loads(noted).get("info", {})]
+    found = [from_json(noted).get("info", {})]
     if beside.is_file():
-        found.append(json.loads(beside.read_text(encoding="utf-8")))
+        found.append(from_json(beside.read_text(encoding="utf-8")))
     for info in found:
         feature = (info.get("features") or {}).get(column)
         if isinstance(feature, list) and feature:  # labels of several raters

@@ -21,7 +21,7 @@ from emelia.learn.model.encoders.least_squares_init import initialise
 from emelia.learn.model.encoders.mel_student import MelEncoder
 from emelia.learn.model.encoders.whisper import WhisperEncoder
 from emelia.storage import expanded
-from emelia.text import did_you_mean
+from emelia.text import did_you_mean, from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def new_encoder(name: str, blocks: int, bands: int, architecture: str = "") -> h
         ConfigError: no such encoder or block, or it takes another number of bands.
     """
     if name.startswith(HUB):
-        return hub.new_encoder(json.loads(architecture or _described(name)), blocks)
+        return hub.new_encoder(from_json(architecture or _described(name)), blocks)
     known = find(name)
     if not 0 <= blocks <= known.blocks:
         raise ConfigError(

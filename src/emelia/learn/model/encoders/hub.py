@@ -11,7 +11,6 @@ No code and no pickle of others is ever run: weights in files of other kinds are
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -31,6 +30,7 @@ from emelia.learn.model.encoders.waveform import WaveEncoder
 from emelia.learn.model.encoders.whisper import WhisperEncoder
 from emelia.packages import package
 from emelia.storage import expanded
+from emelia.text import from_json
 
 HubEncoder = WaveEncoder | WhisperEncoder
 
@@ -209,6 +209,6 @@ def _fetch(repository: str, revision: str) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(from_json(path.read_text(encoding="utf-8")))
     except (OSError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read ({error}).") from None
