@@ -11,7 +11,6 @@ from emelia import console
 from emelia.cli.common import open_corpus
 from emelia.cli.options import (
     DeviceOption,
-    PrecisionOption,
     ResumeOption,
     SpeakersOption,
     ThreadsOption,
@@ -41,7 +40,6 @@ def repeat(
     ] = None,
     resume: ResumeOption = False,
     device: DeviceOption = "cpu",
-    precision: PrecisionOption = "32-true",
     threads: ThreadsOption = 1,
     speakers_from: SpeakersOption = "",
 ) -> None:  # fmt: skip
@@ -49,10 +47,10 @@ def repeat(
 
     The same recordings in the same parts, with the same settings and seed. Leaves with 0 where
     history and answers are equal to the last digit, and with 1 where they differ; then it tells
-    what differs, and which packages are of other versions. Other devices, precisions and numbers
-    of threads than those of the training change the last digits.
+    what differs, and which packages are of other versions. Another device or number of threads
+    than that of the training changes the last digits; its precision is taken over.
 
-    Examples: emelia repeat runs/aesdd-emelia · emelia repeat runs/aesdd-emelia /mnt/aesdd
+    Examples: emelia repeat runs/aesdd-emelia · emelia repeat runs/aesdd-emelia aesdd/
     """
     from emelia.api.repeating import cell_of_run, task_again
     from emelia.learn.training.hardware import Hardware
@@ -65,7 +63,7 @@ def repeat(
 
     task = task_again(run, corpus, read)
     folder = out or run.with_name(f"{run.resolve().name}-again")
-    after = make_cell(task, folder, resume, Hardware(device, precision, threads))
+    after = make_cell(task, folder, resume, Hardware(device, before.precision, threads))
     if _tell(before, after):
         raise typer.Exit(1)
 
