@@ -151,8 +151,8 @@ for sentence in findings(results):
 # %% [markdown]
 # ## 5. A model that ships
 #
-# The networks above learn from this corpus alone. `default` has seen four corpora; this is its answer to
-# the first clip. It is right about recordings of corpora it never heard
+# The networks above learn from this corpus alone. `default` has seen seven corpora, AESDD among them;
+# this is its answer to the first clip. It is right about recordings of corpora it never heard
 # [in fewer than half of the cases](results.md#how-often-are-the-models-right).
 
 # %%

@@ -15,7 +15,7 @@ import pytest
 import emelia
 
 ROOT = Path(__file__).parents[1]
-MADE = {"tutorial.md"}  # by the build, of the notebook
+MADE = {"tutorial.md", "reference.md"}  # by the build, of the notebook and docstrings
 
 
 def _tool() -> Any:
@@ -36,9 +36,8 @@ def _named(nav: Any) -> Iterator[str]:
 
 
 def test_the_menu_names_pages_that_are_there_and_forgets_none() -> None:
-    pytest.importorskip("latex2mathml", reason="formulae need the extra `docs`")
     nav = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]["nav"]
-    named, there = set(_named(nav)), set(site.pages()) | MADE
+    named, there = set(_named(nav)), set(site.sources()) | MADE
     assert named <= there
     assert {name for name in there if not name.startswith("results/")} <= named
 
@@ -78,3 +77,12 @@ def test_the_site_is_built_and_whole() -> None:
     with pytest.raises(SystemExit) as ended:
         site.main(["--no-notebook"])
     assert ended.value.code == 0
+
+
+def test_the_kept_tutorial_is_of_the_tutorial_as_it_is() -> None:
+    """Else run `tools/docs_site.py --keep tutorial-aesdd` on the corpus again."""
+    kept = iter((ROOT / "docs" / "tutorial-aesdd.md").read_text(encoding="utf-8").splitlines())
+    script = (ROOT / "docs" / "tutorial.py").read_text(encoding="utf-8")
+    for line in script[script.index("# %%") :].splitlines():
+        if line not in {"", "#"} and not line.startswith("# %%"):
+            assert any(one in {line, line.removeprefix("# ")} for one in kept), line

@@ -62,12 +62,20 @@ def main(words: list[str] | None = None) -> None:
     sys.exit(bool(faults))
 
 
+def sources() -> dict[str, Path]:
+    """The files that pages are made of, by the place of the page on the site."""
+    found = {str(path.relative_to(DOCS)): path for path in DOCS.rglob("*.md")}
+    found |= {f"models/{path.name}": path for path in MODELS.glob("*.md")}
+    return found | {
+        "security.md": ROOT / "SECURITY.md",
+        "contributing.md": ROOT / "CONTRIBUTING.md",
+    }
+
+
 def pages() -> dict[str, str]:
     """Every page by its path, with links and formulae as the site needs them."""
-    sources = {str(path.relative_to(DOCS)): path for path in DOCS.rglob("*.md")}
-    sources |= {f"models/{path.name}": path for path in MODELS.glob("*.md")}
-    sources |= {"security.md": ROOT / "SECURITY.md", "contributing.md": ROOT / "CONTRIBUTING.md"}
-    found = {name: formulae(relinked(name, path, sources)) for name, path in sources.items()}
+    files = sources()
+    found = {name: formulae(relinked(name, path, files)) for name, path in files.items()}
     return found | {"reference.md": reference()}
 
 

@@ -45,6 +45,13 @@ def test_every_example_stands_on_one_line_and_is_understood(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+def test_a_help_breaks_no_word_and_its_usage_doubles_no_bracket(name: str) -> None:
+    shown = page(name)
+    assert "…" not in shown
+    assert not re.search(r"\[\[|\.{4}|\{\w+\}", shown.partition("\n\n")[0] + shown.splitlines()[1])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_a_help_shows_no_types_of_python(name: str) -> None:
     assert not re.search(r"<(bool|str|path|int|float|list)", page(name))
     assert "[]" not in page(name)
@@ -88,6 +95,7 @@ def test_short_forms_are_where_people_expect_them() -> None:
     [
         ("predict", "--threads", "2", "a.wav"),
         ("predict", "--threads=2", "a.wav"),
+        ("adapt", "a/", "-o", "a.json", "--threads", "2"),
         ("listen", "--list-devices"),
         ("listen", "--device", "1"),
         ("train", "emelia", "aesdd"),

@@ -69,6 +69,7 @@ _LEARNING = {"study", "train", "repeat", "finetune", "tune", "export", "weights"
 # Names that options once had.
 _FORMER = {
     "predict": {"--threads": "--jobs"},
+    "adapt": {"--threads": "--jobs"},
     "listen": {"--device": "--microphone", "--list-devices": "--list-microphones"},
     "study": {"--recipe": "--recipes"},
     "train": {"--recipes": "--recipe"},
@@ -199,7 +200,7 @@ def _want(error: Exception) -> str:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
         return f"cannot write ({error.strerror}). Free some space, or write elsewhere." * full
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # the latter torch
-        return "not enough memory. Close other programs, or take fewer --jobs or a smaller --batch."
+        return "not enough memory. Close other programs, or take fewer --jobs."
     return ""
 
 

@@ -33,13 +33,20 @@ class Command(TyperCommand):
     former: Former = MappingProxyType({})
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        return [piece for piece in super().collect_usage_pieces(ctx) if piece != "[]"]
+        pieces = super().collect_usage_pieces(ctx)
+        return [_usage(piece) for piece in pieces if piece != "[]"]
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         return super().parse_args(ctx, present(args, self.former))
 
     def get_params(self, ctx: Any) -> Any:
         return without_values(super().get_params(ctx))
+
+
+def _usage(piece: str) -> str:
+    """An argument without brackets and dots that say nothing: `{A}...` is `A...`."""
+    bare = re.sub(r"^\{([^|]+)\}(\.*)$", r"\1\2", piece)
+    return re.sub(r"(\.\.\.\]?)\.\.\.$", r"\1", bare)
 
 
 def without_values(params: Sequence[Any]) -> Sequence[Any]:

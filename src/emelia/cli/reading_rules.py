@@ -30,8 +30,8 @@ _OPTIONS = {
     ),
     "columns": typer.Option(
         metavar="ROLE=NAME,...", show_default=False,
-        help="Columns of a manifest: file=path,emotion=label,speaker=who. "
-        "\\[default: found by names]",
+        help="Which columns of a manifest are file, emotion, speaker, part, start and end: "
+        "emotion=label,file=wav. \\[default: found by names]",
     ),
     "map": typer.Option(
         metavar="LABEL=EMOTION,...", show_default=False,

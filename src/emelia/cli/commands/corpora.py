@@ -187,6 +187,7 @@ def demo(
     emotion: Annotated[
         str,
         typer.Option(
+            metavar="EMOTION",
             help="Write another clip of the embedded corpus, which acts this emotion (extra demo).",
             show_default=False,
         ),

@@ -41,7 +41,11 @@ def export(
         Path | None, typer.Option(help="The model file. \\[default: NAME.onnx]", show_default=False)
     ] = None,
     name: Annotated[
-        str, typer.Option(help="What the model is called. \\[default: that of the file or the run]")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What the model is called. \\[default: that of the file or the run]",
+        ),
     ] = "",
     title: Annotated[
         str, typer.Option(help="One line for people. \\[default: emotions and languages]")
@@ -58,12 +62,19 @@ def export(
         ),
     ] = None,
     recipe: Annotated[
-        str, typer.Option(help="Of a study: this recipe. \\[default: its best]", show_default=False)
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Of a study: this recipe. \\[default: its best]",
+            show_default=False,
+        ),
     ] = "",
     corpus: Annotated[
         str,
         typer.Option(
-            help="Of a study: where its recordings lie, if they moved.", show_default=False
+            metavar="CORPUS",
+            help="Of a study: where its recordings lie, if they moved.",
+            show_default=False,
         ),
     ] = "",
     speakers_from: SpeakersOption = "",
@@ -71,6 +82,7 @@ def export(
         str,
         typer.Option(
             "--with",
+            metavar="CORPORA",
             help="Of a study: where the corpora added to training lie, if they moved.",
             show_default=False,
         ),

@@ -30,7 +30,9 @@ def report(
             help="Write the tables into this Markdown file, between its markers, and no report."
         ),
     ] = None,
-    name: Annotated[str, typer.Option(help="Name of the markers: <!-- begin NAME -->.")] = "study",
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the markers: <!-- begin NAME -->.")
+    ] = "study",
     only_comparison: Annotated[
         bool,
         typer.Option(
@@ -48,6 +50,7 @@ def report(
     corpus: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="CORPUS",
             help="Where a corpus lies, to have examples and players; "
             "without it the run folders are asked.",
             show_default=False,

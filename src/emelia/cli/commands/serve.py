@@ -15,18 +15,23 @@ def serve(
     model: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="NAME|FILE",
             help="A model that comes with emelia, or a .onnx file; give it several times to offer "
             "several. \\[default: default]",
             show_default=False,
         ),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
+        str,
+        typer.Option(
+            metavar="ADDRESS", help="Address to listen on; 0.0.0.0 lets other machines in."
+        ),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 8000,
     name: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="HOST",
             help="Host name by which clients call it, where a proxy stands in front; may be given "
             "several times.",
             show_default=False,
@@ -36,13 +41,16 @@ def serve(
         str | None,
         typer.Option(
             envvar="EMELIA_TOKEN",
+            metavar="TOKEN",
             help="What clients have to show. Better in EMELIA_TOKEN, which no list of processes "
             "shows.",
             show_default=False,
         ),
     ] = None,
-    max_mb: Annotated[float, typer.Option(help="Size of one upload.")] = 50.0,
-    max_seconds: Annotated[float, typer.Option(help="Length of one recording.")] = 3600.0,
+    max_mb: Annotated[float, typer.Option(metavar="MB", help="Size of one upload.")] = 50.0,
+    max_seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Length of one recording.")
+    ] = 3600.0,
     max_jobs: Annotated[
         int, typer.Option(min=1, help="Recordings worked on at once, a core each.")
     ] = 2,
@@ -50,7 +58,8 @@ def serve(
         int, typer.Option(min=0, help="So many more may wait; others are sent away.")
     ] = 8,
     timeout: Annotated[
-        float, typer.Option(help="Seconds a recording may wait and be worked on.")
+        float,
+        typer.Option(metavar="SECONDS", help="How long a recording may wait and be worked on."),
     ] = 300.0,
     max_live: Annotated[int, typer.Option(min=1, help="Live sessions at once.")] = 8,
     workers: Annotated[
@@ -63,7 +72,8 @@ def serve(
     ] = 1,
     source: SourceOption = None,
     grace: Annotated[
-        float, typer.Option(help="Seconds to finish what runs when told to stop.")
+        float,
+        typer.Option(metavar="SECONDS", help="Time to finish what runs when told to stop."),
     ] = 10.0,
 ) -> None:
     """Serve a page and a REST and WebSocket interface.

@@ -11,7 +11,7 @@ import typer
 from emelia import console
 from emelia.audio.channels import EACH, OneChannel
 from emelia.cli.next_steps import suggest
-from emelia.cli.options import MIX, ChannelOption, ModelOption, channel_word
+from emelia.cli.options import MIX, ChannelOption, JobsOption, ModelOption, channel_word, cores
 from emelia.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def adapt(
         bool, typer.Option("--add", help="Go on from what FILE has learnt already.")
     ] = False,
     channel: ChannelOption = MIX,
-    threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
+    jobs: JobsOption = None,
 ) -> None:
     """Get used to a voice, room or telephone line, without labels.
 
@@ -70,6 +70,7 @@ def adapt(
         raise ConfigError("--channel each: the channels of a call are several sources; choose one.")
     if out.exists() and not add:
         raise StorageError(f"{out}: is there already. Add --add to go on from it, or delete it.")
+    threads = jobs or cores()
     recognizer = load(model, threads=threads, source=out if add and out.exists() else None)
     found = [one for place in where for one in recordings(place, console.warn)]
     labelled: dict[str, list[Recording]] = {}

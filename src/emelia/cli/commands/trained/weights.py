@@ -17,7 +17,7 @@ from emelia.text import did_you_mean
 def weights(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[fetch NAME...]", help="Which to fetch, or [bold]all[/bold]."),
+        typer.Argument(metavar="fetch NAME...", help="Which to fetch, or [bold]all[/bold]."),
     ] = None,
 ) -> None:
     """List the pre-trained encoders that recipes begin with, or fetch their weights.
