@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test slow check format count bench models wheel clean
+.PHONY: help demo docs test slow check format count bench mutate faults fuzz sbom models wheel clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,24 @@ count: .venv/.for-work  ## count modules, lines, functions and comments of the c
 
 bench: .venv/.for-work  ## measure speed: three scripts of benchmarks/, one after the other
 	@set -e; for script in $(SPEED); do echo "$$script"; $(BIN)/python "$$script"; done
+
+mutate: .venv/.for-work  ## count which deliberate faults the tests notice; an hour, resumed
+	$(BIN)/python tools/mutate.py --into docs/reliability.md
+
+faults: .venv/.for-work  ## kill, starve and disturb every command that writes; an hour, resumed
+	$(BIN)/python tools/faults.py --into docs/reliability.md
+
+fuzz: .venv/.for-work  ## give 50,000 damaged files to the readers of files that people edit
+	$(BIN)/python tools/fuzz_files.py --seed 1 --into docs/reliability.md
+
+# In an environment of their own, so that they do not list themselves.
+AUDIT := build/audit/bin
+sbom: .venv/.for-work  ## write build/sbom.json and build/licences.md, and ask for known weaknesses
+	test -x $(AUDIT)/pip-audit || { $(BIN)/python -m venv build/audit && \
+	    $(AUDIT)/pip install -qq --no-input cyclonedx-bom pip-licenses pip-audit; }
+	$(AUDIT)/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml -o build/sbom.json
+	$(AUDIT)/pip-licenses --python=$(BIN)/python --format=markdown --output-file=build/licences.md
+	$(AUDIT)/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 # The models that come with emelia, each from its recipe; what is interrupted goes on.
 MODELS := src/emelia/use/models

@@ -23,7 +23,6 @@ import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from queue import Queue
@@ -99,36 +98,42 @@ def _modules() -> Iterator[Module]:
 
 
 def _run_all(todo: list[tuple[Module, Mutant]], jobs: int, end: float) -> None:
+    """Each job takes one module after another, in a copy of the package of its own."""
     slots: Queue[Path] = Queue()
     for number in range(jobs):
         slots.put(_copy_of_package(WORK / f"slot{number}"))
-    for module in dict.fromkeys(module for module, _ in todo):
+    own = {module: [m for owner, m in todo if owner == module] for module, _ in todo}
+
+    def work(module: Module) -> None:
         slot = slots.get()
         try:
-            found = baseline(slot, module.path.relative_to(PACKAGE), module.tests)
+            _try_module(slot, module, own[module], end)
         finally:
             slots.put(slot)
-        if found.failed:
-            print(f"{module.name}: {found.failed[0]} fails without a mutant", file=sys.stderr)
-        own = [one for owner, one in todo if owner == module]
-        print(f"{module.name}: {len(own)} mutants, {len(found.tests)} tests", file=sys.stderr)
-        with ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(partial(_try, slots, module, found, end), own))
+
+    with ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(work, own))
 
 
-def _try(slots: Queue[Path], module: Module, found: Baseline, end: float, mutant: Mutant) -> None:
-    """Run the tests with one mutant in place, and note what became of it."""
+def _try_module(slot: Path, module: Module, todo: list[Mutant], end: float) -> None:
     if time.monotonic() > end:
         return
-    slot = slots.get()
-    try:
-        place = slot / "emelia" / module.path.relative_to(PACKAGE)
-        place.write_text(mutant.source, encoding="utf-8")
-        tests = found.reaching(mutant.lines if mutant.inside else None, module.all_tests)
-        fate, seconds = run(slot, tests, found.limit(tests)) if tests else ("survived", 0.0)
-        shutil.copyfile(module.path, place)
-    finally:
-        slots.put(slot)
+    found = baseline(slot, module.path.relative_to(PACKAGE), module.tests)
+    if found.failed:
+        print(f"{module.name}: {found.failed[0]} fails without a mutant", file=sys.stderr)
+    print(f"{module.name}: {len(todo)} mutants, {len(found.tests)} tests", file=sys.stderr)
+    for mutant in todo:
+        if time.monotonic() < end:
+            _try(slot, module, found, mutant)
+
+
+def _try(slot: Path, module: Module, found: Baseline, mutant: Mutant) -> None:
+    """Run the tests with one mutant in place, and note what became of it."""
+    place = slot / "emelia" / module.path.relative_to(PACKAGE)
+    place.write_text(mutant.source, encoding="utf-8")
+    tests = found.reaching(mutant.lines if mutant.inside else None, module.all_tests)
+    fate, seconds = run(slot, tests, found.limit(tests)) if tests else ("survived", 0.0)
+    shutil.copyfile(module.path, place)
     line = {
         "module": module.name, "mutant": mutant.name, "fate": fate, "tests": len(tests),
         "seconds": round(seconds, 1), "key": module.key(mutant), "by": module.tests_digest,
