@@ -45,6 +45,11 @@ def in_int8(model: onnx.ModelProto, sounds: Sequence[NDArray[np.float32]]) -> on
     return made.done()
 
 
+def holds_steps(model: onnx.ModelProto) -> bool:
+    """Whether a model has weights in 8 bits as they are made here; older ones had others."""
+    return any(node.op_type == PRODUCT for node in model.graph.node)
+
+
 def whole_weights(
     model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]
 ) -> dict[str, NDArray[np.float32]]:
@@ -56,7 +61,7 @@ def whole_weights(
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
     found = {}
     for node in model.graph.node:
-        if node.op_type == PRODUCT and node.input[1].startswith(NETWORK):
+        if node.op_type == PRODUCT and node.input[1] in shapes:
             names = (node.input[1], node.input[3], _ended(node.input[0], _SMOOTHING))
             steps, step, smooth = (onnx.numpy_helper.to_array(stored[name]) for name in names)
             found[node.input[1]] = _shaped(

@@ -6,6 +6,7 @@ B clips, T columns, C channels, N outputs, W columns of a kernel.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import onnx
@@ -28,7 +29,7 @@ def fusible(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _order_gelu(last: onnx.NodeProto, sources: dict[str, onnx.NodeProto]) -> None:
-    """x * (0.5 * (1 + erf)), as torch exports it, becomes (x * (1 + erf)) * 0.5."""
+    """Torch exports x * (0.5 * (1 + erf)); it becomes (x * (1 + erf)) * 0.5."""
     middle = sources.get(last.input[1]) if last.op_type == "Mul" else None
     if not middle or middle.op_type != "Mul":
         return
@@ -79,7 +80,7 @@ def convolution_as_product(
         tensor = onnx.numpy_helper.from_array(np.array(value, np.int64))
         yield onnx.helper.make_node("Constant", [], [key], name=key, value=tensor)
 
-    def make(operator: str, inputs: list[str], end: str, **more: object) -> onnx.NodeProto:
+    def make(operator: str, inputs: list[str], end: str, **more: Any) -> onnx.NodeProto:
         return onnx.helper.make_node(operator, inputs, [name + end], name=name + end, **more)
 
     yield make("Transpose", [x], ".columns", perm=[0, 2, 1])
