@@ -217,7 +217,10 @@ SeedOption = Annotated[int, typer.Option(min=0, help="Seed of all random draws."
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Resume an interrupted training.")]
 PrecisionOption = Annotated[
     str,
-    typer.Option(metavar="32-true|bf16-mixed", help="Floating-point precision of training."),
+    typer.Option(
+        metavar="auto|32-true|bf16-mixed",
+        help="Floating-point precision of training; auto: bfloat16 where the processor has it.",
+    ),
 ]
 ThreadsOption = Annotated[
     int, typer.Option(min=1, help="Cores for one training; figures may differ in the last digits.")

@@ -23,6 +23,7 @@ from emelia.cli.options import (
     InitOption,
     JobsOption,
     OnOption,
+    PrecisionOption,
     SetOption,
     SpeakersOption,
     TeacherOption,
@@ -100,6 +101,7 @@ def study(
     jobs: JobsOption = None,
     on: OnOption = "",
     device: DeviceOption = "cpu",
+    precision: PrecisionOption = "32-true",
     init_from: InitOption = None,
     teacher: TeacherOption = None,
     track: TrackOption = "",
@@ -133,7 +135,7 @@ def study(
 
     folder = out or Path("runs") / f"{data.name}-{parts.name.replace(':', '-').replace('/', '-')}"
     wanted = tasks(data, parts, chosen, range(seeds), init_from, teacher, audits=audits)
-    hardware = Hardware(device)
+    hardware = Hardware(device, precision)
     shorter = () if quick else [task for task in wanted if recipes or task.recipe.name in QUICK]
     places: list[str | Path] = [folder, *StudyData.of(data, parts).places]
     with work_on(on, jobs or cores(), hardware, places) as there:

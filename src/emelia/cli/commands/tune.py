@@ -22,6 +22,7 @@ from emelia.cli.options import (
     EpochsOption,
     FormerOrder,
     OnOption,
+    PrecisionOption,
     RecipeOption,
     SeedOption,
     SetOption,
@@ -85,6 +86,7 @@ def tune(
         typer.Option(help="Folder. \\[default: runs/CORPUS-RECIPE-tuned]", show_default=False),
     ] = None,
     device: DeviceOption = "cpu",
+    precision: PrecisionOption = "32-true",
     threads: ThreadsOption = 1,
     on: OnOption = "",
     jobs: Annotated[
@@ -124,7 +126,7 @@ def tune(
     from emelia.learn.study.tasks import tasks
     from emelia.learn.training.hardware import Hardware
 
-    hardware = Hardware(device, threads=threads)
+    hardware = Hardware(device, precision, threads)
     jobs = jobs or 1
     if jobs > 1 and not on:
         raise ConfigError(f"--jobs {jobs}: several trials at once need --on ray.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lightning_fabric import Fabric
@@ -12,6 +13,9 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from emelia.errors import ConfigError
 
 PRECISIONS = ("32-true", "bf16-mixed")  # trainings in these can be resumed
+AUTO = "auto"  # bfloat16 where the device computes with it itself, which is faster only there
+_FLAGS = {"avx512_bf16", "amx_bf16"}  # of a processor that multiplies in bfloat16
+_CPU_INFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Hardware:
     """What a cell is computed on: it changes seconds, and figures in their last digits only."""
 
     device: str = "cpu"  # a Lightning accelerator: cpu, cuda, mps, auto
-    precision: str = "32-true"  # or bf16-mixed, ...
+    precision: str = "32-true"  # or bf16-mixed, auto
     threads: int = 1  # of torch; one a cell, so that figures are the same however many run
     stream: bool = False  # keep training clips on disk, for corpora larger than memory
 
@@ -28,15 +32,23 @@ class Hardware:
         """The number of this process among those that torchrun started; 0 writes and tells."""
         return int(os.environ.get("RANK", "0")) if processes() > 1 else 0
 
+    @property
+    def used_precision(self) -> str:
+        """The precision that `auto` comes to on this machine; any other one as it is."""
+        if self.precision != AUTO:
+            return self.precision
+        return "bf16-mixed" if self.device == "cpu" and multiplies_bfloat16() else "32-true"
+
     def fabric(self) -> Fabric:
         """Make a Fabric for one device or, started by torchrun, for one a process.
 
         Raises:
             ConfigError: there is no such device here, or no such precision.
         """
-        precision: Any = self.precision
+        precision: Any = self.used_precision
         if precision not in PRECISIONS:
-            raise ConfigError(f"precision {precision!r} is none of {', '.join(PRECISIONS)}.")
+            names = ", ".join((AUTO, *PRECISIONS))
+            raise ConfigError(f"precision {precision!r} is none of {names}.")
         try:
             if processes() == 1:
                 return Fabric(accelerator=self.device, devices=1, precision=precision)
@@ -55,6 +67,15 @@ class Hardware:
         )  # fmt: skip
         fabric.launch()
         return fabric
+
+
+def multiplies_bfloat16(info: Path = _CPU_INFO) -> bool:
+    """Whether the processor has instructions for bfloat16; not where it cannot be read."""
+    try:
+        lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(_FLAGS & set(line.split()) for line in lines if line.startswith("flags"))
 
 
 def processes() -> int:
