@@ -57,7 +57,7 @@ class Card:
     recipe: str = ""
     recipe_digest: str = ""
     parameters: int = 0
-    # How weights are stored: float32; float16, and computed with in float32; int8 in older files.
+    # How weights are stored: float32; float16, and computed with in float32; int8.
     variant: str = "float32"
     licence: str = ""  # under which these weights may be used, and why
     corpora: tuple[Mapping[str, Any], ...] = ()  # name, title, language, licence, home, clips

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -156,9 +156,11 @@ class Session:
             data, options, providers=["CPUExecutionProvider"]
         )
 
-    def __call__(self, waves: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """Run clips as one batch; see `Graph.forward` for what comes back."""
-        outputs: list[NDArray[np.float32]] = self.session.run(OUTPUTS, batch(waves))
+    def __call__(
+        self, waves: list[NDArray[np.float32]], names: Sequence[str] = OUTPUTS
+    ) -> list[NDArray[np.float32]]:
+        """Run clips as one batch; see `Graph.forward` for what comes back by default."""
+        outputs: list[NDArray[np.float32]] = self.session.run(list(names), batch(waves))
         return outputs
 
 

@@ -22,6 +22,7 @@ from emelia.config.card import KEY
 from emelia.config.operators import is_intact
 from emelia.corpora.seen import SEEN, SeenClips
 from emelia.errors import ConfigError, ModelError
+from emelia.learn.export.int8 import holds_steps, whole_weights
 from emelia.learn.export.modelfile import NETWORK, SPACE
 from emelia.learn.training.runs import Run, new_network
 from emelia.learn.training.source_space import SourceSpace
@@ -49,8 +50,8 @@ def metadata_of(run: Run, model: onnx.ModelProto) -> dict[str, str]:
 def load_model_run(path: Path) -> Run:
     """Read a model file back as a run.
 
-    Weights are those of the run to the last bit, or rounded to 16 bits where the file stores
-    them so. `about` has what the card tells of corpora and split, and the seen clips.
+    Weights are those of the run to the last bit, or rounded to 16 or 8 bits where the file
+    stores them so. `about` has what the card tells of corpora and split, and the seen clips.
 
     Raises:
         ModelError: not a model file, damaged, or not one that training can start from.
@@ -65,6 +66,11 @@ def _run(path: Path) -> Run:
     model = read_model(path)
     metadata = {pair.key: pair.value for pair in model.metadata_props}
     card = Card.read(metadata.get(KEY))
+    if card.variant == "int8" and not holds_steps(model):
+        raise ModelError(
+            "its weights are rounded to 8 bits, too coarse to learn from. Take the file it was "
+            "made beside, without .int8 in its name."
+        )
     recipe = _recipe(card)
     try:
         network = new_network(recipe, len(card.labels))
@@ -94,11 +100,6 @@ def read_model(path: Path) -> onnx.ModelProto:
 
 
 def _recipe(card: Card) -> Recipe:
-    if card.variant == "int8":
-        raise ModelError(
-            "its weights are rounded to 8 bits, too coarse to learn from. Take the file it was "
-            "made beside, without .int8 in its name."
-        )
     if not card.settings:
         raise ModelError(
             "does not say how it was trained: it was made by an earlier emelia. Take the run it "
@@ -119,11 +120,13 @@ def _weights(
     """The weights of a network, by name, in the types that it has."""
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
     found = {}
+    rounded = whole_weights(model, {NETWORK + name: own.shape for name, own in wanted.items()})
     try:
         counts = from_json(metadata.get(COUNTS, "{}"))
         for name, own in wanted.items():
             tensor = stored.get(NETWORK + name)
             values = onnx.numpy_helper.to_array(tensor) if tensor else np.array(counts[name])
+            values = rounded.get(NETWORK + name, values)
             found[name] = torch.tensor(values).to(own.dtype).reshape(own.shape)
     except (KeyError, ValueError, TypeError, RuntimeError, AttributeError):
         raise ModelError(
