@@ -10,10 +10,10 @@ PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test slow check format count bench mutate faults fuzz sbom models wheel clean
+.PHONY: help demo docs test slow check format count bench bench-check mutate faults fuzz sbom models wheel clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 # A recording of the first fold's test speakers, whom the network of that fold never heard.
 A_TEST_CLIP = import json, sys; run = json.load(open(sys.argv[1])); \
@@ -49,8 +49,12 @@ SPEED := benchmarks/training_speed.py benchmarks/recognition_speed.py benchmarks
 count: .venv/.for-work  ## count modules, lines, functions and comments of the code
 	$(BIN)/python tools/count.py
 
-bench: .venv/.for-work  ## measure speed: three scripts of benchmarks/, one after the other
+bench: .venv/.for-work  ## measure speed beside others into docs/performance.md, then three scripts of benchmarks/
+	$(BIN)/python benchmarks/performance.py --into docs/performance.md
 	@set -e; for script in $(SPEED); do echo "$$script"; $(BIN)/python "$$script"; done
+
+bench-check: .venv/.for-work  ## fail where a hot path is a fifth slower, beside others, than it was
+	$(BIN)/python benchmarks/performance.py --check
 
 mutate: .venv/.for-work  ## count which deliberate faults the tests notice; an hour, resumed
 	$(BIN)/python tools/mutate.py --into docs/reliability.md

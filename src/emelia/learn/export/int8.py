@@ -9,6 +9,7 @@ T frames, K inputs, N outputs of a product.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -119,6 +120,7 @@ class _Editing:
             self._put(key, value)
         self._nodes = _needed(self._nodes, {value.name for value in self._model.graph.output})
         made = self._written()
+        # The products are ONNX Runtime's own; all else is what ONNX has.
         made.opset_import.append(onnx.helper.make_opsetid(RUNTIME, 1))
         return made
 
@@ -139,7 +141,7 @@ class _Editing:
         if large and stored.startswith(NETWORK) and node.op_type == "MatMul" and stored != name:
             self._stored[name] = stored
         stride = _stride(node) if large and len(node.input) == 3 else 0
-        if not stride:
+        if not tensor or not stride:
             yield node
             return
         matrix = f"{stored}.matrix"
@@ -194,7 +196,7 @@ def _rounding(name: str) -> Iterator[onnx.NodeProto]:
         _BYTES: ("QuantizeLinear", name + ".counts", "int8.one", "int8.middle"),
     }
     for end, (operator, *inputs) in parts.items():
-        more = {"keepdims": 1} if operator == "ReduceMax" else {}
+        more: dict[str, Any] = {"keepdims": 1} if operator == "ReduceMax" else {}
         yield onnx.helper.make_node(operator, inputs, [name + end], name=name + end, **more)
 
 
