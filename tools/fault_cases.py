@@ -17,7 +17,7 @@ from emelia.config.operators import is_intact
 from emelia.use.bundled import SAMPLE_CLIP
 
 SMALL = "--set model.width=2 --set features.mels=16 --epochs 3"
-# What each writes lies in OUT. STUDY and RUN are finished ones, CORPUS has 24 clips.
+# What each writes lies in OUT. STUDY and RUN are finished ones, CORPUS has 40 clips.
 COMMANDS = {
     "predict": "predict CLIP --model aesdd --explain OUT/why.png",
     "score": "score CORPUS OUT/scores.csv --model aesdd --jobs 1",
@@ -43,12 +43,12 @@ _TIMES = re.compile(r'"(seconds|created|made)": ?("[^"]*"|[\d.e-]+)')
 
 
 def make_corpus(folder: Path) -> Path:
-    """Three speakers, two emotions and four takes, of one voice at other speeds and levels."""
+    """Five speakers, two emotions and four takes, of one voice at other speeds and levels."""
     wave, rate = soundfile.read(SAMPLE_CLIP, dtype="float32")
-    for speaker in range(3):
+    for speaker in range(5):
         for number, emotion in enumerate(("anger", "sadness")):
             for take in range(4):
-                speed = 0.8 + 0.15 * speaker + 0.05 * number + 0.01 * take
+                speed = 0.8 + 0.1 * speaker + 0.05 * number + 0.01 * take
                 sound = soxr.resample(wave, rate, rate * speed) * np.float32(0.5 + 0.1 * take)
                 (folder / emotion).mkdir(parents=True, exist_ok=True)
                 soundfile.write(folder / emotion / f"{speaker}_{take}.wav", sound, rate)

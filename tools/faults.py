@@ -17,6 +17,7 @@ import os
 import random
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,10 @@ from emelia.show.tables import write_block
 
 PATIENCE = 300  # s for one command
 JOURNAL = Path(__file__).resolve().parents[1] / "build" / "faults.jsonl"
-STUDY = "study CORPUS --recipes variable-3 --set model.width=2 --epochs 20 --split folds-3 --jobs 1"
+STUDY = (
+    "study CORPUS --recipes variable-3 --set model.width=2 --epochs 20 --split folds-3 --jobs 1 "
+    "--out OUT/a"
+)
 BACK = """
 import time
 _time, _calls = time.time, [0]
@@ -176,31 +180,40 @@ def clock_back(bench: Bench, name: str) -> str:
 
 
 def corpus_changed(bench: Bench) -> str:
-    """One recording becomes another one while the cells of a study are trained."""
-    out, clip = bench.folder / "changed", bench.corpus / "anger" / "1_1.wav"
+    """One recording becomes another one while the cells of a study are trained.
+
+    The study stops, or its results are those of the recordings as it has read them.
+    """
+    out, clip, words = bench.folder / "changed", bench.corpus / "anger" / "1_1.wav", STUDY
+    wrong = refusal(bench.run(words, bench.folder / "unchanged"), 0)
     before = clip.read_bytes()
-    process = bench.start(f"{STUDY} --out OUT", out)
-    _wait(lambda: list(out.glob("cells/*/history.jsonl")))
+    process = bench.start(words, out)
+    _wait(lambda: list(out.glob("*/cells/*/history.jsonl")))
     clip.write_bytes(before[:44] + before[44:][::-1])
     told, error = process.communicate(timeout=PATIENCE)
-    clip.write_bytes(before)
     done = subprocess.CompletedProcess("", process.returncode, told, error)
-    if "has changed since the corpus was read" not in error:
-        return f"not noticed: {error.strip()[-200:]}"
-    return refusal(done, 1) or refusal(bench.run(f"{STUDY} --out OUT", out), 0)
+    if not wrong and done.returncode == 0:
+        same = contents(out) == contents(bench.folder / "unchanged")
+        wrong = "" if same else "not noticed, and other results"
+    else:
+        wrong = wrong or refusal(done, 1)
+        wrong = wrong or ("has changed since" not in error and f"not told: {error[-200:]}") or ""
+    clip.write_bytes(before)
+    return wrong or refusal(bench.run(words, out), 0)
 
 
 def two_studies(bench: Bench) -> str:
-    """The second is refused, the first goes on."""
-    out = bench.folder / "two"
-    first = bench.start(f"{STUDY} --out OUT", out)
-    _wait(lambda: list(out.glob("cells/*/history.jsonl")))
-    second = bench.run(f"{STUDY} --out OUT", out)
+    """The second is refused, the first goes on until Ctrl-C."""
+    out, words = bench.folder / "two", f"{STUDY} --epochs 5000 --set train.patience=0"
+    first = bench.start(words, out)
+    _wait(lambda: list(out.glob("*/cells/*/history.jsonl")))
+    second = bench.run(words, out)
+    first.send_signal(signal.SIGINT)
     told, error = first.communicate(timeout=PATIENCE)
     ended = subprocess.CompletedProcess("", first.returncode, told, error)
     if "another process is working here" not in second.stderr:
         return f"not refused: {second.stderr.strip()[-200:]}"
-    return refusal(second, 1) or refusal(ended, 0)
+    return refusal(second, 1) or refusal(ended, 130)
 
 
 def _wait(there: Callable[[], object]) -> None:

@@ -19,7 +19,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TextIO
 
-from emelia.text import duration
+from emelia.text import TURNS, duration
 
 if TYPE_CHECKING:
     from rich import progress
@@ -33,8 +33,7 @@ _TENTHS = 10  # plain progress lines a task, at most
 _quiet = ContextVar("quiet", default=False)
 # File names and labels may hold what would move the cursor, change the colours of a terminal, or
 # turn the direction of writing, so that a line reads otherwise than it is.
-_TURNS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160), *_TURNS], "?")
+_CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160), *TURNS], "?")
 
 
 def be_quiet() -> None:

@@ -164,5 +164,5 @@ def _latex(text: str) -> str:
 
 def escaped(text: str) -> str:
     """Text for Markdown: names of people's own recipes and speakers must not become mark-up."""
-    plain = re.sub(r"([\\|*`])", r"\\\1", " ".join(text.split()))
+    plain = re.sub(r"([\\|*`]|\[(?=[^\]]*\]\())", r"\\\1", " ".join(text.split()))  # [a](b): a link
     return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", plain)

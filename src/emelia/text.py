@@ -15,6 +15,9 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, Protocol
 
+# They turn the direction of writing.
+TURNS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C)
+_UNSEEN = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127, *TURNS], "\ufffd")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how cells begin that a spreadsheet computes
 
 
@@ -174,9 +177,15 @@ def csv_row(values: Iterable[object]) -> list[object]:
 
 def _plain(value: object) -> object:
     """A cell that Excel and the like take for text, as it is meant, and not for a formula."""
-    if not isinstance(value, str) or not value.startswith(_FORMULA) or _is_number(value):
+    if not isinstance(value, str):
         return value
-    return f"'{value}"
+    text = value.translate(_UNSEEN)
+    return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
+
+
+def as_unicode(text: str) -> str:
+    """The name of a file as text that every program can read: bytes that are none become \ufffd."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _is_number(text: str) -> bool:

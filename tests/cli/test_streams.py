@@ -75,6 +75,12 @@ def test_a_spreadsheet_takes_text_for_text_and_numbers_for_numbers() -> None:
     assert line.startswith("\"'=HYPERLINK(") and line.endswith(",'+cmd,'-x.wav,'@sum,-0.125,-0.5,a")
 
 
+def test_a_table_holds_no_text_that_reads_otherwise_than_it_is() -> None:
+    assert csv_text([["calls/\u202egnp.wav", "\x1b[31m", "a\nb"]]) == (
+        'calls/\ufffdgnp.wav,\ufffd[31m,"a\nb"\n'
+    )
+
+
 def test_text_cannot_turn_the_direction_of_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     console.say("calls/\u202egnp.wav \u2067x")
     assert capsys.readouterr().out == "calls/?gnp.wav ?x\n"

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from emelia.text import csv_text
+from emelia.text import as_unicode, csv_text
 from emelia.use.answer import COLUMNS
 
 if TYPE_CHECKING:  # the command line looks up names here, and is to start quickly
@@ -70,7 +70,8 @@ def timestamp(seconds: float, mark: str = ".") -> str:
 
 
 def _json(path: str, told: Mapping[str, Any]) -> str:
-    # Names that are not plain text travel escaped, and arrive as they were.
+    # What cannot be printed travels escaped; half a character is none to other programs.
+    told = {name: as_unicode(value) if value == path else value for name, value in told.items()}
     return json.dumps(told, ensure_ascii=not path.isprintable(), allow_nan=False) + "\n"
 
 

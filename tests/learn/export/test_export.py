@@ -36,7 +36,7 @@ from emelia.corpora import read_corpus
 from emelia.corpora.splits.scheme import make_split
 from emelia.errors import ModelError, RunError
 from emelia.learn.data.features import FrontEnd, TraceableFrontEnd
-from emelia.learn.export import build, calibrate
+from emelia.learn.export import build, calibrate, modelfile
 from emelia.learn.export.calibrate import threshold
 from emelia.learn.export.card import corpora_of, usual_licence, without_folders
 from emelia.learn.export.card_figures import figures
@@ -680,3 +680,14 @@ def test_what_ships_keeps_its_promises(path: Path) -> None:
 )
 def test_a_card_names_no_folder_of_a_machine(split: str, told: str) -> None:
     assert without_folders(split) == told
+
+
+def test_a_graph_for_which_memory_lacks_is_no_fault_of_the_program() -> None:
+    """Protobuf tells it by an error of its own, of which nobody else knows."""
+
+    class Full:
+        def SerializeToString(self, deterministic: bool) -> bytes:
+            raise Exception("Failed to serialize proto")
+
+    with pytest.raises(MemoryError, match="Failed to serialize"):
+        modelfile._serialised(Full())  # type: ignore[arg-type]

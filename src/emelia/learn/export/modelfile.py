@@ -130,8 +130,19 @@ def with_card(
     labelled.CopyFrom(model)
     onnx.helper.set_model_props(labelled, {KEY: card.to_json(), **(metadata or {})})
     onnx.checker.check_model(labelled)
-    data: bytes = labelled.SerializeToString(deterministic=True)
-    return sealed(data)
+    return sealed(_serialised(labelled))
+
+
+def _serialised(model: onnx.ModelProto) -> bytes:
+    """The bytes of a graph, the same every time.
+
+    Raises:
+        MemoryError: there is not enough for them; protobuf says only that it failed.
+    """
+    try:
+        return bytes(model.SerializeToString(deterministic=True))
+    except Exception as error:  # its own kind, which comes without types
+        raise MemoryError(str(error)) from None
 
 
 def _check_operators(model: onnx.ModelProto) -> None:
@@ -151,7 +162,7 @@ class Session:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3  # an input with a value of its own is meant to be one
-        data = model if isinstance(model, bytes) else model.SerializeToString()
+        data = model if isinstance(model, bytes) else _serialised(model)
         self.session = onnxruntime.InferenceSession(
             data, options, providers=["CPUExecutionProvider"]
         )

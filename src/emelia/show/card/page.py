@@ -13,6 +13,7 @@ from emelia.metrics.scores import Metric
 from emelia.show.card.confidence import confidence, table
 from emelia.show.card.failures import failures
 from emelia.show.stress.tables import card_section
+from emelia.table import escaped
 from emelia.text import between, percent
 
 _LIMITS = """\
@@ -59,11 +60,12 @@ def to_markdown(card: Card) -> str:
 
 def _head(card: Card) -> str:
     return (
-        f"# {card.name}\n\n{_upper(card.title.rstrip('.'))}.\n\n"
+        f"# {escaped(card.name)}\n\n{_upper(escaped(card.title).rstrip('.'))}.\n\n"
         f"Given recorded speech it answers one of {len(card.labels)} emotions "
-        f"({', '.join(card.labels)}), `unsure` where its confidence is low, or `no speech`.\n\n"
+        f"({', '.join(map(escaped, card.labels))}), `unsure` where its confidence is low, or "
+        "`no speech`.\n\n"
         f"{_expected(card)}\n\n"
-        f"Licence of the weights: {card.licence or 'not stated'}"
+        f"Licence of the weights: {escaped(card.licence) or 'not stated'}"
     )
 
 
@@ -97,7 +99,7 @@ def _data(card: Card) -> str:
     clips = card.split.get("clips", {})
     counts = ", ".join(f"{count} {part}" for part, count in clips.items())
     lines = [
-        str(card.split.get("protocol", "")),
+        escaped(str(card.split.get("protocol", ""))),
         f"Clips: {counts}." if counts else "",
         f"Fold {card.split['fold']}, seed {card.split['seed']}."
         if {"fold", "seed"} <= card.split.keys()
