@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 from emelia.errors import ModelError
 from emelia.learn.export.modelfile import NETWORK, Session
 from emelia.learn.export.rewriting import convolution_as_product, fusible
-from emelia.learn.export.rounding import MOST, Array, Heard, Rounded, rounded, smoothing
+from emelia.learn.export.rounding import Array, Heard, Rounded, rounded, smoothing
 
 RUNTIME = "com.microsoft"  # the domain of ONNX Runtime's own operators
 PRODUCT = "MatMulIntegerToFloat"
 _SMALLEST = 128  # inputs and outputs of a matrix; smaller ones take no time
-_MIDDLE = 128  # of unsigned bytes: what stands for 0
+# Inputs are 7 of the 8 bits, 64 stands for 0: processors without VNNI add two products in 16 bits,
+# and 2 x 127 x 127 is the most that fits. Their errors cancel out, those of weights would not.
+_STEPS, _MIDDLE = 63, 64
 _BYTES, _SMOOTHING, _STEP = ".bytes", ".smoothing", ".step"  # ends of names
 _FLOAT = onnx.TensorProto.FLOAT
 
@@ -177,7 +179,7 @@ def _stride(node: onnx.NodeProto) -> int:
 
 _CONSTANTS: dict[str, NDArray[np.generic]] = {
     "int8.last": np.array([-1], np.int64),
-    "int8.most": np.array(MOST, np.float32),
+    "int8.most": np.array(_STEPS, np.float32),
     "int8.tiny": np.array(1e-12, np.float32),
     "int8.one": np.array(1, np.float32),
     "int8.middle": np.array(_MIDDLE, np.uint8),
