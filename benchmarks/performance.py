@@ -191,16 +191,17 @@ def main() -> None:
     options.add_argument("--keep", action="store_true", help="keep the ratios of hot paths")
     chosen = options.parse_args()
     torch.set_num_threads(1)
-    narrow = chosen.check or chosen.keep
     with tempfile.TemporaryDirectory() as folder:
         every = rows(chosen.corpus, Path(folder))
-        found = [measure(r) for r in every if chosen.rows in r.name and (r.hot or not narrow)]
+        found = [measure(r) for r in every if chosen.rows in r.name and (r.hot or not chosen.check)]
     made = table(found, chosen.corpus)
     console.say(made.markdown())
     if chosen.into:
         write_block(chosen.into, "performance", made.markdown())
     if chosen.keep:
-        KEPT.write_text("".join(f'"{_key(one.row)}" = {one.ratio:.3f}\n' for one in found))
+        KEPT.write_text(
+            "".join(f'"{_key(one.row)}" = {one.ratio:.3f}\n' for one in found if one.row.hot)
+        )
     if chosen.check and (faults := lost(found, tomllib.loads(KEPT.read_text()))):
         raise SystemExit("\n".join(faults))
 
