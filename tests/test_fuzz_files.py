@@ -43,7 +43,9 @@ def test_what_is_nested_too_deeply_is_no_value(tmp_path: Path) -> None:
         load_recipe(recipe)
 
 
-@pytest.mark.parametrize("row", ["nul", "null", "3", '{"mix": null}', "[]", "[3]", "[" * 100_000])
+@pytest.mark.parametrize(
+    "row", ["nul", "null", "3", '{"mix": null}', "[]", "[3]", '{"1": ["a"], "2": 3}', "[" * 100_000]
+)
 def test_a_damaged_row_of_a_journal_is_named(row: str, tmp_path: Path) -> None:
     with Journal(tmp_path / "a.journal", {"model": "a"}) as journal:
         journal.add("a.wav", (1, 1), {"": ("anger", 0.5)})

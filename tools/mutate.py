@@ -2,12 +2,12 @@
 
     python tools/mutate.py [MODULE ...] [--each 20] [--minutes 60] [--jobs 2] [--into FILE]
 
-Of each module of `mutated.toml` so many mutants are drawn, the same every time. Each stands in a
-copy of the package, which comes before the real one on the path, also for processes that tests
-start; the tests run in a process forked from one that has the large libraries loaded. Those that
-reach the changed line come first. What is known already is not run again: the journal is
-build/mutants/results.jsonl, and a survivor is tried anew once its tests have changed. A mutant is
-killed where a test fails, or where the tests take far longer than they do without it.
+Of each module of `mutated.toml` so many mutants are drawn. Each stands in a copy of the package,
+which comes before the real one on the path, also for processes that tests start; the tests run in a
+process forked from one that has the large libraries loaded. Those that reach the changed line come
+first. What is known already is not run again: the journal is build/mutants/results.jsonl, and a
+survivor is tried anew once its tests have changed. A mutant is killed where a test fails, or where
+the tests take far longer than they do without it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import shutil
 import sys
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -54,11 +54,17 @@ class Module:
         files = [f for t in self.tests for f in sorted((ROOT / t).rglob("*.py")) or [ROOT / t]]
         return _digest(*(file.read_bytes() for file in files))
 
-    def drawn(self, each: int) -> list[Mutant]:
-        """So many of its mutants, the same every time, in the order of lines."""
-        known = list({m.name: m for m in mutants(self.path.read_text(encoding="utf-8"))}.values())
-        chosen = random.Random(self.name).sample(range(len(known)), min(each, len(known)))
-        return [known[place] for place in sorted(chosen)]
+    def all(self) -> list[Mutant]:
+        """All of its mutants, in the order of lines."""
+        found = {m.name: m for m in mutants(self.path.read_text(encoding="utf-8"))}
+        return list(found.values())
+
+    def drawn(self, each: int, tried: Collection[str]) -> list[Mutant]:
+        """Its mutants with keys that were tried, and others drawn at random up to so many."""
+        found = self.all()
+        random.Random(self.name).shuffle(found)
+        found.sort(key=lambda one: self.key(one) not in tried)
+        return found[: max(each, sum(self.key(one) in tried for one in found))]
 
     def key(self, mutant: Mutant) -> str:
         return _digest(self.name.encode(), mutant.source.encode())
@@ -77,14 +83,13 @@ def main() -> None:
         m for m in _modules() if not chosen.modules or any(w in m.name for w in chosen.modules)
     ]
     known = _known()
-    todo = [
-        (m, one) for m in wanted for one in m.drawn(chosen.each) if not _is_known(known, m, one)
-    ]
+    drawn = [(m, one) for m in wanted for one in m.drawn(chosen.each, known)]
+    todo = [(module, one) for module, one in drawn if not _is_known(known, module, one)]
     if todo:
         os.chdir(ROOT)
         preload()
         _run_all(todo, chosen.jobs, time.monotonic() + 60 * chosen.minutes)
-    text = _table(wanted, chosen.each, _known())
+    text = _table(wanted, _known())
     print(text)
     if chosen.into:
         from emelia.show.tables import write_block
@@ -166,11 +171,11 @@ def _is_known(known: dict[str, dict[str, object]], module: Module, mutant: Mutan
     return bool(line) and (line["fate"] != "survived" or line["by"] == module.tests_digest)
 
 
-def _table(wanted: list[Module], each: int, known: dict[str, dict[str, object]]) -> str:
+def _table(wanted: list[Module], known: dict[str, dict[str, object]]) -> str:
     """Markdown: killed by module, and every survivor with its reason where there is one."""
     rows, left, total, killed = [], [], 0, 0
     for module in wanted:
-        lines = [known[k] for one in module.drawn(each) if (k := module.key(one)) in known]
+        lines = [known[k] for one in module.all() if (k := module.key(one)) in known]
         dead = [line for line in lines if line["fate"] != "survived"]
         total, killed = total + len(lines), killed + len(dead)
         if lines:

@@ -25,7 +25,8 @@ from fastapi import Request
 from test_server import FORM, encoded, served, upload
 
 from emelia.audio.heard import Heard
-from emelia.audio.sandbox import Sandbox, parent, replies
+from emelia.audio.sandbox import DecoderFault, Sandbox, parent, replies
+from emelia.errors import TooLongError
 from emelia.use.server.errors import RequestError
 from emelia.use.server.jobs import Job, Jobs
 from emelia.use.server.metrics import Metrics
@@ -131,6 +132,29 @@ def test_a_child_that_claims_a_large_reply_is_left_before_it_is_read(
     theirs.sendall(replies._REPLY.pack(kind, size, 1.0))
     with pytest.raises(EOFError):
         list(replies.replies(ours, 1e6, time.monotonic() + 0.5, Heard()))
+
+
+def test_what_a_child_tells_beside_the_sound_arrives(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    (ours, theirs), heard, told = ends, Heard(), Heard()
+    told.channels = 2
+    replies.reply(theirs, replies.HEARD, replies.packed(told))
+    replies.reply(theirs, replies.END, b"")
+    assert list(replies.replies(ours, 1.0, time.monotonic() + PATIENCE, heard)) == []
+    assert heard.channels == 2
+    replies.reply(theirs, b"l", b"upload: is longer than the limit. Cut it.".ljust(4096))
+    with pytest.raises(TooLongError):
+        list(replies.replies(ours, 1.0, time.monotonic() + PATIENCE, heard))
+
+
+def test_who_does_not_tell_how_a_child_ended_is_not_waited_for(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parent, "_PATIENCE", 0.05)
+    begun = time.monotonic()
+    assert isinstance(parent._why(ends[0]), DecoderFault)
+    assert time.monotonic() - begun < 1
 
 
 SPIN = """
