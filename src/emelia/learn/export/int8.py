@@ -23,9 +23,7 @@ from emelia.learn.export.rounding import Array, Heard, Rounded, rounded, smoothi
 RUNTIME = "com.microsoft"  # the domain of ONNX Runtime's own operators
 PRODUCT = "MatMulIntegerToFloat"
 _SMALLEST = 128  # inputs and outputs of a matrix; smaller ones take no time
-# Inputs are 7 of the 8 bits, 64 stands for 0: processors without VNNI add two products in 16 bits,
-# and 2 x 127 x 127 is the most that fits. Their errors cancel out, those of weights would not.
-_STEPS, _MIDDLE = 63, 64
+_STEPS, _MIDDLE = 127, 128  # of an input; of its unsigned bytes, what stands for 0
 _BYTES, _SMOOTHING, _STEP = ".bytes", ".smoothing", ".step"  # ends of names
 _FLOAT = onnx.TensorProto.FLOAT
 

@@ -20,7 +20,7 @@ from emelia.learn.export.int8 import in_int8
 from emelia.learn.export.modelfile import Session, with_card
 from emelia.learn.export.restore import read_model
 
-LISTENED, CHECKED = 48, 600  # recordings: to round by, and others on which answers are compared
+LISTENED, CHECKED = 144, 600  # recordings: to round by, and others on which answers are compared
 LEAST_SAME = 0.98  # share of these with the same answer
 INT8 = "int8"
 _SEED = 0
