@@ -155,9 +155,12 @@ def test_threads_do_not_share_a_detector() -> None:
     assert answers == {number: [number % 2 == 0] * 5 for number in range(8)}
 
 
-def test_the_detector_keeps_to_one_core_and_leaves_the_environment_alone() -> None:
+@pytest.mark.parametrize("first", ["", "import torch; torch.set_num_threads(2)\n"])
+def test_the_detector_keeps_to_one_core_and_leaves_the_environment_alone(first: str) -> None:
+    if first:
+        pytest.importorskip("torch")
     code = (
-        "import os, time\n"
+        f"{first}import os, time\n"
         "before = dict(os.environ)\n"
         "from emelia.audio.speech.detector import has_speech\n"
         "import sys; sys.path.insert(0, sys.argv[1])\n"

