@@ -81,6 +81,8 @@ MADE := runs/shipped
 EMODB := $(MADE)/emodb-339
 LEARN = $(BIN)/emelia train --resume --out $(@D)
 SHIP = $(BIN)/emelia export $(<D) --half --out $@ --force
+# Then in 8 bits, rounded and compared by recordings that it has learnt from.
+IN_INT8 = $(BIN)/emelia export $@ --int8 --out $@ --force --corpus
 
 models: export EMELIA_CORPORA := $(or $(EMELIA_CORPORA),../shared/corpora)
 models: export EMELIA_WEIGHTS := $(or $(EMELIA_WEIGHTS),../shared/weights)
@@ -92,16 +94,20 @@ WANTED = $(if $(findstring best,$(@F)),0.6,0.55)
 ADAPTED = --accuracy $(WANTED) --calibrate $(<D)-left-out.json --stress $(<D)-stress.json --title
 $(MODELS)/default.onnx: $(MADE)/default/result.json $(MADE)/default-left-out.json $(MADE)/default-stress.json
 	$(SHIP) $(ADAPTED) "7 emotions in speech of seven languages"
+	$(IN_INT8) $(SEVEN)
 $(MODELS)/best.onnx: $(MADE)/best/result.json $(MADE)/best-left-out.json $(MADE)/best-stress.json
 	$(SHIP) $(ADAPTED) "7 emotions in speech of seven languages; larger and slower \
 	than default, more often right on corpora never heard"
+	$(IN_INT8) $(SEVEN)
 $(MODELS)/mel.onnx: $(MADE)/mel/result.json $(MADE)/mel-left-out.json $(MADE)/mel-stress.json
 	$(SHIP) $(ADAPTED) "7 emotions in speech of seven languages, by a small \
 	convolutional network"
 $(MODELS)/aesdd.onnx: $(MADE)/aesdd/result.json
 	$(SHIP) --title "5 emotions acted in Greek"
+	$(IN_INT8) aesdd
 $(MODELS)/free.onnx: $(MADE)/free/result.json $(MADE)/free-left-out.json $(MADE)/free-stress.json
 	$(SHIP) $(ADAPTED) "6 emotions, from German speech alone, for every use"
+	$(IN_INT8) emodb
 
 SEVEN := aesdd+ravdess+emodb+nemo+casia+turev+ased
 EMOTIONS := anger,disgust,fear,happiness,neutral,sadness,surprise
@@ -126,8 +132,9 @@ STRESS = room noise 0.5 s around,white noise 35 dB,white noise 20 dB,babble 20 d
 1.5 m,Ogg Vorbis,WebM Opus 32 kbit/s,MP3 64 kbit/s,500 zeros in front,500 samples less in front,low-pass \
 7000 Hz,two mixed 20 samples apart,17 s of zeros behind,7 s of faint noise behind,joined to 10 s,joined \
 to 30 s,joined to 60 s
+CLIPS = $(if $(findstring default,$(@F)),40,20)
 $(patsubst %,$(MADE)/%-stress.json,default best mel): $(MADE)/%-stress.json: $(MADE)/%-left-out.json
-	$(BIN)/python benchmarks/stress_unseen.py shipped-$* --accuracy $(WANTED) --runs $(MADE)/unseen --answers $< \
+	$(BIN)/python benchmarks/stress_unseen.py shipped-$* --clips $(CLIPS) --accuracy $(WANTED) --runs $(MADE)/unseen --answers $< \
 	    --out $(MADE)/stress --conditions "$(STRESS)" --into docs/results/stress.md \
 	    --name stress-unseen-$* --card $@
 $(MADE)/aesdd/result.json: $(MADE)/others/result.json | $(EMODB)
@@ -144,7 +151,7 @@ $(MADE)/free-left-out.json: | .venv/.for-use
 	$(BIN)/python benchmarks/unseen_corpora.py ask shipped-default --out $(MADE)/unseen-free \
 	    --answers $@
 $(MADE)/free-stress.json: $(MADE)/free-left-out.json
-	$(BIN)/python benchmarks/stress_unseen.py shipped-default --runs $(MADE)/unseen-free \
+	$(BIN)/python benchmarks/stress_unseen.py shipped-default --clips $(CLIPS) --runs $(MADE)/unseen-free \
 	    --answers $< --out $(MADE)/stress-free --corpora $(OTHERS) --conditions "$(STRESS)" \
 	    --into docs/results/stress.md --name stress-unseen-free --card $@
 
