@@ -85,11 +85,11 @@ def _is_whole(path: Path) -> bool:
 
 
 def contents(folder: Path) -> dict[str, Any]:
-    """What a command has left, without times: text of tables and results, else only the names."""
-    found = {}
+    """What a command has left: the text of answers and results without times, else the names."""
+    found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not _UNFINISHED.search(path.name):
-            text = path.suffix in (".csv", ".jsonl") or path.name == "answers.json"
+            text = path.suffix == ".jsonl" or path.stem in ("answers", "scores")
             name = str(path.relative_to(folder))
             found[name] = _TIMES.sub("", path.read_text(encoding="utf-8")) if text else None
     return found
