@@ -91,6 +91,13 @@ def test_text_stands_left_and_numbers_right() -> None:
     ]
 
 
+def test_counts_stand_right_where_some_are_none() -> None:
+    lines, _ = Table(
+        "", ("true", "anger", "fear"), [("anger", "8", "·"), ("fear", "·", "12")]
+    ).lines(80)
+    assert lines[2:] == ["anger      8     ·", "fear       ·    12"]
+
+
 def test_many_columns_of_numbers_come_in_blocks_and_long_text_below_the_name() -> None:
     blocks, _ = SPEAKERS.lines(80)
     assert sum(line.startswith("speaker") for line in blocks) > 1

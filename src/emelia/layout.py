@@ -21,7 +21,7 @@ _NUMBER = re.compile(
     r"[-+−<>±~]?\d[\d.,:/]*(e[-+]?\d+)?( / \d[\d.,]*)?\*?"
     r"([ \xa0]?(%|[kMG]?B|dB|k?Hz|m?s|min|h|×))?( ?\([^()]*\))?\*?"
 )
-_MISSING = ("", "-", "–", "?")
+_MISSING = ("", "-", "–", "?", "·")
 _JOINED = "\xa0"  # a blank that is not broken at: in "F1 %" and "(95 %)"
 
 

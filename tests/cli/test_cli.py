@@ -600,7 +600,7 @@ def test_where_nothing_is_left_to_ask_evaluating_says_so(
     other = small_corpus(tmp_path / "other", emotions=3)
     for clip in [*other.glob("anger/*"), *other.glob("disgust/*")]:
         clip.unlink()
-    run("evaluate", trained, other).refuses(1, "none of its 6 clips", "anger, disgust")
+    run("evaluate", trained, other).refuses(1, "none of its 6 clips", "anger or disgust")
 
 
 def test_evaluating_no_run_or_a_run_without_memory_says_so(

@@ -41,7 +41,7 @@ def test_what_spreadsheets_add_does_not_count() -> None:
 def test_a_row_of_another_length_is_named_and_the_others_are_read() -> None:
     first, second, third = read_sheet("a,b\n1,2,3\n4\n5,6\n").lines
     assert (first.number, first.problem) == (2, "3 cells, expected 2")
-    assert (second.number, second.problem) == (3, "1 cells, expected 2")
+    assert (second.number, second.problem) == (3, "1 cell, expected 2")
     assert third.cells == {"a": "5", "b": "6"}
     with pytest.raises(ValueError, match="not valid CSV after line 2"):
         read_sheet('a,b\n1,2\n"3,4\n')

@@ -23,7 +23,7 @@ from emelia.api.answer_tables import SUFFIXES, read_answers
 from emelia.api.trained import NAMELESS, SAME_SPEAKERS, SEEN_CLIPS, ReadCorpus, evaluate_runs
 from emelia.corpora import Corpus, Utterance, read_corpus
 from emelia.corpora.records import UNKNOWN_SPEAKER
-from emelia.corpora.seen import SEEN, SeenClips
+from emelia.corpora.seen import SEEN, SeenClips, none_left
 from emelia.errors import AudioError, ConfigError, CorpusError, RunError
 from emelia.results.evaluation import ClipAnswer, Evaluation
 from emelia.robustness.cases import Case
@@ -107,7 +107,7 @@ def ask(
     unseen = [clip for clip in corpus.utterances if clip.digest not in seen]
     known = [clip for clip in unseen if clip.emotion in recognizer.emotions]
     if not known:
-        raise none_left(corpus, recognizer.emotions)
+        raise CorpusError(none_left(corpus, unseen, recognizer.emotions))
     cases = joined.planned(known) if long else []
     ticks = count(1)
 
@@ -156,14 +156,6 @@ def seen_by(file: Path) -> SeenClips:
     return SeenClips.from_text(onnxfile.metadata(file.read_bytes()).get(SEEN, ""))
 
 
-def none_left(corpus: Corpus, classes: Sequence[str]) -> CorpusError:
-    """What to raise where no clip of a corpus can be asked about."""
-    return CorpusError(
-        f"{corpus.name}: none of its {len(corpus.utterances)} clips is new to this model and of "
-        f"one of its classes ({', '.join(classes)}). Choose another corpus."
-    )
-
-
 def left_out(corpus: Corpus, unseen: Sequence[Utterance], classes: Sequence[str]) -> list[str]:
     """Sentences on clips that were seen, and of emotions that are not known."""
     lines = []
@@ -171,7 +163,7 @@ def left_out(corpus: Corpus, unseen: Sequence[Utterance], classes: Sequence[str]
         lines.append(f"{seen} {SEEN_CLIPS}")
     foreign = Counter(clip.emotion for clip in unseen if clip.emotion not in classes)
     return lines + [
-        f"{clips} clips of {emotion} left out: the model does not know it."
+        f"{counted(clips, 'clip')} of {emotion} left out: the model does not know it."
         for emotion, clips in sorted(foreign.items())
     ]
 

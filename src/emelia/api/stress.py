@@ -18,12 +18,12 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from emelia.api.evaluation import left_out, none_left, seen_by, worth
+from emelia.api.evaluation import left_out, seen_by, worth
 from emelia.api.trained import ReadCorpus
 from emelia.console import Progress
 from emelia.corpora import Corpus, Utterance, read_corpus
-from emelia.corpora.seen import SeenClips
-from emelia.errors import AudioError, ConfigError, RunError
+from emelia.corpora.seen import SeenClips, none_left
+from emelia.errors import AudioError, ConfigError, CorpusError, RunError
 from emelia.packages import require_stress, require_training
 from emelia.results.evaluation import Evaluation
 from emelia.results.stress import StressResults
@@ -155,7 +155,7 @@ def _usable(hears: Listener, data: Corpus) -> tuple[SeenClips, list[Utterance], 
     unseen = [clip for clip in data.utterances if clip.digest not in seen]
     known = [clip for clip in unseen if clip.emotion in hears.classes]
     if not known:
-        raise none_left(data, hears.classes)
+        raise CorpusError(none_left(data, unseen, hears.classes))
     return seen, unseen, known
 
 

@@ -16,6 +16,7 @@ from emelia.errors import RunError
 from emelia.packages import require_training
 from emelia.results import Row, read_results, summarise
 from emelia.results.evaluation import ClipAnswer, Evaluation, of_probabilities
+from emelia.text import counted
 
 if TYPE_CHECKING:
     from emelia.learn.study.evaluation import Evaluation as OfRun
@@ -99,7 +100,7 @@ def _evaluate(run: Run, folder: Path, corpus: Corpus) -> Evaluation:
 def _left_out(found: OfRun) -> tuple[str, ...]:
     seen = [f"{found.seen} {SEEN_CLIPS}"] if found.seen else []
     foreign = [
-        f"{count} clips of {emotion} left out: the run does not know it."
+        f"{counted(count, 'clip')} of {emotion} left out: the run does not know it."
         for emotion, count in found.foreign.items()
     ]
     return (*seen, *foreign)

@@ -26,6 +26,7 @@ from emelia.packages import require_training
 from emelia.results import Cell
 from emelia.results.finding_cells import cells_at
 from emelia.storage import ensure_writable, lock, write_atomically
+from emelia.text import counted
 
 if TYPE_CHECKING:
     from emelia.learn.study.tasks import Task
@@ -165,7 +166,9 @@ def study(
     outcome = run_study(wanted, folder, on_epoch, jobs, Hardware(device, precision))
     if outcome.failed:
         first, reason = next(iter(outcome.failed.items()))
-        raise EmeliaError(f"{len(outcome.failed)} trainings failed, such as {first}: {reason}")
+        raise EmeliaError(
+            f"{counted(len(outcome.failed), 'training')} failed, such as {first}: {reason}"
+        )
     return StudyResults(folder, cells_at(folder))
 
 

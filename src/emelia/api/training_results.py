@@ -10,6 +10,7 @@ from emelia.results import Cell, Row, summarise
 from emelia.results.evaluation import Evaluation, of_cell
 from emelia.results.finding_cells import cells_at
 from emelia.table import data_frame
+from emelia.text import counted
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,9 @@ class StudyResults:
     def __str__(self) -> str:
         best = max(self.rows, key=lambda row: row.uar)
         return (
-            f"{self.folder}: {len(self.rows)} recipes, {len(self.cells)} trainings; best "
-            f"{best.recipe} with a UAR of {100 * best.uar:.1f} %"
+            f"{self.folder}: {counted(len(self.rows), 'recipe')}, "
+            f"{counted(len(self.cells), 'training')}; best {best.recipe} "
+            f"with a UAR of {100 * best.uar:.1f} %"
         )
 
     def _repr_html_(self) -> str:

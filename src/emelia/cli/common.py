@@ -24,6 +24,7 @@ from emelia.corpora.splits.scheme import (
 )
 from emelia.errors import SplitError
 from emelia.table import Table
+from emelia.text import counted
 
 _MANY_ALIKE = 5  # files left out for one reason; more are told of in one line
 _SHOWN = 3  # of them
@@ -78,7 +79,7 @@ def _read(
             **reading_rules(),
         )
         if started:
-            progress.finish("reading", f"{len(corpus.utterances)} clips")
+            progress.finish("reading", counted(len(corpus.utterances), "clip"))
     _tell_left_out(corpus)
     for text in corpus.warnings:
         console.warn(text)
@@ -93,7 +94,7 @@ def _tell_left_out(corpus: Corpus) -> None:
     for reason, names in alike.items():
         if len(names) > _MANY_ALIKE:
             some = ", ".join(names[:_SHOWN])
-            console.warn(f"left out {len(names)} files, such as {some}: {reason}")
+            console.warn(f"left out {counted(len(names), 'file')}, such as {some}: {reason}")
             continue
         for name in names:
             console.warn(f"left out {name}: {reason}")

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emelia import console
 
+if TYPE_CHECKING:
+    from emelia.corpora import Corpus
+
 Part = str | Path
+
+
+def quick_study(corpus: Corpus, place: Path, *words: str) -> list[tuple[Part, ...]]:
+    """A quick study of a corpus as it was named, by a split that it allows; none where none is."""
+    from emelia.corpora.splits.scheme import possible_splits
+
+    for split in possible_splits(corpus)[:1]:
+        chosen = [] if split == "loso" else ["--split", split]
+        return [("emelia study --quick", *words, *chosen, place)]
+    return []
 
 
 def suggest(*commands: tuple[Part, ...]) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from emelia.config.card import KEY
+from emelia.corpora.records import Corpus, Utterance
+from emelia.text import counted, listed
 
 SEEN = f"{KEY}.heard"  # the key of the metadata of a model file, which has always had this name
 
@@ -27,3 +31,21 @@ class SeenClips(frozenset[str]):
     def from_text(cls, text: str) -> SeenClips:
         """The inverse of `to_text`."""
         return cls(text[i : i + cls.SHORT] for i in range(0, len(text), cls.SHORT))
+
+
+def none_left(corpus: Corpus, unseen: Sequence[Utterance], classes: Sequence[str]) -> str:
+    """Why a model can be asked about no clip of a corpus: it saw them, or knows none of them.
+
+    Args:
+        corpus: all clips.
+        unseen: those that training has not seen.
+        classes: that the model knows.
+    """
+    clips = counted(len(corpus.utterances), "clip")
+    if not unseen:
+        return f"{corpus.name}: training has seen its {clips}, so they test nothing. Choose others."
+    labels = listed(sorted({clip.emotion for clip in unseen}))
+    return (
+        f"{corpus.name}: none of its {clips} has an emotion that the model knows; there: {labels}; "
+        f"expected {listed(classes, 'or')}. --map LABEL=EMOTION,... gives labels other names."
+    )

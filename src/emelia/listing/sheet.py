@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from emelia.text import counted
+
 # What programs write into a cell that has no value.
 _MISSING = {
     *("", "-", "--", "–", "—"),
@@ -96,7 +98,7 @@ def read_sheet(text: str) -> Sheet:
             if not columns:
                 columns = tuple(cells)
             elif surplus := len(_trimmed(cells, len(columns))) - len(columns):
-                problem = f"{len(columns) + surplus} cells, expected {len(columns)}"
+                problem = f"{counted(len(columns) + surplus, 'cell')}, expected {len(columns)}"
                 lines.append(Line(number, {}, problem, surplus))
             else:  # reversed, so that the first of two columns of one name counts
                 pairs = zip(reversed(columns), reversed(cells[: len(columns)]), strict=True)

@@ -18,6 +18,7 @@ from emelia.metrics import Interval, Labels
 from emelia.results.calibration import Calibration
 from emelia.results.cells import Cell
 from emelia.table import data_frame
+from emelia.text import counted
 
 UNKNOWN = "unknown"  # the speaker of clips of which nobody says who speaks
 
@@ -87,7 +88,8 @@ class Evaluation:
 
     def __str__(self) -> str:
         shares = (f"{m.title} {100 * self.scores[k]:.1f} %" for k, m in metrics.OVERALL.items())
-        return f"{self.model} on {self.corpus}: {', '.join(shares)}, {len(self.answers)} clips"
+        told = [*shares, counted(len(self.answers), "clip")]
+        return f"{self.model} on {self.corpus}: {', '.join(told)}"
 
     @cached_property
     def truth(self) -> Labels:
@@ -133,6 +135,11 @@ class Evaluation:
     def chance(self) -> float:
         """The UAR of guessing."""
         return metrics.chance(self.truth)
+
+    @property
+    def of_one_class(self) -> bool:
+        """All clips are of one class, so that whoever always answers it is right."""
+        return self.chance == 1
 
     @property
     def untested(self) -> tuple[str, ...]:

@@ -11,12 +11,12 @@ import typer
 
 from emelia import console
 from emelia.cli.common import open_corpus
-from emelia.cli.next_steps import suggest
+from emelia.cli.next_steps import quick_study, suggest
 from emelia.cli.options import EmotionsOption, SpeakersOption, WideOption
 from emelia.corpora import CORPORA, Corpus, CorpusSpec
 from emelia.corpora.paths import corpus_folder, download_folder
-from emelia.corpora.splits.scheme import possible_splits
-from emelia.errors import ConfigError, StorageError
+from emelia.corpora.splits.scheme import make_split, possible_splits
+from emelia.errors import ConfigError, SplitError, StorageError
 from emelia.table import Table
 from emelia.text import did_you_mean
 
@@ -63,9 +63,9 @@ def corpora(
     elif len(words) > 1:
         raise ConfigError(f"{' '.join(words)}: expected one corpus; join several with +.")
     elif words:
-        _show(open_corpus(words[0], emotions, speakers_from=speakers_from))
-        place = Path(words[0])
-        suggest(("emelia explore", place), ("emelia study --quick", place))
+        corpus, place = open_corpus(words[0], emotions, speakers_from=speakers_from), Path(words[0])
+        _show(corpus)
+        suggest(("emelia explore", place), *quick_study(corpus, place))
     else:
         _list_known(wide)
         suggest(("emelia corpora fetch", "NAME"), ("emelia corpora", "FOLDER"))
@@ -82,8 +82,8 @@ def _lasting_folder() -> Path:
 def _list_known(wide: bool) -> None:
     columns = ["name", "language", "clips", "speakers", "emotions", "licence", "get it"]
     rows = [
-        [s.name, s.language, *(str(n or "-") for n in (s.clips, s.speakers)), str(len(s.emotions)),
-         s.licence, _way_to(s)]
+        [s.name, s.language, *(f"{n:,}" if n else "–" for n in (s.clips, s.speakers)),
+         str(len(s.emotions)), s.licence, _way_to(s)]
         for s in CORPORA.values()
     ]  # fmt: skip
     note = (
@@ -167,13 +167,22 @@ def _show(corpus: Corpus) -> None:
     counts = corpus.counts()
     rows = [[name, str(counts[name])] for name in corpus.emotions]
     rows.append(["all", str(len(corpus.utterances))])
-    splits = ", ".join(possible_splits(corpus)) or "none"
-    note = f"Speakers: {_named(corpus.speakers)}. Splits: {splits}."
+    splits = ", ".join(possible_splits(corpus)) or f"none; {_why_none(corpus)}"
+    note = f"Speakers: {_named(corpus.speakers)}. Splits: {splits.rstrip('.')}."
     Table(f"{corpus.name}: clips by emotion", ["emotion", "clips"], rows, note).print()
     for spec in (source.spec for source in corpus.sources if source.spec):
         console.say(f"Licence: {spec.licence}\nCitation: {spec.citation}\nHome: {spec.homepage}")
         if spec.note:
             console.say(f"Note: {spec.note}")
+
+
+def _why_none(corpus: Corpus) -> str:
+    """Why a corpus cannot even be split by leaving one speaker out."""
+    try:
+        make_split(corpus, "loso")
+    except SplitError as error:
+        return str(error).partition(": ")[2].removesuffix(" No split is possible.")
+    return ""
 
 
 def _named(speakers: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ import typer
 
 from emelia import console
 from emelia.cli.common import open_corpus
-from emelia.cli.next_steps import suggest
+from emelia.cli.next_steps import quick_study, suggest
 from emelia.cli.options import (
     CorpusArgument,
     EmotionsOption,
@@ -21,6 +21,7 @@ from emelia.cli.options import (
     WideOption,
     cores,
 )
+from emelia.text import counted
 
 if TYPE_CHECKING:
     from emelia.corpora import Corpus
@@ -74,7 +75,7 @@ def explore(
         console.say(f"Page: {page}")
         if all_:
             _draw_all(found, folder / "spectrograms", jobs or cores())
-    suggest(("emelia study --quick", Path(corpus)))
+    suggest(*quick_study(data, Path(corpus)))
 
 
 def _gather(data: Corpus, jobs: int) -> Exploration:
@@ -83,7 +84,7 @@ def _gather(data: Corpus, jobs: int) -> Exploration:
     with console.Progress() as progress:
         progress.start("measuring", len(data.utterances))
         found = gather(data, jobs, lambda done, total: progress.step("measuring", done))
-        progress.finish("measuring", f"{len(found.clips)} clips")
+        progress.finish("measuring", counted(len(found.clips), "clip"))
     return found
 
 

@@ -123,7 +123,7 @@ def _usable(corpus: Corpus, start: EarlierRun) -> Corpus:
 
     data = unseen(corpus, start.seen)
     if known := len(corpus.utterances) - len(data.utterances):
-        console.warn(f"{known} clips left out: {start.name} has seen them before.")
+        console.warn(f"{counted(known, 'clip')} left out: {start.name} has seen them before.")
         trained = {u.speaker for u in corpus.utterances if u.digest in start.seen}
         if trained & set(data.speakers) - {UNKNOWN_SPEAKER}:
             console.warn(

@@ -25,6 +25,7 @@ from emelia.cli.options import (
 )
 from emelia.errors import ConfigError
 from emelia.table import Table
+from emelia.text import counted
 
 if TYPE_CHECKING:
     from emelia.audio.limits import Wave
@@ -148,7 +149,9 @@ def _hear(
     listener.sum_up(live.seconds)
     if adapt:
         few = "too little speech to get used to; answers are plain."
-        console.note(f"adapted to {live.adapted} clips on the way." if live.adapted else few)
+        console.note(
+            f"adapted to {counted(live.adapted, 'clip')} on the way." if live.adapted else few
+        )
     if microphone and microphone.lost:
         console.warn(
             f"sound was lost {microphone.lost} times: this computer is too slow or too busy."

@@ -13,11 +13,12 @@ import typer
 from emelia import console
 from emelia.audio.files import SUFFIXES
 from emelia.cli.common import open_corpus
-from emelia.cli.next_steps import suggest
+from emelia.cli.next_steps import quick_study, suggest
 from emelia.cli.options import EmotionsOption, JobsOption, SpeakersOption, WideOption, cores
 from emelia.config import AudioConfig
 from emelia.config.reading import recipe_from
 from emelia.errors import ConfigError
+from emelia.text import counted
 
 if TYPE_CHECKING:
     from emelia.corpora import Corpus
@@ -82,7 +83,7 @@ def process(
         folder = out or Path("runs") / f"{data.name}-process"
         _corpus(data, config, folder, jobs or cores(), command, wide)
         changed = [f"--set {shlex.quote(setting)}" for setting in set_ or []]
-        suggest(("emelia study", Path(what), *changed, "--quick"))
+        suggest(*quick_study(data, Path(what), *changed))
 
 
 def _config(settings: list[str]) -> AudioConfig:
@@ -132,6 +133,6 @@ def _gather(data: Corpus, config: AudioConfig, jobs: int) -> Evidence:
                 progress.start(task, total)
             progress.step(task, done)
             if done == total:
-                progress.finish(task, f"{total} recordings")
+                progress.finish(task, counted(total, "recording"))
 
         return gather(data, config, jobs, tell)

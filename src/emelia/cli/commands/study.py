@@ -34,12 +34,14 @@ from emelia.cli.options import (
 )
 from emelia.cli.progress import Bars
 from emelia.cli.runners import work_on
-from emelia.corpora.splits.scheme import NAMES
+from emelia.corpora import Corpus
+from emelia.corpora.splits.scheme import NAMES, can_split
 from emelia.errors import EmeliaError
 from emelia.learn.study.ablations import with_variants
 from emelia.learn.study.recipes import QUICK, find_recipes
 from emelia.learn.study.recipes import quick as shorten
 from emelia.results import read_results, studies
+from emelia.text import counted
 
 if TYPE_CHECKING:
     from emelia.learn.study.runner import Outcome
@@ -124,7 +126,7 @@ def study(
     chosen = find_recipes(recipes or usual, settings(set_, epochs))
     warn_of_bands(chosen)
     data = open_corpus(corpus, emotions, speakers_from=speakers_from)
-    parts, audits = divide(data, split or ("folds-3" if quick else "loso"), imbalance, with_)
+    parts, audits = divide(data, split or _usual_split(data, quick), imbalance, with_)
     if quick:
         chosen = [shorten(recipe) for recipe in chosen]
     chosen = with_variants(chosen, ablate, remedies)
@@ -151,6 +153,11 @@ def study(
     suggest(("emelia export", folder), ("emelia report", folder))
 
 
+def _usual_split(data: Corpus, quick: bool) -> str:
+    """Each speaker left out; three folds are quicker, where there are speakers for them."""
+    return "folds-3" if quick and can_split(data, "folds-3") else "loso"
+
+
 def _tracker(kind: str, experiment: str, folder: Path, wanted: Sequence[Task]) -> Tracker | None:
     if not kind:
         return None
@@ -173,7 +180,9 @@ def _conclude(outcome: Outcome, folder: Path, tracker: Tracker | None, wide: boo
     for name, reason in outcome.failed.items():
         console.warn(f"{name}: {reason}")
     if outcome.failed:
-        raise EmeliaError(f"{len(outcome.failed)} trainings failed; the others are in {folder}.")
+        raise EmeliaError(
+            f"{counted(len(outcome.failed), 'training')} failed; the others are in {folder}."
+        )
 
 
 def _report(folder: Path, command: str, wide: bool) -> list[Path]:

@@ -36,6 +36,7 @@ __all__ = [
     "Split",
     "audit",
     "audit_lines",
+    "can_split",
     "make_split",
     "possible_splits",
 ]
@@ -74,10 +75,11 @@ def possible_splits(corpus: Corpus) -> list[str]:
     """Names of the splits that are possible for a corpus, speaker-independent ones first."""
     folds = min(5, len(corpus.speakers))
     names = ("loso", f"folds-{folds}", *_OTHERS)
-    return [name for name in names if _can_make(corpus, name)]
+    return [name for name in names if can_split(corpus, name)]
 
 
-def _can_make(corpus: Corpus, name: str) -> bool:
+def can_split(corpus: Corpus, name: str) -> bool:
+    """Whether a split is possible for a corpus."""
     try:
         _make(corpus, name)
     except EmeliaError:

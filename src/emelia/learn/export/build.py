@@ -31,6 +31,7 @@ from emelia.learn.export.parity import (
 from emelia.learn.export.restore import metadata_of, settings_of
 from emelia.learn.export.temperature import Answers, read_answers, read_left_out
 from emelia.learn.training.runs import Run, load_run
+from emelia.text import counted
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,9 @@ def _check(
     made = not found.clips
     if made:
         found = compare(run, session, scale, synthesised(run), lambda done: None, limits)
-    progress.finish("check", f"{found.clips} clips, largest difference {found.largest:.1e}")
+    progress.finish(
+        "check", f"{counted(found.clips, 'clip')}, largest difference {found.largest:.1e}"
+    )
     return {
         "clips": found.clips,
         "made": made,

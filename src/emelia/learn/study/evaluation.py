@@ -7,6 +7,7 @@ from typing import Any
 
 from emelia.corpora import Corpus
 from emelia.corpora.records import UNKNOWN_SPEAKER
+from emelia.corpora.seen import none_left
 from emelia.errors import RunError
 from emelia.learn.data.loader import Loader
 from emelia.learn.study.cell import prediction_records
@@ -36,10 +37,7 @@ def evaluate(run: Run, corpus: Corpus) -> Evaluation:
     unseen = [u for u in corpus.utterances if u.digest not in digests]
     known = [u for u in unseen if u.emotion in run.classes]
     if not known:
-        raise RunError(
-            f"{corpus.name}: none of its {len(corpus.utterances)} clips is new to this run and of "
-            f"one of its classes ({', '.join(run.classes)}). Choose another corpus."
-        )
+        raise RunError(none_left(corpus, unseen, run.classes))
     foreign = [u.emotion for u in unseen if u.emotion not in run.classes]
     speakers = {u.speaker for u in known} - {UNKNOWN_SPEAKER}
     trained = {u.speaker for u in corpus.utterances if u.digest in digests}

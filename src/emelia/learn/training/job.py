@@ -22,6 +22,7 @@ from emelia.learn.training.checkpoints import Epoch
 from emelia.learn.training.init import initial_network
 from emelia.learn.training.logistic import Weights
 from emelia.learn.training.runs import Run
+from emelia.text import counted
 
 Report = Callable[[int, int, str], None]  # done, total, facts
 
@@ -97,7 +98,7 @@ class TrainingClips:
 
     def _tick(self, done: int) -> None:
         if done % 50 == 0:
-            self.job.report(0, self.job.recipe.train.epochs, f"{done} clips made ready")
+            self.job.report(0, self.job.recipe.train.epochs, f"{counted(done, 'clip')} made ready")
 
 
 def first(job: TrainingJob, utterances: Sequence[Utterance]) -> Sequence[Utterance]:

@@ -38,6 +38,7 @@ from emelia.learn.training.logistic import Solution
 from emelia.learn.training.nuisance_penalty import STRENGTHS
 from emelia.learn.training.runs import CHECKPOINT
 from emelia.learn.training.source_space import SourceSpace, adapted, source_space
+from emelia.text import counted
 
 SPACE_CLIPS = 4000  # on which a source space is measured, at most; some minutes
 _SAVE_EVERY = 600.0  # s between two checkpoints within an epoch that is long
@@ -116,7 +117,7 @@ def _space(job: TrainingJob, loader: Loader, network: Network) -> SourceSpace | 
     clips = loader.load(drawn(job.fold.train, SPACE_CLIPS, job.seed))
     epochs = job.recipe.train.epochs
     x = pooled_features.pooled_by(
-        network, clips, lambda done: job.report(epochs, epochs, f"{done} clips compared")
+        network, clips, lambda done: job.report(epochs, epochs, f"{counted(done, 'clip')} compared")
     )
     weights = weights_of(job, clips, target_corpora(clips))
     labels, utterances = linear_layer.labels(clips), [clip.utterance for clip in clips]
@@ -269,6 +270,6 @@ def _pooled(job: TrainingJob, network: Encoder, clips: Sequence[Clip]) -> pooled
     return pooled_features.pooled(
         network,
         clips,
-        lambda done: job.report(0, epochs, f"{done} clips encoded"),
+        lambda done: job.report(0, epochs, f"{counted(done, 'clip')} encoded"),
         attentive=job.keeps_attention,
     )

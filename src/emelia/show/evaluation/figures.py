@@ -10,6 +10,7 @@ from emelia.results.evaluation import Evaluation
 from emelia.table import Table
 from emelia.text import between, by_length, counted, listed, percent, with_interval
 
+_ONE_CLASS = "All clips are of one class, so that these figures show no skill."
 _MOST = 12  # speakers that a terminal shows
 
 
@@ -45,8 +46,9 @@ def _note(found: Evaluation) -> str:
     ]
     ends = found.intervals["uar"]
     note = (
-        f"{', '.join(shares)}; 95 % intervals, {ends.note or 'speakers drawn first'}. Guessing "
-        f"reaches a UAR of {percent(found.chance)} %."
+        f"{', '.join(shares)}; 95 % intervals, {ends.note or 'speakers drawn first'}. "
+        + f"Guessing reaches a UAR of {percent(found.chance)} %." * (not found.of_one_class)
+        + _ONE_CLASS * found.of_one_class
     )
     if found.untested:
         note += f" UAR is the mean recall of the classes with clips: no {listed(found.untested)}."

@@ -17,7 +17,7 @@ from emelia.show.page import Figures, Picture, check_extras, render
 from emelia.show.report import plots, plots_calibration
 from emelia.storage import write_atomically
 from emelia.table import Table
-from emelia.text import csv_text, percent
+from emelia.text import counted, csv_text, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,11 +62,15 @@ def write_page(found: Evaluation, folder: Path, command: str = "") -> Path:
 
 
 def _headline(found: Evaluation) -> str:
-    scores = found.scores
+    scores, clips = found.scores, counted(len(found.answers), "clip")
+    right = (
+        f"{found.model} answers {percent(scores['accuracy'], 0)} % of {clips} of {found.corpus} "
+    )
+    if found.of_one_class:
+        return f"{right}rightly; they are all of one class, so that this shows no skill."
     return (
-        f"{found.model} answers {percent(scores['accuracy'], 0)} % of {len(found.answers)} clips "
-        f"of {found.corpus} rightly; the mean over emotions (UAR) is {percent(scores['uar'], 0)} "
-        f"%, guessing would reach {percent(found.chance, 0)} %."
+        f"{right}rightly; the mean over emotions (UAR) is {percent(scores['uar'], 0)} %, guessing "
+        f"would reach {percent(found.chance, 0)} %."
     )
 
 

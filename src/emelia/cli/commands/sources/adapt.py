@@ -13,6 +13,7 @@ from emelia.audio.channels import EACH, OneChannel
 from emelia.cli.next_steps import suggest
 from emelia.cli.options import MIX, ChannelOption, JobsOption, ModelOption, channel_word, cores
 from emelia.errors import ConfigError, StorageError
+from emelia.text import counted
 
 if TYPE_CHECKING:
     from emelia.use.adaptation.adapting import Adaptation
@@ -82,7 +83,7 @@ def adapt(
             _told(found, progress), known=labelled, threads=threads,
             channel=cast("OneChannel", word),
         )  # fmt: skip
-        progress.finish(_TASK, f"{len(found)} recordings")
+        progress.finish(_TASK, counted(len(found), "recording"))
     assert adapted.source and adapted.adaptation
     write_profile(out, adapted.source)
     _tell(adapted.adaptation, out)

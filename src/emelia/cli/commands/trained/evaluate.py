@@ -27,7 +27,7 @@ from emelia.errors import ConfigError
 from emelia.results.evaluation import Evaluation
 from emelia.show.page import file_name
 from emelia.storage import write_atomically
-from emelia.text import csv_text
+from emelia.text import counted, csv_text
 
 _TASK = "asking"
 
@@ -110,7 +110,7 @@ def evaluate(
             read=partial(_read, names, speakers_from),
         )
         if started:
-            progress.finish(_TASK, f"{len(found.answers)} clips")
+            progress.finish(_TASK, counted(len(found.answers), "clip"))
     show(found)
     if out:
         _write(out, found)
@@ -123,6 +123,8 @@ def _suggest(model: str, corpus: str, found: Evaluation) -> None:
         return
     if Path(model).is_dir():
         suggest(("emelia export", Path(model)))
+        return
+    if found.of_one_class:
         return
     steps: list[tuple[str | Path, ...]] = [("emelia finetune", Path(model), Path(corpus))]
     if found.untested and len(found.classes) - len(found.untested) > 1:
