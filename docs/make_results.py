@@ -192,9 +192,9 @@ def _share(own: Part, kind: str) -> str:
 
 def _each(own: Part, kind: str) -> str:
     """A figure, which comes alone or before its interval, of each corpus."""
-    told = {name: one[kind] for name, one in own["per_corpus"].items()}
+    told = {name: one[kind] for name, one in own.get("per_corpus", {}).items()}  # of one: none
     shares = ((name, one if isinstance(one, float) else one[0]) for name, one in told.items())
-    return ", ".join(f"{name} {percent(share)}" for name, share in shares)
+    return ", ".join(f"{name} {percent(share)}" for name, share in shares) or "–"
 
 
 # Blocks of docs/results.md; others there were measured by scripts of benchmarks/.

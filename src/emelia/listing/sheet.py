@@ -66,7 +66,7 @@ def read_text(path: Path) -> str:
     try:
         text = data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError("it is not UTF-8 text") from None
+        raise ValueError("it is not UTF-8 text (save it so; in Excel: CSV UTF-8)") from None
     if "\0" in text:
         raise ValueError("it is not UTF-8 text, it has NUL characters")
     return unicodedata.normalize("NFC", text)
