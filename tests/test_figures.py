@@ -134,7 +134,7 @@ def _measured() -> dict[str, list[str]]:
             for part in (cards[name].expected, cards[name].metrics["test"])
             if part
         ]
-        for name in ("default", "best", "mel", "aesdd")
+        for name in ("default", "best", "mel", "aesdd", "free")
     }
     told["the first screen"] = told["the model default"]
     told[UNHEARD] = _unheard()
