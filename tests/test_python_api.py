@@ -103,7 +103,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_model_is_tested_on_own_labels(asked: Path, tmp_path: Path) -> None:
     found = evaluate("aesdd", str(asked))
     assert len(found.answers) == 5 and found.silent == 1
-    assert "1 clips of fury left out: the model does not know it." in found.left_out
+    assert "1 clip of fury left out: the model does not know it." in found.left_out
     assert found.confusion.shape == (5, 6) and found.answered[-1] == "no speech"
     right = [one.answer == one.truth for one in found.answers]
     assert found.scores["accuracy"] == pytest.approx(np.mean(right))
@@ -186,7 +186,7 @@ def test_the_command_leaves_a_page_and_says_what_comes_next(
     assert "aesdd on own: 5 clips" in told.out and "no speech" in told.out
     assert f"Next: emelia evaluate aesdd {asked} --emotions anger,sadness" in told.out
     html = (page / "report.html").read_text(encoding="utf-8")
-    assert "Confusion matrix" in html and "1 clips of fury left out" in html
+    assert "Confusion matrix" in html and "1 clip of fury left out" in html
     assert out.read_text().startswith("id,speaker,gender,truth,answer,confidence,unsure,p_anger")
 
 

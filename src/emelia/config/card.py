@@ -29,6 +29,7 @@ from emelia.text import from_json
 
 SCHEMA = 1
 KEY = "emelia"  # of the metadata
+INT8 = "int8"  # the variant whose large products are computed in 8 bits
 INPUTS = ("wave", "samples")
 ADAPTED = "adapted"  # the part of `metrics` on the same clips, adapted to ten of their corpus
 UNSEEN = "unseen"  # the part of `metrics` on corpora that training has not seen, if measured

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from emelia.audio import Wave, prepare
 from emelia.config import SAMPLE_RATE, Card
+from emelia.config.card import INT8
 from emelia.config.thresholds import Thresholds
 from emelia.errors import ConfigError
 from emelia.use.adaptation.adapted import Adapted
@@ -125,7 +126,10 @@ class Answering:
     def _hear(self, waves: Sequence[Wave]) -> list[NetworkOutput]:
         """Run the network on batches of like length; outputs in the order of the waveforms."""
         heard: dict[int, NetworkOutput] = {}
-        for places in batches([wave.size for wave in waves], _BATCH):
+        # In 8 bits one by one: the last bit of a sum, which hangs on the others of a batch, may
+        # turn a rounding, and an answer must not depend on what else is asked.
+        largest = 0 if self.card.variant == INT8 else _BATCH
+        for places in batches([wave.size for wave in waves], largest):
             results = self._model.run([self._prepared(waves[place]) for place in places])
             heard.update(zip(places, results, strict=True))
         return [heard[place] for place in range(len(waves))]

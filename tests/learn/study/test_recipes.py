@@ -51,7 +51,8 @@ TRANSFER = {
 
 TUNED = {"whisper-base-tuned", "whisper-tiny-tuned"}
 TAUGHT = {"mel", "mel-frames"}
-SHIPPED = {f"shipped-{name}" for name in shipped()}
+MADE_BY = {name: f"shipped-{name}" for name in shipped()} | {"free": "shipped-default"}
+SHIPPED = set(MADE_BY.values())
 GUIDE = Path(__file__).parents[3] / "docs" / "guide.md"
 
 
@@ -248,7 +249,7 @@ def test_shipped_recipes_are_different_experiments() -> None:
 
 @pytest.mark.parametrize(("name", "file"), shipped().items())
 def test_what_ships_is_made_by_the_recipe_that_bears_its_name(name: str, file: Path) -> None:
-    (recipe,), card = find_recipes(f"shipped-{name}"), read_card(file)
+    (recipe,), card = find_recipes(MADE_BY[name]), read_card(file)
     teacher = card.settings["train"].get("distill", "")
     assert bool(teacher) == recipe.train.uses_teacher
     recipe = replace(recipe, train=replace(recipe.train, distill=teacher))

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pyarrow.parquet
 import pytest
 import soundfile
@@ -26,6 +25,7 @@ from vowels import vowels
 from emelia import console, load
 from emelia.cli import main
 from emelia.errors import EmeliaError
+from emelia.learn.export.recard import recarded
 from emelia.use.inputs import recordings
 from emelia.use.scoring import pool
 from emelia.use.scoring.journal import Journal
@@ -431,9 +431,7 @@ def test_scores_of_other_settings_are_refused_and_untouched(
     folder, out = scored.folder, scored.copy(tmp_path)
     before = out.read_bytes()
     other = tmp_path / "other.onnx"
-    graph = onnx.load(load("aesdd")._model.path)
-    graph.doc_string = "other"
-    onnx.save(graph, other)
+    other.write_bytes(recarded(load("aesdd")._model.path, title="another")[0])
     for words, what in (
         ((folder, out, "--model", other), "begun with model aesdd"),
         ((folder, out, *MODEL, "--emotions", "anger,fear"), "begun with emotions anger, disgust"),

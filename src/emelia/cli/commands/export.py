@@ -204,7 +204,8 @@ def _in_int8(path: Path, out: Path, corpus: str) -> None:
     if not corpus:
         raise ConfigError("--int8: give recordings to round and compare by: --corpus PLACE.")
 
-    from emelia.learn.export.smaller import CHECKED, INT8, LISTENED, smaller
+    from emelia.config.card import INT8
+    from emelia.learn.export.smaller import CHECKED, LISTENED, smaller
 
     recordings = open_corpus(corpus).utterances
     with console.Progress() as progress:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from emelia.config import Card, Recipe, recipe_from
-from emelia.config.card import KEY
+from emelia.config.card import INT8, KEY
 from emelia.config.operators import is_intact
 from emelia.corpora.seen import SEEN, SeenClips
 from emelia.errors import ConfigError, ModelError
@@ -66,7 +66,7 @@ def _run(path: Path) -> Run:
     model = read_model(path)
     metadata = {pair.key: pair.value for pair in model.metadata_props}
     card = Card.read(metadata.get(KEY))
-    if card.variant == "int8" and not holds_steps(model):
+    if card.variant == INT8 and not holds_steps(model):
         raise ModelError(
             "its weights are rounded to 8 bits, too coarse to learn from. Take the file it was "
             "made beside, without .int8 in its name."

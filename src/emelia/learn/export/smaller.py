@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from emelia.audio import Wave, decode, prepare, resample
 from emelia.config import SAMPLE_RATE, AudioConfig, Card
-from emelia.config.card import KEY
+from emelia.config.card import INT8, KEY
 from emelia.config.operators import SEAL_KEY
 from emelia.corpora import Utterance
 from emelia.errors import AudioError, ModelError
@@ -22,7 +22,6 @@ from emelia.learn.export.restore import read_model
 
 LISTENED, CHECKED = 144, 600  # recordings: to round by, and others on which answers are compared
 LEAST_SAME = 0.98  # share of these with the same answer
-INT8 = "int8"
 _SEED = 0
 
 
