@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,6 +118,20 @@ def test_a_model_is_tested_on_own_labels(asked: Path, tmp_path: Path) -> None:
     assert plot.confusion(found).axes and plot.reliability(found).axes
     fewer = evaluate(load("aesdd", emotions=["anger", "sadness"]), str(asked))
     assert fewer.classes == ("anger", "sadness")
+
+
+def test_a_recording_replaced_since_its_corpus_was_read_is_left_out_by_name(
+    asked: Path, tmp_path: Path
+) -> None:
+    corpus = read_corpus(shutil.copytree(asked, tmp_path / "own"))
+    changed = corpus.utterances[0]
+    shutil.copy2(corpus.utterances[-1].path, changed.path)
+    found = evaluate("aesdd", corpus)
+    assert changed.id not in {one.id for one in found.answers}
+    assert sum("has changed since the corpus was read" in line for line in found.left_out) == 1
+    under = emelia.stress("aesdd", corpus, conditions=["white noise 20 dB"])
+    assert changed.id not in {one.id for one in under.plain.answers}
+    assert f"{changed.path}: has changed since the corpus was read" in under.failed[0]
 
 
 def test_long_recordings_are_made_of_the_clips_of_a_corpus(

@@ -38,6 +38,10 @@ class TooLongError(AudioError):
     """A recording lasts longer than the limit."""
 
 
+class ChangedAudioError(AudioError):
+    """A recording is another than when its corpus was read."""
+
+
 class ConfigError(EmeliaError):
     """A setting, recipe or option does not exist or has a value that does not fit."""
 

@@ -180,8 +180,8 @@ def worth(corpus: Corpus, known: Sequence[Utterance], seen: SeenClips) -> list[s
     return found
 
 
-def _source(clip: Utterance) -> str | Excerpt:
-    return Excerpt(str(clip.path), clip.span) if clip.span else str(clip.path)
+def _source(clip: Utterance) -> Excerpt:
+    return Excerpt(str(clip.path), clip.span, digest=clip.digest)
 
 
 def _answer(clip: Utterance, told: Prediction, emotions: Sequence[str]) -> ClipAnswer:

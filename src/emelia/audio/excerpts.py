@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from emelia.audio.channels import MIX
-from emelia.audio.decoding import decode
+from emelia.audio.decoding import content_digest, decode
 from emelia.audio.heard import Heard
 from emelia.audio.limits import Wave
-from emelia.errors import AudioError
+from emelia.errors import AudioError, ChangedAudioError
 from emelia.storage import file_stamp
 
 _ROUNDED = 0.1  # s that a segment may end after its recording: tables round, codecs pad
@@ -73,16 +73,33 @@ def cut(wave: Wave, rate: int, span: Span, name: str) -> Wave:
 
 
 def decode_span(
-    path: str | Path, span: Span | None, *, channel: str = MIX, heard: Heard | None = None
-) -> tuple[Wave, int]:
+    path: str | Path, span: Span | None, *, channel: str = MIX, heard: Heard | None = None,
+    digest: str = "",
+) -> tuple[Wave, int]:  # fmt: skip
     """Decode a span of a recording, or all of it: samples (T,) and their rate in Hz.
 
     The last recording of which a span was asked for stays in memory for the next, with two of its
     channels. `channel` and `heard` are those of `decode`.
 
+    Args:
+        digest: the `content_digest` that its samples must have; empty takes any.
+
     Raises:
         AudioError, MissingExtraError: see `decode` and `cut`.
+        ChangedAudioError: they have another digest.
     """
+    wave, rate = _decoded(path, span, channel, heard)
+    if digest and content_digest(wave, rate) != digest:
+        raise ChangedAudioError(
+            f"{path}: has changed since the corpus was read. Leave its recordings as they are, "
+            "and run the same command again."
+        )
+    return wave, rate
+
+
+def _decoded(
+    path: str | Path, span: Span | None, channel: str, heard: Heard | None
+) -> tuple[Wave, int]:
     if span is None:
         return decode(path, channel=channel, heard=heard)
     with _one_at_a_time:

@@ -26,7 +26,13 @@ from emelia.audio.files import FILMS, find_recordings
 from emelia.audio.heard import Heard
 from emelia.caches import cache_root
 from emelia.corpora.records import Utterance
-from emelia.errors import AudioError, CorpusError, MissingExtraError, StorageError
+from emelia.errors import (
+    AudioError,
+    ChangedAudioError,
+    CorpusError,
+    MissingExtraError,
+    StorageError,
+)
 from emelia.storage import file_stamp, write_atomically
 from emelia.text import counted, from_json
 
@@ -168,16 +174,14 @@ def decode_again(utterance: Utterance) -> tuple[Wave, int]:
         The waveform (T,) and its rate in Hz.
 
     Raises:
-        AudioError: the file has changed, or see `decode`.
+        ChangedAudioError: the file has changed.
+        AudioError: see `decode`.
     """
-    wave, rate = decode_span(utterance.path, utterance.span)
-    if utterance.digest and content_digest(wave, rate) != utterance.digest:
+    try:
+        return decode_span(utterance.path, utterance.span, digest=utterance.digest)
+    except ChangedAudioError:
         _delete_cache(utterance.path)
-        raise AudioError(
-            f"{utterance.path}: has changed since the corpus was read. Leave its recordings as "
-            "they are, and run the same command again."
-        )
-    return wave, rate
+        raise
 
 
 def _delete_cache(path: Path) -> None:

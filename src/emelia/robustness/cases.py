@@ -10,10 +10,10 @@ from zlib import crc32
 
 import numpy as np
 
-from emelia.audio import Wave, decode, resample
-from emelia.audio.excerpts import decode_span
+from emelia.audio import Wave, resample
 from emelia.config import SAMPLE_RATE
 from emelia.corpora.records import UNKNOWN_SPEAKER, Utterance
+from emelia.corpora.scan import decode_again
 from emelia.robustness.conditions.condition import Around, Condition
 from emelia.robustness.conditions.voice import joined
 
@@ -123,10 +123,9 @@ def read(clip: Utterance) -> Wave:
     """The sound of a clip: float32 (T,) at 16 kHz.
 
     Raises:
-        AudioError: its recording cannot be read.
+        AudioError: its recording cannot be read, or has changed since the corpus was read.
     """
-    wave, rate = decode_span(clip.path, clip.span) if clip.span else decode(clip.path)
-    return resample(wave, rate)
+    return resample(*decode_again(clip))
 
 
 def seconds(cases: Sequence[Case], plain: dict[str, float], condition: Condition) -> float:

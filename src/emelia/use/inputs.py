@@ -32,14 +32,15 @@ _ROLES = ("file", "start", "end", "duration")
 
 
 class Excerpt(NamedTuple):
-    """A segment of a recording, or a row of a list that tells none.
+    """A segment of a recording, a clip of a corpus, or a row of a list that tells neither.
 
     Attributes:
         path: of the recording, or the list and its line.
-        span: None where the row has a problem.
+        span: None for the whole recording, or where the row has a problem.
         problem: why the row cannot be used.
         speaker: who speaks in it, where that is known.
         channel: where that speaker is heard, a number from 1; empty where all channels tell.
+        digest: that its samples must have; empty takes any.
     """
 
     path: str
@@ -47,6 +48,7 @@ class Excerpt(NamedTuple):
     problem: str = ""
     speaker: str = ""
     channel: str = ""
+    digest: str = ""
 
     def __str__(self) -> str:
         if self.span is None:
@@ -97,12 +99,13 @@ def read_excerpt(
     Of an excerpt that tells its channel that one is taken, unless another is asked for.
 
     Raises:
-        AudioError: it goes beyond the recording, which cannot be used, or the row tells none.
+        AudioError: it goes beyond the recording, which cannot be used or has changed, or the row
+            tells none.
     """
     if excerpt.problem:
         raise AudioError(f"{excerpt.path}: {excerpt.problem}.")
     side = excerpt.channel if channel == MIX and excerpt.channel else channel
-    return decode_span(excerpt.path, excerpt.span, channel=side, heard=heard)
+    return decode_span(excerpt.path, excerpt.span, channel=side, heard=heard, digest=excerpt.digest)
 
 
 def recordings(where: str | Path, warn: Callable[[str], None] | None = None) -> list[Recording]:
