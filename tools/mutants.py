@@ -21,6 +21,8 @@ _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
     ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
 }  # fmt: skip
 _OTHER_CALL = {"min": "max", "max": "min", "any": "all", "all": "any"}
+# Arguments that check what holds anyway, or name the default: to change them changes nothing.
+_HARMLESS = ("strict", "encoding")
 _TEXT = (ast.JoinedStr, ast.FormattedValue)
 
 
@@ -76,6 +78,8 @@ def _sites(node: ast.AST, statement: ast.stmt | None, inside: bool) -> Iterator[
         for child in value if isinstance(value, list) else [value]:
             if not isinstance(child, ast.AST) or isinstance(child, _TEXT):
                 continue
+            if isinstance(child, ast.keyword) and child.arg in _HARMLESS:
+                continue
             if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
                 continue
             around = child if isinstance(child, ast.stmt) else statement
@@ -122,7 +126,7 @@ def _changed_calls(node: ast.Call) -> Iterator[Callable[[ast.AST], ast.AST]]:
     if isinstance(node.func, ast.Name) and node.func.id in _OTHER_CALL:
         yield lambda one: _set(one, func=ast.Name(_OTHER_CALL[one.func.id]))
     for place in range(len(node.keywords)):
-        if node.keywords[place].arg:
+        if node.keywords[place].arg not in (None, *_HARMLESS):
             yield lambda one, place=place: _set(
                 one, keywords=[k for n, k in enumerate(one.keywords) if n != place]
             )
