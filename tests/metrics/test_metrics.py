@@ -449,4 +449,9 @@ def test_speakers_are_drawn_from_six_on(speakers: int, clustered: bool) -> None:
     who = [str(i % speakers) for i in range(60)]
     values = np.arange(60.0)
     assert metrics.mean_interval(values, who).clustered is clustered
-    assert metrics.interval(values > 30, values > 20, who, "accuracy").clustered is clustered
+    assert (
+        metrics.interval(
+            (values > 30).astype(int), (values > 20).astype(int), who, "accuracy"
+        ).clustered
+        is clustered
+    )
