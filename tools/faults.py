@@ -245,7 +245,8 @@ def main() -> None:
     chosen = options.parse_args()
     names = [name for name in COMMANDS if not chosen.commands or name in chosen.commands]
     end = time.monotonic() + 60 * chosen.minutes
-    with tempfile.TemporaryDirectory() as folder:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         _run_all(Path(folder), names, chosen.kills, end)
     done = _done()
     text = _table(done)
