@@ -123,9 +123,14 @@ def joined(
         emotion = "neutral" if utterance.emotion == "calm" else utterance.emotion
         if emotion in asked.emotions:
             groups.setdefault(emotion, {}).setdefault(utterance.speaker, []).append(utterance)
-    for emotion in itertools.islice(itertools.cycle(sorted(groups)), count):
-        speakers = [name for name, own in sorted(groups[emotion].items()) if len(own) >= FEWEST]
-        speaker = speakers[rng.integers(len(speakers))]
+    fewest = FEWEST if seconds else 1  # one clip needs no others
+    enough = {
+        emotion: [name for name, own in sorted(speakers.items()) if len(own) >= fewest]
+        for emotion, speakers in sorted(groups.items())
+    }
+    emotions = [emotion for emotion, speakers in enough.items() if speakers]
+    for emotion in itertools.islice(itertools.cycle(emotions), count):
+        speaker = enough[emotion][rng.integers(len(enough[emotion]))]
         own = groups[emotion][speaker]
         order = itertools.cycle(rng.permutation(len(own)))
         pieces: list[Wave] = []

@@ -1,14 +1,19 @@
 """Take screenshots of pages: `python docs/pictures.py report.html --out docs/pictures`.
 
 For each page, its first screen at desktop and at phone width, light and dark, as PNG files of at
-most 300 KB. Needs Playwright and Chromium, which nothing else of emelia does outside its tests.
+most 300 KB. `python docs/pictures.py serve` takes the README's picture, page.png: the page of
+`emelia serve` with its answer to the clip to try. Needs Playwright and Chromium, which nothing
+else of emelia does outside its tests.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +29,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 def main() -> None:
     """Take the pictures that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("pages", nargs="+", type=Path, help="HTML files")
+    parser.add_argument("pages", nargs="+", type=Path, help="HTML files, or: serve")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "pictures")
     parser.add_argument("--at", default="", help="id of the part to show instead of the top")
     parser.add_argument(
@@ -38,7 +43,11 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         for page in options.pages:
-            for name, data in shots(browser, page, options.at, options.whole):
+            served = page == Path("serve")
+            taken = (
+                served_page(browser) if served else shots(browser, page, options.at, options.whole)
+            )
+            for name, data in taken:
                 path = options.out / f"{name}.png"
                 path.write_bytes(data)
                 print(f"{path}: {len(data) / 1000:.0f} KB")
@@ -58,12 +67,29 @@ def shots(browser: Browser, page: Path, at: str, whole: bool) -> Iterator[tuple[
             tab.close()
 
 
-def small(data: bytes) -> bytes:
+def served_page(browser: Browser) -> Iterator[tuple[str, bytes]]:
+    """The page of a server of the default model, once it has answered the clip to try."""
+    command = [sys.executable, "-m", "emelia", "serve", "--port", "0", "--grace", "1"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        assert server.stdout
+        found = (re.search(r"http://[\d.]+:\d+", line) for line in server.stdout)
+        tab = browser.new_page(viewport={"width": 1280, "height": 880})
+        tab.goto(next(address for address in found if address)[0])
+        tab.click("#try")
+        tab.wait_for_selector("#download:enabled")
+        tab.wait_for_timeout(500)  # the spectrogram is drawn
+        yield "page", small(tab.screenshot(), most=100_000)
+        server.terminate()
+
+
+def small(data: bytes, most: int = MOST) -> bytes:
     """The picture with as few colours, and then as few dots, as its size asks for."""
     from PIL import Image
 
     image = Image.open(io.BytesIO(data)).convert("RGB")
-    while len(data) > MOST:
+    while len(data) > most:
         file = io.BytesIO()
         image.quantize(128).save(file, "PNG", optimize=True)
         data = file.getvalue()

@@ -13,6 +13,7 @@ import tempfile
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -274,6 +275,8 @@ def test_a_lock_is_let_go_when_the_work_fails_and_never_touches_what_it_guards(
     storage.append_line(path, "kept")
     with pytest.raises(RuntimeError, match="work"), storage.lock(path):
         raise RuntimeError("work")
+    with storage.lock(tmp_path / "not" / "there" / "yet.jsonl"):
+        assert (tmp_path / "not" / "there").is_dir()
     with storage.lock(path):
         assert storage.read_lines(path) == ["kept"]
 
@@ -332,6 +335,8 @@ def test_a_pickle_in_the_cache_is_never_opened(tmp_path: Path) -> None:
     objects = np.array([{"a": 1}], dtype=object)
     np.save(entry, objects, allow_pickle=True)
     assert cache.get("key") is None
+    entry.write_bytes(entry.read_bytes() + sha256(entry.read_bytes()).digest())
+    assert cache.get("key") is None, "though whoever wrote it knew our check"
 
 
 def test_a_folder_is_no_name_for_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

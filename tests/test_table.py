@@ -28,8 +28,8 @@ def test_it_is_written_as_markdown() -> None:
 def test_it_is_written_as_html_with_the_best_row_set_off() -> None:
     page = TABLE.html()
     assert "<caption>By &lt;b&gt;|</caption>" in page
-    assert '<tr><th scope="row">*a*</th><td>56.1</td></tr>' in page
-    assert '<tr class="best"><th scope="row">b\n&amp; c</th><td>–</td></tr>' in page
+    assert '<tr><th scope="row" class="short">*a*</th><td>56.1</td></tr>' in page
+    assert '<tr class="best"><th scope="row" class="short">b\n&amp; c</th><td>–</td></tr>' in page
     assert page.endswith('<p class="note">A `note`.</p>')
 
 

@@ -10,6 +10,7 @@ import ast
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
@@ -20,6 +21,8 @@ _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
     ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
 }  # fmt: skip
 _OTHER_CALL = {"min": "max", "max": "min", "any": "all", "all": "any"}
+# Arguments that check what holds anyway, or name the default: to change them changes nothing.
+_HARMLESS = ("strict", "encoding")
 _TEXT = (ast.JoinedStr, ast.FormattedValue)
 
 
@@ -31,13 +34,13 @@ class Mutant:
         name: line and change, such as `42: a < b -> a <= b`.
         lines: of the statement that is changed, first and last.
         inside: whether it stands in a function; what does not runs at import.
-        source: of the whole module.
+        written: gives the source of the whole module, which takes far longer than all the rest.
     """
 
     name: str
     lines: tuple[int, int]
     inside: bool
-    source: str
+    written: Callable[[], str]
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,17 @@ def mutants(source: str) -> Iterator[Mutant]:
         before = ast.unparse(site.node)
         # The copy keeps the identity of every other node; only the place on the way is replaced.
         changed = site.change(copy.deepcopy(site.node))
-        text = ast.unparse(_replaced(tree, site.node, changed))
         line = getattr(site.node, "lineno", site.statement.lineno)
         last = site.statement.end_lineno or line
         if isinstance(site.statement, ast.If | ast.For | ast.While | ast.With):
             last = site.statement.body[0].lineno - 1 or line
         told = f"{line}: {_short(before)} -> {_short(ast.unparse(changed))}"
-        yield Mutant(told, (site.statement.lineno, max(last, line)), site.inside, f"{text}\n")
+        written = partial(_written, tree, site.node, changed)
+        yield Mutant(told, (site.statement.lineno, max(last, line)), site.inside, written)
+
+
+def _written(tree: ast.Module, node: ast.AST, changed: ast.AST) -> str:
+    return f"{ast.unparse(_replaced(tree, node, changed))}\n"
 
 
 def _sites(node: ast.AST, statement: ast.stmt | None, inside: bool) -> Iterator[_Site]:
@@ -70,6 +77,8 @@ def _sites(node: ast.AST, statement: ast.stmt | None, inside: bool) -> Iterator[
             continue
         for child in value if isinstance(value, list) else [value]:
             if not isinstance(child, ast.AST) or isinstance(child, _TEXT):
+                continue
+            if isinstance(child, ast.keyword) and child.arg in _HARMLESS:
                 continue
             if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
                 continue
@@ -117,7 +126,7 @@ def _changed_calls(node: ast.Call) -> Iterator[Callable[[ast.AST], ast.AST]]:
     if isinstance(node.func, ast.Name) and node.func.id in _OTHER_CALL:
         yield lambda one: _set(one, func=ast.Name(_OTHER_CALL[one.func.id]))
     for place in range(len(node.keywords)):
-        if node.keywords[place].arg:
+        if node.keywords[place].arg not in (None, *_HARMLESS):
             yield lambda one, place=place: _set(
                 one, keywords=[k for n, k in enumerate(one.keywords) if n != place]
             )

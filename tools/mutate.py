@@ -23,6 +23,7 @@ import tomllib
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from queue import Queue
@@ -49,25 +50,30 @@ class Module:
     def path(self) -> Path:
         return PACKAGE / f"{self.name}.py"
 
-    @property
+    @cached_property
     def tests_digest(self) -> str:
         files = [f for t in self.tests for f in sorted((ROOT / t).rglob("*.py")) or [ROOT / t]]
         return _digest(*(file.read_bytes() for file in files))
 
+    @cached_property
     def all(self) -> list[Mutant]:
         """All of its mutants, in the order of lines."""
         found = {m.name: m for m in mutants(self.path.read_text(encoding="utf-8"))}
         return list(found.values())
 
+    @cached_property
+    def digest(self) -> str:
+        return _digest(self.name.encode(), self.path.read_bytes())
+
     def drawn(self, each: int, tried: Collection[str]) -> list[Mutant]:
         """Its mutants with keys that were tried, and others drawn at random up to so many."""
-        found = self.all()
+        found = list(self.all)
         random.Random(self.name).shuffle(found)
         found.sort(key=lambda one: self.key(one) not in tried)
         return found[: max(each, sum(self.key(one) in tried for one in found))]
 
     def key(self, mutant: Mutant) -> str:
-        return _digest(self.name.encode(), mutant.source.encode())
+        return _digest(self.digest.encode(), mutant.name.encode())
 
 
 def main() -> None:
@@ -135,7 +141,7 @@ def _try_module(slot: Path, module: Module, todo: list[Mutant], end: float) -> N
 def _try(slot: Path, module: Module, found: Baseline, mutant: Mutant) -> None:
     """Run the tests with one mutant in place, and note what became of it."""
     place = slot / "emelia" / module.path.relative_to(PACKAGE)
-    place.write_text(mutant.source, encoding="utf-8")
+    place.write_text(mutant.written(), encoding="utf-8")
     tests = found.reaching(mutant.lines if mutant.inside else None, module.all_tests)
     fate, seconds = run(slot, tests, found.limit(tests)) if tests else ("survived", 0.0)
     shutil.copyfile(module.path, place)
@@ -175,7 +181,7 @@ def _table(wanted: list[Module], known: dict[str, dict[str, object]]) -> str:
     """Markdown: killed by module, and every survivor with its reason where there is one."""
     rows, left, total, killed = [], [], 0, 0
     for module in wanted:
-        lines = [known[k] for one in module.all() if (k := module.key(one)) in known]
+        lines = [known[k] for one in module.all if (k := module.key(one)) in known]
         dead = [line for line in lines if line["fate"] != "survived"]
         total, killed = total + len(lines), killed + len(dead)
         if lines:

@@ -151,7 +151,7 @@ def spectrogram(
 
     Raises:
         AudioError: it cannot be decoded or used.
-        MissingExtraError: matplotlib or librosa is not installed.
+        MissingExtraError: matplotlib or scipy is not installed.
     """
     wave, hertz = read(audio, one_rate(rate, sr))
     wave = resample(wave, hertz)

@@ -14,6 +14,7 @@ from emelia.text import csv_text
 
 _NO_EDGE = 100_000  # characters
 _PHONE = 46  # letters of a table that a phone shows beside each other
+_SHORT = 16  # letters of a name that a phone has room for on one line, hyphens and all
 _SIGNS = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "–": "--", "−": "$-$", "±": r"$\pm$", "×": r"$\times$", "≥": r"$\geq$", "≤": r"$\leq$",
@@ -141,7 +142,8 @@ class Table:
         name, *cells = map(escape, self.rows[place])
         mark = ' class="best"' if place == self.best else ""
         told = "".join(f"<td>{cell}</td>" for cell in cells)
-        return f'<tr{mark}><th scope="row">{name}</th>{told}</tr>'
+        short = ' class="short"' if len(self.rows[place][0]) <= _SHORT else ""
+        return f'<tr{mark}><th scope="row"{short}>{name}</th>{told}</tr>'
 
 
 def data_frame(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:

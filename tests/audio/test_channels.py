@@ -84,6 +84,21 @@ def test_a_stereo_recording_of_one_speaker_is_no_call() -> None:
     assert not warnings
 
 
+def test_two_who_speak_at_the_same_time_are_told_of() -> None:
+    one, other = voice(120, 5, 0), np.roll(voice(220, 5, 1), RATE // 3)
+    _, (warning,) = listen(recorded(one, 0.6 * other))
+    assert "2 channels differ" in warning
+
+
+def test_one_who_speaks_in_a_room_with_two_microphones_is_no_call() -> None:
+    wave, rng = voice(150, 5, 0), np.random.default_rng(0)
+    echo = rng.standard_normal(RATE // 4) * np.exp(-np.arange(RATE // 4) / 1_200)
+    echo[0] = 6
+    far = np.convolve(wave, echo)[: wave.size].astype(np.float32)
+    far = np.roll(0.5 * far / np.abs(far).max(), 50)  # a metre farther
+    assert not listen(recorded(wave, far + noise(wave, 0.002, 1)))[1]
+
+
 def test_a_channel_that_is_not_there_is_named() -> None:
     data = recorded(voice(150, 1, 0))
     assert listen(data, "left")[0].size == RATE

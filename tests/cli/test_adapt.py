@@ -114,7 +114,8 @@ def test_scores_are_adapted_by_source_and_nothing_is_heard_twice(run: Run) -> No
 
 
 def test_a_timeline_and_a_stream_are_got_used_to_as_they_go(run: Run) -> None:
-    soundfile.write("long.wav", np.concatenate([vowels(10), vowels(10, 180)]), RATE)
+    voices = np.concatenate([vowels(10), vowels(10, 180)])
+    soundfile.write("long.wav", np.tile(voices, 4), RATE)  # too long to be heard as a whole first
     follow = ("predict", "long.wav", *TOY, "--timeline", "--format", "json")
     told = json.loads(run(*follow, "--adapt")[1])
     plain = json.loads(run(*follow)[1])

@@ -173,7 +173,7 @@ def test_a_crowd_of_speakers_is_counted_instead_of_named(
 
 def test_a_study_is_trained_told_and_reported(run: Run, corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    study = ("study", corpus, "--recipes", "variable-3,resized-3", *TINY, "--out", out)
+    study = ("study", corpus, "--recipes", "variable-3,variable-4", *TINY, "--out", out)
     answer = run(*study)
     assert answer.code == 0, answer.err
     assert "speakers disjoint" in answer.out  # the audit

@@ -442,3 +442,16 @@ def test_the_interval_of_a_mean_heeds_that_clips_of_a_speaker_are_alike() -> Non
     alone = metrics.mean_interval(values, ["one"] * 200)
     assert alike.clustered
     assert alike.high - alike.low > 2 * (alone.high - alone.low)
+
+
+@pytest.mark.parametrize(("speakers", "clustered"), [(5, False), (6, True), (7, True)])
+def test_speakers_are_drawn_from_six_on(speakers: int, clustered: bool) -> None:
+    who = [str(i % speakers) for i in range(60)]
+    values = np.arange(60.0)
+    assert metrics.mean_interval(values, who).clustered is clustered
+    assert (
+        metrics.interval(
+            (values > 30).astype(int), (values > 20).astype(int), who, "accuracy"
+        ).clustered
+        is clustered
+    )

@@ -308,6 +308,12 @@ def test_an_unfinished_seed_changes_no_figure(cells: list[Cell]) -> None:
         assert (len(row.cells), row.expected) == (9, 12)
 
 
+def test_of_unfinished_seeds_the_one_with_most_folds_is_shown(cells: list[Cell]) -> None:
+    begun = [c for c in cells if c.fold < ("3" if c.seed else "5") and c.recipe == "emelia"]
+    (row,) = summarise([replace(cell, seed=1 - cell.seed) for cell in begun])
+    assert {cell.seed for cell in row.counted[0]} == {1} and len(row.counted[0]) == 4
+
+
 def test_folds_are_counted_from_what_is_there_if_the_writer_did_not_say(cells: list[Cell]) -> None:
     untold = [replace(cell, folds=0) for cell in cells[:-1]]
     assert [(row.folds, row.seeds) for row in summarise(untold)] == [(6, (0, 1)), (6, (0,))]
@@ -413,3 +419,43 @@ def test_published_figures_are_of_the_founding_corpus_only(cells: list[Cell]) ->
     assert [row.published for row in summarise(cells)] == [pytest.approx(0.7438), None]
     elsewhere = [replace(cell, corpus="ravdess") for cell in cells]
     assert [row.published for row in summarise(elsewhere)] == [None, None]
+
+
+def test_two_seeds_have_a_spread(cells: list[Cell]) -> None:
+    for row in summarise(cells):
+        low, high = sorted(row.accuracies)
+        assert row.accuracy_spread == pytest.approx((high - low) / 2**0.5)
+
+
+def test_classes_that_were_not_tested_are_named(cells: list[Cell]) -> None:
+    kept = [
+        replace(c, predictions=tuple(p for p in c.predictions if p["truth"] != 1)) for c in cells
+    ]
+    assert summarise(kept)[0].untested == ("disgust",)
+    assert summarise(cells)[0].untested == ()
+
+
+def test_only_recipes_of_the_founding_study_have_a_published_figure(cells: list[Cell]) -> None:
+    untold = [replace(c, settings={**c.settings, "published": 0.0}) for c in cells]
+    bare = [
+        replace(c, settings={k: v for k, v in c.settings.items() if k != "published"})
+        for c in cells
+    ]
+    assert summarise(cells)[0].published == pytest.approx(0.7438)
+    assert summarise(untold)[0].published is summarise(bare)[0].published is None
+
+
+def test_risk_and_sureness_are_means_over_seeds_and_clips(cells: list[Cell]) -> None:
+    for row in summarise(cells):
+        found = row.calibration
+        assert found.risk == pytest.approx(1 - row.accuracy)
+        assert found.sureness == pytest.approx(np.mean([p.max(axis=1) for p in found.after]))
+        assert not found.fitted
+    one = [replace(cells[0], temperature=2.0), *cells[1:]]
+    assert summarise(one)[0].calibration.fitted
+
+
+def test_lines_of_versions_without_a_temperature_have_none(cells: list[Cell]) -> None:
+    values = json.loads(cells[0].to_json())
+    del values["temperature"]
+    assert Cell.from_json(json.dumps(values)).temperature == 1.0

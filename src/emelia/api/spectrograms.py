@@ -47,7 +47,7 @@ def log_mel(
     Raises:
         AudioError: it cannot be decoded or used.
         ConfigError: a setting that does not exist or fit.
-        MissingExtraError: librosa is not installed.
+        MissingExtraError: scipy is not installed.
     """
     config = _config(settings)
     wave, hertz = read(audio, one_rate(rate, sr))

@@ -21,6 +21,8 @@ _CANCELS = 0.25
 _FRAME = 0.05  # s in which the channels are compared
 _LOUDER = 10.0  # times as much power: the other party is silent
 _ALONE = 0.5  # of a channel's energy lies where the others are silent: it has a speaker of its own
+_FOLLOWS = 0.5  # correlation of the levels of one voice at two places; two voices have less
+_FEWEST = 20  # frames, a second, to tell them apart
 _FAINT = 1e-3  # of the loudest channel's energy: only crosstalk or noise
 
 
@@ -60,6 +62,7 @@ class Mixer:
         self._channel, self._name, self._heard = channel, name, heard
         self._products = np.zeros((0, 0))  # sums over time of each channel times each other
         self._energy = self._alone = np.zeros(0)
+        self._levels = np.zeros((0, 0))  # as `_products`, of the levels of frames and a 1
 
     def __call__(self, block: NDArray[np.floating], rate: int) -> Wave:
         """One channel of a block (T, channels) at `rate` (Hz).
@@ -114,11 +117,14 @@ class Mixer:
         if len(self._energy) != count:  # the first block, or a joined file of another kind
             self._products = np.zeros((count, count))
             self._energy = self._alone = np.zeros(count)
+            self._levels = np.zeros((count + 1, count + 1))
         centred = rows - rows.mean(axis=1, keepdims=True)  # an offset is no sound
         self._products = self._products + centred @ centred.T
         size = max(1, round(_FRAME * rate))
         frames = centred[:, : centred.shape[1] // size * size].reshape(count, -1, size)
         power = np.einsum("cfs,cfs->cf", frames, frames)
+        levels = np.vstack([np.sqrt(power), np.ones(power.shape[1])])
+        self._levels = self._levels + levels @ levels.T
         others = np.sort(power, axis=0)[-2]  # the second loudest
         self._energy = self._energy + power.sum(axis=1)
         self._alone = self._alone + (power * (power >= _LOUDER * others)).sum(axis=1)
@@ -129,4 +135,12 @@ class Mixer:
 
     def _differ(self) -> bool:
         heard = self._energy > _FAINT * self._energy.max(initial=0.0)
-        return int((heard & (self._alone >= _ALONE * self._energy)).sum()) >= 2
+        if (heard & (self._alone >= _ALONE * self._energy)).sum() >= 2:
+            return True
+        sums, frames = self._levels[:-1, -1], self._levels[-1, -1]
+        if frames < _FEWEST:
+            return False
+        covariance = self._levels[:-1, :-1] - np.outer(sums, sums) / frames
+        deviations = np.sqrt(np.diagonal(covariance).clip(min=0))
+        apart = covariance < _FOLLOWS * np.outer(deviations, deviations)
+        return bool((apart & np.outer(heard, heard)).any())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
@@ -39,9 +40,15 @@ def setting(default: Any, meaning: str, **known: Any) -> Any:
     return field(default=default, metadata={_ABOUT: Setting(meaning, **known)})
 
 
+@functools.cache
+def kinds_of(cls: Hashable) -> Mapping[str, Any]:
+    """The annotations of a dataclass, as types; to work them out takes far longer than to use."""
+    return typing.get_type_hints(cls)
+
+
 def all_settings(cls: Any, prefix: str = "") -> Iterator[tuple[str, Setting]]:
     """All settings of a dataclass and of those inside it, as `train.lr`, in their order."""
-    hints = typing.get_type_hints(cls)
+    hints = kinds_of(cls)
     for one in fields(cls):
         if is_dataclass(hints[one.name]):
             yield from all_settings(hints[one.name], f"{prefix}{one.name}.")

@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from emelia.config.fields import Setting, all_settings
+from emelia.config.fields import Setting, all_settings, kinds_of
 from emelia.config.former import is_retired, present_names
 from emelia.config.front_end import PRESETS, FeatureConfig
 from emelia.config.meanings import likely_setting, same_setting
@@ -122,7 +122,7 @@ def _check_alone(key: str, value: Any, about: Setting, recipe: Recipe) -> None:
 def build(cls: type, values: Mapping[str, Any], where: str) -> Any:
     """Make a dataclass of settings from nested mappings; `where` begins the names in messages."""
     known = {f.name: f for f in fields(cls)}
-    hints = typing.get_type_hints(cls)
+    hints = kinds_of(cls)
     values = present_names(dict(values), where)
     values = {key: value for key, value in values.items() if not is_retired(where + key, value)}
     preset = values.pop("preset", None) if cls is FeatureConfig else None

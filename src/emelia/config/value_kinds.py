@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from emelia.config.fields import kinds_of
+
 
 def check_kinds(record: Any) -> None:
     """Refuse a dataclass with a value of another kind than its annotation, however deep.
@@ -15,7 +17,7 @@ def check_kinds(record: Any) -> None:
     Raises:
         ValueError: there is one; the message names its field.
     """
-    hints = typing.get_type_hints(type(record))
+    hints = kinds_of(record.__class__)
     for one in fields(record):
         value = getattr(record, one.name)
         if not _fits(value, hints[one.name]):

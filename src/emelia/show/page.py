@@ -20,7 +20,7 @@ from emelia.errors import MissingExtraError
 from emelia.show.style import PRINTED, empty_figure, pdf, png, svg
 from emelia.show.terms import terms
 from emelia.table import escaped
-from emelia.text import between, percent
+from emelia.text import between, counted, percent
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -125,6 +125,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "percent": percent,
         "between": between,
+        "counted": counted,
         "plain": escaped,
         "terms": terms,
     }

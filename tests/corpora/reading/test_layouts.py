@@ -38,9 +38,16 @@ def test_a_layout_says_what_the_folders_are(clips: Path) -> None:
 def test_labels_get_the_names_of_a_map(clips: Path) -> None:
     corpus = read_corpus(clips, layout="speaker/emotion", labels={"WAN": "angry", "wdi": "-"})
     assert corpus.emotions == ("anger",) and len(corpus.utterances) == 6
-    assert "wan as anger, wdi (left out)" in corpus.warnings[-1]
+    assert "WAN as anger, wdi (left out)" in corpus.warnings[-1]
     with pytest.raises(ConfigError, match=r"--map wam: no clip has this label; did you mean wan"):
         read_corpus(clips, layout="speaker/emotion", labels={"wam": "anger"})
+
+
+def test_a_map_is_told_in_the_words_it_is_given_in(small_corpus: MakeCorpus) -> None:
+    root = small_corpus()
+    (root / "anger").rename(root / "θυμός")
+    corpus = read_corpus(root, labels={"θυμός": "fear"})
+    assert "fear" in corpus.emotions and "θυμός as fear" in corpus.warnings[-1]
 
 
 def test_columns_of_a_manifest_are_named(clips: Path, tmp_path: Path) -> None:

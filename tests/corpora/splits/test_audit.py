@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def told(*parts: tuple[Utterance, ...], added: tuple[Corpus, ...] = ()) -> dict:
 def test_a_single_clip_of_an_unknown_speaker_is_told_and_counted() -> None:
     found = told((clip("a"), clip("b", "1")), (clip("c", "2"),), (clip("d", "3"),))
     assert found["nameless"] == {"train": 1}
-    assert found["text"].startswith("speakers disjoint; speakers of 1 clips unknown; ")
+    assert found["text"].startswith("speakers disjoint; speakers of 1 clip unknown; ")
 
 
 def test_clips_of_unknown_speakers_are_told_by_corpus() -> None:
@@ -66,3 +67,11 @@ def test_the_most_frequent_sentences_are_divided_first() -> None:
     )
     folds = make_split(Corpus("made", Path(), clips), "sentence").folds
     assert sorted(len(fold.test) for fold in folds) == [4, 6, 8, 10, 12]
+
+
+def test_identical_audio_is_told_by_its_first_pair_and_how_many_more() -> None:
+    a, b, again = clip("a", "1"), clip("b", "1"), replace(clip("c", "3"), digest="a")
+    found = told((a, b), (clip("d", "2"),), (again,))
+    assert "identical audio: a = c;" in found["text"] + ";"
+    found = told((a, b), (clip("d", "2"),), (again, replace(clip("e", "3"), digest="b")))
+    assert "identical audio: a = c and 1 more" in found["text"]

@@ -167,3 +167,11 @@ def test_the_real_corpora_are_left_out_in_turn(
     assert [fold.name for fold in by_language.folds] == ["Greek", "German", "English"]
     assert audit(by_corpus)[0]["missing"]["test"] == ["neutral"]
     assert [fold.test for fold in by_language.folds] == [fold.test for fold in by_corpus.folds]
+
+
+def test_a_corpus_of_two_languages_joins_those_of_either() -> None:
+    mixed = [made("a", of="ravdess"), made("both", of="esd"), made("b", of="savee")]
+    with pytest.raises(SplitError):  # all of them are one group
+        make_split(join(mixed), "language")
+    split = make_split(join([*mixed, made("c", of="emodb")]), "language")
+    assert [corpora_in(fold.test) for fold in split.folds] == [{"a", "both", "b"}, {"c"}]

@@ -116,6 +116,13 @@ def test_loso_validates_on_a_fifth_of_many_speakers(count: int, validating: int)
         assert len(speakers(fold.train)) == count - 1 - validating
 
 
+def test_three_speakers_are_enough_and_the_protocol_tells_who_validates() -> None:
+    three = make_split(made(3), "loso")
+    assert [len(speakers(part)) for part in three.folds[0].parts().values()] == [1, 1, 1]
+    assert three.protocol == "Leave one speaker out, 3 folds; the next speaker validates."
+    assert "the next 3 speakers validate" in make_split(made(16), "loso").protocol
+
+
 def test_speaker_folds_are_of_like_size_though_speakers_are_not() -> None:
     corpus = without(made(8), lambda u: u.speaker in "01 02 03" and u.sentence > "03")
     folds = make_split(corpus, "folds-4").folds

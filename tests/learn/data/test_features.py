@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 
 from emelia.audio import preprocess_audio
-from emelia.audio.mel import empty_bands
+from emelia.audio.mel import empty_bands, mel_filters
 from emelia.config import PRESETS, SAMPLE_RATE, FeatureConfig
-from emelia.learn.data.features import FrontEnd, dct, mel_filters
+from emelia.learn.data.features import FrontEnd, dct
 
 Array = NDArray[Any]
 RAW = {name: replace(config, standardise="none") for name, config in PRESETS.items()}

@@ -390,6 +390,13 @@ def test_mixed_clips_have_mixed_targets() -> None:
     torch.testing.assert_close(batch.targets.sum(0).sum(), torch.tensor(16.0))
 
 
+def test_clips_are_not_mixed_unless_the_recipe_says_so() -> None:
+    (batch,) = epoch(fake_clips([10, 10, 10], [0, 1, 2]), recipe_of(batch_size=3))
+    assert sorted(numbers([batch])) == [1, 2, 3]
+    assert sorted(batch.targets.argmax(1).tolist()) == [0, 1, 2]
+    assert set(batch.targets.unique().tolist()) == {0, 1}
+
+
 def test_a_clip_alone_in_its_batch_is_not_mixed() -> None:
     batches = epoch(fake_clips([10, 20]), recipe_of(AugmentConfig(mixup=0.5), batch_size=1))
     assert sorted(numbers(batches)) == [1, 2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,10 +51,16 @@ def adaptation() -> dict:
     return {"means": means, "variances": [1.0] * SIZE, "temperature": 2.0, "threshold": 0.3}
 
 
+@functools.cache
+def _model(with_space: bool) -> bytes:
+    """The graph of `_run`, which takes seconds to write and is always the same."""
+    run = _run()
+    return to_onnx(Graph(run.recipe, run.network, TEMPERATURE, run.space if with_space else None))
+
+
 def _file(run: Run, adaptation: dict, path: Path) -> Path:
-    graph = Graph(run.recipe, run.network, TEMPERATURE, run.space)
     card = Card("m", CLASSES, run.recipe.features, run.recipe.audio, TEMPERATURE, 0.4)
-    path.write_bytes(with_card(to_onnx(graph), replace(card, adaptation=adaptation)))
+    path.write_bytes(with_card(_model(run.space is not None), replace(card, adaptation=adaptation)))
     return path
 
 
@@ -132,7 +139,7 @@ def test_a_run_keeps_its_space(tmp_path):
 
 def test_fine_tuning_finds_the_space_in_the_file(tmp_path, adaptation):
     run = _run()
-    model = to_onnx(Graph(run.recipe, run.network, TEMPERATURE, run.space))
+    model = _model(with_space=True)
     card = Card("m", CLASSES, run.recipe.features, run.recipe.audio, TEMPERATURE, 0.4)
     card = replace(card, adaptation=adaptation, settings=settings_of(run.recipe))
     path = tmp_path / "m.onnx"

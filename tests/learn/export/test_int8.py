@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from emelia import load, read_corpus
 from emelia.cli import main
+from emelia.config.operators import EXACT_SUMS
 from emelia.errors import ModelError
 from emelia.learn.export.int8 import PRODUCT, in_int8, whole_weights
 from emelia.learn.export.modelfile import Session
@@ -88,6 +89,12 @@ def test_products_and_convolutions_are_nearly_the_same(kind: type) -> None:
         want, got = asked(model, wave), asked(made, wave)
         assert got.shape == want.shape
         assert np.square(got - want).mean() ** 0.5 < 0.02 * want.std()
+
+
+def test_sums_of_bytes_are_exact_on_every_processor() -> None:
+    """Only one that lacks VNNI shows it in its answers: the test above fails there without it."""
+    for made in (Session(small_model()).session, load("free")._model._session):
+        assert made.get_session_options().get_session_config_entry(EXACT_SUMS[0]) == EXACT_SUMS[1]
 
 
 def test_each_row_has_a_step_of_its_own() -> None:

@@ -516,3 +516,12 @@ def network_min(config: ModelConfig) -> int:
 
 def shape_of(out: Any) -> tuple[int, ...]:
     return tuple((out[0] if isinstance(out, tuple) else out).shape)
+
+
+def test_the_residual_network_has_the_weights_of_its_description() -> None:
+    """Convolutions before batch norm have no bias, which the norm would take away."""
+    blocks = [m for m in make(EMELIA, 64).modules() if isinstance(m, Residual)]
+    assert blocks
+    for block in blocks:
+        convolutions = [m for m in block.modules() if isinstance(m, nn.Conv2d)]
+        assert len(convolutions) == 3 and all(c.bias is None for c in convolutions)

@@ -288,6 +288,10 @@ def test_figures_count_what_is_right_and_weigh_classes_alike() -> None:
     assert found.loss == pytest.approx(entropy, abs=1e-4)
     uneven = Figures.of(answers([(2, 0)] * 4 + [(0, 2)], (0, 0, 0, 1, 1)))
     assert (uneven.right, uneven.uar) == (4, 0.75)
+    # Three clips of the one class are sure and right, the clip of the other is told wrongly.
+    lone = Figures.of(answers([(4, 0)] * 3 + [(4, 0)], (0, 0, 0, 1)))
+    chance = 1 / (1 + np.exp(-4 / temperature(answers([(4, 0)] * 4, (0, 0, 0, 1)))))
+    assert lone.loss == pytest.approx(-(np.log(chance) + np.log(1 - chance)) / 2, rel=1e-3)
 
 
 def test_a_temperature_makes_no_difference() -> None:

@@ -409,6 +409,36 @@ def test_the_rate_is_set_before_every_step() -> None:
     assert [epoch["lr"] for epoch in done.history] == pytest.approx(wanted)
 
 
+def test_groups_of_weights_learn_at_their_share_of_the_rate() -> None:
+    recipe = changed(epochs=1)
+    rates: list[list[float]] = []
+
+    def shared(*given: Any) -> Any:
+        optimizer = make_optimizer(*given)
+        first, *others = optimizer.param_groups[0]["params"]
+        optimizer.param_groups[0]["params"] = [first]
+        optimizer.add_param_group({**optimizer.param_groups[0], "params": others, "share": 0.5})
+        step = optimizer.step
+
+        def noted(*args: Any) -> Any:
+            rates.append([group["lr"] for group in optimizer.param_groups])
+            return step(*args)
+
+        optimizer.step = noted
+        return optimizer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("emelia.learn.training.fit.make_optimizer", shared)
+        train(recipe)
+    assert rates and all(rate == [0.02, 0.01] for rate in rates)
+
+
+def test_epochs_are_counted_from_one_and_the_first_may_have_been_fitted_before() -> None:
+    found = train(changed(epochs=3), first_loss=0.125).history
+    assert [epoch["epoch"] for epoch in found] == [1, 2, 3]
+    assert found[0]["loss"] == 0.125 and 0.125 not in [epoch["loss"] for epoch in found[1:]]
+
+
 def test_classes_weigh_inversely_to_their_number() -> None:
     clips = [c for c in toy(30) if c.label != 2 or c.utterance.id in ("0-2", "0-5")]  # 10, 10, 2
     weights = class_weights(clips, CLASSES)

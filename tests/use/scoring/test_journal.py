@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import time
@@ -67,10 +68,34 @@ def test_a_kill_costs_no_more_than_the_time_between_two_commits(
     with Journal(path, ABOUT) as journal:
         journal.add("a.wav", (1, 2), ROWS)
         shutil.copy(path, path.with_name("killed"))
-    base = sqlite3.connect(path.with_name("killed"))
-    assert base.execute("SELECT count(*) FROM rows").fetchone() == (kept,)
-    base.close()
+        journal.add_failure("b.wav", "it is damaged")
+        shutil.copy(path, path.with_name("later"))
+    for name, table in (("killed", "rows"), ("later", "failures")):
+        base = sqlite3.connect(path.with_name(name))
+        assert base.execute(f"SELECT count(*) FROM {table}").fetchone() == (kept,)
+        base.close()
 
 
 def test_a_file_that_is_not_there_has_a_mark_of_its_own(tmp_path: Path) -> None:
     assert mark_of(str(tmp_path / "none.wav")) == (0, 0)
+
+
+def test_a_file_that_another_replaced_has_another_mark_though_its_date_is_that_of_before(
+    tmp_path: Path,
+) -> None:
+    (file := tmp_path / "a.wav").write_bytes(b"one")
+    os.utime(file, ns=(10**18, 10**18))
+    before = mark_of(str(file))
+    time.sleep(0.02)  # the clock of file systems ticks every few milliseconds
+    file.write_bytes(b"two")
+    os.utime(file, ns=(10**18, 10**18))
+    assert mark_of(str(file)) != before
+
+
+def test_only_an_object_store_is_asked_for_its_mark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file := tmp_path / "a.wav").write_bytes(b"one")
+    monkeypatch.setattr(module, "mark_of_object", lambda path: (7, 7))
+    assert mark_of("s3://calls/a.wav") == (7, 7)
+    assert mark_of(str(file))[0] == 3

@@ -25,7 +25,7 @@ from emelia.use.server.errors import RequestError
 from emelia.use.server.jobs import Job, Jobs
 from emelia.use.server.metrics import Metrics
 from emelia.use.server.middleware import HEADERS
-from emelia.use.server.network import protocols
+from emelia.use.server.network import connections, protocols
 from emelia.use.server.network.connections import Connections
 
 SILENT = 2000
@@ -271,3 +271,69 @@ def test_who_waits_is_answered_before_the_server_ends() -> None:
 def test_who_waits_longer_than_the_server_may_is_told() -> None:
     ended = asyncio.run(three_jobs(grace=0.1, release=False))
     assert all("being stopped" in one for one in ended)
+
+
+@pytest.mark.parametrize(
+    ("host", "names", "mine", "called"),
+    [
+        ("127.0.0.1", (), True, "127.0.0.1"),
+        ("localhost", (), True, "localhost"),
+        ("::1", (), True, "::1"),
+        ("0.0.0.0", (), False, "by its address alone"),
+        ("voices", (), False, "by its address alone"),
+        ("0.0.0.0", ("voices.example",), False, "0.0.0.0"),
+    ],
+)
+def test_a_server_knows_who_reaches_it_and_what_it_is_called(
+    host: str, names: tuple[str, ...], mine: bool, called: str
+) -> None:
+    settings = ServerSettings(host=host, names=names)
+    assert (settings.loopback, settings.called) == (mine, called)
+
+
+def test_a_name_that_is_none_of_this_machine_is_not_taken_there() -> None:
+    here, open_ones = ServerSettings(), ServerSettings(host="0.0.0.0")
+    assert here.takes("localhost") and open_ones.takes("localhost")
+    assert not here.takes("elsewhere.example") and not open_ones.takes("elsewhere.example")
+    assert not here.takes("192.0.2.1") and open_ones.takes("192.0.2.1")
+
+
+def test_refusals_are_logged_once_a_second_with_their_number(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    places = Connections(Metrics())
+    with caplog.at_level(logging.INFO, "emelia.server"):
+        for moment in (100.0, 100.2, 100.9, 101.0, 101.5, 102.1):
+            now[0] = moment
+            places.refused(503)
+    assert [record.args for record in caplog.records] == [(503, 1), (503, 3), (503, 2)]
+
+
+def test_who_has_most_gives_the_place_and_it_is_told() -> None:
+    metrics = Metrics()
+    places = Connections(metrics, most=3, each=9)
+    alone, one, two = Line(), Line(), Line()
+    assert places.take(alone, "192.0.2.1")
+    assert places.take(one, "192.0.2.2") and places.take(two, "192.0.2.2")
+    assert places.take(Line(), "192.0.2.3")
+    assert (alone.closed, one.closed, two.closed) == (False, True, False)
+    places.free(two)
+    assert b"emelia_connections 2.0" in metrics.text()
+    assert b"emelia_silent_closed_total 1.0" in metrics.text()
+
+
+def test_places_are_asked_of_the_system_and_no_more_than_it_gives() -> None:
+    assert (connections.PLACES, connections.PLACES_EACH) == (200, 100), "as the docs promise"
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+        wanted = min(328, hard) if hard != resource.RLIM_INFINITY else 328
+        assert connections.places() == max(8, min(200, wanted - 128))
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1024), hard))
+        assert connections.places() == 200
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == max(soft, 1024)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

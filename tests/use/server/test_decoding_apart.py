@@ -6,6 +6,7 @@ import ast
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -123,6 +124,58 @@ LAYERS = {
         "trace",
     ),
 }
+
+
+STATE = """
+import ctypes, os, resource
+from emelia.audio.sandbox import rights
+rights._only_compute = lambda libc: True  # it would not let us look
+rights.give_up(2**26, 20)
+libc = ctypes.CDLL(None)
+kinds = "FSIZE", "CORE", "NPROC", "NOFILE"
+limits = [resource.getrlimit(getattr(resource, f"RLIMIT_{kind}")) for kind in kinds]
+print(limits, libc.prctl(3, 0, 0, 0, 0), libc.prctl(39, 0, 0, 0, 0))
+"""
+
+
+@LINUX
+def test_a_child_has_no_room_and_cannot_be_looked_into() -> None:
+    """No files, core dumps or processes; not dumpable, and without new privileges."""
+    run = subprocess.run([sys.executable, "-c", STATE], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == f"{[(0, 0)] * 4} 0 1"
+
+
+@LINUX
+def test_the_fork_server_is_apart_and_its_child_has_one_connection(sandbox: Sandbox) -> None:
+    sandbox.start()
+    server = sandbox._process.pid
+    assert os.getpgid(server) == server, "Ctrl-C reaches the parent alone"
+    assert os.readlink(f"/proc/{server}/fd/0") == os.devnull
+    (ours, theirs), (fate, tells) = socket.socketpair(), socket.socketpair()
+    with ours, fate:
+        sandbox._give(theirs, tells)  # and nothing is sent: the child waits
+        children = Path(f"/proc/{server}/task/{server}/children")
+        while not (found := children.read_text().split()):
+            time.sleep(0.01)
+        held: list[str] = []
+        while sum("socket" in one for one in held) != 1:  # it closes what it was forked with
+            time.sleep(0.01)
+            held = [os.readlink(one) for one in Path(f"/proc/{found[0]}/fd").iterdir()]
+
+
+def test_a_recording_that_is_too_long_is_called_so(sandbox: Sandbox) -> None:
+    with pytest.raises(TooLongError, match=r"^upload: "):
+        heard(sandbox, encoded(speech()), longest=0.5)
+
+
+def test_what_a_child_cannot_give_up_is_told() -> None:
+    code = (
+        "from emelia.audio.sandbox import child\n"
+        "child.give_up = lambda *_: (['seccomp', 'Landlock'], True)\n"
+        "print(child._lacking(2**26))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == r"b'seccomp, Landlock\n'"
 
 
 @LINUX

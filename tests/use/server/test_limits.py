@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -98,6 +99,56 @@ def test_a_job_that_does_not_look_at_its_time_is_left() -> None:
 
     left, free = asyncio.run(late())
     assert left < 0.7 and free >= 1
+
+
+def gauges(metrics: Metrics) -> tuple[float, float]:
+    """How many jobs run and wait, as `/metrics` tells."""
+    lines = dict(line.split(" ") for line in metrics.text().decode().splitlines() if line[0] != "#")
+    return float(lines["emelia_jobs_running"]), float(lines["emelia_jobs_waiting"])
+
+
+def test_who_runs_and_waits_is_told_at_every_moment() -> None:
+    async def moments() -> list[tuple[float, float]]:
+        metrics, over = Metrics(), threading.Event()
+        jobs, seen = Jobs(1, 2, metrics), [gauges(metrics)]
+
+        async def one() -> None:
+            with jobs.place():
+                await jobs.run(lambda job: over.wait(PATIENCE), Job(PATIENCE))
+
+        with jobs.place():
+            seen.append(gauges(metrics))  # an upload that arrives
+        first = asyncio.create_task(one())
+        while gauges(metrics)[0] < 1:
+            await asyncio.sleep(0.01)
+        others = [asyncio.create_task(one()) for _ in range(2)]
+        while gauges(metrics)[1] < 2:
+            await asyncio.sleep(0.01)
+        seen.append(gauges(metrics))
+        over.set()
+        await asyncio.gather(first, *others)
+        seen.append(gauges(metrics))
+        jobs.close()
+        return seen
+
+    assert asyncio.run(moments()) == [(0, 0), (0, 1), (1, 2), (0, 0)]
+
+
+def test_a_server_that_stops_takes_nothing_and_leaves_what_runs_after_its_grace() -> None:
+    async def stopped() -> list[str]:
+        jobs, begun = Jobs(1, 1, Metrics()), time.monotonic()
+        with jobs.place():
+            running = asyncio.create_task(jobs.run(lambda job: time.sleep(1.5), Job(PATIENCE)))
+            await asyncio.sleep(0.1)
+            jobs.finish(0.2)
+            told = await asyncio.gather(running, return_exceptions=True)
+        assert time.monotonic() - begun < 1.4
+        with pytest.raises(RequestError, match="being stopped"), jobs.place():
+            pass
+        jobs.close()
+        return [str(one) for one in told]
+
+    assert "being stopped" in asyncio.run(stopped())[0]
 
 
 # Of a child, whatever it does

@@ -252,7 +252,7 @@ def test_a_timeline_that_cannot_begin_has_a_status_of_its_own(client: httpx.Clie
 
 
 def test_damage_half_way_is_the_last_line_of_a_timeline() -> None:
-    wave = np.tile(speech(), 12)
+    wave = np.tile(speech(), 40)  # longer than what is heard as a whole
     wave[-9] = np.nan
     with served() as client:
         *events, last = lines(upload(client, encoded(wave, codec="FLOAT"), "/v1/timeline"))

@@ -107,8 +107,8 @@ def rename_labels(labels: Labels, other: Mapping[str, str]) -> None:
             labels.fields[file] = replace(fields, emotion=name)
     labels.words = {}
     told = [
-        f"{word} (left out)" if name == LEAVE_OUT else f"{word} as {name}"
-        for word, name in names.items()
+        f"{word} (left out)" if canonical(name) == LEAVE_OUT else f"{word} as {canonical(name)}"
+        for word, name in other.items()
     ]
     clips = counted(sum(there[word] for word in names), "clip")
     labels.notes.append(f"Labels by --map, {clips}: {', '.join(told)}.")

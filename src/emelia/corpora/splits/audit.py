@@ -12,6 +12,7 @@ from itertools import combinations
 from typing import Any
 
 from emelia.corpora.records import PARTS, UNKNOWN_SPEAKER, Fold, Split, Utterance
+from emelia.text import counted
 
 # The warning for a split of clips whose speakers are unknown.
 UNKNOWN_SPEAKERS = (
@@ -116,7 +117,7 @@ def _unknown_speakers(fold: Fold) -> list[str]:
     clips = [u for part in fold.parts().values() for u in part]
     unknown = [u for u in clips if u.speaker == UNKNOWN_SPEAKER]
     names = sorted({u.corpus for u in unknown if u.corpus})
-    some = [f"{len(unknown)} clips"] if 0 < len(unknown) < len(clips) else []
+    some = [counted(len(unknown), "clip")] if 0 < len(unknown) < len(clips) else []
     return [f"speakers of {', '.join(names or some)} unknown"] if names or some else []
 
 

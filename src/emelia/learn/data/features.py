@@ -6,8 +6,9 @@ so training and use cannot drift apart. It equals librosa's `melspectrogram` +
 `power_to_db(ref=max)`, `mfcc` and `pcen`; frames are centred and the signal is followed by
 zeros, so a clip has the same frames alone as in a batch of longer ones.
 
-There are two ways to the power spectrum, equal to rounding: `FrontEnd` takes torch's FFT,
-`TraceableFrontEnd` matrix products alone, which any runtime has and does fast.
+There are three ways to the bands, equal to rounding: `FrontEnd` takes `MelBands` for single
+precision on a CPU and else torch's FFT, `TraceableFrontEnd` matrix products alone, which any
+runtime has and does fast.
 """
 
 from __future__ import annotations
@@ -20,11 +21,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emelia.audio.mel import hz_to_mel, mel_to_hz
+from emelia.audio.mel import AMIN, MelBands
 from emelia.config import SAMPLE_RATE, FeatureConfig
 from emelia.learn.data import pcen
 
-AMIN = 1e-10  # power below which librosa's power_to_db does not go
 FLAT = 0.1  # dB; a smaller deviation is that of a constant, and is not scaled to 1
 LEAST = 1e-7  # added to the variance of a waveform, as transformers does
 
@@ -42,7 +42,8 @@ class FrontEnd(nn.Module):
         self.config = config
         window = torch.hann_window(config.window, dtype=torch.float64)
         self.register_buffer("window", window.to(dtype))
-        self.register_buffer("filters", torch.from_numpy(mel_filters(config)).to(dtype))
+        self.bands_of = MelBands(config)
+        self.register_buffer("filters", torch.from_numpy(self.bands_of.filters).to(dtype))
         self.register_buffer("dct", torch.from_numpy(dct(config.mfccs, config.mels)).to(dtype))
         weights = pcen.smoother(SAMPLE_RATE / config.hop) if config.kind == "pcen" else np.zeros(0)
         self.register_buffer("past", torch.from_numpy(weights).to(dtype))
@@ -73,13 +74,13 @@ class FrontEnd(nn.Module):
         if self.config.kind == "wave":
             return self._wave(waves, samples)
         frames = self.frames(samples)
-        power = self._power(waves)  # (B, n_fft / 2 + 1, F)
-        mask = (torch.arange(power.shape[2], device=waves.device) < frames[:, None])[:, None, :]
+        mel = self._mel(waves)  # (B, M, F), as are spectrograms from here on
+        mask = (torch.arange(mel.shape[2], device=waves.device) < frames[:, None])[:, None, :]
         if self.config.kind == "pcen":
-            spec = pcen.normalise(self.filters @ power.sqrt(), self.past)
+            spec = pcen.normalise(mel, self.past)
             silence = spec.new_zeros(spec.shape[:2])
         else:
-            spec, silence = self._decibels(self.filters @ power, mask)  # (B, M, F), (B, M)
+            spec, silence = self._decibels(mel, mask)  # the latter (B, M)
         if self.config.kind == "mfcc":
             spec, silence = self.dct @ spec, silence @ self.dct.T
         spec, silence = self._standardise(spec, silence, mask)
@@ -93,6 +94,15 @@ class FrontEnd(nn.Module):
             variance = ((waves - mean) * mask).square().sum(1, keepdim=True) / samples[:, None]
             waves = (waves - mean) / (variance + LEAST).sqrt()
         return (waves * mask)[:, None], samples, waves.new_zeros(waves.shape[0], 1)
+
+    def _mel(self, waves: Tensor) -> Tensor:
+        """Power in mel bands, magnitudes for PCEN: (B, T) -> (B, M, F)."""
+        root = self.config.kind == "pcen"
+        plain = waves.device.type == "cpu" and self.filters.dtype == waves.dtype == torch.float32
+        if plain and not waves.requires_grad:
+            return torch.stack([torch.from_numpy(self.bands_of(w.numpy(), root)) for w in waves])
+        power = self._power(waves)  # (B, n_fft / 2 + 1, F)
+        return self.filters @ (power.sqrt() if root else power)
 
     def _power(self, waves: Tensor) -> Tensor:
         c = self.config
@@ -157,6 +167,10 @@ class TraceableFrontEnd(FrontEnd):
         self.register_buffer("cosines", (weight[:, None] * angles.cos()).to(dtype))
         self.register_buffer("sines", (weight[:, None] * angles.sin()).to(dtype))
 
+    def _mel(self, waves: Tensor) -> Tensor:
+        power = self._power(waves)
+        return self.filters @ (power.sqrt() if self.config.kind == "pcen" else power)
+
     def _power(self, waves: Tensor) -> Tensor:
         frames = self._frames(waves)  # (B, F, window)
         size = self.config.window
@@ -175,23 +189,6 @@ class TraceableFrontEnd(FrontEnd):
         grid = torch.unflatten(padded, 1, (chunks, c.hop))
         beside = torch.cat([grid[:, i : i + count] for i in range(overlap)], 2)
         return beside[:, :, : c.window]
-
-
-def mel_filters(config: FeatureConfig) -> NDArray[np.float32]:
-    """Triangular filters (mels, n_fft / 2 + 1), each of unit area, on Slaney's mel scale.
-
-    Rounded to float32 before and after the scaling, as librosa does, so that both agree
-    to 1e-6 dB in float64. Source: M. Slaney, Auditory Toolbox, Interval Research report
-    1998-010; librosa's default.
-    """
-    low, high = hz_to_mel(config.fmin), hz_to_mel(config.fmax)
-    edges = mel_to_hz(np.linspace(low, high, config.mels + 2))  # (mels + 2,)
-    bins = np.fft.rfftfreq(config.n_fft, 1 / SAMPLE_RATE)
-    rise = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
-    fall = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
-    triangles = np.maximum(0, np.minimum(rise, fall)).astype(np.float32)
-    triangles *= (2 / (edges[2:] - edges[:-2]))[:, None]
-    return triangles
 
 
 def dct(coefficients: int, bands: int) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from emelia.config import Card
 from emelia.config.card import COORDINATES, INPUTS, KEY, OFFSET, OUTPUTS
-from emelia.config.operators import OPERATORS, sealed
+from emelia.config.operators import EXACT_SUMS, OPERATORS, sealed
 from emelia.errors import ModelError
 from emelia.learn.export.graph import Graph
 from emelia.packages import package
@@ -160,6 +160,7 @@ class Session:
     def __init__(self, model: onnx.ModelProto | bytes) -> None:
         onnxruntime = package("onnxruntime")
         options = onnxruntime.SessionOptions()
+        options.add_session_config_entry(*EXACT_SUMS)
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3  # an input with a value of its own is meant to be one
         data = model if isinstance(model, bytes) else _serialised(model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from emelia.config import Recipe, load_recipe
@@ -27,9 +28,13 @@ _OTHER_NAMES = {
 
 def all_recipes() -> dict[str, Recipe]:
     """Every recipe in the package, the founding study's first."""
-    recipes = [load_recipe(path) for path in sorted(FOLDER.glob("*.toml"))]
-    recipes.sort(key=lambda r: (r.group != "founding", -r.published, r.name))
-    return {recipe.name: recipe for recipe in recipes}
+    return {recipe.name: recipe for recipe in _read_all()}
+
+
+@cache
+def _read_all() -> tuple[Recipe, ...]:
+    recipes = (load_recipe(path) for path in FOLDER.glob("*.toml"))
+    return tuple(sorted(recipes, key=lambda r: (r.group != "founding", -r.published, r.name)))
 
 
 def find_recipes(wanted: str, settings: Sequence[str] = ()) -> list[Recipe]:

@@ -83,7 +83,7 @@ def _example(clip: Clip) -> Example:
 
 
 def _spectrogram(clip: Clip, speech: Wave) -> Array:
-    """The spectrogram of a recording, from the cache if it can be, without importing librosa."""
+    """The spectrogram of a recording, from the cache if it can be."""
     key = digest(["spectrogram", _FORMAT, LONGEST, clip.utterance.digest], length=64)
     found = cache().get(key)
     if found is None or found.shape != (FRONT_END.mels, 1 + speech.size // FRONT_END.hop):

@@ -50,7 +50,7 @@ def write_images(
 
     Raises:
         StorageError: the folder cannot be written.
-        MissingExtraError: librosa or matplotlib is not installed.
+        MissingExtraError: scipy or matplotlib is not installed.
     """
     index = folder / _INDEX
     if not read_lines(index):

@@ -57,7 +57,7 @@ def example(row: Row, paths: Recordings, figures: Figures, name: str) -> Example
         return None
     try:
         return _example(row, recipe, answer, paths[answer.clip], figures, name)
-    except (AudioError, MissingExtraError):  # moved since, or no librosa: a page does without
+    except (AudioError, MissingExtraError):  # moved since, or no scipy: a page does without
         return None
 
 

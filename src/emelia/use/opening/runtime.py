@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from emelia.config.operators import EXACT_SUMS
 from emelia.errors import ModelError
 from emelia.packages import package
 
@@ -100,6 +101,7 @@ def _open(path: Path, data: bytes, threads: int, *, optimised: bool) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = _FATAL
     options.enable_mem_pattern = False  # clips differ in length: planned for each, it would grow
+    options.add_session_config_entry(*EXACT_SUMS)
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if not optimised:

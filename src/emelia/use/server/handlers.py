@@ -93,7 +93,7 @@ def timeline(
     def of(one: str) -> tuple[dict[str, Any], int]:
         heard = Heard()
         builder = TimelineBuilder(
-            recognizer, window=seconds[0], hop=seconds[1], adapt=recognizer.learns
+            recognizer, window=seconds[0], hop=seconds[1], adapt=recognizer.learns, check=job.check
         )
         return _followed(service, builder, data, one, heard, emit, job), heard.channels
 

@@ -5,7 +5,7 @@ Events are windows, and segments as soon as they are over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from emelia.audio.limits import Wave
 from emelia.audio.streaming import Resampler
@@ -29,6 +29,7 @@ class Live:
         window: seconds heard at once.
         hop: seconds from one window to the next.
         adapt: get used to the source of the sound as it goes, from what the recognizer knows on.
+        check: called before each window; what it raises ends the work.
 
     Raises:
         ConfigError: a window or hop that does not fit.
@@ -44,6 +45,7 @@ class Live:
         window: float = WINDOW,
         hop: float = HOP,
         adapt: bool = False,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self.rate = rate
         self._resampler = Resampler(rate)
@@ -51,7 +53,7 @@ class Live:
         if adapt:
             recognizer = recognizer.as_it_goes(window=window, hop=hop)
         self._recognizer = recognizer
-        self._windows = Windows(recognizer, window=window, hop=hop)
+        self._windows = Windows(recognizer, window=window, hop=hop, check=check)
         self._segments = Segments(recognizer.emotions, recognizer.thresholds)
 
     @property
@@ -84,6 +86,10 @@ class Live:
             *self._events(self._windows.feed(self._resampler.flush())),
             *self._events(self._windows.flush()),
         ]
+
+    def whole(self, wave: Wave) -> list[Event]:
+        """What is found in a recording at 16 kHz that is there as a whole; instead of `feed`."""
+        return self._events(self._windows.whole(wave))
 
     def _events(self, windows: Iterable[Window]) -> list[Event]:
         found: list[Event] = []

@@ -7,14 +7,13 @@ print(segment.start, segment.end, segment.emotion)
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from html import escape
 from io import BytesIO
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,57 +23,22 @@ from emelia.audio.channels import MIX, channel_names, named
 from emelia.audio.heard import Heard
 from emelia.audio.limits import Wave
 from emelia.audio.streaming import Stream, stream
+from emelia.config import SAMPLE_RATE
 from emelia.table import data_frame
 from emelia.text import duration, listed, percent
 from emelia.use.answer import bars
 from emelia.use.timeline.envelope import Envelope
 from emelia.use.timeline.live import Event, Live
 from emelia.use.timeline.segments import Segment
+from emelia.use.timeline.window_table import WindowTable
 from emelia.use.timeline.windows import HOP, WINDOW, Asked, Window
 from emelia.use.waveforms import Source, plain, read
 
 OnProgress = Callable[[float, float], None]  # seconds done, and about how many in all
 
 LONGEST = 24 * 3600.0  # s of one recording
-_BLOCK = 10 * 16_000  # samples between two calls of `on_progress`, at most
-
-
-class WindowTable(Sequence[Window]):
-    """A sequence of windows in little memory: a day of them in a few megabytes."""
-
-    def __init__(self, emotions: Sequence[str]) -> None:
-        self.emotions = tuple(emotions)
-        self._times = array("d")
-        self._probabilities = array("f")
-        self._last = bytearray()
-
-    def append(self, window: Window) -> None:
-        """Add a window at the end."""
-        self._times.extend((window.start, window.end))
-        self._probabilities.extend(window.probabilities[name] for name in self.emotions)
-        self._last.append(window.last)
-
-    def __len__(self) -> int:
-        return len(self._last)
-
-    @overload
-    def __getitem__(self, place: int) -> Window: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Window]: ...
-    def __getitem__(self, place: int | slice) -> Window | Sequence[Window]:
-        if isinstance(place, slice):
-            return [self[i] for i in range(*place.indices(len(self)))]
-        place = range(len(self))[place]  # an IndexError where there is none
-        size = len(self.emotions)
-        row = self._probabilities[place * size : (place + 1) * size]
-        start, end = self._times[2 * place : 2 * place + 2]
-        probabilities = dict(zip(self.emotions, row, strict=True))
-        return Window(start, end, probabilities, bool(self._last[place]))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]
+WHOLE = 60  # s: up to here a recording is heard as a whole before it is judged, as by `predict`
+_BLOCK = 10 * SAMPLE_RATE  # samples between two calls of `on_progress`, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +123,15 @@ class Timeline:
 class TimelineBuilder:
     """Makes a timeline from sound that comes in pieces, float32 (T,) at 16 kHz.
 
+    In a recording of up to a minute the same is speech as for `predict`. What is longer
+    passes a gate as it comes, and so does its beginning.
+
     Args:
         recognizer: what is asked about each window.
         window: seconds heard at once.
         hop: seconds from one window to the next.
         adapt: get used to the source of the sound as it goes.
+        check: called before each window; what it raises ends the work.
 
     Raises:
         ConfigError: a window or hop that does not fit.
@@ -171,10 +139,12 @@ class TimelineBuilder:
     """
 
     def __init__(
-        self, recognizer: Asked, *, window: float = WINDOW, hop: float = HOP, adapt: bool = False
-    ) -> None:
-        self._live = Live(recognizer, window=window, hop=hop, adapt=adapt)
+        self, recognizer: Asked, *, window: float = WINDOW, hop: float = HOP, adapt: bool = False,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        self._live = Live(recognizer, window=window, hop=hop, adapt=adapt, check=check)
         self._envelope = Envelope()
+        self._waiting: list[Wave] | None = []  # until it is known how long the recording is
         self._windows = WindowTable(recognizer.emotions)
         self._segments: list[Segment] = []
         self._model = recognizer.card.name
@@ -182,16 +152,25 @@ class TimelineBuilder:
     @property
     def seconds(self) -> float:
         """Seconds fed so far."""
-        return self._live.seconds
+        return self._envelope.samples / SAMPLE_RATE
 
     def feed(self, wave: Wave) -> list[Event]:
         """Take the next samples; return the windows and segments found, in the order found."""
         self._envelope.feed(wave)
-        return self._keep(self._live.feed(wave))
+        if self._waiting is None:
+            return self._keep(self._live.feed(wave))
+        self._waiting.append(wave)
+        if self.seconds <= WHOLE:
+            return []
+        begun, self._waiting = self._waiting, None
+        return [event for piece in begun for event in self._keep(self._live.feed(piece))]
 
     def flush(self) -> list[Event]:
         """Return what is left, at the end of the sound."""
-        return self._keep(self._live.flush())
+        if self._waiting is None:
+            return self._keep(self._live.flush())
+        whole, self._waiting = np.concatenate([np.zeros(0, np.float32), *self._waiting]), None
+        return self._keep(self._live.whole(whole))
 
     def build(self, path: str = "", warnings: Sequence[str] = ()) -> Timeline:
         """The timeline of all that was fed, after `flush`."""

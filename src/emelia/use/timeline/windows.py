@@ -1,14 +1,15 @@
 """Long sound to windows over speech, each with the probabilities of the emotions in it.
 
 Sound comes in pieces, float32 (T,) at 16 kHz, and is forgotten as soon as no window needs it.
-Speech is what the gate calls so: pauses of up to 0.75 s belong to it, bursts shorter than
-0.25 s do not count. Each run of speech gets a window every `hop` seconds from its beginning
-and a last one up to its end, which is all of it where it is shorter than a window.
+Speech is what the gate calls so, or in a recording that is there as a whole what is found by
+hearing all of it: pauses of up to 0.75 s belong to it, bursts shorter than 0.25 s do not count.
+Each run of speech gets a window every `hop` seconds from its beginning and a last one up to its
+end, which is all of it where it is shorter than a window.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from emelia.audio.limits import Wave
 from emelia.audio.speech.detector import FRAME, SpeechGate
-from emelia.audio.speech.speech_runs import PAUSE, SHORTEST
+from emelia.audio.speech.speech_runs import PAUSE, SHORTEST, Run, speech_runs
 from emelia.config import SAMPLE_RATE, Card
 from emelia.config.thresholds import Thresholds
 from emelia.errors import ConfigError
@@ -88,11 +89,16 @@ class Windows:
         ConfigError: seconds that do not fit.
     """
 
-    def __init__(self, recognizer: Asked, *, window: float = WINDOW, hop: float = HOP) -> None:
+    def __init__(
+        self, recognizer: Asked, *, window: float = WINDOW, hop: float = HOP,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
         check_windows(window, hop)
+        self._check = check
         self._recognizer = recognizer
         self._gate = SpeechGate()
-        self._runs = _Runs(round(window * SAMPLE_RATE), round(hop * SAMPLE_RATE))
+        self._window_and_hop = round(window * SAMPLE_RATE), round(hop * SAMPLE_RATE)
+        self._runs = _Runs(*self._window_and_hop)
         self._sound = np.zeros(0, np.float32)
         self._dropped = 0  # samples before those in `_sound`
 
@@ -117,6 +123,14 @@ class Windows:
         spans = [*self._runs.follow(self._gate.flush()), *self._runs.finish(ends)]
         return self._ask(spans)
 
+    def whole(self, wave: Wave) -> list[Window]:
+        """Return all windows of a recording at 16 kHz; the same speech as `predict` hears.
+
+        Instead of `feed` and `flush`.
+        """
+        self._sound = wave
+        return [self._window(s) for r in speech_runs(wave) for s in _cut(r, *self._window_and_hop)]
+
     def _ask(self, spans: Iterable[_Span]) -> list[Window]:
         found = [self._window(span) for span in spans]
         needless = max(0, self._runs.needed - self._dropped)
@@ -126,6 +140,7 @@ class Windows:
 
     def _window(self, span: _Span) -> Window:
         """Recognise one window alone: in a batch the last digits of its answer would change."""
+        self._check()
         sound = self._sound[span.start - self._dropped : span.end - self._dropped]
         (shares,) = self._recognizer.probabilities([sound]).tolist()
         return Window(
@@ -142,6 +157,13 @@ class _Span(NamedTuple):
     start: int
     end: int
     last: bool
+
+
+def _cut(run: Run, window: int, hop: int) -> Iterator[_Span]:
+    """The windows of a run: from its beginning on, and a last one up to its end."""
+    for start in range(run.start, run.end - window - FRAME, hop):
+        yield _Span(start, start + window, last=False)
+    yield _Span(max(run.start, run.end - window), run.end, last=True)
 
 
 class _Runs:
