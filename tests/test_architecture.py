@@ -146,12 +146,14 @@ def test_every_module_stands_in_a_layer() -> None:
     assert {layer(name) for name in LAYERED} <= set(LAYERS), "a new layer? give it a place"
 
 
-@pytest.mark.parametrize("name", LAYERED)
-def test_a_module_imports_only_from_layers_below(name: str) -> None:
-    below = LAYERS[: LAYERS.index(layer(name))]
-    for imported in ours(name):
-        same = layer(imported) == layer(name)
-        assert same or layer(imported) in below, f"{name} imports {imported} from a layer above"
+def test_a_module_imports_only_from_layers_below() -> None:
+    above = [
+        f"{name} imports {imported}"
+        for name in LAYERED
+        for imported in ours(name)
+        if layer(imported) not in LAYERS[: LAYERS.index(layer(name)) + 1]
+    ]
+    assert not above
 
 
 @pytest.mark.parametrize("package", sorted({layer(n) for n in LAYERED if n.count(".") > 1}))
@@ -181,12 +183,9 @@ def child(name: str, package: str) -> str:
     return name.removeprefix(f"{package}.").split(".")[0] if name.startswith(f"{package}.") else ""
 
 
-FOLDERS = sorted({path.parent for path in MODULES.values()})
-
-
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.relative_to(SOURCE).as_posix())
-def test_a_folder_is_seen_at_a_glance(folder: Path) -> None:
-    assert len([path for path in folder.glob("*.py") if path.stem != "__init__"]) <= 15
+def test_a_folder_is_seen_at_a_glance() -> None:
+    modules = Counter(path.parent for path in MODULES.values() if path.stem != "__init__")
+    assert not {folder: n for folder, n in modules.items() if n > 15}
 
 
 # What stands in several folders under one name does the same for each of them.
@@ -213,33 +212,28 @@ def test_a_module_s_name_tells_which_it_is() -> None:
     assert {stem for stem, n in stems.items() if n > 1} <= MIRRORED
 
 
-@pytest.mark.parametrize("name", LAYERED)
-def test_only_the_learning_wing_knows_torch(name: str) -> None:
-    foreign = {i.split(".")[0] for i in imports(name)}
-    if layer(name) != "learn":
-        assert not foreign & {
-            "torch",
-            "lightning_fabric",
-            "safetensors",
-            "transformers",
-            "huggingface_hub",
-        }
+LEARNING = {"torch", "lightning_fabric", "safetensors", "transformers", "huggingface_hub"}
 
 
-@pytest.mark.parametrize("name", [n for n in LAYERED if layer(n) == "use"])
-def test_the_wings_meet_only_in_the_model_file(name: str) -> None:
-    assert not {i for i in ours(name) if layer(i) in ("learn", "results", "corpora")}
+def test_only_the_learning_wing_knows_torch() -> None:
+    others = [name for name in LAYERED if layer(name) != "learn"]
+    assert not [n for n in others if LEARNING & {i.split(".")[0] for i in imports(n)}]
+
+
+def test_the_wings_meet_only_in_the_model_file() -> None:
+    using = {name: ours(name) for name in LAYERED if layer(name) == "use"}
+    learning = ("learn", "results", "corpora")
+    assert not {(n, i) for n, found in using.items() for i in found if layer(i) in learning}
 
 
 ABOVE_SHOW = ("show", "api", "plot", "cli")
 
 
-@pytest.mark.parametrize("name", [n for n in LAYERED if layer(n) not in ABOVE_SHOW])
-def test_reports_are_leaves(name: str) -> None:
-    assert not {i for i in ours(name) if i.startswith("emelia.show")}
+def test_reports_are_leaves() -> None:
+    below = {name: ours(name) for name in LAYERED if layer(name) not in ABOVE_SHOW}
+    assert not {(n, i) for n, found in below.items() for i in found if layer(i) == "show"}
 
 
-@pytest.fixture(scope="module")
 def burden() -> dict[str, list[str]]:
     """The heavy packages that each light module is the first to load, in one fresh process."""
     order = sorted(LIGHT, key=lambda name: LAYERS.index(layer(name)))
@@ -259,9 +253,10 @@ def burden() -> dict[str, list[str]]:
     return dict(json.loads(run.stdout))
 
 
-@pytest.mark.parametrize("name", ["emelia", *LIGHT])
-def test_light_modules_load_nothing_heavy(name: str, burden: dict[str, list[str]]) -> None:
-    assert burden[name] == []
+def test_light_modules_load_nothing_heavy() -> None:
+    told = burden()
+    assert told.keys() == {"emelia", *LIGHT}
+    assert not {name: heavy for name, heavy in told.items() if heavy}
 
 
 def test_the_command_line_is_among_the_light_modules() -> None:
