@@ -36,6 +36,7 @@ COMMANDS = {
     "explore": "explore CORPUS --out OUT/look --jobs 1",
     "process": "process CLIP --out OUT/process",
 }
+KEPT = ("adapt", "demo")  # what is there already is not written again
 RESUMED = ("train", "repeat", "finetune")  # by --resume
 # Only there while a command runs, or to go on from.
 _UNFINISHED = re.compile(r"(\.part|\.lock|\.journal|\.journal-\w+|checkpoint\.\w+|\.db)$")

@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from fault_cases import COMMANDS, RESUMED, contents, half_files, make_corpus
+from fault_cases import COMMANDS, KEPT, RESUMED, contents, half_files, make_corpus
 
 from emelia.show.tables import write_block
 
@@ -111,11 +111,10 @@ def killed(bench: Bench, name: str, numbers: Sequence[int]) -> Iterator[tuple[in
             process.communicate()
         half = half_files(out)
         again = bench.run(_again(name, out), out)
-        wrong = (
-            f"half: {half[0]}"
-            if half
-            else refusal(again, 0, *([1] if _finished(name, out) else []))
-        )
+        over = _over(name, out, again.stderr)
+        wrong = f"half: {half[0]}" if half else refusal(again, 0, *([1, 2] if over else []))
+        if "writes its page" in again.stderr:
+            wrong = wrong or refusal(bench.run("report OUT/run", out), 0)
         found = contents(out)
         other = [one for one in {*expected, *found} if expected.get(one, 0) != found.get(one, 0)]
         yield number, wrong or ", ".join(f"other: {one}" for one in other[:1])
@@ -126,9 +125,10 @@ def _again(name: str, out: Path) -> str:
     return COMMANDS[name] + (" --resume" if name in RESUMED and (out / "run").exists() else "")
 
 
-def _finished(name: str, out: Path) -> bool:
-    """Whether a training was over before it was killed: it is not done twice."""
-    return name in RESUMED and (out / "run" / "result.json").exists()
+def _over(name: str, out: Path, told: str) -> bool:
+    """Whether the work was over before it was killed: it is not done twice."""
+    done = name in RESUMED and (out / "run" / "result.json").exists()
+    return done or (name in KEPT and "is there already" in told)
 
 
 @contextmanager
