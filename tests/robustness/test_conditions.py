@@ -14,6 +14,7 @@ from vowels import vowels
 
 from emelia.audio import Wave
 from emelia.audio.corruption.mixing import power
+from emelia.audio.decoding import content_digest, decode
 from emelia.corpora.records import Utterance
 from emelia.errors import ConfigError
 from emelia.robustness import rooms, sounds
@@ -106,9 +107,10 @@ def test_silence_is_added_where_it_says() -> None:
 def test_clips_are_joined_until_they_last_so_long(tmp_path: Path) -> None:
     clips = []
     for number in range(3):
-        soundfile.write(tmp_path / f"{number}.wav", vowels(1.5), RATE)
         path = tmp_path / f"{number}.wav"
-        clips.append(Utterance(path.name, path, "anger", "1", digest=str(number)))
+        soundfile.write(path, vowels(1.5, 120 + 20 * number), RATE)
+        digest = content_digest(*decode(path))
+        clips.append(Utterance(path.name, path, "anger", "1", digest=digest))
     (case,) = in_groups(clips, 5, 0)
     assert {clip.id for clip in case.clips} == {"0.wav", "1.wav", "2.wav"}
     assert len(changed(case, EVERY["joined to 10 s"], 0)) == pytest.approx(10.2 * RATE, abs=10)
