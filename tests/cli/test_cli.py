@@ -510,7 +510,18 @@ def test_a_training_stopped_and_killed_equals_an_unbroken_one(
     ]
     assert histories[0] == histories[1] and len(histories[0]) == 60
     assert not (cut / "checkpoint.safetensors").exists()
-    run(*train, cut, "--resume").refuses(1, "holds a finished training", "another --out")
+    run(*train, cut).refuses(1, "holds a finished training", "another --out")
+    run(*train, cut, "--resume", "--seed", "1").refuses(1, "holds a finished training")
+
+    before = (cut / "result.json").read_bytes()
+    left = [cut / "report.html", *(cut / "figures").iterdir()]
+    for path in left:
+        path.unlink()
+    (cut / "checkpoint.safetensors").touch()
+    answer = run(*train, cut, "--resume")
+    assert answer.code == 0, "killed before its page was written, it leaves the page now"
+    assert all(path.exists() for path in left) and not (cut / "checkpoint.safetensors").exists()
+    assert (cut / "result.json").read_bytes() == before
 
 
 def test_ctrl_c_before_the_first_epoch_promises_nothing(

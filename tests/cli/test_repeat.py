@@ -58,6 +58,7 @@ def test_a_training_done_again_is_equal_to_the_digit(run: Run, trained: Path) ->
     again = trained.with_name("run-again")
     assert (again / "answers.json").read_bytes() == (trained / "answers.json").read_bytes()
     run("repeat", trained).refuses(1, "holds a finished training")
+    assert "Equal to the last digit" in run("repeat", trained, "--resume").out
 
 
 def test_a_finished_training_without_its_page_says_how_to_get_it(run: Run, trained: Path) -> None:

@@ -71,7 +71,7 @@ def train(
             the same fold is taken.
         teacher: likewise the run that a recipe with knowledge distillation learns from.
         out: the run folder; runs/CORPUS-RECIPE by default.
-        resume: go on with a training that was interrupted there.
+        resume: go on with a training that was interrupted there; one that is finished is read.
         device: cpu, cuda, mps or auto.
         precision: 32-true, bf16-mixed, or auto, which is bf16-mixed where the device is faster so.
         threads: cores.
@@ -84,6 +84,7 @@ def train(
         KeyboardInterrupt: Ctrl-C; the best epoch so far is kept.
     """
     require_training("emelia.train")
+    from emelia.learn.study.cell import forget_checkpoint
     from emelia.learn.study.tasks import tasks
     from emelia.learn.training.hardware import Hardware
 
@@ -98,10 +99,13 @@ def train(
         raise ConfigError(f"{parts.name} has no fold {fold!r}; there are: {names}.")
     (task,) = found
     folder = Path(out) if out else Path("runs") / f"{data.name}-{chosen[0].name}"
-    check_folder(folder, resume)
-    ensure_writable(folder)
-    with lock(folder):
-        cell = finished(task, folder, on_epoch, Hardware(device, precision, threads))
+    if resume and (cell := result_of(task, folder)):
+        forget_checkpoint(folder)
+    else:
+        check_folder(folder, resume)
+        ensure_writable(folder)
+        with lock(folder):
+            cell = finished(task, folder, on_epoch, Hardware(device, precision, threads))
     return Training(folder, cell)
 
 
@@ -187,6 +191,16 @@ def finished(task: Task, folder: Path, on_epoch: OnEpoch, hardware: Hardware) ->
     write_atomically(folder / "result.json", cell.to_json().encode())
     forget_checkpoint(folder)
     return cell
+
+
+def result_of(task: Task, folder: Path) -> Cell | None:
+    """The result of this very training where the run folder has it; else None.
+
+    A process that ended just after may have left out what follows, as pages and the model file.
+    """
+    file = folder / "result.json"
+    cell = Cell.from_json(file.read_text(encoding="utf-8")) if file.is_file() else None
+    return cell if cell and cell.key == task.key else None
 
 
 def check_folder(folder: Path, resume: bool) -> None:

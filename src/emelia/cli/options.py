@@ -214,7 +214,13 @@ SplitOption = Annotated[
     ),
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of all random draws.")]
-ResumeOption = Annotated[bool, typer.Option("--resume", help="Resume an interrupted training.")]
+ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with an interrupted training; of a finished one write what is missing.",
+    ),
+]
 PrecisionOption = Annotated[
     str,
     typer.Option(

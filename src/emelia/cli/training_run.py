@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from emelia import console
-from emelia.api.training import check_folder
+from emelia.api.training import check_folder, result_of
 from emelia.cli.evaluation_output import leave_page, show
 from emelia.errors import RunError
 from emelia.learn.export.calibrate import threshold
@@ -29,6 +29,8 @@ def make_cell(
 ) -> Cell:
     """Train and test, with a bar; the run folder then holds the network and result.json.
 
+    With `resume` a result of this very training that is there already is taken.
+
     Raises:
         RunError: the folder holds another training, or an unfinished one and `resume` is not set.
         typer.Exit: Ctrl-C; what is kept was told.
@@ -38,6 +40,9 @@ def make_cell(
     if hardware.rank:  # the first process of several writes and tells
         run_cell(task, folder, lambda done, total, facts: None, hardware)
         raise typer.Exit
+    if resume and (kept := result_of(task, folder)):
+        forget_checkpoint(folder)
+        return kept
     check_folder(folder, resume)
     ensure_writable(folder)
     with lock(folder), console.Progress() as progress:

@@ -102,9 +102,7 @@ def finetune(
     warn_of_bands([recipe])
     (task,) = tasks(data, parts, [recipe], [seed], start.place, only=chosen.name, audits=audits)
     folder = out or Path("runs") / f"{data.name}-{start.name}"
-    cell = _finished(task, folder) if resume else None
-    if cell is None:
-        cell = make_cell(task, folder, resume, Hardware(device, precision, threads))
+    cell = make_cell(task, folder, resume, Hardware(device, precision, threads))
     show_cell(cell, folder)
     try:
         file = _export(folder, _kept(start, task, cell, folder))
@@ -141,13 +139,6 @@ def _warn_of_shared_speakers(fold: Fold) -> None:
             "the voices it is tested with are among those it learns from: the figures flatter. "
             "With three or more speakers, named and each with every label, they are kept apart."
         )
-
-
-def _finished(task: Task, folder: Path) -> Cell | None:
-    """The result of this training if it is finished and only the model file is missing."""
-    file = folder / "result.json"
-    cell = Cell.from_json(file.read_text(encoding="utf-8")) if file.is_file() else None
-    return cell if cell and cell.key == task.key else None
 
 
 def _kept(start: EarlierRun, task: Task, cell: Cell, folder: Path) -> Kept:
