@@ -61,16 +61,6 @@ def test_a_training_done_again_is_equal_to_the_digit(run: Run, trained: Path) ->
     assert "Equal to the last digit" in run("repeat", trained, "--resume").out
 
 
-def test_a_finished_training_without_its_page_says_how_to_get_it(run: Run, trained: Path) -> None:
-    train = ("train", "variable-3", trained.parent / "corpus", "--resume", "--out", trained)
-    # As if killed while it was written.
-    run(*train).refuses(
-        1, "holds a finished training", f"`emelia report {trained}` writes its page"
-    )
-    assert run("report", trained).code == 0 and (trained / "report.html").exists()
-    assert "writes its page" not in run(*train).err
-
-
 def test_what_differs_is_told(run: Run, trained: Path) -> None:
     result = trained / "result.json"
     cell = json.loads(result.read_text())

@@ -210,7 +210,6 @@ def check_folder(folder: Path, resume: bool) -> None:
         RunError: it holds another training, or an unfinished one and `resume` is not set.
     """
     from emelia.learn.training.runs import CHECKPOINT
-    from emelia.show.evaluation.page import PAGE
 
     begun = (folder / CHECKPOINT).exists()
     if begun and not resume:
@@ -219,10 +218,7 @@ def check_folder(folder: Path, resume: bool) -> None:
             "or choose another --out."
         )
     if not begun and (folder / "run.json").exists():
-        page = "" if (folder / PAGE).exists() else f" `emelia report {folder}` writes its page."
-        raise RunError(
-            f"{folder}: holds a finished training. Choose another --out, or remove it.{page}"
-        )
+        raise RunError(f"{folder}: holds a finished training. Choose another --out, or remove it.")
 
 
 def usual_split(corpus: Corpus) -> str:
