@@ -6,7 +6,6 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +31,6 @@ CALLS = {
     "clock_gettime": (228, 113), "clock_nanosleep": (230, 115), "exit_group": (231, 94),
     "getrandom": (318, 278),
 }  # fmt: skip
-
-
-@pytest.fixture
-def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """The parent's end of a connection, and the child's."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        yield ours, theirs
 
 
 def taken(

@@ -21,7 +21,9 @@ _CANCELS = 0.25
 _FRAME = 0.05  # s in which the channels are compared
 _LOUDER = 10.0  # times as much power: the other party is silent
 _ALONE = 0.5  # of a channel's energy lies where the others are silent: it has a speaker of its own
-_FOLLOWS = 0.5  # correlation of the levels of one voice at two places; two voices have less
+# Correlation of the levels of one voice at two places. Two who speak have less, unless they read
+# one sentence in time with each other.
+_FOLLOWS = 0.5
 _FEWEST = 20  # frames, a second, to tell them apart
 _FAINT = 1e-3  # of the loudest channel's energy: only crosstalk or noise
 

@@ -271,6 +271,13 @@ def test_every_sentence_about_a_recording_is_known(name: str) -> None:
 # How a child ends
 
 
+def test_the_fork_server_ends_when_its_parent_has(sandbox: Sandbox) -> None:
+    sandbox.start()
+    assert sandbox._control
+    sandbox._control.close()  # as the system does it for a parent that was killed
+    assert sandbox._process.wait(timeout=20) == 0
+
+
 def test_a_dead_fork_server_is_replaced(sandbox: Sandbox) -> None:
     heard(sandbox, encoded(speech()))
     sandbox._process.kill()

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import nullcontext
 from itertools import count
 from pathlib import Path
@@ -152,13 +151,6 @@ def test_a_server_that_stops_takes_nothing_and_leaves_what_runs_after_its_grace(
 
 
 # Of a child, whatever it does
-
-
-@pytest.fixture
-def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        yield ours, theirs
 
 
 def test_a_child_that_sends_more_than_the_longest_recording_is_left(
